@@ -1,0 +1,46 @@
+"""The Celery application: one task for all heavy work, and the sweeps that keep it going."""
+
+from __future__ import annotations
+
+import os
+
+from celery import Celery
+from celery.signals import setup_logging
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bisync.settings")
+
+from django.conf import settings
+
+app = Celery("bisync")
+_hard_limit = settings.DBT_TIMEOUT_SECONDS + 600
+app.conf.update(
+    broker_url=settings.REDIS_URL or "redis://127.0.0.1:6379/0",
+    result_backend=None,
+    task_ignore_result=True,
+    task_acks_late=True,
+    task_reject_on_worker_lost=True,
+    worker_prefetch_multiplier=1,
+    worker_soft_shutdown_timeout=10,
+    task_time_limit=_hard_limit,
+    # A click waits at most about a second for a broker that is away; the sweeper rings again.
+    task_publish_retry=False,
+    broker_connection_retry_on_startup=True,
+    broker_transport_options={
+        "visibility_timeout": _hard_limit + 60,
+        "unacked_restore_interval": 5,
+        "unacked_restore_throttle": 1,
+        "socket_timeout": 10,
+        "socket_connect_timeout": 1,
+        "health_check_interval": 10,
+    },
+    beat_schedule={
+        "sweep-runs": {"task": "workspace.sweep_runs", "schedule": 5.0, "options": {"expires": 5}},
+    },
+    timezone="UTC",
+)
+app.autodiscover_tasks(["workspace"])
+
+
+@setup_logging.connect
+def _keep_django_logging(**_kwargs: object) -> None:
+    """Leave logging as the settings made it."""

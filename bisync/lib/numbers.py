@@ -1,0 +1,95 @@
+"""Numbers as people read them, in the active language's separators."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Literal, TypeAlias
+
+from django.utils.formats import number_format
+
+Kind: TypeAlias = Literal["number", "currency", "percent", "integer"]
+Figure: TypeAlias = "int | float | Decimal | None"
+
+BLANK = "–"  # noqa: RUF001
+MINUS = "−"  # noqa: RUF001
+_SCALES = ((Decimal(10) ** 9, "bn"), (Decimal(10) ** 6, "m"), (Decimal(10) ** 3, "k"))
+
+
+@dataclass(frozen=True, slots=True)
+class NumberFormat:
+    """How one figure is written: in full, or short enough for an axis or a headline.
+
+    A percentage is stored as a fraction: 0.031 reads 3.1%. A blank reads as a dash.
+    """
+
+    kind: Kind = "number"
+    symbol: str = "€"
+
+    def full(self, value: Figure) -> str:
+        """All the digits that matter: 1,234.50 with a currency, 1,234.5 without."""
+        number = exact(value)
+        if number is None:
+            return BLANK
+        match self.kind:
+            case "currency":
+                return self._signed(number, _digits(number, 2))
+            case "integer":
+                return self._signed(number, _digits(number, 0))
+            case "percent":
+                return self._signed(number, _trimmed(number * 100, 1))
+            case _:
+                return self._signed(number, _trimmed(number, _places(number)))
+
+    def short(self, value: Figure) -> str:
+        """Three digits that matter and a k, m or bn: £4.61m."""
+        number = exact(value)
+        if number is None:
+            return BLANK
+        if self.kind == "percent":
+            return self.full(number)
+        for scale, letter in _SCALES:
+            # 999,950 would round to 1,000k: it is 1m.
+            if abs(number) >= scale * Decimal("0.9995"):
+                scaled = number / scale
+                return self._signed(number, _trimmed(scaled, 2 - _magnitude(scaled)) + letter)
+        if self.kind == "currency" and number != number.to_integral_value():
+            return self.full(number)
+        return self._signed(number, _trimmed(number, 0 if self.kind == "integer" else _places(number)))
+
+    def _signed(self, number: Decimal, digits: str) -> str:
+        before = self.symbol if self.kind == "currency" else ""
+        after = "%" if self.kind == "percent" else ""
+        # What rounds to nothing has no sign.
+        sign = MINUS if number < 0 and any(digit in digits for digit in "123456789") else ""
+        return f"{sign}{before}{digits}{after}"
+
+
+def exact(value: Figure) -> Decimal | None:
+    """The value without the noise of binary fractions; nothing for what is not a number."""
+    if value is None:
+        return None
+    number = value if isinstance(value, Decimal) else Decimal(str(value))
+    return number if number.is_finite() else None
+
+
+def _digits(number: Decimal, places: int) -> str:
+    rounded = abs(number).quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_UP)
+    return number_format(rounded, places, use_l10n=True, force_grouping=True)
+
+
+def _trimmed(number: Decimal, places: int) -> str:
+    """At most so many places, and no zeros at the end."""
+    rounded = abs(number).quantize(Decimal(1).scaleb(-max(places, 0)), rounding=ROUND_HALF_UP).normalize()
+    exponent = rounded.as_tuple().exponent
+    return _digits(rounded, max(0, -exponent) if isinstance(exponent, int) else 0)
+
+
+def _magnitude(number: Decimal) -> int:
+    """The power of ten of the first digit, after rounding to three digits."""
+    return int(f"{abs(number):.2e}".partition("e")[2])
+
+
+def _places(number: Decimal) -> int:
+    """Two places, and more for what two places would round away."""
+    return 2 if not number or abs(number) >= Decimal("0.01") else 1 - _magnitude(number)

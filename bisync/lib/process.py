@@ -1,0 +1,142 @@
+"""Start one command: nothing inherited, output line by line, a time limit, the whole group ended."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from bisync.lib.secrets import redact
+
+KEPT_OUTPUT = 200_000
+_PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """How a command ended. `output` holds stdout and stderr interleaved, `stdout` only the former."""
+
+    exit_code: int
+    stdout: str
+    output: str
+    seconds: float
+    timed_out: bool = False
+    cancelled: bool = False
+
+
+def _in_child() -> None:
+    """Between fork and exec: default signals, and death with the parent.
+
+    A Celery pool child ignores SIGINT and its children would inherit that, so dbt could not be stopped
+    cleanly; and without the death signal a killed worker leaves its commands running.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if _libc is not None:
+        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def run(
+    argv: Sequence[str],
+    *,
+    cwd: Path,
+    env: Mapping[str, str],
+    secrets: Collection[str] = (),
+    timeout: float = 120,
+    grace: float = 10,
+    stdin: str | bytes | None = None,
+    on_line: Callable[[str], None] | None = None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Finished:
+    """Run `argv` to its end and return what it printed, secrets struck out.
+
+    The command sees `env` and nothing else. When `timeout` seconds have passed, or `cancelled()` turns
+    true, its group gets SIGINT, and SIGKILL `grace` seconds later. `on_line` is called for each line of
+    either stream as it arrives, from another thread.
+    """
+    started = time.monotonic()
+    child = subprocess.Popen(
+        list(argv),
+        cwd=cwd,
+        env=dict(env),
+        stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        preexec_fn=_in_child,  # noqa: PLW1509 (only calls that are safe between fork and exec)
+    )
+    lines: list[str] = []
+    own: list[str] = []
+    readers = [
+        threading.Thread(target=_read, args=(stream, sinks, secrets, on_line), daemon=True)
+        for stream, sinks in ((child.stdout, (lines, own)), (child.stderr, (lines,)))
+    ]
+    for reader in readers:
+        reader.start()
+    if stdin is not None and child.stdin is not None:
+        with contextlib.suppress(BrokenPipeError), child.stdin as pipe:
+            pipe.write(stdin.encode() if isinstance(stdin, str) else stdin)
+    why = _wait(child, deadline=started + timeout, grace=grace, cancelled=cancelled)
+    for reader in readers:
+        reader.join(timeout=5)
+    return Finished(
+        exit_code=child.returncode,
+        stdout="".join(own),
+        output="".join(lines)[-KEPT_OUTPUT:],
+        seconds=time.monotonic() - started,
+        timed_out=why == "timeout",
+        cancelled=why == "cancelled",
+    )
+
+
+def _read(
+    stream: IO[bytes] | None,
+    sinks: tuple[list[str], ...],
+    secrets: Collection[str],
+    on_line: Callable[[str], None] | None,
+) -> None:
+    assert stream is not None
+    with stream:
+        for raw in stream:
+            line = redact(raw.decode("utf-8", "replace").replace("\x00", ""), secrets)
+            for sink in sinks:
+                sink.append(line)
+            if on_line is not None:
+                on_line(line.rstrip("\n"))
+
+
+def _wait(
+    child: subprocess.Popen[bytes], *, deadline: float, grace: float, cancelled: Callable[[], bool]
+) -> str:
+    pause = 0.005
+    while True:
+        try:
+            child.wait(timeout=pause)
+        except subprocess.TimeoutExpired:
+            pause = min(pause * 2, 0.25)
+        else:
+            return ""
+        why = "cancelled" if cancelled() else "timeout" if time.monotonic() > deadline else ""
+        if why:
+            end(child, grace=grace)
+            return why
+
+
+def end(child: subprocess.Popen[bytes], *, grace: float) -> None:
+    """Stop a command's whole group: SIGINT, then SIGKILL for what is left after `grace` seconds."""
+    for number, patience in ((signal.SIGINT, grace), (signal.SIGKILL, 5.0)):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child.pid, number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(timeout=patience)
+            if number == signal.SIGKILL:
+                return

@@ -1,0 +1,46 @@
+"""What the frame around every page shows, as plain values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentLink:
+    """One line of the environment switcher. `kind` is development, staging, production or other."""
+
+    slug: str
+    name: str
+    kind: str
+    url: str
+    version: str = ""
+    current: bool = False
+
+    @property
+    def tone(self) -> str:
+        """The suffix of the CSS classes: prod, staging or dev."""
+        return {"production": "prod", "staging": "staging"}.get(self.kind, "dev")
+
+
+@dataclass(frozen=True, slots=True)
+class NavLink:
+    """One entry of the navigation; entries of one `group` stand together."""
+
+    label: str
+    url: str
+    icon: str
+    group: str = ""
+    count: int = 0
+    current: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Shell:
+    """The frame: where one is, where one may go."""
+
+    project_name: str = ""
+    project_url: str = ""
+    environment: EnvironmentLink | None = None
+    environments: tuple[EnvironmentLink, ...] = ()
+    nav: tuple[NavLink, ...] = ()
+    theme: str = ""

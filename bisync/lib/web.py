@@ -1,0 +1,47 @@
+"""What every view needs: pages that htmx may swap in parts, and news in toasts."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+
+# htmx stops polling on this status, and swaps the last answer in.
+STOP_POLLING = 286
+
+
+def swapping(request: HttpRequest) -> bool:
+    """Whether htmx will swap the answer into a page. A boosted link is an ordinary navigation."""
+    htmx = getattr(request, "htmx", None)
+    return bool(htmx and not htmx.boosted)
+
+
+def page(
+    request: HttpRequest,
+    template: str,
+    context: dict[str, Any],
+    *,
+    fragment: str = "",
+    status: int = 200,
+) -> HttpResponse:
+    """Render `template`, or only its `fragment` (a partial inside it) for an htmx swap."""
+    part = fragment and swapping(request)
+    return render(request, f"{template}#{fragment}" if part else template, context, status=status)
+
+
+def go(request: HttpRequest, url: str, *, say: str = "", level: int = messages.SUCCESS) -> HttpResponse:
+    """Send the browser to `url`, by redirect or by htmx, with a toast that says what happened."""
+    if say:
+        messages.add_message(request, level, say)
+    if swapping(request):
+        return HttpResponse(status=204, headers={"HX-Redirect": url})
+    return HttpResponseRedirect(url)
+
+
+def toast(response: HttpResponse, text: str, tone: str = "ok") -> HttpResponse:
+    """Let the page behind an htmx swap show a toast, without a navigation."""
+    response["HX-Trigger"] = json.dumps({"bisync:toast": {"text": text, "tone": tone}})
+    return response

@@ -1,0 +1,254 @@
+"""All settings, read from the environment; `docs/reference/settings.md` lists every one."""
+
+from __future__ import annotations
+
+import secrets
+import sys
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import django_stubs_ext
+from csp.constants import NONCE, NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+
+from bisync import env
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+# Model admins and forms name their model in brackets, for the type checker.
+django_stubs_ext.monkeypatch()
+
+# -- Where things live --------------------------------------------------------------------------------
+
+# Everything that Bisync writes on this machine: database, mirrors, warehouse files, logs.
+DATA_DIR = Path(env.text("BISYNC_DATA_DIR", str(BASE_DIR / "var"))).resolve()
+
+# -- Safety -------------------------------------------------------------------------------------------
+
+DEBUG = env.flag("BISYNC_DEBUG")
+TESTING = "pytest" in sys.modules
+
+
+def _own_secret_key() -> str:
+    """A key for one machine, made at first start and kept beside its database."""
+    file = DATA_DIR / "secret-key"
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch(mode=0o600)
+        file.write_text(secrets.token_urlsafe(48), encoding="utf-8")
+    return file.read_text(encoding="utf-8").strip()
+
+
+# Signs sessions and the audit chain. Set it where several machines share one database.
+SECRET_KEY = env.secret("BISYNC_SECRET_KEY") or _own_secret_key()
+# Keys for stored secrets, newest first; older ones still decrypt. Defaults to the secret key.
+BISYNC_SECRET_KEYS = [key for key in env.secret("BISYNC_ENCRYPTION_KEYS").split(",") if key] or [SECRET_KEY]
+
+# The address people type; it decides which hosts are served and whether cookies need HTTPS.
+BISYNC_URL = env.text("BISYNC_URL", "http://127.0.0.1:8000").rstrip("/")
+_public = urlsplit(BISYNC_URL)
+if _public.scheme not in {"http", "https"} or not _public.hostname:
+    raise ImproperlyConfigured("BISYNC_URL must be an address such as https://bisync.example.com.")
+HTTPS = _public.scheme == "https"
+ALLOWED_HOSTS = [_public.hostname, *env.words("BISYNC_HOSTS")]
+if _public.hostname in {"127.0.0.1", "localhost"}:
+    ALLOWED_HOSTS += ["127.0.0.1", "localhost", "[::1]"]
+CSRF_TRUSTED_ORIGINS = [BISYNC_URL]
+SECURE_PROXY_SSL_HEADER = (
+    ("HTTP_X_FORWARDED_PROTO", "https") if env.flag("BISYNC_BEHIND_PROXY", default=HTTPS) else None
+)
+SECURE_SSL_REDIRECT = HTTPS
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
+SECURE_HSTS_PRELOAD = HTTPS
+SECURE_REFERRER_POLICY = "same-origin"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SESSION_COOKIE_NAME = "__Host-session" if HTTPS else "bisync_session"
+CSRF_COOKIE_NAME = "__Host-csrf" if HTTPS else "bisync_csrf"
+SESSION_COOKIE_HTTPONLY = True
+X_FRAME_OPTIONS = "DENY"
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2_000_000
+
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF, NONCE],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "form-action": [SELF],
+        "base-uri": [NONE],
+        "frame-ancestors": [NONE],
+        "worker-src": [SELF],
+        "manifest-src": [SELF],
+    }
+}
+
+# -- The application ----------------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "bisync",
+    "insights",
+    "proposals",
+    "environments",
+    "semantic",
+    "catalog",
+    "workspace",
+    "governance",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django.forms",
+    "django.contrib.humanize",
+    "csp",
+    "django_htmx",
+    "template_partials.apps.SimpleAppConfig",
+]
+
+MIDDLEWARE = [
+    "bisync.middleware.RequestId",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.middleware.gzip.GZipMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "bisync.middleware.ExpectedErrors",
+]
+
+ROOT_URLCONF = "bisync.urls"
+WSGI_APPLICATION = "bisync.wsgi.application"
+
+_loaders: list[object] = [
+    "django.template.loaders.filesystem.Loader",
+    "django.template.loaders.app_directories.Loader",
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "OPTIONS": {
+            "loaders": [
+                (
+                    "template_partials.loader.Loader",
+                    _loaders if DEBUG else [("django.template.loaders.cached.Loader", _loaders)],
+                )
+            ],
+            "builtins": ["template_partials.templatetags.partials", "bisync.templatetags.ui"],
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "csp.context_processors.nonce",
+                "bisync.context.shell",
+            ],
+        },
+    }
+]
+FORM_RENDERER = "bisync.forms.Renderer"
+
+AUTH_USER_MODEL = "governance.User"
+LOGIN_URL = "sign-in"
+LOGIN_REDIRECT_URL = "home"
+LOGOUT_REDIRECT_URL = "sign-in"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+
+# -- Database: SQLite on one machine, PostgreSQL for a team -------------------------------------------
+
+# postgres://user:password@host:port/name, or empty for SQLite in the data directory.
+DATABASE_URL = env.secret("BISYNC_DATABASE_URL")
+
+
+def _database(url: str) -> dict[str, object]:
+    if not url:
+        return {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": str(DATA_DIR / "bisync.sqlite3"),
+            "OPTIONS": {
+                # Writers queue up from their first statement on; readers never wait.
+                "transaction_mode": "IMMEDIATE",
+                "timeout": 20,
+                "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;",
+            },
+        }
+    parts = urlsplit(url)
+    if parts.scheme not in {"postgres", "postgresql"}:
+        raise ImproperlyConfigured("BISYNC_DATABASE_URL must begin with postgres://, or be empty for SQLite.")
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": parts.path.lstrip("/"),
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": parts.hostname or "",
+        "PORT": str(parts.port or ""),
+        "CONN_MAX_AGE": 60,
+        "CONN_HEALTH_CHECKS": True,
+    }
+
+
+DATABASES = {"default": _database(DATABASE_URL)}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# -- Background work: the broker is a doorbell, the run row is the truth ------------------------------
+
+# redis://:password@host:port/0; `manage.py serve` starts an embedded Valkey where it is empty.
+REDIS_URL = env.secret("BISYNC_REDIS_URL")
+
+# A worker extends its lease while it works; a run whose lease has lapsed is taken up again.
+RUN_LEASE_SECONDS = env.number("BISYNC_RUN_LEASE_SECONDS", 30)
+RUN_ATTEMPTS = env.number("BISYNC_RUN_ATTEMPTS", 3)
+# The longest that one dbt or git command may take.
+DBT_TIMEOUT_SECONDS = env.number("BISYNC_DBT_TIMEOUT_SECONDS", 1800)
+GIT_TIMEOUT_SECONDS = env.number("BISYNC_GIT_TIMEOUT_SECONDS", 120)
+# How long a page may wait for the warehouse, and how many rows it may take.
+QUERY_TIMEOUT_SECONDS = env.number("BISYNC_QUERY_TIMEOUT_SECONDS", 10)
+QUERY_ROW_LIMIT = env.number("BISYNC_QUERY_ROW_LIMIT", 10_000)
+
+# -- Static files, language, time ---------------------------------------------------------------------
+
+STATIC_URL = "static/"
+STATIC_ROOT = DATA_DIR / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": (
+            "django.contrib.staticfiles.storage.StaticFilesStorage"
+            if DEBUG or TESTING
+            else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        )
+    },
+}
+LANGUAGE_CODE = "en-gb"
+TIME_ZONE = env.text("BISYNC_TIME_ZONE", "UTC")
+USE_TZ = True
+USE_I18N = True
+
+# -- Logs ---------------------------------------------------------------------------------------------
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": env.text("BISYNC_LOG_LEVEL", "INFO")},
+    "loggers": {
+        "sqlglot": {"level": "ERROR"},
+        "metricflow": {"level": "WARNING"},
+        "metricflow_semantics": {"level": "WARNING"},
+    },
+}
