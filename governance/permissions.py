@@ -1,0 +1,74 @@
+"""May this person do that? An answer with a reason, the same for pages, actions and templates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from bisync.lib.errors import NotAllowed
+from governance.models import Membership, Project, User
+from governance.roles import GRANTS, LABELS, Role
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """True or false, and why not."""
+
+    allowed: bool
+    reason: str = ""
+
+    def __bool__(self) -> bool:
+        return self.allowed
+
+
+ALLOWED = Decision(allowed=True)
+Rule = Callable[[User, Any], Decision]
+_RULES: dict[str, list[Rule]] = {}
+
+
+def refused(reason: str) -> Decision:
+    return Decision(allowed=False, reason=reason)
+
+
+def rule(permission: str) -> Callable[[Rule], Rule]:
+    """Add what a role cannot express (four eyes, ownership) to a permission."""
+    if permission not in GRANTS:
+        raise KeyError(permission)
+
+    def add(check: Rule) -> Rule:
+        _RULES.setdefault(permission, []).append(check)
+        return check
+
+    return add
+
+
+def roles_of(user: User, project: Project) -> frozenset[str]:
+    """The roles a person holds in a project, read once per user object (that is: per request)."""
+    known: dict[int, frozenset[str]] = user.__dict__.setdefault("_roles", {})
+    if project.pk not in known:
+        held = Membership.objects.filter(user=user, project=project).values_list("role", flat=True)
+        known[project.pk] = frozenset(held) | ({Role.ADMIN.value} if user.is_superuser else set())
+    return known[project.pk]
+
+
+def decide(actor: User, permission: str, obj: Any) -> Decision:
+    """Whether `actor` may do `permission` to `obj` (a project, or anything with a `.project`)."""
+    granted = GRANTS[permission]  # an unknown permission is a typo: fail loudly
+    if not actor.is_active or not roles_of(actor, obj.project) & granted:
+        what = LABELS[permission]
+        return refused(_("Your role in this project does not let you %(what)s.") % {"what": what})
+    for check in _RULES.get(permission, ()):
+        answer = check(actor, obj)
+        if not answer:
+            return answer
+    return ALLOWED
+
+
+def require(actor: User, permission: str, obj: Any) -> None:
+    """Raise `NotAllowed` with the reason unless `decide` allows it."""
+    answer = decide(actor, permission, obj)
+    if not answer:
+        raise NotAllowed(reason=answer.reason)
