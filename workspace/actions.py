@@ -1,0 +1,131 @@
+"""Connect a repository and a warehouse; cancel and retry runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from django.core.exceptions import ValidationError
+from django.db import models, transaction
+from django.utils.translation import gettext_lazy as _
+
+from bisync.lib.errors import BisyncError, InvalidInput
+from governance import audit, permissions
+from governance.models import Project, User
+from workspace import runs
+from workspace.git.urls import check_branch, check_url
+from workspace.models import Connection, Repository, Run
+
+_REPOSITORY_SHOWN = ("url", "branch", "folder", "username", "dbt_target", "dbt_executable")
+_CONNECTION_SHOWN = ("name", "adapter", "host", "port", "database", "user")
+SECRETS = frozenset({"password"})
+# Whoever may start a kind of run may also stop and repeat it.
+MAY = {
+    "pull": "project.pull",
+    "environment.deploy": "environment.deploy",
+    "proposal.check": "proposal.create",
+    "proposal.publish": "proposal.publish",
+}
+
+
+class NotFinished(BisyncError):
+    code = "run-not-finished"
+    message = _("This run is still going on. Cancel it first, or wait for its end.")
+    http_status = 409
+
+
+@transaction.atomic
+def repository_connect(*, project: Project, values: Mapping[str, object], actor: User) -> Repository:
+    """Create or change where the project's dbt code comes from.
+
+    An empty password keeps the stored one. Raises `InvalidInput` with sentences beside the fields.
+    """
+    permissions.require(actor, "repository.configure", project)
+    repository = Repository.objects.filter(project=project).first() or Repository(project=project)
+    problems: dict[str, list[str]] = {}
+    for name, check in (("url", check_url), ("branch", check_branch)):
+        try:
+            check(str(values.get(name, "")).strip())
+        except BisyncError as exc:
+            problems[name] = [str(exc)]
+    folder = str(values.get("folder", "")).strip().strip("/")
+    if folder.startswith("-") or any(part in {"..", ".git", ""} for part in folder.split("/") if folder):
+        problems["folder"] = [str(_("Name a folder inside the repository, such as transform/dbt."))]
+    before = _assign(repository, {**values, "folder": folder}, _REPOSITORY_SHOWN)
+    _save(repository, problems)
+    _note(repository, "repository", before, _REPOSITORY_SHOWN, actor)
+    return repository
+
+
+@transaction.atomic
+def connection_save(
+    *, project: Project, values: Mapping[str, object], actor: User, connection: Connection | None = None
+) -> Connection:
+    """Create or change a warehouse. An empty password keeps the stored one."""
+    permissions.require(actor, "environment.configure", project)
+    connection = connection or Connection(project=project)
+    before = _assign(connection, values, _CONNECTION_SHOWN)
+    problems: dict[str, list[str]] = {}
+    if connection.adapter == Connection.Adapter.POSTGRES:
+        for name in ("host", "database", "user"):
+            if not getattr(connection, name):
+                problems[name] = [str(_("PostgreSQL needs this."))]
+    _save(connection, problems)
+    _note(connection, "connection", before, _CONNECTION_SHOWN, actor)
+    return connection
+
+
+def _assign(record: models.Model, values: Mapping[str, object], shown: tuple[str, ...]) -> dict[str, object]:
+    before = {name: getattr(record, name) for name in shown} if record.pk else {}
+    for name, value in values.items():
+        if name in SECRETS and not value:
+            continue
+        setattr(record, name, value.strip() if isinstance(value, str) and name not in SECRETS else value)
+    return before
+
+
+def _save(record: models.Model, problems: dict[str, list[str]]) -> None:
+    try:
+        record.full_clean(exclude=list(problems), validate_constraints=not problems)
+    except ValidationError as exc:
+        problems.update({name: list(texts) for name, texts in exc.message_dict.items()})
+    if problems:
+        raise InvalidInput(problems)
+    record.save()
+
+
+def _note(
+    record: models.Model, noun: str, before: dict[str, object], shown: tuple[str, ...], actor: User
+) -> None:
+    after = {name: getattr(record, name) for name in shown}
+    action = f"{noun}.changed" if before else f"{noun}.connected"
+    audit.record(actor=actor, action=action, target=record, before=before, after=after)
+
+
+@transaction.atomic
+def pull_request(*, project: Project, actor: User) -> Run:
+    """Ask for a pull; one that waits already is the answer."""
+    permissions.require(actor, "project.pull", project)
+    run = runs.request(kind="pull", project=project, requested_by=actor)
+    audit.record(actor=actor, action="pull.requested", target=run)
+    return run
+
+
+@transaction.atomic
+def run_cancel(*, run: Run, actor: User) -> Run:
+    """Stop a run that waits or works."""
+    permissions.require(actor, MAY[run.kind], run.project)
+    audit.record(actor=actor, action="run.cancelled", target=run)
+    return runs.cancel(run)
+
+
+@transaction.atomic
+def run_retry(*, run: Run, actor: User) -> Run:
+    """Ask again for what a finished run was to do."""
+    permissions.require(actor, MAY[run.kind], run.project)
+    if not run.finished:
+        raise NotFinished
+    again = runs.request(
+        kind=run.kind, project=run.project, subject=run.subject, params=run.params, requested_by=actor
+    )
+    audit.record(actor=actor, action="run.retried", target=again, before={"run": run.pk})
+    return again

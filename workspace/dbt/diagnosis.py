@@ -1,0 +1,90 @@
+"""From what dbt printed to an error that says where, why, and what next."""
+
+from __future__ import annotations
+
+import re
+import signal
+from typing import TYPE_CHECKING
+
+from django.utils.translation import gettext as _
+
+from workspace.dbt import events, packages, places
+from workspace.dbt.errors import DbtEnvVarMissing, DbtFailed, DbtPackagesMissing, DbtSyntaxError
+from workspace.warehouse.base import connection_failure
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bisync.lib.errors import BisyncError
+    from bisync.lib.process import Finished
+    from workspace.warehouse.location import Location
+
+_LONG = 1500
+_PREAMBLE = re.compile(r"^(\[ERROR\]: *)?Encountered an error: *\n*")
+# Names a kind of error, and perhaps whose it is: the place says that better.
+_HEADING = re.compile(
+    r"^ *(?:(?:Compilation|Parsing|Runtime|Database|Internal) Error(?: in .+)?|Error reading .+)\n"
+)
+_SYNTAX = re.compile(
+    r"^(?:Compilation|Parsing) Error|^Found a cycle|Syntax error near|does not parse to a dictionary"
+    r"|is malformed|Error encountered in \S*dbt_project\.yml"
+)
+_PACKAGES = re.compile(r"package\(s\).*package\(s\) installed", re.DOTALL)
+_ENV_VAR = re.compile(r"Env var required but not provided: '([^']+)'")
+_DATABASE = re.compile(r"Database Error|IO Error|Operational ?Error|connection to server")
+_YAML_WORDS = re.compile(r"Raw Error:\n *-+\n(.*)", re.DOTALL)
+# Where the words come from; by now the place says so.
+_POSITIONS = (
+    re.compile(r"^ *in \"<unicode string>\".*$", re.MULTILINE),
+    re.compile(r"\n *line \d+\n.*", re.DOTALL),
+    re.compile(r"^ *Error encountered in .*$", re.MULTILINE),
+)
+
+
+def explain(finished: Finished, *, command: str, folder: Path, location: Location) -> BisyncError:
+    """Why a dbt command that could not do its work failed."""
+    said = _said(finished)
+    words = shorten(said, folder)
+    if _PACKAGES.search(said):
+        return DbtPackagesMissing(packages=_missing(folder), words=words)
+    missing = _ENV_VAR.search(said)
+    if missing:
+        place = places.find(said, folder)
+        named = {"file": place.file, "line": place.line, "place": str(place)}
+        return DbtEnvVarMissing(name=missing[1], words=words, **named)
+    if _SYNTAX.search(said):
+        place = places.find(said, folder)
+        return DbtSyntaxError(file=place.file, line=place.line, place=str(place), words=words)
+    if command == "deps":
+        return DbtPackagesMissing(packages=_missing(folder), words=words)
+    known = connection_failure(said, location) if _DATABASE.search(said) else None
+    return known or DbtFailed(command=command, words=words, exit_code=finished.exit_code)
+
+
+def shorten(said: str, folder: Path) -> str:
+    """What dbt said in one sentence without its full stop, paths as the repository has them."""
+    text = _HEADING.sub("", said.replace(f"{folder}/", ""))
+    raw = _YAML_WORDS.search(text)
+    text = raw[1] if raw else text
+    for position in _POSITIONS:
+        text = position.sub("", text)
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    sentence = " ".join(lines).rstrip(".")
+    return sentence if len(sentence) <= _LONG else f"{sentence[:_LONG]}…"
+
+
+def _said(finished: Finished) -> str:
+    """dbt's last word on why it stopped; without one, the end of whatever it printed."""
+    reported = events.errors(finished.stdout.splitlines())
+    fatal = [event for event in reported if event.name == "MainEncounteredError"] or reported
+    if fatal:
+        return _PREAMBLE.sub("", fatal[-1].message)
+    if finished.exit_code < 0:
+        name = signal.Signals(-finished.exit_code).name
+        return _("it was ended by %(signal)s, as happens when memory runs out") % {"signal": name}
+    plain = [line for line in finished.output.splitlines() if line.strip() and events.parse(line) is None]
+    return "\n".join(plain[-3:]) or _("it ended with exit code %(code)s") % {"code": finished.exit_code}
+
+
+def _missing(folder: Path) -> str:
+    return ", ".join(packages.missing(folder) or packages.listed(folder))

@@ -1,0 +1,94 @@
+"""How dbt can fail, each with what to do next."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext_lazy as _
+
+from bisync.lib.errors import BisyncError
+
+
+class DbtFailed(BisyncError):
+    code = "dbt-failed"
+    message = _("dbt %(command)s failed: %(words)s. The output of this run shows what came before.")
+
+
+class DbtNotInstalled(BisyncError):
+    code = "dbt-not-installed"
+    message = _(
+        "There is no dbt at %(executable)s. Install it there, or correct the project's dbt executable."
+    )
+
+
+class DbtUnsupported(BisyncError):
+    code = "dbt-unsupported"
+    message = _(
+        "%(executable)s is %(version)s; Bisync works with dbt Core from %(oldest)s on, below %(limit)s."
+    )
+
+
+class DbtProjectMissing(BisyncError):
+    code = "dbt-no-project"
+    message = _("There is no dbt_project.yml in %(folder)s. %(elsewhere)s")
+    http_status = 422
+
+
+class DbtSyntaxError(BisyncError):
+    """`file` and `line` say where, as far as dbt knows: empty and 0 where it does not."""
+
+    code = "dbt-syntax"
+    message = _("dbt cannot read %(place)s: %(words)s. Correct it in the repository, then try again.")
+    http_status = 422
+
+
+class DbtEnvVarMissing(DbtSyntaxError):
+    code = "dbt-env-var-missing"
+    message = _(
+        "%(place)s asks for the environment variable %(name)s, which is not set. Add it to the environment's "
+        "variables, or give env_var() a default."
+    )
+
+
+class DbtEnvVarReserved(BisyncError):
+    code = "dbt-env-var-reserved"
+    message = _(
+        "The environment variable %(name)s steers dbt itself and cannot be set here. Choose another name."
+    )
+    http_status = 422
+
+
+class DbtSelectionInvalid(BisyncError):
+    code = "dbt-selection-invalid"
+    message = _("%(selection)s is not a selection of dbt: it must not begin with a dash.")
+    http_status = 422
+
+
+class DbtPackagesMissing(BisyncError):
+    code = "dbt-packages-missing"
+    message = _(
+        "These packages are not installed: %(packages)s. %(words)s. Commit them under dbt_packages, list "
+        "them as local packages, or let this machine reach where they come from."
+    )
+    http_status = 422
+
+
+class DbtBuildFailed(BisyncError):
+    """`nodes` lists unique_id, status and message of what failed."""
+
+    code = "dbt-build-failed"
+    message = _("%(count)s of %(total)s nodes failed: %(summary)s")
+    http_status = 422
+
+
+class DbtTimeout(BisyncError):
+    code = "dbt-timeout"
+    message = _(
+        "dbt %(command)s was stopped after %(minutes)s minutes. Build less at once, or raise "
+        "BISYNC_DBT_TIMEOUT_SECONDS."
+    )
+    http_status = 504
+
+
+class DbtCancelled(BisyncError):
+    code = "dbt-cancelled"
+    message = _("dbt %(command)s was stopped together with its run.")
+    http_status = 409

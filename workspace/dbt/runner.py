@@ -1,0 +1,265 @@
+"""dbt as a command: parse, build and deps, each in a process that knows nothing of ours."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+
+from workspace import commands
+from workspace.dbt import artifacts, diagnosis, events, packages, profiles, versions
+from workspace.dbt.errors import (
+    DbtBuildFailed,
+    DbtCancelled,
+    DbtEnvVarReserved,
+    DbtProjectMissing,
+    DbtSelectionInvalid,
+    DbtTimeout,
+)
+
+if TYPE_CHECKING:
+    from bisync.lib.errors import BisyncError
+    from bisync.lib.process import Finished
+    from workspace.dbt.artifacts import NodeResult
+    from workspace.dbt.events import Progress
+    from workspace.warehouse.location import Location
+
+_PROJECT_FILE = "dbt_project.yml"
+_NAMED_FAILURES = 3
+# Variables that change how a process starts, how git connects, or how dbt itself runs.
+_RESERVED = re.compile(r"(PATH|HOME|TMPDIR)$|LD_|PYTHON|GIT_|SSH_|PG|DBT_ENGINE_|DBT_ENV_SECRET_BISYNC_")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_DEEP = 4
+_ENVIRONMENT = {
+    "LANG": "C.UTF-8",
+    "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+    "DO_NOT_TRACK": "1",
+    # For `deps`: nobody's configuration, no questions, no transport that runs commands.
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_CONFIG_GLOBAL": "/dev/null",
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_ALLOW_PROTOCOL": "https:ssh:file",
+    "GIT_SSH_COMMAND": "ssh -o BatchMode=yes -o ConnectTimeout=15",
+}
+
+
+@dataclass(frozen=True)
+class DbtProject:
+    """A checked-out project, and what a command on it needs.
+
+    `workdir` is this run's alone. `env` holds variables that the project reads by env_var(). `executable`
+    is the dbt that the project wants; Bisync's own where empty. `checkout` is the root of the repository,
+    in which we look for other projects when there is none in `folder`.
+    """
+
+    folder: Path
+    workdir: Path
+    target: str
+    location: Location
+    variables: Mapping[str, object] = field(default_factory=dict)
+    executable: str = ""
+    env: Mapping[str, str] = field(default_factory=dict)
+    checkout: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BuildResult:
+    results: tuple[NodeResult, ...]
+    target_path: Path
+
+    @property
+    def failed(self) -> tuple[NodeResult, ...]:
+        return tuple(result for result in self.results if result.failed)
+
+    def require_success(self) -> BuildResult:
+        """This result, or `DbtBuildFailed` with the names and words of what failed."""
+        failed = self.failed
+        if not failed:
+            return self
+        named = [f"{node.name}: {node.sentence}" for node in failed[:_NAMED_FAILURES]]
+        more = len(failed) - len(named)
+        raise DbtBuildFailed(
+            count=len(failed),
+            total=len(self.results),
+            summary=". ".join(named) + (_(". And %(count)s more.") % {"count": more} if more else "."),
+            nodes=[{"unique_id": n.unique_id, "status": n.status, "message": n.message} for n in failed],
+        )
+
+
+class Dbt:
+    """One project with one connection; commands run one after another."""
+
+    def __init__(self, project: DbtProject) -> None:
+        if not (project.folder / _PROJECT_FILE).is_file():
+            raise _no_project(project)
+        self._project = project = replace(project, folder=project.folder.resolve())
+        self._parsed = False
+        for name in project.env:
+            if _RESERVED.match(name) or not _NAME.fullmatch(name):
+                raise DbtEnvVarReserved(name=name)
+        # Not the project's own: dbt reads a .env file in the directory that it starts in.
+        self._cwd = _directory(project.workdir / "cwd")
+        self._home = _directory(project.workdir / "home")
+        self._tmp = _directory(project.workdir / "tmp")
+        self._logs = _directory(project.workdir / "logs")
+        self._target = _directory(project.workdir / "target")
+        self._profiles = _directory(project.workdir / "profiles")
+
+    def parse(self) -> Path:
+        """Read the project; returns the directory with manifest.json and semantic_manifest.json.
+
+        The warehouse is not asked anything.
+        """
+        finished = self._run("parse", "--no-partial-parse")
+        if finished.exit_code:
+            raise self._explained("parse", finished)
+        self._parsed = True
+        return self._target
+
+    def build(
+        self,
+        select: Sequence[str] = (),
+        *,
+        exclude: Sequence[str] = (),
+        full_refresh: bool = False,
+        defer_to: Path | None = None,
+        resource_types: Sequence[str] = (),
+        on_progress: Callable[[Progress], None] | None = None,
+    ) -> BuildResult:
+        """Build what is selected (everything where nothing is), and test it; failed nodes are in the result.
+
+        What is not selected is read from `defer_to`, a directory with the manifest of another version.
+        `on_progress` is called from another thread and must not raise.
+        """
+        options = ["--partial-parse" if self._parsed else "--no-partial-parse"]
+        options += _listed("--select", select) + _listed("--exclude", exclude)
+        for resource_type in resource_types:
+            options += ["--resource-type", resource_type]
+        if full_refresh:
+            options.append("--full-refresh")
+        if defer_to is not None:
+            options += ["--defer", "--favor-state", "--state", str(defer_to)]
+        if self._project.location.adapter == "duckdb":
+            Path(self._project.location.path).parent.mkdir(parents=True, exist_ok=True)
+        run_results = self._target / "run_results.json"
+        run_results.unlink(missing_ok=True)
+        finished = self._run("build", *options, on_line=events.Meter(on_progress) if on_progress else None)
+        # 1: some nodes failed, and the results say which. 2: dbt could not begin.
+        if finished.exit_code not in (0, 1) or not run_results.exists():
+            raise self._explained("build", finished)
+        return BuildResult(artifacts.read_run_results(run_results.read_bytes()), self._target)
+
+    def deps(self) -> None:
+        """Fetch the packages that the project lists, unless they lie in it already."""
+        if not packages.missing(self._project.folder):
+            return
+        finished = self._run("deps")
+        if finished.exit_code:
+            raise self._explained("deps", finished)
+
+    @cached_property
+    def _executable(self) -> Path:
+        return Path(self._project.executable or versions.OWN)
+
+    @cached_property
+    def _version(self) -> versions.Version:
+        return versions.installed(self._executable)
+
+    def _run(self, command: str, *options: str, on_line: Callable[[str], None] | None = None) -> Finished:
+        project = self._project
+        profile = profiles.profile_name(project.folder)
+        connection = profiles.write(
+            self._profiles,
+            profile=profile,
+            target=project.target,
+            location=project.location,
+            folders=[project.folder],
+        )
+        places = ["--project-dir", str(project.folder), "--profiles-dir", str(self._profiles)]
+        places += ["--log-path", str(self._logs), "--profile", profile, "--target", project.target]
+        if command != "deps":
+            places += ["--target-path", str(self._target)]
+        if project.variables:
+            places += ["--vars", json.dumps(dict(project.variables))]
+        finished = commands.run(
+            f"dbt {command}",
+            [str(self._executable), command, *versions.flags(self._version, command), *places, *options],
+            cwd=self._cwd,
+            env={**self._environment(), **connection},
+            secrets=[*project.location.secrets, *self._secrets()],
+            timeout=settings.DBT_TIMEOUT_SECONDS,
+            on_line=on_line,
+        )
+        if finished.cancelled:
+            raise DbtCancelled(command=command)
+        if finished.timed_out:
+            raise DbtTimeout(command=command, minutes=f"{settings.DBT_TIMEOUT_SECONDS / 60:g}")
+        return finished
+
+    def _environment(self) -> dict[str, str]:
+        """Nothing of ours: whatever is in here, a template of the project may print."""
+        return {
+            **self._project.env,
+            **_ENVIRONMENT,
+            **versions.environment(self._version),
+            "PATH": f"{self._executable.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+            "HOME": str(self._home),
+            "TMPDIR": str(self._tmp),
+        }
+
+    def _secrets(self) -> list[str]:
+        return [value for name, value in self._project.env.items() if name.startswith("DBT_ENV_SECRET_")]
+
+    def _explained(self, command: str, finished: Finished) -> BisyncError:
+        project = self._project
+        return diagnosis.explain(finished, command=command, folder=project.folder, location=project.location)
+
+
+def find_projects(root: Path) -> list[str]:
+    """The folders below `root` that hold a dbt project, as the repository names them; "." is its root."""
+    found = []
+    for folder, inside, files in os.walk(root):
+        here = Path(folder).relative_to(root)
+        inside[:] = sorted(n for n in inside if not n.startswith(".") and n not in {"dbt_packages", "target"})
+        if len(here.parts) >= _DEEP:
+            inside.clear()
+        if _PROJECT_FILE in files:
+            found.append(here.as_posix())
+    return found
+
+
+def _no_project(project: DbtProject) -> DbtProjectMissing:
+    root = project.checkout or project.folder
+    found = find_projects(root)
+    folder = project.folder.relative_to(root).as_posix() if project.folder.is_relative_to(root) else "."
+    if found:
+        elsewhere = _("There is one in %(folders)s: name that folder in the repository's settings.") % {
+            "folders": ", ".join(_shown(name) for name in found)
+        }
+    else:
+        elsewhere = _("The repository holds none at all: check its address and branch.")
+    return DbtProjectMissing(folder=_shown(folder), found=found, elsewhere=elsewhere)
+
+
+def _shown(folder: str) -> str:
+    return _("the root of the repository") if folder == "." else folder
+
+
+def _listed(flag: str, selections: Sequence[str]) -> list[str]:
+    for selection in selections:
+        if not selection or selection.startswith("-"):
+            raise DbtSelectionInvalid(selection=selection or '""')
+    return [flag, *selections] if selections else []
+
+
+def _directory(path: Path) -> Path:
+    path.mkdir(parents=True, exist_ok=True)
+    return path.resolve()

@@ -1,0 +1,27 @@
+"""What the repository form asks."""
+
+from __future__ import annotations
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from workspace.models import Repository
+
+
+class RepositoryForm(forms.ModelForm[Repository]):
+    """The repository's address and credentials; a stored password is never shown again."""
+
+    password = forms.CharField(
+        label=_("Password or token"),
+        required=False,
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        help_text=_("Leave it empty to keep the stored one."),
+    )
+
+    class Meta:
+        model = Repository
+        fields = ("url", "branch", "folder", "username", "password", "dbt_target", "dbt_executable")
+
+    def _post_clean(self) -> None:
+        """The action assigns and validates; a form that did so as well would do it twice."""

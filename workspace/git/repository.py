@@ -1,0 +1,461 @@
+"""A project's repository: a bare mirror on this machine, and the remote that decides every race.
+
+The mirror is a cache of remote branches (`refs/remotes/origin/*`) and never has a working tree. Reads name
+a commit; commits are written by plumbing with a private index, so that no hook, no lock and no other worker
+can get in the way, and so that the same content makes the same hash wherever it is made.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from django.utils.translation import gettext_lazy as _
+
+from bisync.lib.errors import BisyncError
+from workspace.git.process import (
+    NOTHING,
+    GitBusy,
+    GitEmpty,
+    GitFailed,
+    GitNoBranch,
+    RemoteMoved,
+    credentials,
+    git,
+    plumbing,
+)
+from workspace.git.sanitise import commit_message, has_odd_parts, is_writable, person_text
+from workspace.git.urls import check_branch, check_host, check_url
+
+_TRACKING = "refs/remotes/origin/"
+_FETCH_ATTEMPTS = 6
+_STALE_LOCK = 600  # seconds; git holds a lock for a moment
+_STALE_FILES = 86_400  # seconds; longer than any run
+_FULL_HASH = re.compile(r"[0-9a-f]{40}")
+_NO_OBJECT = "0" * 40
+_REGULAR = frozenset({"100644", "100755"})
+_LAST_SECOND = 253_402_300_799  # the end of the year 9999, where datetime ends
+
+
+class NoMirror(BisyncError):
+    code = "git-no-mirror"
+    message = _("This machine has no copy of the repository yet. Pull, then try again.")
+    http_status = 409
+
+
+class NoCommit(BisyncError):
+    code = "git-no-commit"
+    message = _("Commit %(commit).12s is not in this machine's copy of the repository. Pull, then try again.")
+    http_status = 404
+
+
+class FileAbsent(BisyncError):
+    code = "git-no-file"
+    message = _("There is no file %(path)s in commit %(commit).12s.")
+    http_status = 404
+
+
+class UnsafePath(BisyncError):
+    code = "git-unsafe-path"
+    message = _("Bisync does not write to %(path)s: it only writes ordinary files. Choose another name.")
+
+
+@dataclass(frozen=True)
+class Remote:
+    """Where a repository is pushed to and pulled from, and the branch that counts."""
+
+    url: str
+    branch: str
+    username: str = ""
+    password: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
+class Person:
+    """An author as git can hold one: no control characters, no angle brackets, never nameless."""
+
+    name: str
+    email: str
+
+    def __post_init__(self) -> None:
+        email = "".join(person_text(self.email).split())
+        object.__setattr__(self, "email", email)
+        object.__setattr__(self, "name", person_text(self.name) or email.partition("@")[0] or "unknown")
+
+
+@dataclass(frozen=True)
+class TreeFile:
+    """One entry of a commit's tree; mode 120000 is a symbolic link, 160000 a submodule."""
+
+    path: str
+    mode: str
+    oid: str
+    size: int
+
+
+@dataclass(frozen=True)
+class Commit:
+    """One entry of the history."""
+
+    sha: str
+    author: Person
+    committer: Person
+    at: datetime
+    subject: str
+    body: str
+
+
+@dataclass(frozen=True)
+class Mirror:
+    """A bare copy of `remote` at `path`. Any number of workers and pages may use it at once."""
+
+    path: Path
+    remote: Remote
+
+    # -- The remote ---------------------------------------------------------------------------------
+
+    def fetch(self) -> str:
+        """Bring the mirror up to date, making it where it is missing; returns the head of the branch."""
+        self._create()
+        self._clear_leftovers()
+        for attempt in range(1, _FETCH_ATTEMPTS + 1):
+            try:
+                self._reach(
+                    "fetch",
+                    "--prune",
+                    "--no-tags",
+                    "--no-write-fetch-head",
+                    "--no-recurse-submodules",
+                    "--end-of-options",
+                    self.remote.url,
+                    f"+refs/heads/*:{_TRACKING}*",
+                )
+                break
+            except GitBusy:  # a fetch beside this one moved a branch in between
+                if attempt == _FETCH_ATTEMPTS:
+                    raise
+                time.sleep(0.1 * attempt)
+        return self.head()
+
+    def push(self, commit: str, *, expecting: str) -> None:
+        """Make `commit` the head of the remote branch, provided that this still is `expecting`.
+
+        The remote is asked first whether it has the commit, and again after a failure: a push that was
+        killed, or whose answer was lost, may have succeeded all the same.
+        """
+        if self._settled(commit, expecting=expecting):
+            return
+        self._require(commit)
+        # A lease alone would let a commit that was built on something else replace the branch.
+        if not self.is_ancestor(expecting, commit):
+            raise RemoteMoved(branch=self.remote.branch, expected=expecting, found=expecting)
+        ref = f"refs/heads/{self.remote.branch}"
+        lease = f"--force-with-lease={ref}:{expecting}"
+        try:
+            self._reach(
+                "push",
+                "--no-verify",
+                "--no-follow-tags",
+                "--recurse-submodules=no",
+                lease,
+                "--end-of-options",
+                self.remote.url,
+                f"{commit}:{ref}",
+            )
+        except GitFailed:
+            if not self._settled(commit, expecting=expecting):
+                raise
+
+    def on_remote(self, commit: str) -> bool:
+        """Whether the remote branch contains `commit`, by asking the remote now."""
+        return self.is_ancestor(commit, self.fetch())
+
+    def _settled(self, commit: str, *, expecting: str) -> bool:
+        """Whether the remote has `commit` by now; `RemoteMoved` where it went elsewhere."""
+        head = self.fetch()
+        if self.is_ancestor(commit, head):
+            return True
+        if head != expecting:
+            raise RemoteMoved(branch=self.remote.branch, expected=expecting, found=head)
+        return False
+
+    def _reach(self, *args: str) -> str:
+        """Run a command that talks to the remote, whose address is judged now, not only when saved."""
+        transport = check_url(self.remote.url)
+        check_branch(self.remote.branch)
+        check_host(self.remote.url)
+        return git(
+            *args,
+            cwd=self.path,
+            env={
+                "GIT_ALLOW_PROTOCOL": transport,
+                **credentials(self.remote.username, self.remote.password),
+            },
+            secrets=(self.remote.password,),
+        )
+
+    def _create(self) -> None:
+        if (self.path / "HEAD").exists():
+            return
+        parent = self.path.parent
+        parent.mkdir(parents=True, exist_ok=True)
+        # Made aside and renamed: nobody finds half a mirror, and of two makers the slower one gives way.
+        with tempfile.TemporaryDirectory(dir=parent, prefix="new-") as fresh:
+            git("init", "--quiet", "--bare", "--template=", "--end-of-options", fresh, cwd=parent)
+            with suppress(OSError):
+                Path(fresh).rename(self.path)
+
+    def _clear_leftovers(self) -> None:
+        """Remove what commands and workers that were killed have left behind."""
+        places = (
+            (self.path.glob("*.lock"), _STALE_LOCK),
+            (self.path.glob("refs/**/*.lock"), _STALE_LOCK),
+            (self.path.glob("objects/pack/tmp_*"), _STALE_FILES),
+            (self.path.parent.glob("new-*"), _STALE_FILES),
+            (self.path.parent.glob("worktrees/*"), _STALE_FILES),
+        )
+        now = time.time()
+        for leftovers, age in places:
+            for left in leftovers:
+                with suppress(OSError):  # another worker was here first, or the next fetch tries again
+                    if now - left.lstat().st_mtime > age:
+                        _remove(left)
+
+    # -- Reading, as of the last fetch --------------------------------------------------------------
+
+    def head(self, branch: str | None = None) -> str:
+        """The commit that a remote branch, by default the one that counts, pointed to at the last fetch."""
+        wanted = branch or self.remote.branch
+        heads = self._heads()
+        if wanted in heads:
+            return heads[wanted]
+        if heads:
+            raise GitNoBranch(branch=wanted, branches=", ".join(sorted(heads)))
+        raise GitEmpty(branch=wanted, branches="")
+
+    def branches(self) -> list[str]:
+        """The names of the remote's branches."""
+        return sorted(self._heads())
+
+    def has(self, commit: str) -> bool:
+        """Whether the mirror holds this commit."""
+        return commit in self._held(commit)
+
+    def is_ancestor(self, ancestor: str, descendant: str) -> bool:
+        """Whether `descendant` is `ancestor` or was built on it."""
+        if len(self._held(ancestor, descendant)) < len({ancestor, descendant}):
+            return False
+        base = self._read("merge-base", ancestor, descendant, ok=(0, 1))
+        return base.decode().strip() == ancestor
+
+    def files(self, commit: str, folder: str = "") -> list[TreeFile]:
+        """Everything in a commit's tree, or in one of its folders, in git's order."""
+        found = []
+        inside = f"{folder.strip('/')}/" if folder.strip("/") else ""
+        self._require(commit)
+        for record in self._tree(commit, "--long", inside=inside):
+            meta, _tab, path = record.decode("utf-8", "replace").partition("\t")
+            mode, _kind, oid, size = meta.split()
+            found.append(TreeFile(path=path, mode=mode, oid=oid, size=0 if size == "-" else int(size)))
+        return found
+
+    def read(self, commit: str, path: str) -> bytes:
+        """The exact bytes of one file (of a symbolic link: the path that it names)."""
+        self._require(commit)
+        if has_odd_parts(path) or "\n" in path:  # git takes ./x for a path relative to nothing
+            raise FileAbsent(path=path, commit=commit)
+        answer = self._read("cat-file", "--batch", stdin=f"{commit}:{path}".encode())
+        header, _newline, content = answer.partition(b"\n")
+        if header.split()[1:2] != [b"blob"]:
+            raise FileAbsent(path=path, commit=commit)
+        return content[:-1]
+
+    def log(self, commit: str, *, path: str = "", limit: int = 50) -> list[Commit]:
+        """The history that led to `commit`, newest first; with `path`, only what touched it."""
+        fields = "%H%x00%an%x00%ae%x00%cn%x00%ce%x00%ct%x00%s%x00%b"
+        limits = ["--", path] if path else []
+        self._require(commit)
+        listed = self._read("log", "-z", f"--max-count={limit}", f"--format={fields}", commit, *limits)
+        parts = listed.decode("utf-8", "replace").split("\0")[:-1]
+        return [_logged(*parts[n : n + 8]) for n in range(0, len(parts), 8)]
+
+    def changed_paths(self, a: str, b: str) -> list[str]:
+        """The files that differ between two commits; a renamed one appears under both names."""
+        self._require(a, b)
+        listed = self._read("diff-tree", "-r", "-z", "--name-only", "--no-renames", a, b)
+        return [path for path in listed.decode("utf-8", "replace").split("\0") if path]
+
+    def trailers(self, commit: str) -> dict[str, list[str]]:
+        """The `Key: value` lines that end a commit's message."""
+        lines = "%(trailers:only=yes,unfold=yes,separator=%x00)"
+        self._require(commit)
+        listed = self._read("log", "-z", "--max-count=1", f"--format={lines}", commit)
+        found: dict[str, list[str]] = {}
+        for line in filter(None, listed.decode("utf-8", "replace").split("\0")):
+            key, _colon, value = line.partition(":")
+            found.setdefault(key.strip(), []).append(value.strip())
+        return found
+
+    @contextmanager
+    def worktree(self, commit: str) -> Iterator[Path]:
+        """A folder with the files of `commit`, this caller's own, gone afterwards.
+
+        It has no `.git`: what runs inside finds no way into the mirror, and nothing is registered that
+        would have to be pruned after a crash. Symbolic links come out as text.
+        """
+        self._require(commit)
+        with self._scratch() as scratch:
+            tree = scratch / "tree"
+            tree.mkdir()
+            places = {
+                "GIT_DIR": str(self.path),
+                "GIT_WORK_TREE": str(tree),
+                "GIT_INDEX_FILE": str(scratch / "index"),
+            }
+            self._write("read-tree", "--reset", "-u", commit, env=places)
+            yield tree
+
+    # -- Writing ------------------------------------------------------------------------------------
+
+    def commit(
+        self,
+        *,
+        parent: str,
+        files: Mapping[str, bytes | None],
+        message: str,
+        author: Person,
+        committer: Person,
+        at: datetime,
+    ) -> str:
+        """Write a commit on top of `parent` and return its hash; None removes a file. Nothing is pushed.
+
+        Everything that goes into the hash is an argument, so another attempt, on whichever machine, makes
+        the same commit. Existing files keep their mode.
+        """
+        self._require(parent)
+        before = self._entries(parent)
+        modes = {path: _mode_to_write(path, before) for path in files}
+        wanted = {path: entry for path, entry in before.items() if path not in files}
+        for path, content in files.items():
+            if content is not None:
+                oid = self._write("hash-object", "-w", "--stdin", stdin=content)
+                wanted[path] = (modes[path], oid)
+        tree = self._write_tree(parent, {path: wanted.get(path, ("0", _NO_OBJECT)) for path in files})
+        # git passes over a path that it dislikes without failing; and nothing else may have changed.
+        unexpected = self._entries(tree).items() ^ wanted.items()
+        if unexpected:
+            raise UnsafePath(path=min(path for path, _entry in unexpected))
+        return self._write(
+            "commit-tree",
+            tree,
+            "-p",
+            parent,
+            "-F",
+            "-",
+            env=_identity("AUTHOR", author, at) | _identity("COMMITTER", committer, at),
+            stdin=commit_message(message).encode(),
+        )
+
+    def _write_tree(self, parent: str, changes: Mapping[str, tuple[str, str]]) -> str:
+        lines = "".join(f"{mode} {oid}\t{path}\0" for path, (mode, oid) in changes.items())
+        with self._scratch() as scratch:
+            index = {"GIT_INDEX_FILE": str(scratch / "index")}
+            self._write("read-tree", parent, env=index)
+            self._write("update-index", "-z", "--index-info", env=index, stdin=lines.encode())
+            return self._write("write-tree", env=index)
+
+    def _entries(self, treeish: str) -> dict[str, tuple[str, str]]:
+        entries = {}
+        for record in self._tree(treeish):
+            meta, _tab, path = record.decode("utf-8", "surrogateescape").partition("\t")
+            mode, _kind, oid = meta.split()
+            entries[path] = (mode, oid)
+        return entries
+
+    # -- Running git here ---------------------------------------------------------------------------
+
+    def _heads(self) -> dict[str, str]:
+        listed = self._read("for-each-ref", "--format=%(objectname) %(refname)", _TRACKING)
+        lines = (line.split(" ", 1) for line in listed.decode("utf-8", "replace").splitlines())
+        return {ref.removeprefix(_TRACKING): oid for oid, ref in lines}
+
+    def _tree(self, treeish: str, *options: str, inside: str = "") -> list[bytes]:
+        limits = ["--", inside] if inside else []
+        listed = self._read("ls-tree", "-r", "-z", "--full-tree", *options, treeish, *limits)
+        return listed.split(b"\0")[:-1]
+
+    def _held(self, *commits: str) -> set[str]:
+        """Those of `commits` that are full hashes of commits in the mirror."""
+        asked = "\n".join(commit for commit in commits if _FULL_HASH.fullmatch(commit))
+        answers = self._read("cat-file", "--batch-check", stdin=asked.encode()).decode().splitlines()
+        return {line.split()[0] for line in answers if line.split()[1] == "commit"}
+
+    def _require(self, *commits: str) -> None:
+        """Refuse what is not a commit here. Only full hashes get through, so git never reads an option."""
+        held = self._held(*commits)
+        for commit in commits:
+            if commit not in held:
+                raise NoCommit(commit=commit)
+
+    def _read(self, *args: str, stdin: bytes = b"", ok: tuple[int, ...] = (0,)) -> bytes:
+        if not self.path.is_dir():
+            raise NoMirror
+        return plumbing(*args, cwd=self.path, stdin=stdin, ok=ok)
+
+    def _write(self, *args: str, env: Mapping[str, str] = NOTHING, stdin: bytes | None = None) -> str:
+        return git(*args, cwd=self.path, env=env, stdin=stdin).strip()
+
+    @contextmanager
+    def _scratch(self) -> Iterator[Path]:
+        """A folder of this caller's own, beside the mirror, gone afterwards."""
+        parent = self.path.parent / "worktrees"
+        parent.mkdir(exist_ok=True)
+        with tempfile.TemporaryDirectory(
+            dir=parent, prefix=f"{self.path.stem}-", ignore_cleanup_errors=True
+        ) as scratch:
+            yield Path(scratch)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+
+
+def _mode_to_write(path: str, entries: Mapping[str, tuple[str, str]]) -> str:
+    """The mode in which `path` may be written; `UnsafePath` where it may not."""
+    parts = path.split("/")
+    above = {"/".join(parts[:n]) for n in range(1, len(parts))}
+    mode, _oid = entries.get(path, ("100644", ""))
+    # What lies above and is no folder may be a link that leads elsewhere.
+    if not is_writable(path) or above & entries.keys() or mode not in _REGULAR:
+        raise UnsafePath(path=path)
+    return mode
+
+
+def _identity(role: str, person: Person, at: datetime) -> dict[str, str]:
+    return {
+        f"GIT_{role}_NAME": person.name,
+        f"GIT_{role}_EMAIL": person.email,
+        f"GIT_{role}_DATE": f"@{int(at.timestamp())} +0000",
+    }
+
+
+def _logged(*fields: str) -> Commit:
+    sha, name, email, committer_name, committer_email, seconds, subject, body = fields
+    return Commit(
+        sha=sha,
+        author=Person(name, email),
+        committer=Person(committer_name, committer_email),
+        at=datetime.fromtimestamp(min(int(seconds or 0), _LAST_SECOND), tz=UTC),
+        subject=subject,
+        body=body.strip(),
+    )

@@ -1,0 +1,7 @@
+"""How work is done: repositories, warehouses, runs."""
+
+from workspace.models.artifacts import Artifact
+from workspace.models.repository import Connection, Repository
+from workspace.models.runs import Run, RunCommand, RunStatus
+
+__all__ = ["Artifact", "Connection", "Repository", "Run", "RunCommand", "RunStatus"]

@@ -1,0 +1,37 @@
+"""A project's repository on this machine: its mirror, its dbt folder, dbt for reading it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from django.utils.translation import gettext_lazy as _
+
+from bisync.lib.errors import BisyncError
+from workspace.git.repository import Mirror, Remote
+from workspace.models import Repository
+
+
+class FolderOutside(BisyncError):
+    code = "dbt-folder-outside"
+    message = _("The folder %(folder)s is not inside the repository. Correct it in the connection.")
+
+
+def mirror_of(repository: Repository) -> Mirror:
+    """The bare mirror that this machine keeps of the repository."""
+    return Mirror(
+        repository.mirror_path,
+        Remote(
+            url=repository.url,
+            branch=repository.branch,
+            username=repository.username,
+            password=repository.password,
+        ),
+    )
+
+
+def project_folder(tree: Path, repository: Repository) -> Path:
+    """Where the dbt project lies in a checked-out tree. Raises `FolderOutside` for a way out of it."""
+    folder = (tree / repository.folder).resolve()
+    if not folder.is_relative_to(tree.resolve()):
+        raise FolderOutside(folder=repository.folder)
+    return folder

@@ -1,0 +1,355 @@
+"""Background work: ask for a run, carry it out once, take over from a worker that died.
+
+The run row is the truth and the broker only a doorbell. A worker claims the row (lease and fencing token),
+keeps the lease alive from a thread of its own, and writes only while the token is still its own.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+from celery import current_app
+from django.conf import settings
+from django.db import IntegrityError, OperationalError, connection, transaction
+from django.db.models import F, Q
+from django.utils import timezone
+from django.utils.module_loading import autodiscover_modules
+from django.utils.translation import gettext_lazy as _
+from kombu.exceptions import OperationalError as BrokerError
+
+from bisync.lib import trace
+from bisync.lib.errors import BisyncError
+from bisync.lib.process import KEPT_OUTPUT, Finished
+from bisync.lib.states import Lifecycle
+from governance.models import Project, User
+from workspace import commands
+from workspace.models import Run, RunCommand, RunStatus
+
+logger = logging.getLogger(__name__)
+
+# Without a retry policy of its own the transport tries for six seconds; a click must not wait for that.
+_PATIENCE = {"max_retries": 1, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.2}
+
+LIFECYCLE = Lifecycle(
+    {
+        "succeed": ({RunStatus.RUNNING}, RunStatus.SUCCEEDED),
+        "fail": ({RunStatus.RUNNING}, RunStatus.FAILED),
+        "cancel": ({RunStatus.QUEUED, RunStatus.RUNNING}, RunStatus.CANCELLED),
+    }
+)
+
+
+class LeaseLost(BisyncError):
+    code = "lease-lost"
+    message = _("Another worker has taken this run over.")
+    http_status = 409
+
+
+class WorkerLost(BisyncError):
+    code = "worker-lost"
+    message = _(
+        "The worker was lost %(attempts)s times while doing this. Look at the output below, then try again."
+    )
+
+
+class Unexpected(BisyncError):
+    code = "unexpected"
+    message = _("Something unexpected went wrong inside Bisync. The log has the details under run %(run)s.")
+
+
+class Cancelled(BisyncError):
+    code = "cancelled"
+    message = _("This was cancelled.")
+
+
+class Work:
+    """A claimed run, in the hands of the worker that carries it out."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.project: Project = run.project
+        self.params: dict[str, Any] = run.params
+        self.lost = threading.Event()
+        self.cancelled = threading.Event()
+        self._mine = Run.objects.filter(pk=run.pk, token=run.token, status=RunStatus.RUNNING)
+        self._notes: dict[str, object] = {}
+        self._notes_guard = threading.Lock()
+
+    @property
+    def intent(self) -> dict[str, Any]:
+        """What an earlier attempt, or this one, decided to do before doing it."""
+        return dict(self.run.intent)
+
+    def save_intent(self, **values: object) -> None:
+        """Keep a decision before it is carried out, so that another attempt asks instead of repeating."""
+        self.run.intent = {**self.run.intent, **values}
+        self._write(intent=self.run.intent)
+
+    def progress(self, **values: object) -> None:
+        """Tell the run's page how far the work is, for example `step`, `done`, `total`."""
+        self.run.progress = {**self.run.progress, **values}
+        self._write(progress=self.run.progress)
+
+    def note(self, **values: object) -> None:
+        """Progress from another thread (a command's reader); shown with the next heartbeat."""
+        with self._notes_guard:
+            self._notes.update(values)
+
+    @contextmanager
+    def fenced(self) -> Iterator[None]:
+        """A transaction that only commits while this worker still owns the run."""
+        with transaction.atomic():
+            self._write(heartbeat_at=timezone.now())
+            yield
+
+    def _write(self, **values: object) -> None:
+        if not self._mine.update(**values):
+            self.lost.set()
+            raise LeaseLost
+
+    def show_notes(self) -> None:
+        """Write what `note` was told since the last time."""
+        with self._notes_guard:
+            notes, self._notes = self._notes, {}
+        if notes:
+            self.run.progress = {**self.run.progress, **notes}
+            self._mine.update(progress=self.run.progress)
+
+    def beat(self) -> None:
+        """Extend the lease, and learn whether the run was cancelled or lost."""
+        now = timezone.now()
+        kept = self._mine.update(heartbeat_at=now, lease_until=now + _lease())
+        if not kept:
+            self.lost.set()
+        elif self._mine.filter(cancel_requested=True).exists():
+            self.cancelled.set()
+
+
+Handler = Callable[[Work], Mapping[str, object] | None]
+HANDLERS: dict[str, Handler] = {}
+
+
+def handles(kind: str) -> Callable[[Handler], Handler]:
+    """Register what carries out runs of one kind. Handlers live in the `jobs` module of their app."""
+
+    def register(handler: Handler) -> Handler:
+        HANDLERS[kind] = handler
+        return handler
+
+    return register
+
+
+def load_handlers() -> None:
+    """Import every app's `jobs`; only whoever works needs them, and MetricFlow comes with them."""
+    autodiscover_modules("jobs")
+
+
+def _lease() -> timedelta:
+    return timedelta(seconds=settings.RUN_LEASE_SECONDS)
+
+
+def ring(run_id: int) -> None:
+    """Tell the workers that there is something to do. A broker that is away only costs time."""
+    try:
+        current_app.send_task("workspace.execute_run", args=[run_id], retry=True, retry_policy=_PATIENCE)
+    except (BrokerError, OSError):
+        logger.warning("broker away, the sweeper will ring again", extra={"run": run_id})
+
+
+def request(
+    *,
+    kind: str,
+    project: Project,
+    subject: str = "",
+    params: Mapping[str, object] | None = None,
+    requested_by: User | None = None,
+) -> Run:
+    """Ask for a run. An identical one that still waits is returned instead."""
+    while True:
+        try:
+            with transaction.atomic():
+                run, created = Run.objects.get_or_create(
+                    project=project,
+                    kind=kind,
+                    subject=subject,
+                    status=RunStatus.QUEUED,
+                    defaults={"params": dict(params or {}), "requested_by": requested_by},
+                )
+        except IntegrityError:
+            continue  # the run we lost to was claimed before we could read it: there is room again
+        if created:
+            transaction.on_commit(partial(ring, run.pk))
+        return run
+
+
+def cancel(run: Run) -> Run:
+    """Stop a run: at once where it still waits, else by telling its worker."""
+    if not Run.objects.filter(pk=run.pk, status=RunStatus.QUEUED).update(
+        status=RunStatus.CANCELLED, finished_at=timezone.now(), error_code=Cancelled.code
+    ):
+        Run.objects.filter(pk=run.pk, status=RunStatus.RUNNING).update(cancel_requested=True)
+    run.refresh_from_db()
+    return run
+
+
+def execute(run_id: int) -> None:
+    """Carry out a run. Redelivered, or already in other hands, there is nothing to claim: it returns."""
+    load_handlers()
+    run = _claim(run_id)
+    if run is None:
+        return
+    work = Work(run)
+    token = trace.current.set(f"run-{run.pk}")
+    try:
+        with _recording(work):
+            result = HANDLERS[run.kind](work)
+        _end(work, "succeed", result=dict(result or {}))
+    except LeaseLost:
+        logger.warning("lease lost", extra={"run": run.pk})
+    except BisyncError as exc:
+        if work.cancelled.is_set():
+            _end(work, "cancel", error_code=Cancelled.code)
+        else:
+            _end(work, "fail", error_code=exc.code, error_params=_plain(exc.params))
+    except Exception:
+        _end(work, "fail", error_code=Unexpected.code, error_params={"run": run.pk})
+        raise  # a bug: let the worker's log have it
+    finally:
+        trace.current.reset(token)
+
+
+def _claim(run_id: int) -> Run | None:
+    now = timezone.now()
+    lapsed = Q(status=RunStatus.RUNNING, lease_until__lt=now)
+    candidate = Run.objects.filter(pk=run_id)
+    candidate.filter(lapsed, attempt__gte=settings.RUN_ATTEMPTS).update(
+        status=RunStatus.FAILED,
+        finished_at=now,
+        error_code=WorkerLost.code,
+        error_params={"attempts": settings.RUN_ATTEMPTS},
+    )
+    token = secrets.token_hex(16)
+    try:
+        with transaction.atomic():
+            won = candidate.filter(Q(status=RunStatus.QUEUED) | lapsed).update(
+                status=RunStatus.RUNNING,
+                token=token,
+                attempt=F("attempt") + 1,
+                claimed_at=now,
+                heartbeat_at=now,
+                lease_until=now + _lease(),
+            )
+    except IntegrityError:
+        return None  # its predecessor is still at work; the sweeper rings again
+    return Run.objects.select_related("project").get(pk=run_id, token=token) if won else None
+
+
+def _end(work: Work, event: str, **also: object) -> None:
+    """Close the run, unless it belongs to somebody else by now."""
+    _sources, target = LIFECYCLE.edge(event)
+    work._mine.update(status=target, finished_at=timezone.now(), lease_until=None, **also)
+
+
+def _plain(params: Mapping[str, object]) -> dict[str, Any]:
+    """Error parameters as JSON holds them."""
+    kept = (str, int, float, bool, type(None))
+    return {name: value if isinstance(value, kept) else str(value) for name, value in params.items()}
+
+
+@contextmanager
+def _recording(work: Work) -> Iterator[None]:
+    """Keep the lease alive and the commands' output flowing while the work goes on."""
+    recorder = CommandRecorder(work)
+    done = threading.Event()
+    keeper = threading.Thread(target=_keep_alive, args=(work, recorder, done), daemon=True)
+    keeper.start()
+    try:
+        with commands.recorded_by(recorder):
+            yield
+    finally:
+        done.set()
+        keeper.join(timeout=5)
+
+
+def _keep_alive(work: Work, recorder: CommandRecorder, done: threading.Event) -> None:
+    beat_every = settings.RUN_LEASE_SECONDS / 3
+    last = time.monotonic()
+    try:
+        while not done.wait(min(1.0, beat_every)):
+            try:
+                recorder.flush()
+                work.show_notes()
+                if time.monotonic() - last >= beat_every or recorder.waiting:
+                    work.beat()
+                    last = time.monotonic()
+            except OperationalError:
+                # The database is away or busy; the lease allows for a few missed beats.
+                logger.warning("missed a heartbeat", extra={"run": work.run.pk})
+                connection.close()
+    finally:
+        connection.close()
+
+
+class CommandRecorder:
+    """Writes the commands of a run into `RunCommand`, their output about once a second."""
+
+    def __init__(self, work: Work) -> None:
+        self.work = work
+        self.waiting = False
+        self._lines: list[str] = []
+        self._command: RunCommand | None = None
+        self._guard = threading.Lock()
+        self._flushed = 0
+
+    def begin(self, name: str, argv: Sequence[str]) -> Callable[[str], None]:
+        """Note the start of a command; the answer takes its lines."""
+        run = self.work.run
+        self._command = RunCommand.objects.create(
+            run=run, attempt=run.attempt, name=name, argv=list(argv), started_at=timezone.now()
+        )
+        self._lines, self._flushed, self.waiting = [], 0, True
+        return self._take
+
+    def _take(self, line: str) -> None:
+        with self._guard:
+            self._lines.append(line)
+
+    def flush(self) -> None:
+        """Show what has been printed so far."""
+        with self._guard:
+            command, lines = self._command, list(self._lines)
+        if command is not None and self.waiting and len(lines) > self._flushed:
+            text = "\n".join(lines)[-KEPT_OUTPUT:]
+            RunCommand.objects.filter(pk=command.pk, finished_at=None).update(output=text)
+            self._flushed = len(lines)
+
+    def finish(self, finished: Finished) -> None:
+        """Note how the command that began last has ended."""
+        self.waiting = False
+        assert self._command is not None
+        RunCommand.objects.filter(pk=self._command.pk).update(
+            output=finished.output, exit_code=finished.exit_code, finished_at=timezone.now()
+        )
+
+    def stopped(self) -> bool:
+        """Whether the run was cancelled, or belongs to another worker by now."""
+        return self.work.lost.is_set() or self.work.cancelled.is_set()
+
+
+def sweep() -> int:
+    """Ring for runs that wait, and for those whose worker stopped reporting; returns how many."""
+    now = timezone.now()
+    waiting = Q(status=RunStatus.QUEUED, created_at__lt=now - timedelta(seconds=2))
+    lapsed = Q(status=RunStatus.RUNNING, lease_until__lt=now)
+    due = list(Run.objects.filter(waiting | lapsed).order_by("id").values_list("pk", flat=True)[:100])
+    for run_id in due:
+        ring(run_id)
+    return len(due)
