@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+from django.contrib import admin
+
+from bisync.lib.admin import InlineReadOnly, ReadOnlyAdmin
+from catalog.models import Column, Edge, Group, Node, NodeTest, Snapshot
+
+
+@admin.register(Snapshot)
+class SnapshotAdmin(ReadOnlyAdmin):
+    list_display = ("project", "commit", "dbt_version", "created_at")
+    list_filter = ("project",)
+    search_fields = ("commit", "subject")
+    list_select_related = ("project",)
+
+
+class ColumnInline(InlineReadOnly):
+    model = Column
+    fields = ("position", "name", "data_type", "description")
+
+
+@admin.register(Node)
+class NodeAdmin(ReadOnlyAdmin):
+    list_display = ("name", "resource_type", "project", "group", "path")
+    list_filter = ("resource_type", "project")
+    search_fields = ("name", "unique_id", "label")
+    list_select_related = ("project", "group")
+    inlines = (ColumnInline,)
+
+
+@admin.register(Column)
+class ColumnAdmin(ReadOnlyAdmin):
+    list_display = ("name", "node", "data_type")
+    search_fields = ("name", "node__name")
+    list_select_related = ("node",)
+
+
+@admin.register(NodeTest)
+class NodeTestAdmin(ReadOnlyAdmin):
+    list_display = ("name", "kind", "node", "column", "severity")
+    list_filter = ("kind", "project")
+    search_fields = ("name", "node__name")
+    list_select_related = ("node",)
+
+
+@admin.register(Edge)
+class EdgeAdmin(ReadOnlyAdmin):
+    list_display = ("parent", "child", "project")
+    search_fields = ("parent", "child")
+    list_select_related = ("project",)
+
+
+@admin.register(Group)
+class GroupAdmin(ReadOnlyAdmin):
+    list_display = ("name", "project", "owner_name", "owner_email")
+    search_fields = ("name",)
+    list_select_related = ("project",)

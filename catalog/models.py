@@ -1,0 +1,160 @@
+"""What dbt knows, as the last pull saw it."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from governance.models import Project
+from workspace.models import Artifact, Run
+
+
+class Snapshot(models.Model):
+    """One pull's picture of a dbt project: a commit, what dbt made of it, and what changed since."""
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="snapshots")
+    commit = models.CharField(_("commit"), max_length=64)
+    subject = models.CharField(_("commit message"), max_length=300, blank=True)
+    author = models.CharField(_("author"), max_length=200, blank=True)
+    committed_at = models.DateTimeField(null=True)
+    dbt_version = models.CharField(_("dbt version"), max_length=20)
+    adapter = models.CharField(_("adapter"), max_length=40)
+    manifest = models.ForeignKey(Artifact, models.PROTECT, related_name="+")
+    semantic_manifest = models.ForeignKey(Artifact, models.PROTECT, related_name="+")
+    counts = models.JSONField(_("counts"), default=dict)
+    changes = models.JSONField(_("changes"), default=dict)
+    run = models.ForeignKey(Run, models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(_("pulled"), auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("snapshot")
+        verbose_name_plural = _("snapshots")
+        ordering = ["-id"]
+        get_latest_by = "id"
+
+    def __str__(self) -> str:
+        return f"{self.project} at {self.commit[:8]}"
+
+
+class Group(models.Model):
+    """A dbt group and its owner."""
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="dbt_groups")
+    name = models.CharField(_("name"), max_length=200)
+    owner_name = models.CharField(_("owner"), max_length=200, blank=True)
+    owner_email = models.CharField(_("owner's e-mail"), max_length=200, blank=True)
+
+    class Meta:
+        verbose_name = _("dbt group")
+        verbose_name_plural = _("dbt groups")
+        ordering = ["name"]
+        constraints = [models.UniqueConstraint(fields=["project", "name"], name="group_once_per_project")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Node(models.Model):
+    """A model, seed, snapshot, source, exposure, semantic model or metric of dbt.
+
+    `fields` holds what only one kind has (a metric's parameters, an exposure's url), in dbt's own words.
+    `fingerprint` covers all that a person could notice, so that a pull touches only what changed.
+    """
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="nodes")
+    unique_id = models.CharField(max_length=400)
+    resource_type = models.CharField(_("kind"), max_length=30)
+    name = models.CharField(_("name"), max_length=255)
+    label = models.CharField(_("label"), max_length=255, blank=True)
+    description = models.TextField(_("description"), blank=True)
+    package = models.CharField(_("package"), max_length=120)
+    path = models.CharField(_("file"), max_length=400, blank=True)
+    patch_path = models.CharField(_("properties file"), max_length=400, blank=True)
+    relation = models.CharField(_("relation"), max_length=400, blank=True)
+    materialized = models.CharField(_("materialisation"), max_length=40, blank=True)
+    group = models.ForeignKey(Group, models.SET_NULL, null=True, blank=True, related_name="nodes")
+    access = models.CharField(_("access"), max_length=20, blank=True)
+    tags = models.JSONField(default=list)
+    meta = models.JSONField(default=dict)
+    fields = models.JSONField(default=dict)
+    fingerprint = models.CharField(max_length=64)
+
+    class Meta:
+        verbose_name = _("dbt node")
+        verbose_name_plural = _("dbt nodes")
+        ordering = ["name"]
+        constraints = [models.UniqueConstraint(fields=["project", "unique_id"], name="node_once_per_project")]
+        indexes = [
+            # Lists are of one kind; pages ask for a name within it.
+            models.Index(fields=["project", "resource_type", "name"], name="node_kind_name")
+        ]
+
+    def __str__(self) -> str:
+        return self.unique_id
+
+
+class Column(models.Model):
+    """A column that the project documents or declares."""
+
+    node = models.ForeignKey(Node, models.CASCADE, related_name="columns")
+    name = models.CharField(_("name"), max_length=255)
+    position = models.PositiveSmallIntegerField()
+    data_type = models.CharField(_("type"), max_length=120, blank=True)
+    description = models.TextField(_("description"), blank=True)
+    meta = models.JSONField(default=dict)
+
+    class Meta:
+        verbose_name = _("column")
+        verbose_name_plural = _("columns")
+        ordering = ["node", "position"]
+        constraints = [models.UniqueConstraint(fields=["node", "name"], name="column_once_per_node")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class NodeTest(models.Model):
+    """A data test or unit test, and what it is attached to."""
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="node_tests")
+    unique_id = models.CharField(max_length=400)
+    node = models.ForeignKey(Node, models.CASCADE, null=True, related_name="tests")
+    column = models.CharField(_("column"), max_length=255, blank=True)
+    name = models.CharField(_("name"), max_length=400)
+    kind = models.CharField(_("test"), max_length=120)
+    arguments = models.JSONField(default=dict)
+    severity = models.CharField(_("severity"), max_length=10, blank=True)
+    path = models.CharField(_("file"), max_length=400, blank=True)
+
+    class Meta:
+        verbose_name = _("dbt test")
+        verbose_name_plural = _("dbt tests")
+        ordering = ["name"]
+        constraints = [
+            models.UniqueConstraint(fields=["project", "unique_id"], name="node_test_once_per_project")
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Edge(models.Model):
+    """One node reads another: lineage at table level."""
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="edges")
+    parent = models.CharField(max_length=400)
+    child = models.CharField(max_length=400)
+
+    class Meta:
+        verbose_name = _("lineage edge")
+        verbose_name_plural = _("lineage edges")
+        constraints = [
+            models.UniqueConstraint(fields=["project", "parent", "child"], name="edge_once_per_project")
+        ]
+        indexes = [
+            # Ancestors go by child; the unique constraint serves descendants.
+            models.Index(fields=["project", "child"], name="edge_child")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.parent} → {self.child}"
