@@ -1,0 +1,370 @@
+"""A formula taken apart into dbt's measures and metrics, in the spelling that dbt 1.11 and earlier read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from sqlglot import exp
+
+from semantic.codegen.conditions import filter_text, portable, refuse_jinja, row_sql
+from semantic.codegen.entries import Additions, Entry, Refused, plain_name
+from semantic.definitions import Aggregation, Dimension, Measure, Metric, Model, Vocabulary
+from semantic.formula import conjuncts, metric_models, print_formula
+from semantic.formula.registry import TOTALS
+from semantic.formula.tree import (
+    Binary,
+    Call,
+    Case,
+    ColumnRef,
+    IsBlank,
+    Literal_,
+    MetricRef,
+    Node,
+    Total,
+    Where,
+    shape,
+    walk,
+)
+from semantic.formulas import all_of, meaning, metric_tree
+from semantic.query.expressions import Writer
+from semantic.query.plan import counts_rows, model_of
+from semantic.query.rows import identifier, parsed
+from semantic.query.spec import Unsupported
+
+
+@dataclass(frozen=True, slots=True)
+class Title:
+    """What a metric is called, and what else its entry says besides how it is computed."""
+
+    name: str
+    label: str
+    description: str
+    config: Entry
+
+
+@dataclass(slots=True)
+class Decomposer:
+    """Turns one formula into entries; helpers that it needs on the way come before the metric itself."""
+
+    title: Title
+    additions: Additions
+    dialect: str
+    time_column: str = ""
+    keys: Mapping[str, str] = field(default_factory=dict)
+    _written: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        return self.additions.vocabulary
+
+    def run(self, tree: Node) -> None:
+        """Add everything that the formula needs. Raises Refused."""
+        refuse_jinja(tree)
+        filled = _filled(tree)
+        if filled:
+            self._add(self.title, self._simple(filled[0], fill=filled[1]))
+        elif _is_total(tree):
+            self._add(self.title, self._simple(tree))
+        elif isinstance(tree, MetricRef):
+            raise Refused(f"This is the metric {tree.metric} itself. Use that one, or say what is different.")
+        elif isinstance(tree, Binary) and tree.op == "/" and _is_input(tree.left) and _is_input(tree.right):
+            self._add(self.title, self._ratio(tree))
+        else:
+            self._add(self.title, self._derived(tree))
+
+    def _add(self, title: Title, definition: Entry) -> None:
+        entry: Entry = {"name": title.name, "label": title.label}
+        if title.description:
+            entry["description"] = title.description
+        self.additions.metrics.append({**entry, **definition, "config": title.config})
+
+    # Kinds of metrics
+
+    def _simple(self, node: Node, fill: float | None = None) -> Entry:
+        total, conditions = _split(node)
+        assert isinstance(total, Total)
+        model = self._prepared(total)
+        filters, inline = self._sorted(model, total, conditions)
+        measure = self._measure(model, total, inline)
+        used: Entry | str = measure.name
+        if fill is not None:
+            used = {"name": measure.name, "fill_nulls_with": int(fill) if fill == int(fill) else fill}
+        return {"type": "simple", "type_params": {"measure": used}, **_filter(filters)}
+
+    def _ratio(self, tree: Binary) -> Entry:
+        top = self._input(tree.left, "numerator")
+        bottom = self._input(tree.right, "denominator")
+        return {
+            "type": "ratio",
+            "type_params": {"numerator": _short(top), "denominator": _short(bottom)},
+        }
+
+    def _derived(self, tree: Node) -> Entry:
+        inputs: dict[Node, Entry] = {}
+
+        def leaf(node: Node) -> exp.Expr | None:
+            if not _is_input(node):
+                return None
+            key = shape(node)
+            if key not in inputs:
+                inputs[key] = self._input(node, f"part_{len(inputs) + 1}")
+            return exp.column(inputs[key].get("alias") or inputs[key]["name"])
+
+        dialect = portable(self.dialect)
+        sql = Writer(self.vocabulary, dialect, leaf).sql(tree).sql(dialect=dialect)
+        if not inputs:
+            raise Refused("The formula names no total and no metric.")
+        metrics: list[Entry | str] = []
+        for entry in map(_short, inputs.values()):
+            if entry not in metrics:
+                metrics.append(entry)
+        return {"type": "derived", "type_params": {"expr": sql, "metrics": metrics}}
+
+    def _input(self, node: Node, role: str) -> Entry:
+        """How the metric uses a total or another metric: by name, under an alias where it is filtered."""
+        value, conditions = _split(node)
+        if isinstance(value, MetricRef):
+            return self._used(value.metric, self._metric_filters(value.metric, conditions), role)
+        assert isinstance(value, Total)
+        model = self._prepared(value)
+        existing = self._existing(node, model)
+        if existing:
+            return self._used(existing, [], role)
+        filters, inline = self._sorted(model, value, conditions)
+        if inline or not filters:
+            return self._used(self._helper(node, role), [], role)
+        return self._used(self._existing(value, model) or self._helper(value, role), filters, role)
+
+    def _used(self, metric: str, filters: list[str], role: str) -> Entry:
+        if not filters:
+            return {"name": metric}
+        # Without an alias MetricFlow computes a metric once and uses it for both, filtered and unfiltered.
+        return {"name": metric, "alias": self.additions.free_metric_name(role), **_filter(filters)}
+
+    def _metric_filters(self, name: str, conditions: Sequence[Node]) -> list[str]:
+        models = [self.vocabulary.models[model] for model in metric_models(self.vocabulary, name)]
+        texts = []
+        for condition in conditions:
+            found = {filter_text(condition, model, self.vocabulary, self.dialect) for model in models}
+            text = found.pop() if len(found) == 1 else None
+            if text is None:
+                raise Refused(
+                    f"dbt cannot filter {name} by {print_formula(condition)}. "
+                    "Ask for the field to be added as a dimension, or write the total itself."
+                )
+            texts.append(text)
+        return texts
+
+    def _helper(self, node: Node, role: str) -> str:
+        """A metric of its own for a part of the formula."""
+        words = role.replace("_", " ")
+        title = Title(
+            name=self.additions.free_metric_name(f"{self.title.name}_{role}"),
+            label=f"{self.title.label} ({words})",
+            description=f"The {words} of {self.title.label}: {print_formula(node)}",
+            config={"meta": {"bisync": {"helper_of": self.title.name}}},
+        )
+        self._add(title, self._simple(node))
+        self._written[self._meaning(node)] = title.name
+        return title.name
+
+    def _existing(self, node: Node, model: Model) -> str:
+        """A metric, old or new, that computes this total already, dated the same way."""
+        wanted = self._meaning(node)
+        for metric in self.vocabulary.metrics.values():
+            known, measure = self.vocabulary.measures.get(metric.measure, (None, None))
+            if metric.type != "simple" or measure is None or known is None or known.name != model.name:
+                continue
+            own = model.semantic.agg_time_dimension if model.semantic else ""
+            if (measure.agg_time_dimension or own) != (self._dated_by(model) or own):
+                continue
+            if self._metric_meaning(metric) == wanted:
+                return metric.name
+        return self._written.get(wanted, "")
+
+    def _meaning(self, node: Node) -> str:
+        return meaning(node, self.vocabulary, dialect=self.dialect)
+
+    def _metric_meaning(self, metric: Metric) -> str:
+        try:
+            return self._meaning(metric_tree(metric, self.vocabulary, dialect=self.dialect))
+        except Unsupported:
+            return ""
+
+    # Models, dates and conditions
+
+    def _prepared(self, total: Total) -> Model:
+        """The model of a total, with a semantic model and the time dimension that dates its rows."""
+        model = self.vocabulary.models[model_of(total)]
+        if not model.file:
+            raise Refused(f"{model.name} belongs to a package, whose files are not this project's.")
+        column = model.column(self.time_column) if self.time_column else None
+        if column is None:
+            if model.semantic is None or not model.semantic.agg_time_dimension:
+                raise Refused(f"dbt does not know yet what dates the rows of {model.name}. Choose a date.")
+            return model
+        if column.type not in ("date", "timestamp", "any"):
+            raise Refused(f"{column.name} of {model.name} is no date. Choose another column.")
+        time = Dimension(plain_name(column.name), "time", column_sql(column.name), "day")
+        if model.semantic is None:
+            self.additions.add_semantic_model(model, time, self.keys.get(model.name, ""))
+        elif not _time_dimension(model, column.name):
+            self.additions.add_dimension(model, time)
+        return self.vocabulary.models[model.name]
+
+    def _dated_by(self, model: Model) -> str:
+        """The time dimension of the new measure; "" for the semantic model's own."""
+        column = model.column(self.time_column) if self.time_column else None
+        found = _time_dimension(model, column.name) if column else ""
+        return "" if model.semantic and found == model.semantic.agg_time_dimension else found
+
+    def _sorted(self, model: Model, total: Total, conditions: Sequence[Node]) -> tuple[list[str], list[Node]]:
+        """The conditions that dbt can filter by, as its text, and those that go into the measure."""
+        filters: list[str] = []
+        inline: list[Node] = []
+        # A measure that counts different values is 0 where no row fulfils its own condition; a filter
+        # leaves it blank, as everywhere else.
+        needs_filter = total.name == "COUNTDISTINCT"
+        for condition in conditions:
+            self._declare(condition, model, everything=needs_filter)
+            base = self.vocabulary.models[model.name]
+            text = filter_text(condition, base, self.vocabulary, self.dialect)
+            if text is not None:
+                filters.append(text)
+            elif needs_filter or not _is_about(condition, model):
+                raise Refused(
+                    f"dbt cannot filter {model.name} by {print_formula(condition)}: a field in it is no "
+                    "dimension that its rows lead to, or is compared by the minute. Ask for the dimension, "
+                    "and compare dates with >= and <."
+                )
+            else:
+                inline.append(condition)
+        return filters, inline
+
+    def _declare(self, condition: Node, model: Model, *, everything: bool) -> None:
+        """Dimensions for the columns of a condition: the plain ones of a new semantic model, or all."""
+        for part in walk(condition):
+            if not isinstance(part, ColumnRef) or part.model != model.name:
+                continue
+            current = self.vocabulary.models[model.name]
+            column = current.column(part.column)
+            semantic = current.semantic
+            if column is None or semantic is None or semantic.dimension_for(column.name):
+                continue
+            plain = column.type in ("text", "boolean") and model.name in self.additions.semantic_models
+            if plain or everything:
+                dated = column.type in ("date", "timestamp")
+                kind: Literal["time", "categorical"] = "time" if dated else "categorical"
+                name, sql = plain_name(column.name), column_sql(column.name)
+                self.additions.add_dimension(current, Dimension(name, kind, sql, "day" if dated else None))
+
+    # Measures
+
+    def _measure(self, model: Model, total: Total, inline: Sequence[Node]) -> Measure:
+        wanted = self._wanted(model, total, inline)
+        semantic = self.additions.semantic(model.name)
+        for known in semantic.measures:
+            if self._same(known, wanted, semantic.agg_time_dimension):
+                return known
+        return self.additions.add_measure(self.vocabulary.models[model.name], wanted)
+
+    def _wanted(self, model: Model, total: Total, inline: Sequence[Node]) -> Measure:
+        agg: Aggregation = TOTALS[total.name]
+        percentile = total.fraction if agg == "percentile" else None
+        if percentile in (0, 1):
+            agg, percentile = ("min" if percentile == 0 else "max"), None
+        row = total.arg or Literal_(1)
+        if inline and agg == "count":
+            # Counting is adding ones, which stays blank where no row fulfils the condition.
+            agg = "sum"
+            row = Literal_(1) if total.arg is None else _one_if_filled(total.arg)
+        if inline:
+            row = Case(((all_of(inline), row),))
+        return Measure(
+            name=self._measure_name(model, total, plain=not inline),
+            agg=agg,
+            expr=row_sql(row, self.vocabulary, self.dialect),
+            agg_time_dimension=self._dated_by(self.vocabulary.models[model.name]),
+            percentile=percentile,
+        )
+
+    def _measure_name(self, model: Model, total: Total, *, plain: bool) -> str:
+        suffix = "distinct" if total.name == "COUNTDISTINCT" else total.name.lower()
+        if plain and total.arg is None:
+            return f"{self.additions.semantic(model.name).name}_count"
+        stem = total.arg.column if plain and isinstance(total.arg, ColumnRef) else self.title.name
+        return plain_name(f"{stem}_{suffix}")
+
+    def _same(self, known: Measure, wanted: Measure, own: str) -> bool:
+        """Whether a measure exists already; `own` is the semantic model's own time dimension."""
+        if known.percentile != wanted.percentile or (known.agg_time_dimension or own) != (
+            wanted.agg_time_dimension or own
+        ):
+            return False
+        if counts_rows(known) and counts_rows(wanted):
+            return True
+        try:
+            one, other = parsed(known.expr, self.dialect), parsed(wanted.expr, portable(self.dialect))
+        except Unsupported:
+            return False
+        return known.agg == wanted.agg and one == other
+
+
+def column_sql(name: str) -> str:
+    """A column as SQL, in quotes where it needs them."""
+    return identifier(name).sql(dialect="postgres")
+
+
+def _time_dimension(model: Model, column: str) -> str:
+    """The time dimension that shows a column; "" without one."""
+    dimensions = model.semantic.dimensions if model.semantic else ()
+    spellings = (column, column_sql(column))
+    return next((d.name for d in dimensions if d.type == "time" and d.expr in spellings), "")
+
+
+def _is_about(condition: Node, model: Model) -> bool:
+    """Whether a condition looks at columns of the model alone."""
+    return all(part.model == model.name for part in walk(condition) if isinstance(part, ColumnRef))
+
+
+def _split(node: Node) -> tuple[Node, tuple[Node, ...]]:
+    """A total or metric, and the conditions on its rows."""
+    if isinstance(node, Where):
+        return node.value, conjuncts(node.condition)
+    return node, ()
+
+
+def _is_input(node: Node) -> bool:
+    return isinstance(node, Total | MetricRef | Where)
+
+
+def _is_total(node: Node) -> bool:
+    return isinstance(_split(node)[0], Total)
+
+
+def _filled(tree: Node) -> tuple[Node, float] | None:
+    """The total and the number in `COALESCE(SUM(amount), 0)`."""
+    if not isinstance(tree, Call) or tree.name != "COALESCE" or len(tree.args) != 2:
+        return None
+    total, instead = tree.args
+    number = instead.value if isinstance(instead, Literal_) else None
+    if not _is_total(total) or isinstance(number, bool) or not isinstance(number, int | float):
+        return None
+    return total, number
+
+
+def _one_if_filled(value: Node) -> Node:
+    return Case(((IsBlank(value, negated=True), Literal_(1)),), Literal_(0))
+
+
+def _filter(filters: Sequence[str]) -> Entry:
+    if not filters:
+        return {}
+    return {"filter": filters[0] if len(filters) == 1 else list(filters)}
+
+
+def _short(entry: Entry) -> Entry | str:
+    """dbt's short form where there is nothing but a name."""
+    return str(entry["name"]) if len(entry) == 1 else entry

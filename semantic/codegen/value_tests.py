@@ -1,0 +1,55 @@
+"""Promises about a metric's value as tests that dbt runs, with one macro that Bisync brings along."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from semantic.codegen.conditions import portable
+from semantic.codegen.entries import Entry
+from semantic.definitions import Vocabulary
+from semantic.fields import ValueRule
+from semantic.formula.tree import Node
+from semantic.query.spec import Unsupported
+from semantic.query.sql import RowQuery, row_query
+from semantic.rules.values import bounds
+
+MACRO_FILE = "macros/bisync/bisync_metric_tests.sql"
+MACRO = Path(__file__).with_name("bisync_metric_tests.sql").read_text(encoding="utf-8")
+
+
+def tested_rows(tree: Node, vocabulary: Vocabulary, *, dialect: str, time_column: str) -> RowQuery | None:
+    """What dbt's test computes; None for metrics over several models, which Bisync alone can check."""
+    try:
+        return row_query(tree, vocabulary, dialect=portable(dialect), grain="month", time_column=time_column)
+    except Unsupported:
+        return None
+
+
+def value_tests(metric: str, rules: Sequence[ValueRule], rows: RowQuery, *, percent: bool) -> list[Entry]:
+    """A data test of the model for each rule; `percent` says that shares run from 0 to 1."""
+    tests: list[Entry] = []
+    for number, rule in enumerate(rules, start=1):
+        low, high = bounds(rule, percent=percent)
+        arguments: Entry = {"expression": rows.value}
+        if rows.condition:
+            arguments["condition"] = rows.condition
+        arguments |= {"time_column": rows.time, "grain": "month"}
+        if low is not None:
+            arguments["minimum"] = whole(low)
+        if high is not None:
+            arguments["maximum"] = whole(high)
+        if rule.kind == "not_null":
+            arguments["allow_blank"] = False
+        name = f"{metric}_{rule.kind}" + (f"_{number}" if _repeated(rule, rules) else "")
+        tests.append({"bisync_metric_in_range": {"name": name, "arguments": arguments}})
+    return tests
+
+
+def _repeated(rule: ValueRule, rules: Sequence[ValueRule]) -> bool:
+    return sum(other.kind == rule.kind for other in rules) > 1
+
+
+def whole(value: float) -> int | float:
+    """The number without the `.0` of a whole one."""
+    return int(value) if value == int(value) else value

@@ -1,0 +1,241 @@
+"""Values as YAML text: lines in the style of a file, readable the same way by YAML 1.1 and 1.2."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Literal, NamedTuple, TypeAlias, TypeVar
+
+from semantic.codegen.yaml_marks import (
+    UNSAFE,
+    Document,
+    MappingNode,
+    ScalarNode,
+    SequenceNode,
+    YamlRefused,
+    YamlScalar,
+    column,
+    dash,
+    load,
+    plain_tag,
+)
+
+YamlValue: TypeAlias = "YamlScalar | Sequence[YamlValue] | Mapping[str, YamlValue]"
+Quote: TypeAlias = Literal["'", '"']
+Where: TypeAlias = Literal["block", "flow", "key"]
+_T = TypeVar("_T")
+
+QUOTES: Mapping[str, Quote] = {"'": "'", '"': '"'}
+
+# Words and numbers of YAML 1.1 or 1.2, generously: a needless quote is harmless, a missing one is not.
+_AMBIGUOUS = re.compile(
+    r"y|n|yes|no|on|off|true|false|null|~|=|<<|\.{3}|[-+]?\.(inf|nan)|[-+]?\.?[0-9][0-9a-fox_.:+-]*",
+    re.IGNORECASE,
+)
+_INDICATORS = tuple("-?:,[]{}#&*!|>'\"%@`")
+_NEEDS_QUOTES = re.compile(r"^\s|\s$|:\s|:$|\s#|\t|\{\{|\{%|\{#")
+_NEEDS_ESCAPES = re.compile("[\n\t\x85\u2028\u2029]")
+# A literal block keeps its text exactly unless a reader must guess its indentation or an editor trims it.
+_NOT_LITERAL = re.compile("\\A\\s|[ \t]+$|\n\n\\Z|[\x85\u2028\u2029]", re.MULTILINE)
+_ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t"}
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How a file is written; what it leaves open is dbt's usual style."""
+
+    step: int = 2  # columns from a key to the keys below it
+    offset: int = 2  # columns from a key to the dashes below it
+    quote: Quote = '"'
+    always_quote: bool = False
+    block: Literal["", "|", ">"] = ""  # the block indicator to use even for a single line
+
+
+class Rendered(NamedTuple):
+    """A value as text: what stands behind its key or dash, and the whole lines that follow."""
+
+    inline: str
+    lines: list[str]
+
+
+def style_of(document: Document) -> Style:
+    """The indentation and quotes that most entries of the file have."""
+    text = document.text
+    steps: Counter[int] = Counter()
+    offsets: Counter[int] = Counter()
+    quotes: Counter[Quote] = Counter()
+    for node in document.nodes:
+        if isinstance(node, ScalarNode) and node.style in QUOTES:
+            quotes[QUOTES[node.style]] += 1
+        for pair in node.pairs if isinstance(node, MappingNode) and not node.flow else ():
+            value, key_column = pair.value, column(text, pair.key.start)
+            if isinstance(value, MappingNode) and not value.flow:
+                steps[column(text, value.pairs[0].key.start) - key_column] += 1
+            if isinstance(value, SequenceNode) and not value.flow:
+                first = dash(text, value.items[0])
+                offsets.update([column(text, first) - key_column] if first is not None else [])
+    usual = Style()
+    return Style(
+        step=_most(steps, usual.step),
+        offset=_most(offsets, usual.offset),
+        quote=_most(quotes, usual.quote),
+    )
+
+
+def plain_data(value: Any) -> Any:
+    """A copy of `value` as dicts, lists and scalars, refused where YAML or its readers would stumble."""
+    if isinstance(value, str):
+        found = UNSAFE.search(value) or re.search("\r", value)
+        if found:
+            raise YamlRefused(
+                "unsafe-text",
+                f"The text holds a character that a YAML file cannot hold (U+{ord(found[0][0]):04X})."
+                " Type the text again without it.",
+            )
+        return value
+    if isinstance(value, Mapping):
+        return {plain_data(key): plain_data(item) for key, item in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, bytes):
+        return [plain_data(item) for item in value]
+    if value is None or isinstance(value, int | float | date):
+        return value
+    raise TypeError(f"{type(value).__name__} cannot be written as YAML")
+
+
+def new_file(data: Mapping[str, YamlValue]) -> str:
+    """The text of a properties file that does not exist yet, `version` first."""
+    wanted = plain_data(data)
+    text = "\n".join(file_lines(wanted)) + "\n"
+    if load(text) != wanted:
+        raise YamlRefused("not-as-intended", "This content cannot be written as YAML. Simplify it.")
+    return text
+
+
+def file_lines(data: dict[str, Any]) -> list[str]:
+    """The lines of a whole file in our own style: blank lines between its keys and between their items."""
+    style = Style()
+    lines: list[str] = []
+    for key in sorted(data, key=lambda key: key != "version"):
+        value = data[key]
+        lines += [""] if lines else []
+        if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
+            lines.append(f"{scalar_text(key, style, 'key')}:")
+            for number, item in enumerate(value):
+                lines += [""] if number else []
+                lines += item_lines(item, style.offset, 2, style)
+        else:
+            lines += pair_lines(key, value, 0, style)
+    return lines
+
+
+def pair_lines(key: str, value: Any, column: int, style: Style) -> list[str]:
+    """`key: value` as whole lines."""
+    inline, lines = under_key(value, column, style)
+    return [" " * column + f"{scalar_text(key, style, 'key')}: {inline}".rstrip(" "), *lines]
+
+
+def item_lines(value: Any, column: int, width: int, style: Style) -> list[str]:
+    """`- value` as whole lines; `width` is the distance from the dash to what stands behind it."""
+    inline, lines = behind_dash(value, column, width, style)
+    return [" " * column + "-".ljust(width) + inline, *lines]
+
+
+def under_key(value: Any, column: int, style: Style) -> Rendered:
+    """`value` for a key that begins at `column`."""
+    if isinstance(value, dict) and value:
+        below = [pair_lines(key, item, column + style.step, style) for key, item in value.items()]
+        return Rendered("", [line for lines in below for line in lines])
+    if isinstance(value, list) and value:
+        below = [item_lines(item, column + style.offset, 2, style) for item in value]
+        return Rendered("", [line for lines in below for line in lines])
+    return _leaf(value, column + style.step, style)
+
+
+def behind_dash(value: Any, column: int, width: int, style: Style) -> Rendered:
+    """`value` for a dash at `column`."""
+    inner = column + width
+    if isinstance(value, dict) and value:
+        below = [pair_lines(key, item, inner, style) for key, item in value.items()]
+    elif isinstance(value, list) and value:
+        below = [item_lines(item, inner, 2, style) for item in value]
+    else:
+        return _leaf(value, inner, style)
+    first, *rest = [line for lines in below for line in lines]
+    return Rendered(first[inner:], rest)
+
+
+def flow_text(value: Any, style: Style) -> str:
+    """`value` on one line, for places inside brackets or braces."""
+    if isinstance(value, dict):
+        pairs = [f"{scalar_text(k, style, 'key')}: {flow_text(v, style)}" for k, v in value.items()]
+        return "{" + ", ".join(pairs) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(flow_text(item, style) for item in value) + "]"
+    return scalar_text(value, style, "flow")
+
+
+def scalar_text(value: YamlScalar, style: Style, where: Where = "block") -> str:
+    """One value on one line, quoted unless every reader takes it for the same plain value."""
+    if isinstance(value, str):
+        force = style.always_quote and where != "key"
+        return value if not force and _is_plain(value, where) else _quoted(value, style.quote)
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return _float_text(value)
+    return value.isoformat(" ") if isinstance(value, datetime) else str(value)
+
+
+def _leaf(value: Any, column: int, style: Style) -> Rendered:
+    if isinstance(value, str) and not _NOT_LITERAL.search(value) and value:
+        body = value.removesuffix("\n")
+        if "\n" in value or style.block:
+            indicator = ">" if style.block == ">" and "\n" not in body else "|"
+            chomp = "" if value.endswith("\n") else "-"
+            return Rendered(
+                indicator + chomp, [" " * column + line if line else "" for line in body.split("\n")]
+            )
+    return Rendered(flow_text(value, style) if value in ({}, []) else scalar_text(value, style), [])
+
+
+def _is_plain(text: str, where: Where) -> bool:
+    if not text or text.startswith(_INDICATORS) or _NEEDS_QUOTES.search(text):
+        return False
+    if _AMBIGUOUS.fullmatch(text) or plain_tag(text) != "str" or _NEEDS_ESCAPES.search(text):
+        return False
+    return where == "block" or not re.search(r"[,\[\]{}:]", text)
+
+
+def _quoted(text: str, quote: Quote) -> str:
+    if _NEEDS_ESCAPES.search(text):
+        return '"' + "".join(_escaped(char) for char in text) + '"'
+    double_needs_escape = '"' in text or "\\" in text
+    if quote == "'" and "'" in text and not double_needs_escape:
+        quote = '"'
+    if quote == '"' and not double_needs_escape:
+        return f'"{text}"'
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _escaped(char: str) -> str:
+    return _ESCAPES.get(char) or (f"\\u{ord(char):04x}" if _NEEDS_ESCAPES.match(char) else char)
+
+
+def _float_text(value: float) -> str:
+    if math.isnan(value):
+        return ".nan"
+    if math.isinf(value):
+        return ".inf" if value > 0 else "-.inf"
+    digits, exponent, power = repr(value).partition("e")
+    # YAML 1.1 reads 1e+20 as text: it wants the point.
+    return digits + (".0" if exponent and "." not in digits else "") + exponent + power
+
+
+def _most(counts: Counter[_T], otherwise: _T) -> _T:
+    return counts.most_common(1)[0][0] if counts else otherwise

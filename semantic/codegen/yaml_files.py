@@ -1,0 +1,133 @@
+"""Changes one entry of a dbt properties file and keeps every other byte as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import reduce
+from itertools import product, takewhile
+from typing import Any
+
+from semantic.codegen.yaml_emit import YamlValue, new_file
+from semantic.codegen.yaml_marks import BOM, Document, MappingNode, YamlRefused, load, read
+from semantic.codegen.yaml_splice import spliced
+from semantic.codegen.yaml_steps import (
+    AddItem,
+    Edit,
+    Named,
+    Path,
+    RemoveItem,
+    RemoveKey,
+    ReplaceItem,
+    SetKey,
+    Step,
+    applied,
+    same,
+    steps,
+)
+
+__all__ = [
+    "AddItem",
+    "Edit",
+    "Named",
+    "Path",
+    "RemoveItem",
+    "RemoveKey",
+    "ReplaceItem",
+    "SetKey",
+    "YamlRefused",
+    "YamlValue",
+    "edited",
+    "edited_bytes",
+    "load",
+    "new_file",
+    "tests_key",
+]
+
+
+def edited(text: str, edits: Sequence[Edit], *, path: str) -> str:
+    """`text` with `edits` made in it and every other character as it was.
+
+    Raises YamlRefused, naming `path`, where the file leaves open what the author meant or where the result,
+    read back as dbt reads it, would differ from what was asked for. Nothing is ever half applied.
+    """
+    try:
+        bom = BOM if text.startswith(BOM) else ""
+        return bom + _edited(text.removeprefix(BOM), edits)
+    except YamlRefused as refusal:
+        refusal.path = path
+        raise
+
+
+def edited_bytes(raw: bytes, edits: Sequence[Edit], *, path: str) -> bytes:
+    """Like `edited`, for the bytes of a file."""
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError as error:
+        refusal = YamlRefused(
+            "unsafe-text",
+            "The file is not UTF-8. Save it as UTF-8 in your editor first.",
+            line=raw.count(b"\n", 0, error.start) + 1,
+        )
+        refusal.path = path
+        raise refusal from error
+    return edited(text, edits, path=path).encode()
+
+
+def tests_key(text: str) -> str:
+    """The key under which this file lists data tests: `tests` where that is its habit, else `data_tests`."""
+    counts = {"tests": 0, "data_tests": 0}
+    for node, key in product(read(text.removeprefix(BOM)).nodes, counts):
+        if isinstance(node, MappingNode):
+            counts[key] += sum(pair.has(key) for pair in node.pairs)
+    return "tests" if counts["tests"] > counts["data_tests"] else "data_tests"
+
+
+def _edited(text: str, edits: Sequence[Edit]) -> str:
+    original = read(text)
+    # With every line ended, each entry is a number of whole lines; the last break is taken back afterwards.
+    ended = text if not text or text.endswith("\n") else text + ("\r\n" if "\r\n" in text else "\n")
+    document = original if ended == text else read(ended)
+    taken: list[Step] = []
+    for edit in edits:
+        for step in steps(document.data, edit):
+            document = _after(document, step)
+            taken.append(step)
+    if not taken:
+        return text
+    return document.text if ended == text else _unended(document, reduce(applied, taken, original.data))
+
+
+def _after(document: Document, step: Step) -> Document:
+    """The document after `step`, refused if dbt would not read exactly what was asked for."""
+    wanted = applied(document.data, step)
+    text = spliced(document, step)
+    try:
+        result = read(text)
+    except YamlRefused as refusal:
+        if refusal.code == "too-large":
+            raise
+        raise _not_as_intended(document, text) from refusal
+    if not same(result.data, wanted):
+        raise _not_as_intended(document, text)
+    return result
+
+
+def _unended(document: Document, wanted: Any) -> str:
+    """The text without its last line break, unless that would change a value.
+
+    A block of text at the very end reads differently with and without the break, so both data count as
+    intended: those of the file as it was and those of the file with its last line ended.
+    """
+    text = document.text.removesuffix("\n").removesuffix("\r")
+    data = read(text).data
+    return text if same(data, wanted) or same(data, document.data) else document.text
+
+
+def _not_as_intended(document: Document, text: str) -> YamlRefused:
+    pairs = zip(document.text.split("\n"), text.split("\n"), strict=False)
+    equal = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+    return YamlRefused(
+        "not-as-intended",
+        "The changed file would not say what you asked for, so nothing was changed. Change it by hand.",
+        line=equal + 1,
+    )

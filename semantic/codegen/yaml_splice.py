@@ -1,0 +1,464 @@
+"""One step made in a text: only the lines of the entry it is about are written or removed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from semantic.codegen.yaml_emit import (
+    QUOTES,
+    Rendered,
+    Style,
+    behind_dash,
+    file_lines,
+    flow_text,
+    item_lines,
+    pair_lines,
+    scalar_text,
+    style_of,
+    under_key,
+)
+from semantic.codegen.yaml_marks import (
+    AliasNode,
+    Document,
+    MappingNode,
+    Node,
+    Place,
+    ScalarNode,
+    SequenceNode,
+    YamlRefused,
+    children,
+    column,
+    dash,
+    line_start,
+    pair_of,
+    trail,
+    unshared,
+    walk,
+)
+from semantic.codegen.yaml_steps import Drop, InsertItem, InsertKey, Put, Step
+
+# Blank lines between entries are copied, but a wide hole somewhere in a file is no rhythm.
+MAX_BLANK_LINES = 2
+
+
+class Cut(NamedTuple):
+    """`new` in place of the text from `start` to `end`."""
+
+    start: int
+    end: int
+    new: str
+
+
+class Entry(NamedTuple):
+    """A list item or a pair: where its dash or key begins, where its value may begin, where it ends."""
+
+    start: int
+    opening: int
+    end: int
+
+
+def spliced(document: Document, step: Step) -> str:
+    """The text of `document`, which ends with a line break, with `step` made in it."""
+    text, style = document.text, style_of(document)
+    match step:
+        case Put():
+            cut = _put(document, step, style)
+        case InsertKey():
+            cut = _insert_key(document, step, style)
+        case InsertItem():
+            cut = _insert_item(document, step, style)
+        case Drop():
+            cut = _drop(document, step)
+    return text[: cut.start] + cut.new + text[cut.end :]
+
+
+# Replacing a value
+
+
+def _put(document: Document, step: Put, style: Style) -> Cut:
+    if not step.place:
+        return _first_content(document, step.value)
+    parent = _container(document, step.place[:-1])
+    key = step.place[-1]
+    if isinstance(parent, MappingNode) and not any(pair.has(key) for pair in parent.pairs):
+        # The value comes from a merge (<<): a key of its own overrides it here and nowhere else.
+        return _insert_key(document, InsertKey(step.place[:-1], str(key), step.value), style)
+    index = _index(parent, key)
+    node = unshared(_child(parent, index))
+    _refuse_lost_anchors(node)
+    style = _style_like(node, step.value, style)
+    if parent.flow:
+        if node.start == node.end:
+            raise _unsupported(node, "Inside these brackets, the key has no value to replace.")
+        return Cut(node.start, node.end, flow_text(step.value, style))
+    entry = _entry(document.text, parent, index)
+    return _replaced(document.text, entry, node, _rendered(document.text, parent, index, step.value, style))
+
+
+def _rendered(
+    text: str, parent: MappingNode | SequenceNode, index: int, value: Any, style: Style
+) -> Rendered:
+    node, entry = _child(parent, index), _entry(text, parent, index)
+    if _stays_flow(node, value):
+        return Rendered(flow_text(value, style), [])
+    if isinstance(parent, MappingNode):
+        return under_key(value, column(text, entry.start), style)
+    return behind_dash(value, column(text, entry.start), _width(text, entry, node), style)
+
+
+def _replaced(text: str, entry: Entry, node: Node, rendered: Rendered) -> Cut:
+    """The old value's text replaced; a comment behind it or behind its key stays on the first line."""
+    inline, lines = rendered
+    is_block = isinstance(node, ScalarNode) and node.is_block
+    head = text[entry.opening : _content_end(text, entry.opening)]
+    begins_later = "\n" in text[entry.opening : node.start]
+    is_empty = node.start == node.end
+    if not lines and not (is_block or begins_later or is_empty):
+        return Cut(node.start, entry.end, inline)
+    if is_empty and not inline:
+        return _new_lines(text, _line_end(text, entry.opening), lines)
+    notes = []
+    if is_block or (begins_later and not is_empty):
+        notes.append(_comment(head))
+    end = entry.end
+    if lines:
+        end = _content_end(text, entry.end)
+        notes.append(_comment(text[entry.end : end]))
+    first = "".join(f" {part}" for part in (inline, *notes) if part)
+    return Cut(entry.opening, end, _newline(text, entry.opening).join([first, *lines]))
+
+
+def _comment(text: str) -> str:
+    """The comment at the end of a line whose value, if any, holds no `#`."""
+    at = text.find("#")
+    return text[at:].strip() if at >= 0 else ""
+
+
+def _first_content(document: Document, value: dict[str, Any]) -> Cut:
+    """The first keys of a file that holds nothing, or nothing but comments."""
+    if document.root is not None:
+        raise _unsupported(document.root, "The file holds no mapping to add a key to.")
+    text = document.text
+    if any(line.startswith("...") for line in text.splitlines()):
+        raise YamlRefused(
+            "unsupported-shape", "The file ends its document with `...`. Remove that line in the file first."
+        )
+    return _new_lines(text, len(text), file_lines(value))
+
+
+# Adding an entry
+
+
+def _insert_key(document: Document, step: InsertKey, style: Style) -> Cut:
+    parent = _container(document, step.place)
+    assert isinstance(parent, MappingNode)
+    index = len(parent.pairs) - 1
+    if step.after is not None and any(pair.has(step.after) for pair in parent.pairs):
+        index = _index(parent, step.after)
+    if parent.flow:
+        key = scalar_text(step.key, style, "key")
+        return _flow_insert(document.text, parent, index, f"{key}: {flow_text(step.value, style)}")
+    key_column = column(document.text, _entry(document.text, parent, index).start)
+    lines = pair_lines(step.key, step.value, key_column, style)
+    return _block_insert(document, step.place, parent, index, lines)
+
+
+def _insert_item(document: Document, step: InsertItem, style: Style) -> Cut:
+    parent, index = _container(document, step.place), step.index - 1
+    assert isinstance(parent, SequenceNode)
+    style = _style_like(parent, [step.value], style)
+    if parent.flow:
+        return _flow_insert(document.text, parent, index, flow_text(step.value, style))
+    entry = _entry(document.text, parent, index)
+    width = _width(document.text, entry, parent.items[index])
+    lines = item_lines(step.value, column(document.text, entry.start), width, style)
+    return _block_insert(document, step.place, parent, index, lines)
+
+
+def _block_insert(
+    document: Document, place: Place, parent: MappingNode | SequenceNode, index: int, lines: list[str]
+) -> Cut:
+    """`lines` behind the entry number `index`, after as many blank lines as its neighbours have."""
+    text = document.text
+    entry = _entry(text, parent, index)
+    at = _end_with_comments(text, entry)
+    if index < _count(parent) - 1:
+        blank = len(_blank_lines(text, at))
+    elif _keeps_blank_lines(text, _child(parent, index)):
+        blank = 0
+    else:
+        blank = _rhythm(text, parent, default=1 if len(place) < 2 else 0)
+    return _new_lines(text, at, [""] * min(blank, MAX_BLANK_LINES) + lines)
+
+
+def _new_lines(text: str, at: int, lines: list[str]) -> Cut:
+    """Whole lines put in at the beginning of a line, ended like the line before it."""
+    newline = _newline(text, max(at - 1, 0))
+    return Cut(at, at, "".join(line + newline for line in lines))
+
+
+def _rhythm(text: str, parent: MappingNode | SequenceNode, *, default: int) -> int:
+    """How many blank lines most entries of `parent` have between them."""
+    entries = [_entry(text, parent, index) for index in range(_count(parent) - 1)]
+    gaps = Counter(len(_blank_lines(text, _end_with_comments(text, entry))) for entry in entries)
+    return gaps.most_common(1)[0][0] if gaps else default
+
+
+def _flow_insert(text: str, parent: MappingNode | SequenceNode, index: int, new: str) -> Cut:
+    entry = _entry(text, parent, index)
+    before = text[line_start(text, entry.start) : entry.start]
+    if before.strip() or "\n" not in text[parent.start : entry.start]:
+        return Cut(entry.end, entry.end, f", {new}")
+    following = _entry(text, parent, index + 1).start if index + 1 < _count(parent) else parent.end
+    if "#" in text[entry.end : following]:
+        raise _unsupported(parent, "A comment stands between these brackets.")
+    return Cut(entry.end, entry.end, f",{_newline(text, entry.start)}{before}{new}")
+
+
+# Removing an entry
+
+
+def _drop(document: Document, step: Drop) -> Cut:
+    text = document.text
+    if not step.place:
+        return _drop_everything(document)
+    parent = _container(document, step.place[:-1])
+    index = _index(parent, step.place[-1])
+    _refuse_lost_anchors(_child(parent, index))
+    entry = _entry(text, parent, index)
+    is_last = index == _count(parent) - 1
+    if parent.flow and is_last:
+        return _without_comment(text, parent, _entry(text, parent, index - 1).end, entry.end)
+    if parent.flow or text[line_start(text, entry.start) : entry.start].strip():
+        # It shares its line with a bracket or a dash: the next entry moves up into its place.
+        following = entry.end if is_last else _entry(text, parent, index + 1).start
+        return _without_comment(text, parent, entry.start, following)
+    return _drop_lines(text, parent, index)
+
+
+def _drop_lines(text: str, parent: MappingNode | SequenceNode, index: int) -> Cut:
+    """The lines of an entry, and the blank lines that set it apart from its neighbours."""
+    entry = _entry(text, parent, index)
+    start, end = line_start(text, entry.start), _end_of_own_lines(text, entry)
+    below = _blank_lines(text, end)
+    if index == 0:
+        return Cut(start, end + sum(below), "")
+    above = _blank_lines_above(text, start, _line_end(text, _entry(text, parent, index - 1).end))
+    count = len(above) if index == _count(parent) - 1 else min(len(above), len(below))
+    return Cut(start - sum(above[:count]), end, "")
+
+
+def _drop_everything(document: Document) -> Cut:
+    text, root = document.text, document.root
+    assert root is not None
+    start, end = root.start, _value_end(text, root)
+    if text[line_start(text, start) : start].strip():
+        return Cut(start, end, "")
+    return Cut(line_start(text, start), _line_end(text, end), "")
+
+
+def _without_comment(text: str, parent: Node, start: int, end: int) -> Cut:
+    if "#" in text[start:end]:
+        raise _unsupported(parent, "A comment may stand between this entry and the next.")
+    return Cut(start, end, "")
+
+
+# Where entries are
+
+
+def _container(document: Document, place: Place) -> MappingNode | SequenceNode:
+    node = unshared(trail(document, place)[-1])
+    assert isinstance(node, MappingNode | SequenceNode)
+    return node
+
+
+def _count(parent: MappingNode | SequenceNode) -> int:
+    return len(parent.pairs) if isinstance(parent, MappingNode) else len(parent.items)
+
+
+def _child(parent: MappingNode | SequenceNode, index: int) -> Node:
+    return parent.pairs[index].value if isinstance(parent, MappingNode) else parent.items[index]
+
+
+def _index(parent: MappingNode | SequenceNode, step: str | int) -> int:
+    if isinstance(step, int):
+        return step
+    assert isinstance(parent, MappingNode)
+    return parent.pairs.index(pair_of(parent, step))
+
+
+def _entry(text: str, parent: MappingNode | SequenceNode, index: int) -> Entry:
+    if isinstance(parent, SequenceNode):
+        item = parent.items[index]
+        if parent.flow:
+            return Entry(item.start, item.start, item.end)
+        start = dash(text, item)
+        if start is None:
+            raise _unsupported(item, "An item of this list does not stand on the line of its dash.")
+        return Entry(start, start + 1, max(start + 1, _value_end(text, item)))
+    pair = parent.pairs[index]
+    if parent.flow:
+        return Entry(pair.key.start, pair.key.end, max(pair.key.end, pair.value.end))
+    colon = text.find(":", pair.key.end)
+    if text[pair.key.end : colon].strip() or text[pair.key.start - 2 : pair.key.start] == "? ":
+        raise _unsupported(pair.key, "This key is written with a question mark.")
+    is_empty = pair.value.start == pair.value.end
+    return Entry(pair.key.start, colon + 1, colon + 1 if is_empty else _value_end(text, pair.value))
+
+
+def _value_end(text: str, node: Node) -> int:
+    """Where the text of a value really ends: the parser's marks run on to the next entry."""
+    if _keeps_blank_lines(text, node):
+        return _last_leaf(node).end - 1
+    if isinstance(node, ScalarNode) and node.is_block:
+        return node.start + len(text[node.start : node.end].rstrip(" \t\r\n"))
+    if isinstance(node, MappingNode | SequenceNode) and not node.flow:
+        return _entry(text, node, _count(node) - 1).end
+    return node.end
+
+
+def _keeps_blank_lines(text: str, node: Node) -> bool:
+    """Whether the blank lines behind a value are a part of it: it ends in a block that says `+`."""
+    leaf = _last_leaf(node)
+    header = text[leaf.start : _content_end(text, leaf.start)].partition("#")[0]
+    return isinstance(leaf, ScalarNode) and leaf.is_block and "+" in header
+
+
+def _last_leaf(node: Node) -> Node:
+    while below := children(node):
+        node = below[-1]
+    return node
+
+
+def _width(text: str, entry: Entry, item: Node) -> int:
+    """The distance from a dash to what stands behind it."""
+    on_same_line = "\n" not in text[entry.start : item.start] and item.start != item.end
+    return item.start - entry.start if on_same_line else 2
+
+
+# Lines
+
+
+def _line_end(text: str, offset: int) -> int:
+    """Where the line after the one at `offset` begins."""
+    return text.find("\n", offset) + 1
+
+
+def _content_end(text: str, offset: int) -> int:
+    """Where the line at `offset` ends, without its line break."""
+    end = _line_end(text, offset) - 1
+    return end - 1 if text[end - 1 : end] == "\r" else end
+
+
+def _newline(text: str, offset: int) -> str:
+    """The line break that the line at `offset` has."""
+    end = _line_end(text, offset)
+    return "\r\n" if text[max(end - 2, 0) : end] == "\r\n" else "\n"
+
+
+def _lines_from(text: str, offset: int) -> Iterator[str]:
+    while offset < len(text):
+        end = _line_end(text, offset)
+        yield text[offset:end]
+        offset = end
+
+
+def _blank_lines(text: str, offset: int) -> list[int]:
+    """The lengths of the blank lines that begin at `offset`."""
+    lengths = []
+    for line in _lines_from(text, offset):
+        if line.strip():
+            break
+        lengths.append(len(line))
+    return lengths
+
+
+def _blank_lines_above(text: str, offset: int, limit: int) -> list[int]:
+    """The lengths of the blank lines before `offset`, nearest first, down to `limit`."""
+    lengths: list[int] = []
+    while offset > limit:
+        begin = line_start(text, offset - 1)
+        if text[begin:offset].strip():
+            break
+        lengths.append(offset - begin)
+        offset = begin
+    return lengths
+
+
+def _end_of_own_lines(text: str, entry: Entry) -> int:
+    """Where the lines of an entry end, with the comments that are indented into it."""
+    end = _line_end(text, entry.end)
+    return _past_comments(text, end, column(text, entry.start) + 1)
+
+
+def _end_with_comments(text: str, entry: Entry) -> int:
+    """Where a new entry goes behind this one: past the comments that still belong to their parent."""
+    end, indent = _line_end(text, entry.end), column(text, entry.start)
+    outer = -1
+    for line in _lines_from(text, end):
+        if line.strip() and not line.lstrip().startswith("#"):
+            outer = _indent(line)
+            break
+    return _past_comments(text, end, indent if outer < indent else indent + 1)
+
+
+def _past_comments(text: str, offset: int, indent: int) -> int:
+    """Where the comments behind `offset` end that are indented by `indent` or more."""
+    end = position = offset
+    for line in _lines_from(text, offset):
+        position += len(line)
+        if line.strip():
+            if not line.lstrip().startswith("#") or _indent(line) < indent:
+                break
+            end = position
+    return end
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip(" "))
+
+
+# What a step keeps from its surroundings
+
+
+def _style_like(node: Node, value: Any, style: Style) -> Style:
+    """`style` with the quotes or the block indicator of the text that `node` has."""
+    if isinstance(node, SequenceNode) and isinstance(value, list):
+        texts = bool(node.items) and all(isinstance(item, str) for item in value)
+        return _style_like(node.items[-1], "", style) if texts else style
+    if isinstance(node, ScalarNode) and isinstance(value, str):
+        if node.style in QUOTES:
+            return replace(style, quote=QUOTES[node.style], always_quote=True)
+        if node.is_block:
+            return replace(style, block="|" if node.style == "|" else ">")
+    return style
+
+
+def _stays_flow(node: Node, value: Any) -> bool:
+    """Whether a list or mapping that is written on one line stays so."""
+    if isinstance(node, MappingNode):
+        return node.flow and bool(node.pairs) and isinstance(value, dict | list)
+    if isinstance(node, SequenceNode) and node.flow and isinstance(value, dict | list):
+        return bool(node.items) or not any(isinstance(item, dict | list) for item in value)
+    return False
+
+
+def _refuse_lost_anchors(node: Node) -> None:
+    """Refuse to take away an anchor that the rest of the file refers to."""
+    inside = list(walk(node))
+    aliases = Counter(id(n.target) for n in inside if isinstance(n, AliasNode))
+    for anchored in inside:
+        if anchored.uses > aliases[id(anchored)]:
+            raise YamlRefused(
+                "ambiguous-target",
+                f"Other entries of the file refer to &{anchored.anchor}, which stands in this entry."
+                " Move the anchor to one of them in the file first.",
+                line=anchored.line,
+            )
+
+
+def _unsupported(node: Node, reason: str) -> YamlRefused:
+    return YamlRefused("unsupported-shape", f"{reason} Change it by hand.", line=node.line)

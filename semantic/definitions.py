@@ -1,0 +1,224 @@
+"""What a metric is made of, as plain values.
+
+Everything here is immutable and knows neither Django nor dbt's file formats: the importer makes these
+values from a manifest, the formula checker reads them, the generators turn them back into dbt's words.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
+
+ValueType = Literal["integer", "number", "text", "date", "timestamp", "boolean", "any"]
+Grain = Literal["day", "week", "month", "quarter", "year"]
+Aggregation = Literal[
+    "sum", "min", "max", "count", "count_distinct", "average", "median", "sum_boolean", "percentile"
+]
+EntityType = Literal["primary", "foreign", "unique", "natural"]
+MetricType = Literal["simple", "ratio", "derived", "cumulative", "conversion"]
+
+
+def name_key(name: str) -> str:
+    """What two spellings of one name have in common: `Net amount` and `net_amount` are the same."""
+    return re.sub(r"[\s_-]+", "_", unicodedata.normalize("NFKC", name).casefold().strip())
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a dbt model, with the type the warehouse reports (`any` where nobody knows)."""
+
+    name: str
+    type: ValueType = "any"
+    label: str = ""
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """A join key of a semantic model; `expr` is the column (or SQL) that holds it."""
+
+    name: str
+    type: EntityType
+    expr: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dimension:
+    """Something to group or filter by; `expr` is the column (or SQL) behind it."""
+
+    name: str
+    type: Literal["categorical", "time"]
+    expr: str
+    granularity: Grain | None = None
+    label: str = ""
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A total that dbt knows by name (legacy spelling); `expr` is SQL over one row."""
+
+    name: str
+    agg: Aggregation
+    expr: str
+    agg_time_dimension: str = ""
+    label: str = ""
+    description: str = ""
+    percentile: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SemanticModel:
+    """dbt's semantic model: the entities, dimensions and measures of one dbt model."""
+
+    name: str
+    model: str
+    entities: tuple[Entity, ...] = ()
+    dimensions: tuple[Dimension, ...] = ()
+    measures: tuple[Measure, ...] = ()
+    agg_time_dimension: str = ""
+    primary_entity: str = ""
+    file: str = ""
+
+    def entity(self, name: str) -> Entity | None:
+        return next((e for e in self.entities if e.name == name), None)
+
+    def dimension_for(self, column: str) -> Dimension | None:
+        """The declared dimension that shows exactly this column, if there is one."""
+        return next((d for d in self.dimensions if d.expr == column), None)
+
+    @property
+    def own_entity(self) -> str:
+        """The entity whose name prefixes this model's dimensions (`order__status`); "" without one."""
+        if self.primary_entity:
+            return self.primary_entity
+        keys = ("primary", "unique", "natural")
+        return next((e.name for kind in keys for e in self.entities if e.type == kind), "")
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A dbt model (or seed, or snapshot) that formulas may read."""
+
+    name: str
+    unique_id: str
+    columns: tuple[Column, ...] = ()
+    label: str = ""
+    description: str = ""
+    file: str = ""
+    semantic: SemanticModel | None = None
+
+    def column(self, name: str) -> Column | None:
+        return next((c for c in self.columns if c.name.lower() == name.lower()), None)
+
+
+@dataclass(frozen=True, slots=True)
+class MetricInput:
+    """How one metric uses another: by name, perhaps filtered, moved in time, under an alias."""
+
+    name: str
+    alias: str = ""
+    filters: tuple[str, ...] = ()
+    offset_window: str = ""
+    offset_to_grain: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A metric as dbt defines it, whatever its type; unused parts stay empty.
+
+    `filters` and the filters of inputs are dbt's own text (`{{ Dimension('order__status') }} = 'paid'`).
+    `formula` is the same thing in Bisync's language, "" where it cannot be said in it.
+    """
+
+    name: str
+    type: MetricType
+    label: str = ""
+    description: str = ""
+    measure: str = ""
+    filters: tuple[str, ...] = ()
+    numerator: MetricInput | None = None
+    denominator: MetricInput | None = None
+    expr: str = ""
+    inputs: tuple[MetricInput, ...] = ()
+    window: str = ""
+    grain_to_date: str = ""
+    period_agg: str = ""
+    fill_nulls_with: float | None = None
+    join_to_timespine: bool = False
+    formula: str = ""
+    file: str = ""
+    unique_id: str = ""
+    meta: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Vocabulary:
+    """Every name that a formula may use, in one version of one dbt project. Compared by identity."""
+
+    models: Mapping[str, Model]
+    metrics: Mapping[str, Metric]
+    time_spine: str = ""
+    synonyms: Mapping[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def measures(self) -> Mapping[str, tuple[Model, Measure]]:
+        """Measure name → the model it totals and the measure itself."""
+        return {
+            measure.name: (model, measure)
+            for model in self.models.values()
+            if model.semantic
+            for measure in model.semantic.measures
+        }
+
+    @cached_property
+    def models_by_key(self) -> Mapping[str, Model]:
+        """`name_key` of a model's name, its label or its semantic model's name → the model."""
+        found: dict[str, Model] = {}
+        for model in self.models.values():
+            found[name_key(model.name)] = model
+        for model in self.models.values():
+            aliases = (model.label, model.semantic.name if model.semantic else "")
+            for alias in filter(None, aliases):
+                found.setdefault(name_key(alias), model)
+        return found
+
+    @cached_property
+    def metrics_by_key(self) -> Mapping[str, Metric]:
+        """`name_key` of a metric's name or label → the metric."""
+        found = {name_key(metric.name): metric for metric in self.metrics.values()}
+        for metric in self.metrics.values():
+            if metric.label:
+                found.setdefault(name_key(metric.label), metric)
+        return found
+
+    @cached_property
+    def columns_by_key(self) -> Mapping[str, Mapping[str, Column]]:
+        """`name_key` of a column's name, label or dimension → the models that have it, and the column.
+
+        A column's own name beats a label or a dimension's name of another column of its model.
+        """
+        found: dict[str, dict[str, Column]] = {}
+        for model in self.models.values():
+            for column in model.columns:
+                found.setdefault(name_key(column.name), {}).setdefault(model.name, column)
+        for model in self.models.values():
+            for alias, column in _aliases(model):
+                found.setdefault(name_key(alias), {}).setdefault(model.name, column)
+        return found
+
+
+def _aliases(model: Model) -> Iterator[tuple[str, Column]]:
+    for column in model.columns:
+        if column.label:
+            yield column.label, column
+    for dimension in model.semantic.dimensions if model.semantic else ():
+        column_behind = model.column(dimension.expr)
+        if column_behind:
+            yield dimension.name, column_behind
+            if dimension.label:
+                yield dimension.label, column_behind

@@ -1,0 +1,85 @@
+"""The fields of a revision: what a person edits, as plain values with one canonical form."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal, TypeAlias
+
+ValueFormat: TypeAlias = Literal["number", "integer", "currency", "percent"]
+RuleKind: TypeAlias = Literal["not_null", "positive", "percentage", "range"]
+
+
+@dataclass(frozen=True, slots=True)
+class ValueRule:
+    """A promise about a metric's value in every period; `low` and `high` belong to `range`."""
+
+    kind: RuleKind
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MetricFields:
+    """A metric as its author describes it. All text is as typed, trimmed."""
+
+    name: str = ""
+    label: str = ""
+    meaning: str = ""
+    context: str = ""
+    formula: str = ""
+    model: str = ""
+    time: str = ""
+    value_format: ValueFormat = "number"
+    owner: str = ""
+    group: str = ""
+    why: str = ""
+    rules: tuple[ValueRule, ...] = field(default=())
+
+    def to_json(self) -> dict[str, object]:
+        """As the database holds it."""
+        values: dict[str, object] = {name: getattr(self, name) for name in TEXTS}
+        values["value_format"] = self.value_format
+        values["rules"] = [
+            {
+                key: value
+                for key, value in (("kind", r.kind), ("low", r.low), ("high", r.high))
+                if value is not None
+            }
+            for r in self.rules
+        ]
+        return values
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, object]) -> MetricFields:
+        """The reverse of `to_json`; keys it does not know are left out."""
+        raw = values.get("rules") or []
+        rules = tuple(ValueRule(r["kind"], r.get("low"), r.get("high")) for r in raw)  # type: ignore[attr-defined]
+        texts = {name: str(values.get(name) or "") for name in TEXTS}
+        return replace(
+            cls(**texts),  # type: ignore[arg-type]
+            value_format=values.get("value_format") or "number",  # type: ignore[arg-type]
+            rules=rules,
+        )
+
+    @property
+    def content_hash(self) -> str:
+        """What an approval is bound to: SHA-256 over everything but the reason for the proposal."""
+        content = {key: value for key, value in self.to_json().items() if key != "why"}
+        text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+TEXTS = (
+    "name", "label", "meaning", "context", "formula", "model", "time", "owner", "group", "why",
+)  # fmt: skip
+
+
+def name_from(label: str) -> str:
+    """The dbt name that a label suggests: `Net revenue per customer` → `net_revenue_per_customer`."""
+    plain = re.sub(r"[^a-z0-9]+", "_", label.lower()).strip("_")
+    plain = re.sub(r"_{2,}", "_", plain)
+    return (f"m_{plain}" if plain[:1].isdigit() else plain)[:60].strip("_")

@@ -1,0 +1,139 @@
+"""Rows and totals: a formula gives one number, so every field stands inside a total."""
+
+from __future__ import annotations
+
+from typing import Literal, Protocol, TypeAlias
+
+from semantic.formula.errors import Fix, FormulaError, Span, replaced, source
+from semantic.formula.printer import spell
+from semantic.formula.tree import Binary, MetricRef, Node, Total, Where, walk
+
+Level: TypeAlias = Literal["constant", "row", "total"]
+
+
+class Leveled(Protocol):
+    """A checked part of a formula."""
+
+    @property
+    def node(self) -> Node: ...
+
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def level(self) -> Level: ...
+
+
+def common(text: str, *parts: Leveled) -> Level:
+    """The level of a calculation with these parts; raises where it mixes rows and totals."""
+    found = {part.level for part in parts} - {"constant"}
+    if len(found) < 2:
+        return found.pop() if found else "constant"
+    row = next(part for part in parts if part.level == "row")
+    fixes: tuple[Fix, ...] = ()
+    if row.kind in {"integer", "number", "any"}:
+        summed = f"SUM({source(text, row.node)})"
+        fixes = (Fix(f"Use {summed}", replaced(text, row.node, summed)),)
+    hint = "Put every row-level field inside SUM, AVERAGE, COUNT, MIN or MAX."
+    if row.kind == "boolean":
+        hint = "To total only some rows, write the condition behind the total: SUM(amount) WHERE …"
+    message = "This mixes single rows and totals."
+    raise FormulaError("mixed-levels", message, row.node, hint, fixes)
+
+
+def refuse_nested(text: str, total: Total) -> None:
+    """Raises where a total is taken of a total or of a metric."""
+    inner = next((part for part in walk(total) if part is not total and _is_total(part)), None)
+    if isinstance(inner, MetricRef):
+        name = spell(inner.metric)
+        fixes = (Fix(f"Use {name}", replaced(text, total, name)),)
+        message = f"{total.name}() needs fields, but {inner.metric} is a metric: it is a total already."
+        raise FormulaError("metric-in-total", message, inner, "Use the metric without another total.", fixes)
+    if inner is not None:
+        written = source(text, inner)
+        fixes = (Fix(f"Use {written}", replaced(text, total, written)),)
+        message = f"{total.name}() of something that is a total already."
+        raise FormulaError("nested-total", message, inner, "Leave one of the two totals out.", fixes)
+
+
+def refuse_totals_in_where(text: str, node: Where) -> None:
+    """Raises where a condition on rows contains a total or a metric."""
+    inner = next((part for part in walk(node.condition) if _is_total(part)), None)
+    if inner is None:
+        return
+    code, name = "total-in-where", f"{inner.name}()" if isinstance(inner, Total) else ""
+    if isinstance(inner, MetricRef):
+        code, name = "metric-in-where", f"the metric {inner.metric}"
+    message = f"The WHERE part must look at single rows, so it cannot contain {name}."
+    behind = text[node.value.end : node.condition.start].strip().upper() == "WHERE"
+    operator = _calculation_with(node.condition, inner) if behind else None
+    if operator is None:
+        raise FormulaError(code, message, inner, "Compare fields of the row with values.")
+    filtered = f"({text[node.start : operator.left.end]})"
+    fixed = text[: node.start] + filtered + text[operator.left.end :]
+    hint = (
+        f"To calculate with a filtered number, put brackets around it: ({source(text, node.value)} WHERE …)"
+    )
+    if operator.op == "/":
+        hint = (
+            f"To divide a filtered number, put brackets around it: ({source(text, node.value)} WHERE …) / …"
+        )
+    raise FormulaError(code, message, inner, hint, (Fix(f"Put {filtered} in brackets", fixed),))
+
+
+def _calculation_with(condition: Node, inner: Node) -> Binary | None:
+    """The `… / COUNT(*)` at the end of a condition, where a total follows what was to be the whole filter."""
+    found = None
+    for part in walk(condition):
+        arithmetic = isinstance(part, Binary) and part.op in {"+", "-", "*", "/", "^"}
+        if isinstance(part, Binary) and arithmetic and part.end == condition.end:
+            left = any(below is inner for below in walk(part.left))
+            right = any(below is inner for below in walk(part.right))
+            found = part if right and not left else found
+    return found
+
+
+def refuse_where_on_rows(text: str, node: Where, value: Leveled) -> None:
+    """Raises where WHERE follows something that is no total."""
+    if value.level == "total":
+        return
+    fixes: tuple[Fix, ...] = ()
+    if value.level == "row":
+        fixes = aggregations(text, node.value, value.kind)
+    message = "WHERE can only follow a total or a metric."
+    raise FormulaError("where-without-total", message, node.value, "For example SUM(amount) WHERE …", fixes)
+
+
+def refuse_rows_as_result(text: str, result: Leveled) -> None:
+    """Raises unless the whole formula is one number."""
+    node = result.node
+    if result.level == "constant":
+        message = "This is always the same value; a metric needs at least one total or one other metric."
+        raise FormulaError("no-total", message, node, "For example SUM(amount).")
+    if result.level == "row":
+        hint = "Say how the rows become one number, for example with SUM."
+        fixes = aggregations(text, node, result.kind)
+        raise FormulaError("row-level", "This is a value for each row, not one number.", node, hint, fixes)
+    if result.kind in {"text", "boolean"}:
+        what = "yes or no" if result.kind == "boolean" else "a text"
+        message = f"This formula gives {what}; a metric is a number."
+        hint = "Count or add up something, for example COUNT(*) WHERE …"
+        raise FormulaError("not-a-number", message, node, hint)
+
+
+def aggregations(text: str, where: Span, kind: str) -> tuple[Fix, ...]:
+    """Totals that suit a value of this kind, as fixes."""
+    suitable = {
+        "text": ("COUNT(DISTINCT {})",),
+        "boolean": ("COUNTIF({})",),
+        "date": ("MAX({})", "MIN({})"),
+        "timestamp": ("MAX({})", "MIN({})"),
+    }.get(kind, ("SUM({})", "AVERAGE({})"))
+    return tuple(
+        Fix(f"Use {template.partition('(')[0]}", replaced(text, where, template.format(source(text, where))))
+        for template in suitable
+    )
+
+
+def _is_total(node: Node) -> bool:
+    return isinstance(node, Total | MetricRef)

@@ -1,0 +1,203 @@
+"""Remarks on formulas that are right but probably not what was meant; most come with one click."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from semantic.definitions import Vocabulary, name_key
+from semantic.formula.errors import Fix, Problem, Span, replaced, source
+from semantic.formula.printer import spell
+from semantic.formula.tree import (
+    COMPARISONS,
+    Between,
+    Binary,
+    Call,
+    ColumnRef,
+    In,
+    InPeriod,
+    IsBlank,
+    Literal_,
+    MetricRef,
+    Node,
+    Total,
+    Where,
+    shape,
+    walk,
+)
+from semantic.formula.where import conjuncts
+
+_DOUBLE_QUOTES = '"\u201c\u201d\u201e\u201f\u00ab\u00bb'
+
+
+def lint(text: str, tree: Node, vocabulary: Vocabulary) -> list[Problem]:
+    """Remarks on a resolved tree whose conditions still stand where they were written."""
+    parts = tuple(walk(tree))
+    found = [problem for rule in _RULES for problem in rule(text, parts)]
+    return [*found, *_texts_like_fields(text, parts, vocabulary)]
+
+
+def lint_shares(tree: Node) -> list[Problem]:
+    """Remarks on shares; conditions have been pushed down to the totals."""
+    return list(_not_a_subset(tree))
+
+
+def _warning(code: str, message: str, where: Span, hint: str, *fixes: Fix) -> Problem:
+    return Problem(code, message, where.start, where.end, hint, fixes, "warning")
+
+
+def _relative_dates(_text: str, parts: tuple[Node, ...]) -> Iterator[Problem]:
+    for part in parts:
+        if isinstance(part, InPeriod) or (isinstance(part, Call) and part.name == "TODAY"):
+            yield _warning(
+                "relative-date",
+                "This number depends on today: it is right now, but it has no history to show in a chart.",
+                part,
+                "To follow it over time, leave these dates out and choose the period where the metric is "
+                "used. ROLLING(…, 30 days) will do this later.",
+            )
+            return
+
+
+def _dropped_blanks(text: str, parts: tuple[Node, ...]) -> Iterator[Problem]:
+    considered = {shape(part.value) for part in parts if isinstance(part, IsBlank)}
+    for part in parts:
+        field = _differing_field(part)
+        if field is None or shape(field) in considered:
+            continue
+        name = source(text, field)
+        fixed = f"({source(text, part)} OR {name} IS BLANK)"
+        yield _warning(
+            "not-equal-drops-blanks",
+            f"This leaves out rows where {name} is blank.",
+            part,
+            "A blank is neither equal nor unequal to anything. Include these rows, or say IS NOT BLANK.",
+            Fix("Include blank rows", replaced(text, part, fixed)),
+        )
+
+
+def _differing_field(node: Node) -> ColumnRef | None:
+    """The field of `field <> 'x'` and `field NOT IN (…)`."""
+    if isinstance(node, In) and node.negated and isinstance(node.value, ColumnRef):
+        return node.value
+    if isinstance(node, Binary) and node.op == "<>":
+        for side, other in ((node.left, node.right), (node.right, node.left)):
+            if isinstance(side, ColumnRef) and isinstance(other, Literal_) and other.value is not None:
+                return side
+    return None
+
+
+def _percent_scale(text: str, parts: tuple[Node, ...]) -> Iterator[Problem]:
+    for part in parts:
+        share = _scaled(part)
+        inner = _scaled(part.left) if isinstance(part, Binary) and part.op == "/" else None
+        place: Node = part
+        if share is not None and not _is_division(share):
+            continue
+        if inner is not None and isinstance(part, Binary):
+            share, place = inner, part.left
+        if share is None or not _has_total(part):
+            continue
+        yield _warning(
+            "percent-scale",
+            "This multiplies a share by 100.",
+            place,
+            "Leave the share as it is and choose “Show as percent” as its format.",
+            Fix("Remove the 100", replaced(text, place, source(text, share))),
+        )
+
+
+def _scaled(node: Node) -> Node | None:
+    """The other factor of `… * 100`."""
+    if not isinstance(node, Binary) or node.op != "*":
+        return None
+    for side, other in ((node.left, node.right), (node.right, node.left)):
+        if isinstance(side, Literal_) and side.value == 100:
+            return other
+    return None
+
+
+def _is_division(node: Node) -> bool:
+    if isinstance(node, Where):
+        return _is_division(node.value)
+    return (isinstance(node, Binary) and node.op == "/") or (isinstance(node, Call) and node.name == "DIVIDE")
+
+
+def _has_total(node: Node) -> bool:
+    return any(isinstance(part, Total | MetricRef) for part in walk(node))
+
+
+def _counted_conditions(text: str, parts: tuple[Node, ...]) -> Iterator[Problem]:
+    for part in parts:
+        if not isinstance(part, Total) or part.name != "COUNT" or part.arg is None:
+            continue
+        arg = part.arg
+        comparing = isinstance(arg, Binary) and (arg.op in COMPARISONS or arg.op in {"AND", "OR"})
+        if comparing or isinstance(arg, In | Between | IsBlank | InPeriod):
+            whole = text[arg.end : part.end].strip() == ")"
+            new = f"COUNTIF({source(text, arg)})"
+            yield _warning(
+                "count-of-condition",
+                "COUNT counts every row where the condition is yes or no.",
+                part,
+                "To count the rows that fulfil it, use COUNTIF.",
+                *([Fix(f"Use {new}", replaced(text, part, new))] if whole else []),
+            )
+
+
+def _texts_like_fields(text: str, parts: tuple[Node, ...], vocabulary: Vocabulary) -> Iterator[Problem]:
+    models = {part.model for part in parts if isinstance(part, ColumnRef)}
+    for part in parts:
+        if not isinstance(part, Literal_) or not isinstance(part.value, str):
+            continue
+        key = name_key(part.value)
+        fields = vocabulary.columns_by_key.get(key, {})
+        metric = vocabulary.metrics_by_key.get(key)
+        quoted = source(text, part).lstrip("( ")[:1] in _DOUBLE_QUOTES
+        if quoted and (metric or models & set(fields)):
+            yield _warning(
+                "text-like-field",
+                f"“{part.value}” in quotes is a text. Did you mean the field [{part.value}]?",
+                part,
+                "Names of fields stand without quotes, or in square brackets.",
+                Fix(f"Use the field {part.value}", replaced(text, part, spell(part.value))),
+            )
+
+
+def _not_a_subset(tree: Node) -> Iterator[Problem]:
+    for part in walk(tree):
+        if isinstance(part, Binary) and part.op == "/":
+            upper, lower = part.left, part.right
+        elif isinstance(part, Call) and part.name == "DIVIDE":
+            upper, lower = part.args[:2]
+        else:
+            continue
+        reason = _excess(upper, lower)
+        if reason:
+            hint = "If it is meant as a share, give both parts the same rows and conditions."
+            yield _warning("subset-of", f"{reason} The result can exceed 100 %.", part, hint)
+
+
+def _excess(upper: Node, lower: Node) -> str:
+    """Why the upper part of a share is not contained in the lower part; "" if nothing says so."""
+    top = upper.value if isinstance(upper, Where) else upper
+    bottom = lower.value if isinstance(lower, Where) else lower
+    if not isinstance(top, Total) or not isinstance(bottom, Total):
+        return ""
+    counts = {top.name, bottom.name} <= {"COUNT", "COUNTDISTINCT"}
+    if not counts and shape(top) != shape(bottom):
+        return ""
+    if top.model != bottom.model:
+        return f"The upper part counts rows of {top.model}, the lower part rows of {bottom.model}."
+    has = {shape(part) for part in conjuncts(upper.condition)} if isinstance(upper, Where) else set()
+    needs = {shape(part) for part in conjuncts(lower.condition)} if isinstance(lower, Where) else set()
+    if needs <= has:
+        return ""
+    return "The lower part has a condition that the upper part has not."
+
+
+_RULES: tuple[Callable[[str, tuple[Node, ...]], Iterator[Problem]], ...] = (
+    _relative_dates,
+    _dropped_blanks,
+    _percent_scale,
+    _counted_conditions,
+)

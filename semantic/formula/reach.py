@@ -1,0 +1,135 @@
+"""Several models in one formula: whose rows a total counts, and what may filter them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from semantic.definitions import Metric, Model, SemanticModel, Vocabulary
+from semantic.formula.errors import Fix, FormulaError, replaced, source
+from semantic.formula.printer import spell
+from semantic.formula.tree import ColumnRef, MetricRef, Node, Total, Where, transform, walk
+
+_KEYS = {"primary", "unique"}
+_MANY = 8
+
+
+def settle_models(text: str, tree: Node, vocabulary: Vocabulary, home: str) -> Node:
+    """The tree with the model of every total filled in; raises where a total has none or several."""
+
+    def settled(node: Node) -> Node:
+        if not isinstance(node, Total) or node.model:
+            return node
+        used = sorted({part.model for part in walk(node) if isinstance(part, ColumnRef)})
+        if len(used) > 1:
+            message = f"This total uses fields of several models: {', '.join(used)}."
+            hint = "Add the field to one of the models in dbt first, so that rows are not counted twice."
+            raise FormulaError("fan-out", message, node, hint)
+        if not used and not home:
+            raise _model_needed(text, tree, node, vocabulary)
+        return replace(node, model=used[0] if used else home)
+
+    return transform(tree, settled)
+
+
+def _model_needed(text: str, tree: Node, total: Total, vocabulary: Vocabulary) -> FormulaError:
+    used = sorted({part.model for part in walk(tree) if isinstance(part, ColumnRef)})
+    models = used or sorted(vocabulary.models)
+    fixes = _count_fixes(text, total, models) if len(models) <= _MANY else ()
+    message = "Nothing says which rows to count."
+    hint = "Choose a model to start from, or write for example COUNT(orders.*)."
+    return FormulaError("model-needed", message, total, hint, fixes)
+
+
+def _count_fixes(text: str, total: Total, models: list[str]) -> tuple[Fix, ...]:
+    written = source(text, total).replace(" ", "").upper()
+    if written not in {"COUNT()", "COUNT(*)"}:
+        return ()
+    return tuple(
+        Fix(f"Count rows of {model}", replaced(text, total, f"COUNT({spell(model)}.*)")) for model in models
+    )
+
+
+def check_filters(text: str, tree: Node, vocabulary: Vocabulary) -> None:
+    """Raises where a condition uses a column that the filtered rows do not lead to.
+
+    `tree` has its conditions pushed down to the totals and metrics.
+    """
+    for part in walk(tree):
+        if isinstance(part, Where):
+            for column in walk(part.condition):
+                if isinstance(column, ColumnRef):
+                    _check_filter(text, part.value, column, vocabulary)
+
+
+def _check_filter(text: str, filtered: Node, column: ColumnRef, vocabulary: Vocabulary) -> None:
+    if isinstance(filtered, Total) and filtered.model != column.model:
+        fixes = _count_fixes(text, filtered, [column.model])
+        _require_path(vocabulary.models[filtered.model], column, vocabulary, fixes)
+    elif isinstance(filtered, MetricRef):
+        for name in sorted(metric_models(vocabulary, filtered.metric)):
+            if name != column.model:
+                _require_path(vocabulary.models[name], column, vocabulary)
+            elif not _is_dimension(vocabulary.models[name], column.column):
+                raise _needs_dimension(column, f"the metric {filtered.metric}")
+
+
+def _require_path(
+    base: Model, column: ColumnRef, vocabulary: Vocabulary, fixes: tuple[Fix, ...] = ()
+) -> None:
+    """Raises unless every row of `base` has at most one row of the column's model."""
+    other = vocabulary.models[column.model]
+    if _leads_to(base.semantic, other.semantic):
+        if not _is_dimension(other, column.column):
+            raise _needs_dimension(column, base.name)
+        return
+    if _leads_to(other.semantic, base.semantic):
+        message = (
+            f"Filtering {base.name} by {column.model}.{column.column} would repeat rows: "
+            f"one row of {base.name} has many rows of {other.name}."
+        )
+        hint = f"Total {other.name} instead, or add the information to {base.name} in dbt."
+    else:
+        message = f"dbt does not know how {base.name} and {other.name} belong together."
+        hint = f"Ask for an entity in dbt that leads from {base.name} to the key of {other.name}."
+    raise FormulaError("filter-unreachable", message, column, hint, fixes)
+
+
+def _leads_to(base: SemanticModel | None, other: SemanticModel | None) -> bool:
+    if base is None or other is None:
+        return False
+    keys = {entity.name for entity in other.entities if entity.type in _KEYS}
+    keys |= {other.primary_entity} - {""}
+    return any(entity.name in keys for entity in base.entities)
+
+
+def _is_dimension(model: Model, column: str) -> bool:
+    return model.semantic is not None and model.semantic.dimension_for(column) is not None
+
+
+def _needs_dimension(column: ColumnRef, filtered: str) -> FormulaError:
+    message = f"dbt cannot filter {filtered} by {column.column}: it is no dimension of {column.model} yet."
+    hint = f"Ask for {column.column} to be added as a dimension of {column.model}."
+    return FormulaError("needs-dimension", message, column, hint)
+
+
+def metric_models(vocabulary: Vocabulary, name: str) -> set[str]:
+    """The models whose rows a metric totals, through all metrics that it is made of."""
+    found: set[str] = set()
+    seen: set[str] = set()
+    waiting = [name]
+    while waiting:
+        metric = vocabulary.metrics.get(waiting.pop())
+        if metric is None or metric.name in seen:
+            continue
+        seen.add(metric.name)
+        if metric.measure in vocabulary.measures:
+            found.add(vocabulary.measures[metric.measure][0].name)
+        waiting += _inputs(metric)
+    return found
+
+
+def _inputs(metric: Metric) -> Iterator[str]:
+    for part in (metric.numerator, metric.denominator, *metric.inputs):
+        if part:
+            yield part.name

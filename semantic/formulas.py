@@ -1,0 +1,284 @@
+"""dbt's metrics said as formulas, and whether two formulas mean the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import reduce
+
+from sqlglot import exp
+
+from semantic.definitions import Dimension, Measure, Metric, MetricInput, Model, Vocabulary
+from semantic.formula import (
+    FormulaError,
+    analyse,
+    conjuncts,
+    gather_where,
+    metric_models,
+    print_formula,
+    push_where,
+)
+from semantic.formula.registry import TOTALS
+from semantic.formula.tree import (
+    Binary,
+    Call,
+    Case,
+    ColumnRef,
+    IsBlank,
+    Literal_,
+    MetricRef,
+    Node,
+    Period,
+    Total,
+    Where,
+    shape,
+    transform,
+)
+from semantic.formula.types import Checker
+from semantic.query import filters
+from semantic.query.rows import link, parsed, route
+from semantic.query.spec import Unsupported
+from semantic.reading import Columns, Reader
+
+# Totals for which `CASE WHEN c THEN x END` and `x WHERE c` give the same, blanks included.
+BLANK_WITHOUT_ROWS = ("sum", "average", "min", "max", "median", "percentile")
+
+
+def metric_formula(metric: Metric, vocabulary: Vocabulary, *, dialect: str) -> str:
+    """The metric said as a formula; "" where that is not possible.
+
+    The author's own spelling, kept in the metric's meta, is used for as long as it means what dbt computes.
+    """
+    try:
+        tree = metric_tree(metric, vocabulary, dialect=dialect)
+    except Unsupported:
+        return ""
+    home = min(metric_models(vocabulary, metric.name), default="")
+    own = metric.meta.get("bisync")
+    written = own.get("formula") if isinstance(own, Mapping) else None
+    wanted = meaning(tree, vocabulary, dialect=dialect)
+    if isinstance(written, str) and _means(written, wanted, vocabulary, home, dialect):
+        return written
+    # The shortest spelling that needs nobody to say which model it starts from.
+    for model, shadowed in ((home, ()), (None, ()), (None, tuple(vocabulary.metrics))):
+        text = print_formula(gather_where(tree), model=model, shadowed=shadowed)
+        if _means(text, wanted, vocabulary, "", dialect):
+            return text
+    return ""
+
+
+def _means(text: str, wanted: str, vocabulary: Vocabulary, home: str, dialect: str) -> bool:
+    analysis = analyse(text, vocabulary, model=home)
+    return analysis.tree is not None and meaning(analysis.tree, vocabulary, dialect=dialect) == wanted
+
+
+def meaning(tree: Node, vocabulary: Vocabulary, *, dialect: str) -> str:
+    """A text that two formulas share if they compute the same from the same rows.
+
+    Metrics are replaced by their definitions as far as formulas can say them, and the order in which
+    conditions stand does not count.
+    """
+
+    def expanded(node: Node, depth: int = 0) -> Node:
+        def resolved(part: Node) -> Node:
+            metric = vocabulary.metrics.get(part.metric) if isinstance(part, MetricRef) else None
+            if metric is None or depth > len(vocabulary.metrics):
+                return part
+            try:
+                return expanded(metric_tree(metric, vocabulary, dialect=dialect), depth + 1)
+            except Unsupported:
+                return part
+
+        return transform(node, resolved)
+
+    def ordered(part: Node) -> Node:
+        if not isinstance(part, Where):
+            return part
+        return Where(part.value, all_of(sorted(set(conjuncts(part.condition)), key=repr)))
+
+    return repr(transform(shape(push_where(expanded(tree))), ordered))
+
+
+def metric_tree(metric: Metric, vocabulary: Vocabulary, *, dialect: str) -> Node:
+    """The metric as a resolved tree with its dates made explicit; raises Unsupported, with a sentence."""
+    tree = _Metrics(vocabulary, dialect).tree(metric)
+    try:
+        return Checker("", vocabulary).check(tree).node
+    except FormulaError as error:
+        raise Unsupported(f"{metric.name}: {error}") from error
+
+
+def all_of(conditions: Iterable[Node]) -> Node:
+    """The conditions joined by AND."""
+    return reduce(lambda left, right: Binary("AND", left, right), conditions)
+
+
+class _Metrics:
+    def __init__(self, vocabulary: Vocabulary, dialect: str) -> None:
+        self.vocabulary = vocabulary
+        self.dialect = dialect
+
+    def tree(self, metric: Metric) -> Node:
+        match metric.type:
+            case "simple":
+                found = self._simple(metric)
+            case "ratio" if metric.numerator and metric.denominator:
+                top, bottom = self._input(metric.numerator), self._input(metric.denominator)
+                found = self._filtered(Binary("/", top, bottom), metric)
+            case "derived":
+                found = self._filtered(self._derived(metric), metric)
+            case _:
+                raise Unsupported(f"{metric.name} is a {metric.type} metric, which formulas cannot say yet.")
+        return found
+
+    def _simple(self, metric: Metric) -> Node:
+        if metric.measure not in self.vocabulary.measures:
+            raise Unsupported(f"{metric.name} totals its rows in a way that formulas cannot say.")
+        if metric.join_to_timespine:
+            raise Unsupported(f"{metric.name} is also shown where nothing happened.")
+        model, measure = self.vocabulary.measures[metric.measure]
+        conditions = [self._condition(text, model) for text in metric.filters]
+        found = self._total(model, measure, conditions)
+        if metric.fill_nulls_with is None:
+            return found
+        number = metric.fill_nulls_with
+        return Call("COALESCE", (found, Literal_(int(number) if number == int(number) else number)))
+
+    # Totals
+
+    def _total(self, model: Model, measure: Measure, conditions: list[Node]) -> Node:
+        row = Reader(_columns_of(model)).read(parsed(measure.expr, self.dialect))
+        if measure.agg == "sum_boolean":
+            return _where(Total("SUM", _one_if(row), model=model.name), conditions)
+        if measure.agg in BLANK_WITHOUT_ROWS and _is_filter(row):
+            assert isinstance(row, Case)
+            conditions, row = [*conditions, row.whens[0][0]], row.whens[0][1]
+        if measure.agg in ("sum", "count") and shape(row) == Literal_(1):
+            return _where(Total("COUNT", model=model.name), conditions)
+        filled = _counted_if_filled(row)
+        if measure.agg == "sum" and filled is not None:
+            return _where(Total("COUNT", filled, model=model.name), conditions)
+        name = next(name for name, agg in TOTALS.items() if agg == measure.agg)
+        fraction = measure.percentile if measure.agg == "percentile" else None
+        return _where(Total(name, row, fraction, model.name), conditions)
+
+    # Conditions
+
+    def _condition(self, text: str, model: Model) -> Node:
+        """A filter of dbt as a condition on columns, seen from the rows of `model`."""
+        found = filters.read(text, self.dialect)
+
+        def column(placed: exp.Column) -> Node:
+            return self._referred(found.references[placed.name], model)
+
+        return transform(Reader(column).read(found.condition), _without_needless_start)
+
+    def _referred(self, wanted: filters.Reference, model: Model) -> Node:
+        if wanted.kind == "Entity":
+            entity = model.semantic.entity(wanted.name) if model.semantic and not wanted.path else None
+            if entity is None:
+                raise Unsupported(f"The filter names the entity {wanted.name} of another model.")
+            return self._row(entity.expr, model)
+        if wanted.name == "metric_time" and not wanted.path:
+            time = _own_time(model)
+            return self._dimension(model, time, wanted)
+        hops, there, dimension = route(model, wanted.path, wanted.name, self.vocabulary)
+        direct = not hops or (len(hops) == 1 and link(model, there) == (hops[0].own, hops[0].other))
+        if not direct:
+            raise Unsupported(f"{model.name} leads to {there.name} in a roundabout way.")
+        return self._dimension(there, dimension, wanted)
+
+    def _dimension(self, model: Model, dimension: Dimension, wanted: filters.Reference) -> Node:
+        row = self._row(dimension.expr, model)
+        grain = wanted.grain or dimension.granularity
+        if dimension.type == "categorical":
+            return row
+        if grain is None:
+            raise Unsupported(f"The time dimension {dimension.name} is finer than a day.")
+        column = model.column(row.column) if isinstance(row, ColumnRef) else None
+        if grain == "day" and column and column.type == "date":
+            return row
+        return Call("STARTOF", (row, Period(1, grain)))
+
+    def _row(self, sql: str, model: Model) -> Node:
+        return Reader(_columns_of(model)).read(parsed(sql, self.dialect))
+
+    # Metrics of metrics
+
+    def _input(self, part: MetricInput) -> Node:
+        if part.offset_window or part.offset_to_grain:
+            raise Unsupported(f"{part.name} is moved in time, which formulas cannot say yet.")
+        if part.name not in self.vocabulary.metrics:
+            raise Unsupported(f"There is no metric {part.name} in this version of the project.")
+        return _where(MetricRef(part.name), self._conditions(part.filters, part.name))
+
+    def _derived(self, metric: Metric) -> Node:
+        inputs = {(part.alias or part.name).lower(): part for part in metric.inputs}
+
+        def column(placed: exp.Column) -> Node:
+            if placed.name.lower() not in inputs:
+                raise Unsupported(f"{metric.name} uses {placed.name}, which is none of its inputs.")
+            return self._input(inputs[placed.name.lower()])
+
+        return Reader(column).read(parsed(metric.expr, self.dialect))
+
+    def _filtered(self, tree: Node, metric: Metric) -> Node:
+        return push_where(_where(tree, self._conditions(metric.filters, metric.name)))
+
+    def _conditions(self, texts: tuple[str, ...], name: str) -> list[Node]:
+        if not texts:
+            return []
+        models = metric_models(self.vocabulary, name)
+        if len(models) != 1:
+            raise Unsupported(f"A filter on {name} covers several models.")
+        model = self.vocabulary.models[models.pop()]
+        return [self._condition(text, model) for text in texts]
+
+
+def _columns_of(model: Model) -> Columns:
+    def column(placed: exp.Column) -> Node:
+        known = model.column(placed.name)
+        if known is None or placed.table:
+            raise Unsupported(f"{model.name} has no column {placed.sql()}.")
+        return ColumnRef(model.name, known.name)
+
+    return column
+
+
+def _own_time(model: Model) -> Dimension:
+    semantic = model.semantic
+    dimensions = semantic.dimensions if semantic else ()
+    found = next((d for d in dimensions if semantic and d.name == semantic.agg_time_dimension), None)
+    if found is None:
+        raise Unsupported(f"{model.name} has no time dimension.")
+    return found
+
+
+def _where(value: Node, conditions: list[Node]) -> Node:
+    return Where(value, all_of(conditions)) if conditions else value
+
+
+def _one_if(condition: Node) -> Node:
+    return Case(((condition, Literal_(1)),), Literal_(0))
+
+
+def _is_filter(row: Node) -> bool:
+    """Whether a row's value is only there under one condition."""
+    return isinstance(row, Case) and len(row.whens) == 1 and row.otherwise is None
+
+
+def _counted_if_filled(row: Node) -> Node | None:
+    """The column in `CASE WHEN column IS NOT NULL THEN 1 ELSE 0 END`."""
+    condition = row.whens[0][0] if isinstance(row, Case) else None
+    if isinstance(condition, IsBlank) and shape(row) == shape(_one_if(condition)) and condition.negated:
+        return condition.value
+    return None
+
+
+def _without_needless_start(node: Node) -> Node:
+    """`STARTOF(x, day) >= date` is `x >= date`, and so is `<`: a day begins at midnight."""
+    if not isinstance(node, Binary) or node.op not in (">=", "<"):
+        return node
+    left, right = node.left, node.right
+    daily = isinstance(left, Call) and left.name == "STARTOF" and left.args[1] == Period(1, "day")
+    whole = isinstance(right, Literal_) or (isinstance(right, Call) and right.name in ("TODAY", "STARTOF"))
+    return Binary(node.op, left.args[0], right) if daily and whole and isinstance(left, Call) else node

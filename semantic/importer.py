@@ -1,0 +1,321 @@
+"""dbt's artefacts as definitions: what `manifest.json` and `semantic_manifest.json` say, as plain values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any, TypeAlias, get_args
+
+from sqlglot import exp
+
+from semantic.definitions import (
+    Aggregation,
+    Column,
+    Dimension,
+    Entity,
+    EntityType,
+    Grain,
+    Measure,
+    Metric,
+    MetricInput,
+    MetricType,
+    Model,
+    SemanticModel,
+    ValueType,
+    Vocabulary,
+)
+from semantic.formulas import metric_formula
+from semantic.query.rows import parsed
+from semantic.query.spec import Unsupported
+
+Raw: TypeAlias = Mapping[str, Any]
+
+ADAPTERS: Mapping[str, str] = {"sqlserver": "tsql", "synapse": "tsql", "glue": "spark"}
+READABLE = ("model", "seed", "snapshot")
+# Longer words first: `timestamp` holds `time`, `interval` holds `int`, `datetime` holds `date`.
+TYPES: tuple[tuple[str, ValueType], ...] = (
+    (r"^enum", "text"),
+    (r"interval|\[\]|array|struct|map|json|variant|list|union", "any"),
+    (r"bool", "boolean"),
+    (r"timestamp|datetime", "timestamp"),
+    (r"date", "date"),
+    (r"(decimal|numeric|number)\s*\(\s*\d+\s*\)|(decimal|numeric|number)\s*\(\s*\d+\s*,\s*0\s*\)", "integer"),
+    (r"decimal|numeric|number|double|float|real|money", "number"),
+    (r"^(u?(tiny|small|medium|big|huge|byte)?int(eger)?\d*\b|\w*serial|long|short)", "integer"),
+    (r"char|text|string|uuid", "text"),
+)
+
+
+def vocabulary(
+    manifest: Raw, semantic_manifest: Raw, columns: Mapping[str, Mapping[str, str]] | None = None
+) -> Vocabulary:
+    """Every model, measure and metric of one parsed version of a dbt project.
+
+    `columns` are the warehouse's own: `unique_id` of the model → column → type.
+    """
+    spelled = dialect(manifest)
+    semantics = _semantic_models(manifest)
+    models: dict[str, Model] = {}
+    for node in _nodes(manifest):
+        reported = (columns or {}).get(node["unique_id"], {})
+        model = _model(node, reported, semantics.get(node["unique_id"]), spelled)
+        models.setdefault(model.name, model)
+    metrics = [_metric(raw) for raw in (manifest.get("metrics") or {}).values() if _enabled(raw)]
+    known = Vocabulary(
+        models=models,
+        metrics={metric.name: metric for metric in sorted(metrics, key=lambda metric: metric.name)},
+        time_spine=_time_spine(manifest, semantic_manifest),
+    )
+    formulas = {
+        name: replace(metric, formula=metric_formula(metric, known, dialect=spelled))
+        for name, metric in known.metrics.items()
+    }
+    return replace(known, metrics=formulas)
+
+
+def dialect(manifest: Raw) -> str:
+    """How the project's SQL is spelled, in sqlglot's words."""
+    adapter = str((manifest.get("metadata") or {}).get("adapter_type") or "")
+    return ADAPTERS.get(adapter, adapter)
+
+
+def relations(manifest: Raw) -> dict[str, str]:
+    """Model name → its quoted name in the warehouse, as dbt wrote it."""
+    found: dict[str, str] = {}
+    for node in _nodes(manifest):
+        if node.get("relation_name"):
+            found.setdefault(node["name"], node["relation_name"])
+    return found
+
+
+def primary_keys(manifest: Raw) -> dict[str, str]:
+    """Model name → the one column that dbt's tests show to be unique and never null."""
+    keys = {node["name"]: node.get("primary_key") or [] for node in reversed(_nodes(manifest))}
+    return {name: columns[0] for name, columns in keys.items() if len(columns) == 1}
+
+
+def value_type(raw: str) -> ValueType:
+    """What kind of value a warehouse's type holds; "any" for types formulas know nothing of."""
+    lowered = raw.lower().strip()
+    return next((kind for pattern, kind in TYPES if re.search(pattern, lowered)), "any")
+
+
+# Models
+
+
+def _nodes(manifest: Raw) -> list[Raw]:
+    """Models, seeds and snapshots; the project's own before those of packages, latest versions only."""
+    project = (manifest.get("metadata") or {}).get("project_name")
+    found = [
+        node
+        for node in (manifest.get("nodes") or {}).values()
+        if node.get("resource_type") in READABLE
+        and (node.get("config") or {}).get("materialized") != "ephemeral"
+        and node.get("version") == node.get("latest_version")
+    ]
+    return sorted(found, key=lambda node: (node.get("package_name") != project, node["unique_id"]))
+
+
+def _model(node: Raw, reported: Mapping[str, str], semantic: SemanticModel | None, dialect: str) -> Model:
+    return Model(
+        name=node["name"],
+        unique_id=node["unique_id"],
+        columns=_columns(node, reported, semantic, dialect),
+        label=_label(node),
+        description=node.get("description") or "",
+        file=_model_file(node),
+        semantic=semantic,
+    )
+
+
+def _model_file(node: Raw) -> str:
+    """The YAML file that describes the model; its SQL where none does."""
+    return str(node.get("patch_path") or "").partition("://")[2] or node.get("original_file_path") or ""
+
+
+def _columns(
+    node: Raw, reported: Mapping[str, str], semantic: SemanticModel | None, dialect: str
+) -> tuple[Column, ...]:
+    """The warehouse's columns; where it has not been asked, those that YAML or dimensions name."""
+    declared = {column["name"].lower(): column for column in (node.get("columns") or {}).values()}
+    types = dict(reported) or {c["name"]: c.get("data_type") or "" for c in declared.values()}
+    if semantic and not reported:
+        known = {name.lower() for name in types}
+        parts = (*semantic.entities, *semantic.dimensions, *semantic.measures)
+        used = dict.fromkeys(name for part in parts for name in _names_in(part.expr, dialect))
+        types |= {name: "" for name in used if name.lower() not in known}
+    found = []
+    for name, raw in types.items():
+        column = declared.get(name.lower(), {})
+        dimension = semantic.dimension_for(column.get("name", name)) if semantic else None
+        found.append(
+            Column(
+                name=column.get("name", name),
+                type=value_type(raw or column.get("data_type") or ""),
+                label=_label(column) or (dimension.label if dimension else ""),
+                description=column.get("description") or (dimension.description if dimension else ""),
+            )
+        )
+    return tuple(found)
+
+
+def _names_in(sql: str, dialect: str) -> list[str]:
+    """The columns that an entity, dimension or measure reads."""
+    try:
+        return [column.name for column in parsed(sql, dialect).find_all(exp.Column)]
+    except Unsupported:
+        return []
+
+
+def _label(raw: Raw) -> str:
+    """The name for people, from the `meta` of a model or column."""
+    for meta in ((raw.get("config") or {}).get("meta") or {}, raw.get("meta") or {}):
+        own = meta.get("bisync")
+        label = (own.get("label") if isinstance(own, Mapping) else None) or meta.get("label")
+        if isinstance(label, str):
+            return label
+    return ""
+
+
+# Semantic models
+
+
+def _semantic_models(manifest: Raw) -> dict[str, SemanticModel]:
+    """`unique_id` of the dbt model → its semantic model; of several, the one with most measures."""
+    found: dict[str, SemanticModel] = {}
+    nodes = manifest.get("nodes") or {}
+    for raw in (manifest.get("semantic_models") or {}).values():
+        behind = [name for name in (raw.get("depends_on") or {}).get("nodes") or [] if name in nodes]
+        if not behind or not _enabled(raw):
+            continue
+        semantic = _semantic_model(raw, nodes[behind[0]]["name"])
+        other = found.get(behind[0])
+        if other is None or len(other.measures) < len(semantic.measures):
+            found[behind[0]] = semantic
+    return found
+
+
+def _semantic_model(raw: Raw, model: str) -> SemanticModel:
+    return SemanticModel(
+        name=raw["name"],
+        model=model,
+        entities=tuple(_entity(entity) for entity in raw.get("entities") or ()),
+        dimensions=tuple(_dimension(dimension) for dimension in raw.get("dimensions") or ()),
+        measures=tuple(_measure(m) for m in raw.get("measures") or () if _plain_measure(m)),
+        agg_time_dimension=(raw.get("defaults") or {}).get("agg_time_dimension") or "",
+        primary_entity=raw.get("primary_entity") or "",
+        file=raw.get("original_file_path") or "",
+    )
+
+
+def _entity(raw: Raw) -> Entity:
+    kind = next(kind for kind in _args(EntityType) if kind == raw["type"])
+    return Entity(name=raw["name"], type=kind, expr=str(raw.get("expr") or raw["name"]))
+
+
+def _dimension(raw: Raw) -> Dimension:
+    time = raw.get("type") == "time"
+    granularity = (raw.get("type_params") or {}).get("time_granularity")
+    return Dimension(
+        name=raw["name"],
+        type="time" if time else "categorical",
+        expr=str(raw.get("expr") or raw["name"]),
+        granularity=next((grain for grain in _args(Grain) if time and grain == granularity), None),
+        label=raw.get("label") or "",
+        description=raw.get("description") or "",
+    )
+
+
+def _plain_measure(raw: Raw) -> bool:
+    """Whether a measure is a total like any other: no snapshots of balances, no approximations."""
+    params = raw.get("agg_params") or {}
+    approximate = params.get("use_approximate_percentile") or params.get("use_discrete_percentile")
+    return raw.get("agg") in _args(Aggregation) and not raw.get("non_additive_dimension") and not approximate
+
+
+def _measure(raw: Raw) -> Measure:
+    return Measure(
+        name=raw["name"],
+        agg=next(agg for agg in _args(Aggregation) if agg == raw["agg"]),
+        expr=str(raw.get("expr") or raw["name"]),
+        agg_time_dimension=raw.get("agg_time_dimension") or "",
+        label=raw.get("label") or "",
+        description=raw.get("description") or "",
+        percentile=(raw.get("agg_params") or {}).get("percentile"),
+    )
+
+
+def _args(literal: Any) -> tuple[Any, ...]:
+    return get_args(literal)
+
+
+# Metrics
+
+
+def _enabled(raw: Raw) -> bool:
+    return bool((raw.get("config") or {}).get("enabled", True))
+
+
+def _metric(raw: Raw) -> Metric:
+    params: Raw = raw.get("type_params") or {}
+    measure: Raw = params.get("measure") or {}
+    running: Raw = params.get("cumulative_type_params") or {}
+    config: Raw = raw.get("config") or {}
+    return Metric(
+        name=raw["name"],
+        type=next(kind for kind in _args(MetricType) if kind == raw["type"]),
+        label=raw.get("label") or "",
+        description=raw.get("description") or "",
+        measure=measure.get("name") or "",
+        filters=(*_filters(raw), *_filters(measure)),
+        numerator=_input(params.get("numerator")),
+        denominator=_input(params.get("denominator")),
+        expr=str(params.get("expr") or "") if raw["type"] == "derived" else "",
+        inputs=tuple(found for found in map(_input, params.get("metrics") or ()) if found),
+        window=_window(running.get("window") or params.get("window")),
+        grain_to_date=running.get("grain_to_date") or params.get("grain_to_date") or "",
+        period_agg=running.get("period_agg") or "",
+        fill_nulls_with=measure.get("fill_nulls_with"),
+        join_to_timespine=bool(measure.get("join_to_timespine")),
+        file=raw.get("original_file_path") or "",
+        unique_id=raw.get("unique_id") or "",
+        meta=config.get("meta") or raw.get("meta") or {},
+    )
+
+
+def _input(raw: Raw | None) -> MetricInput | None:
+    if not raw:
+        return None
+    return MetricInput(
+        name=raw["name"],
+        alias=raw.get("alias") or "",
+        filters=_filters(raw),
+        offset_window=_window(raw.get("offset_window")),
+        offset_to_grain=raw.get("offset_to_grain") or "",
+    )
+
+
+def _filters(raw: Raw) -> tuple[str, ...]:
+    parts: Iterable[Raw] = (raw.get("filter") or {}).get("where_filters") or ()
+    return tuple(part["where_sql_template"] for part in parts)
+
+
+def _window(raw: Raw | None) -> str:
+    """`{"count": 30, "granularity": "day"}` as dbt writes it: `30 days`."""
+    if not raw:
+        return ""
+    plural = "" if raw["count"] == 1 else "s"
+    return f"{raw['count']} {raw['granularity'].removesuffix('s')}{plural}"
+
+
+def _time_spine(manifest: Raw, semantic_manifest: Raw) -> str:
+    """dbt's table of all days and the column with the day, as `model.column`; "" without one."""
+    spines = (semantic_manifest.get("project_configuration") or {}).get("time_spines") or ()
+    names = {node.get("relation_name"): node["name"] for node in _nodes(manifest)}
+    for spine in spines:
+        column = spine.get("primary_column") or {}
+        model = names.get((spine.get("node_relation") or {}).get("relation_name"))
+        if model and column.get("time_granularity") == "day":
+            return f"{model}.{column['name']}"
+    return ""

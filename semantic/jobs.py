@@ -1,0 +1,135 @@
+"""The pull: fetch, parse, catalogue, definitions, in one run and one transaction."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from django.conf import settings
+from django.utils import timezone
+
+from catalog.ingest import Ingested, ingest
+from catalog.models import Node, Snapshot
+from catalog.reading import Records, records
+from governance import audit
+from semantic.importer import vocabulary
+from semantic.sync import Exposure, call_hooks, sync_metrics, sync_usages
+from workspace import runs
+from workspace.dbt.runner import Dbt, DbtProject
+from workspace.git.repository import Commit, Mirror
+from workspace.models import Artifact, Repository
+from workspace.repositories import mirror_of, project_folder
+from workspace.warehouse.location import Location
+
+
+@runs.handles("pull")
+def pull(work: runs.Work) -> dict[str, object]:
+    """Bring everything dbt knows at the branch's head. A failure leaves the last snapshot as it was."""
+    repository = Repository.objects.select_related("project", "connection").get(project=work.project)
+    mirror = mirror_of(repository)
+    work.progress(step="fetch")
+    head = mirror.fetch()
+    last = Snapshot.objects.filter(project=work.project).order_by("-id").first()
+    if last is not None and last.commit == head:
+        return _unchanged(work, repository, last)
+    work.progress(step="parse", commit=head)
+    with mirror.worktree(head) as tree, TemporaryDirectory(dir=_base(), prefix="pull-") as into:
+        dbt = Dbt(
+            DbtProject(
+                folder=project_folder(tree, repository),
+                checkout=tree,
+                workdir=Path(into),
+                target=repository.dbt_target,
+                location=_reading_place(repository, Path(into)),
+                executable=repository.dbt_executable,
+            )
+        )
+        dbt.deps()
+        target = dbt.parse()
+        manifest = (target / "manifest.json").read_bytes()
+        semantic = (target / "semantic_manifest.json").read_bytes()
+    work.progress(step="catalogue")
+    return _keep(work, repository, mirror, head, manifest=manifest, semantic=semantic)
+
+
+def _base() -> Path:
+    base = Path(settings.DATA_DIR) / "runs"
+    base.mkdir(parents=True, exist_ok=True)
+    return base
+
+
+def _reading_place(repository: Repository, into: Path) -> Location:
+    """Parsing needs a profile but never opens the warehouse."""
+    if repository.connection is not None:
+        return repository.connection.location(schema="analytics", path=str(into / "warehouse.duckdb"))
+    return Location(adapter="duckdb", schema="analytics", path=str(into / "warehouse.duckdb"))
+
+
+def _unchanged(work: runs.Work, repository: Repository, last: Snapshot) -> dict[str, object]:
+    with work.fenced():
+        Repository.objects.filter(pk=repository.pk).update(synced_at=timezone.now())
+        call_hooks(work, last)
+    return {"commit": last.commit, "snapshot": last.pk, "unchanged": True}
+
+
+def _keep(
+    work: runs.Work, repository: Repository, mirror: Mirror, head: str, *, manifest: bytes, semantic: bytes
+) -> dict[str, object]:
+    project = work.project
+    data = json.loads(manifest)
+    found = records(data)
+    names = vocabulary(data, json.loads(semantic))
+    commit: Commit = mirror.log(head, limit=1)[0]
+    with work.fenced():
+        first = not Node.objects.filter(project=project).exists()
+        ingested = ingest(project, found)
+        metrics = sync_metrics(project, names, commit=head)
+        sync_usages(project, _exposures(found))
+        snapshot = Snapshot.objects.create(
+            project=project,
+            commit=head,
+            subject=commit.subject[:300],
+            author=commit.author.name[:200],
+            committed_at=commit.at,
+            dbt_version=found.dbt_version,
+            adapter=found.adapter,
+            manifest=Artifact.keep("manifest.json", manifest),
+            semantic_manifest=Artifact.keep("semantic_manifest.json", semantic),
+            counts=ingested.counts,
+            changes={**ingested.changes, "first": first},
+            run=work.run,
+        )
+        Repository.objects.filter(pk=repository.pk).update(synced_commit=head, synced_at=timezone.now())
+        audit.record(
+            actor=work.run.requested_by,
+            action="pull.arrived",
+            target=snapshot,
+            after={"commit": head, "metrics": metrics},
+        )
+        call_hooks(work, snapshot)
+    return {"commit": head, "snapshot": snapshot.pk, **_in_short(ingested)}
+
+
+def _in_short(ingested: Ingested) -> dict[str, object]:
+    return {name: len(rows) for name, rows in ingested.changes.items()}
+
+
+def _exposures(found: Records) -> list[Exposure]:
+    """Each exposure with the metrics that it depends on."""
+    names = {node.unique_id: node.name for node in found.nodes if node.resource_type == "metric"}
+    exposures = []
+    for node in found.nodes:
+        if node.resource_type != "exposure":
+            continue
+        owner = node.fields.get("owner") or {}
+        exposures.append(
+            Exposure(
+                unique_id=node.unique_id,
+                label=node.label or node.name,
+                url=str(node.fields.get("url") or ""),
+                owner=str(owner.get("name") or owner.get("email") or ""),
+                metrics=tuple(names[uid] for uid in node.fields["depends_on"] if uid in names),
+            )
+        )
+    return exposures

@@ -1,0 +1,199 @@
+"""MetricFlow as a library: the SQL of a metric, without a warehouse and without dbt.
+
+Importing this module takes about a second and 50 MB, so only jobs import it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from threading import Lock
+from typing import Any, NoReturn, TypeAlias
+
+from metricflow.engine.metricflow_engine import MetricFlowEngine, MetricFlowQueryRequest
+from metricflow.protocols.sql_client import SqlEngine
+from metricflow.sql.render.big_query import BigQuerySqlPlanRenderer
+from metricflow.sql.render.databricks import DatabricksSqlPlanRenderer
+from metricflow.sql.render.duckdb_renderer import DuckDbSqlPlanRenderer
+from metricflow.sql.render.postgres import PostgresSQLSqlPlanRenderer
+from metricflow.sql.render.redshift import RedshiftSqlPlanRenderer
+from metricflow.sql.render.snowflake import SnowflakeSqlPlanRenderer
+from metricflow.sql.render.sql_plan_renderer import SqlPlanRenderer
+from metricflow.sql.render.trino import TrinoSqlPlanRenderer
+from metricflow_semantics.errors.error_classes import MetricFlowException
+from metricflow_semantics.model.dbt_manifest_parser import parse_manifest_from_dbt_generated_manifest
+from metricflow_semantics.model.semantic_manifest_lookup import SemanticManifestLookup
+
+from semantic.codegen.entries import Entries, added_to
+from semantic.definitions import Grain, Vocabulary
+
+Manifest: TypeAlias = Mapping[str, Any]
+
+ENGINES_KEPT = 8
+DIALECTS: Mapping[str, tuple[SqlEngine, type[SqlPlanRenderer]]] = {
+    "bigquery": (SqlEngine.BIGQUERY, BigQuerySqlPlanRenderer),
+    "databricks": (SqlEngine.DATABRICKS, DatabricksSqlPlanRenderer),
+    "duckdb": (SqlEngine.DUCKDB, DuckDbSqlPlanRenderer),
+    "postgres": (SqlEngine.POSTGRES, PostgresSQLSqlPlanRenderer),
+    "redshift": (SqlEngine.REDSHIFT, RedshiftSqlPlanRenderer),
+    "snowflake": (SqlEngine.SNOWFLAKE, SnowflakeSqlPlanRenderer),
+    "trino": (SqlEngine.TRINO, TrinoSqlPlanRenderer),
+}
+
+_engines: OrderedDict[tuple[str, str], Engine] = OrderedDict()
+_lock = Lock()
+
+
+class NotComputable(ValueError):
+    """MetricFlow refuses; the text says why, in MetricFlow's words."""
+
+
+class _Renderer:
+    """MetricFlow's SqlClient without a warehouse: it spells SQL and runs nothing."""
+
+    def __init__(self, dialect: str) -> None:
+        engine, renderer = DIALECTS[dialect]
+        self.sql_engine_type = engine
+        self.sql_plan_renderer = renderer()
+
+    def _refuse(self, *_args: object, **_options: object) -> NoReturn:
+        raise NotComputable("MetricFlow asked for data, and here it only writes SQL.")
+
+    query = execute = dry_run = _refuse
+
+    def close(self) -> None:
+        """Nothing was opened."""
+
+    def render_bind_parameter_key(self, key: str) -> str:
+        return f"%({key})s"
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """The metrics of one version of a project; threads may share it."""
+
+    metricflow: MetricFlowEngine
+
+    def sql(
+        self,
+        metric: str,
+        *,
+        grain: Grain | None = None,
+        start: date | None = None,
+        end: date | None = None,
+        where: Sequence[str] = (),
+    ) -> str:
+        """MetricFlow's SQL: one row with the value, or rows of (period, value) in order of time.
+
+        `start` and `end` are included, and widened to whole periods. `where` is MetricFlow's filter text and
+        must never come from people: literals in it go into the SQL as they are.
+        """
+        request = MetricFlowQueryRequest.create(
+            metric_names=[metric],
+            group_by_names=[f"metric_time__{grain}"] if grain else None,
+            order_by_names=[f"metric_time__{grain}"] if grain else None,
+            where_constraints=list(where) or None,
+            time_constraint_start=datetime.combine(start, time.min) if start else None,
+            time_constraint_end=datetime.combine(end, time.min) if end else None,
+        )
+        try:
+            explained = self.metricflow.explain(request)
+        except (MetricFlowException, ValueError) as error:
+            raise NotComputable(_reason(error)) from error
+        return str(explained.sql_statement.without_descriptions.sql)
+
+
+def engine_for(semantic_manifest: Manifest | bytes, dialect: str) -> Engine:
+    """The engine for a `semantic_manifest.json`; the last few are kept."""
+    if dialect not in DIALECTS:
+        raise NotComputable(f"MetricFlow writes no SQL for {dialect}.")
+    text = semantic_manifest if isinstance(semantic_manifest, bytes) else _dumped(semantic_manifest)
+    key = (hashlib.sha256(text).hexdigest(), dialect)
+    with _lock:
+        if key in _engines:
+            _engines.move_to_end(key)
+            return _engines[key]
+    engine = _built(text, dialect)
+    with _lock:
+        _engines[key] = engine
+        while len(_engines) > ENGINES_KEPT:
+            _engines.popitem(last=False)
+    return engine
+
+
+def _built(text: bytes, dialect: str) -> Engine:
+    try:
+        manifest = parse_manifest_from_dbt_generated_manifest(text.decode())
+        return Engine(MetricFlowEngine(SemanticManifestLookup(manifest), _Renderer(dialect)))
+    except (MetricFlowException, ValueError) as error:
+        raise NotComputable(_reason(error)) from error
+
+
+def _dumped(manifest: Manifest) -> bytes:
+    return json.dumps(manifest, sort_keys=True).encode()
+
+
+def _reason(error: Exception) -> str:
+    """The message itself, without the report around it."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    if "Message:" in lines:
+        lines = lines[lines.index("Message:") + 1 :]
+    return next((line for line in lines if line), type(error).__name__)
+
+
+def with_relations(
+    semantic_manifest: Manifest, relations: Mapping[str, str], vocabulary: Vocabulary
+) -> dict[str, Any]:
+    """The manifest over other tables: dbt model → quoted name, where `relations` has the model."""
+    changed = deepcopy(dict(semantic_manifest))
+    models = {m.semantic.name: m.name for m in vocabulary.models.values() if m.semantic}
+    for raw in changed["semantic_models"]:
+        model = models.get(raw["name"], "")
+        if model in relations:
+            raw["node_relation"]["relation_name"] = relations[model]
+    spine, _, column = vocabulary.time_spine.partition(".")
+    for raw in (changed.get("project_configuration") or {}).get("time_spines") or ():
+        if spine in relations and raw["primary_column"]["name"] == column:
+            raw["node_relation"]["relation_name"] = relations[spine]
+    return changed
+
+
+def with_metric(
+    semantic_manifest: Manifest, entries: Entries, relations: Mapping[str, str]
+) -> dict[str, Any]:
+    """The manifest as if dbt had read the new entries as well (`Compiled.entries`)."""
+    changed = deepcopy(dict(semantic_manifest))
+    for new in entries["semantic_models"]:
+        model = re.sub(r"ref\('(.*)'\)", r"\1", new["model"])
+        node = {"alias": model, "schema_name": "", "relation_name": relations[model]}
+        kept = {key: value for key, value in new.items() if key != "model"}
+        changed["semantic_models"].append({**kept, "node_relation": node})
+    for semantic in changed["semantic_models"]:
+        for kind, added in added_to(entries, semantic["name"]).items():
+            semantic[kind] = [*(semantic.get(kind) or ()), *added]
+    changed["metrics"] = [*changed["metrics"], *map(_spelled_out, entries["metrics"])]
+    return changed
+
+
+def _spelled_out(entry: Any) -> Any:
+    """An entry without YAML's short forms: names of metrics alone, and filters as text."""
+    if isinstance(entry, list):
+        return [_spelled_out(item) for item in entry]
+    if not isinstance(entry, dict):
+        return entry
+    found = {key: _spelled_out(value) for key, value in entry.items()}
+    if "filter" in found:
+        texts = [found["filter"]] if isinstance(found["filter"], str) else found["filter"]
+        found["filter"] = {"where_filters": [{"where_sql_template": text} for text in texts]}
+    for key in ("numerator", "denominator", "measure"):
+        if isinstance(found.get(key), str):
+            found[key] = {"name": found[key]}
+    if "metrics" in found:
+        found["metrics"] = [{"name": used} if isinstance(used, str) else used for used in found["metrics"]]
+    return found

@@ -1,0 +1,326 @@
+"""What has to be totalled for a number: a formula or metric taken apart down to totals over rows.
+
+The answers have to be MetricFlow's to the last blank, since every number is computed both ways before it is
+agreed. Hence two habits that SQL does not have: counting no rows at all gives blank, and a period without a
+matching row gives blank for every kind of total.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Literal, TypeAlias, get_args
+
+from sqlglot import exp
+
+from semantic.definitions import (
+    Aggregation,
+    Grain,
+    Measure,
+    Metric,
+    MetricInput,
+)
+from semantic.formula.registry import TOTALS
+from semantic.formula.tree import ColumnRef, MetricRef, Node, Total, Where, walk
+from semantic.query import filters
+from semantic.query.expressions import Writer, bracketed, divided, moved
+from semantic.query.rows import Rows, Warehouse, parsed
+from semantic.query.spec import Unsupported
+
+Condition: TypeAlias = Callable[[Rows, exp.Expr | None], exp.Expr]
+PeriodAggregate = Literal["first", "last", "average"]
+GRAINS: tuple[Grain, ...] = get_args(Grain)
+KEPT: tuple[PeriodAggregate, ...] = get_args(PeriodAggregate)
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A length of time in dbt's words: `30 days`."""
+
+    count: int
+    unit: Grain
+
+    @classmethod
+    def read(cls, text: str) -> Window:
+        match = re.fullmatch(r"\s*(\d+)\s+([a-z]+?)s?\s*", text.lower())
+        unit = next((grain for grain in GRAINS if match and grain == match.group(2)), None)
+        if match is None or unit is None:
+            raise Unsupported(f"`{text}` is a length of time that Bisync does not know.")
+        return cls(int(match.group(1)), unit)
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A total that grows day by day; `keep` says which day stands for a longer period."""
+
+    window: Window | None
+    to_date: Grain | None
+    keep: PeriodAggregate
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What a total makes of its rows; `value` is None where rows are counted."""
+
+    agg: Aggregation
+    value: exp.Expr | None
+    percentile: float | None = None
+
+    def row(self) -> exp.Expr:
+        """What one row adds."""
+        if self.value is None:
+            return exp.Literal.number(1)
+        value = self.value.copy()
+        if self.agg == "count":
+            value = exp.Is(this=bracketed(value), expression=exp.Not(this=exp.null()))
+        if self.agg in ("count", "sum_boolean"):
+            one = exp.If(this=value, true=exp.Literal.number(1))
+            return exp.Case(ifs=[one], default=exp.Literal.number(0))
+        return value
+
+    def over(self, row: exp.Expr) -> exp.Expr:
+        """The aggregate; counting is a sum, which is blank where there are no rows."""
+        if self.agg == "count_distinct":
+            return exp.Count(this=exp.Distinct(expressions=[row]))
+        if self.agg in ("median", "percentile"):
+            fraction = exp.Literal.number(0.5 if self.percentile is None else self.percentile)
+            order = exp.Order(expressions=[exp.Ordered(this=row)])
+            return exp.WithinGroup(this=exp.PercentileCont(this=fraction), expression=order)
+        simple = {"average": exp.Avg, "min": exp.Min, "max": exp.Max}
+        return simple.get(self.agg, exp.Sum)(this=row)
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """One total over the rows that fulfil a condition, under the name it has in the plan."""
+
+    name: str
+    counted: Counted
+    condition: exp.Expr | None
+
+    def sql(self, *, shared: bool, by_period: bool) -> exp.Expr:
+        """The aggregate; `shared` where the rows also serve other totals and not all of them count here."""
+        if self.condition is None or not shared:
+            return self.counted.over(self.counted.row())
+        total = self.counted.over(_when(self.condition, self.counted.row()))
+        if self.counted.agg != "count_distinct" or not by_period:
+            return total
+        # COUNT DISTINCT is 0 where MetricFlow has no row for the period at all.
+        matching = exp.Count(this=_when(self.condition, exp.Literal.number(1)))
+        return _when(exp.GT(this=matching, expression=exp.Literal.number(0)), total)
+
+    def same_as(self, other: Leaf) -> bool:
+        return self.sql(shared=True, by_period=True) == other.sql(shared=True, by_period=True)
+
+
+def _when(condition: exp.Expr, value: exp.Expr) -> exp.Expr:
+    return exp.Case(ifs=[exp.If(this=condition.copy(), true=value)])
+
+
+@dataclass(slots=True)
+class Source:
+    """Totals that one SELECT can compute: same rows, same time, same way through time."""
+
+    rows: Rows
+    time: exp.Expr | None
+    running: Running | None = None
+    moved: bool = False
+    leaves: list[Leaf] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Plan:
+    """The sources found so far, and the expression over their leaves."""
+
+    warehouse: Warehouse
+    grain: Grain | None = None
+    dated: bool = False
+    time_column: str = ""
+    sources: dict[tuple[object, ...], Source] = field(default_factory=dict)
+    fills_periods: bool = False
+    _count: int = 0
+    _open: list[str] = field(default_factory=list)
+
+    def expression(self, tree: Node) -> exp.Expr:
+        """The formula with each total replaced by a column named after its leaf."""
+        return Writer(self.warehouse.vocabulary, self.warehouse.dialect, self._leaf_of).sql(tree)
+
+    def _leaf_of(self, node: Node) -> exp.Expr | None:
+        conditions: tuple[Condition, ...] = ()
+        while isinstance(node, Where):
+            conditions = (partial(self._tree_condition, node.condition), *conditions)
+            node = node.value
+        if isinstance(node, MetricRef):
+            return self.metric(node.metric, conditions)
+        if isinstance(node, Total):
+            return self._total(node, conditions)
+        if isinstance(node, ColumnRef):
+            raise Unsupported(f"{node.column} is a value for each row and needs a total around it.")
+        if conditions:
+            raise Unsupported("WHERE can only follow a total or a metric.")
+        return None
+
+    def _tree_condition(self, condition: Node, rows: Rows, _time: exp.Expr | None) -> exp.Expr:
+        return row_writer(rows).sql(condition)
+
+    # Totals of the formula itself
+
+    def _total(self, total: Total, conditions: tuple[Condition, ...]) -> exp.Expr:
+        rows = Rows(self.warehouse.vocabulary.models[model_of(total)], self.warehouse)
+        value = row_writer(rows).sql(total.arg) if total.arg else None
+        counted = Counted(TOTALS[total.name], value, total.fraction)
+        return self._leaf(Source(rows, self._time(rows, "", self.time_column)), counted, conditions)
+
+    def _time(self, rows: Rows, dimension: str, column: str = "") -> exp.Expr | None:
+        """The column that says when a row happened, where anybody asks for that."""
+        semantic = rows.model.semantic
+        if column and rows.model.column(column):
+            return rows.column(rows.model.name, column)
+        name = dimension or (semantic.agg_time_dimension if semantic else "")
+        found = next((d for d in semantic.dimensions if d.name == name), None) if semantic else None
+        if found is None:
+            if self.dated:
+                raise Unsupported(f"{rows.model.name} has no time dimension; choose its date column.")
+            return None
+        if self.grain and found.granularity and GRAINS.index(found.granularity) > GRAINS.index(self.grain):
+            raise Unsupported(f"{rows.model.name} is dated by {found.granularity}, not by {self.grain}.")
+        return rows.expression(found.expr)
+
+    def _leaf(self, wanted: Source, counted: Counted, conditions: tuple[Condition, ...]) -> exp.Expr:
+        """A column that stands for the total, computed once however often it is named."""
+        found = [condition(wanted.rows, wanted.time) for condition in conditions]
+        leaf = Leaf(f"total_{self._count + 1}", counted, exp.and_(*found) if found else None)
+        time = wanted.time.sql() if wanted.time and self.dated else ""
+        key: tuple[object, ...] = (wanted.rows.model.name, time, wanted.running)
+        if wanted.running:
+            key = (*key, leaf.condition and leaf.condition.sql())
+        source = self.sources.setdefault(key, wanted)
+        source.rows.add(wanted.rows)
+        same = next((known for known in source.leaves if known.same_as(leaf)), None)
+        if same is None:
+            self._count += 1
+            source.leaves.append(leaf)
+        return exp.column((same or leaf).name)
+
+    # Metrics that dbt knows
+
+    def metric(self, name: str, conditions: tuple[Condition, ...], offset: Window | None = None) -> exp.Expr:
+        """A metric as dbt defines it, over the rows that fulfil the conditions as well."""
+        metric = self.warehouse.vocabulary.metrics.get(name)
+        if metric is None:
+            raise Unsupported(f"There is no metric {name} in this version of the project.")
+        if name in self._open:
+            raise Unsupported(f"The metric {name} is defined by itself.")
+        conditions += tuple(partial(filters.condition, text) for text in metric.filters)
+        if offset and metric.type != "simple":
+            raise Unsupported(f"{metric.name} is moved in time and is more than one total.")
+        self._open.append(name)
+        try:
+            return self._definition(metric, conditions, offset)
+        finally:
+            self._open.pop()
+
+    def _definition(
+        self, metric: Metric, conditions: tuple[Condition, ...], offset: Window | None
+    ) -> exp.Expr:
+        match metric.type:
+            case "simple":
+                return self._measured(metric, conditions, offset, None)
+            case "ratio" if metric.numerator and metric.denominator:
+                top, bottom = (
+                    self._input(part, conditions) for part in (metric.numerator, metric.denominator)
+                )
+                return divided(exp.cast(top, "double"), bracketed(bottom))
+            case "derived":
+                return self._derived(metric, conditions)
+            case "cumulative":
+                return self._measured(metric, conditions, None, self._running(metric))
+        raise Unsupported(f"{metric.name} is a {metric.type} metric, which only MetricFlow can compute.")
+
+    def _input(self, part: MetricInput, conditions: tuple[Condition, ...]) -> exp.Expr:
+        if part.offset_to_grain:
+            raise Unsupported(f"{part.name} is compared with the beginning of its {part.offset_to_grain}.")
+        offset = Window.read(part.offset_window) if part.offset_window else None
+        conditions += tuple(partial(filters.condition, text) for text in part.filters)
+        return self.metric(part.name, conditions, offset)
+
+    def _derived(self, metric: Metric, conditions: tuple[Condition, ...]) -> exp.Expr:
+        inputs = {(part.alias or part.name).lower(): part for part in metric.inputs}
+
+        def resolved(node: exp.Expr) -> exp.Expr:
+            if not isinstance(node, exp.Column):
+                return node
+            if node.name.lower() not in inputs:
+                raise Unsupported(f"{metric.name} uses {node.name}, which is none of its inputs.")
+            return bracketed(self._input(inputs[node.name.lower()], conditions))
+
+        return parsed(metric.expr, self.warehouse.dialect).transform(resolved)
+
+    def _running(self, metric: Metric) -> Running | None:
+        """How a cumulative metric grows; without a period it is the total of everything."""
+        to_date = next((grain for grain in GRAINS if grain == metric.grain_to_date), None)
+        if metric.grain_to_date and to_date is None:
+            raise Unsupported(f"{metric.name} starts anew every {metric.grain_to_date}.")
+        window = Window.read(metric.window) if metric.window else None
+        if self.grain is None and (window or to_date or self.dated):
+            raise Unsupported(f"{metric.name} runs along with time; ask for it by day, week or month.")
+        if self.grain is None:
+            return None
+        # MetricFlow's own choice where a project says nothing.
+        keep = next((kept for kept in KEPT if kept == metric.period_agg), KEPT[0])
+        return Running(window, to_date, keep)
+
+    def _measured(
+        self,
+        metric: Metric,
+        conditions: tuple[Condition, ...],
+        offset: Window | None,
+        running: Running | None,
+    ) -> exp.Expr:
+        if metric.measure not in self.warehouse.vocabulary.measures:
+            raise Unsupported(f"{metric.name} totals its rows in a way that only MetricFlow can compute.")
+        model, measure = self.warehouse.vocabulary.measures[metric.measure]
+        rows = Rows(model, self.warehouse)
+        time = self._time(rows, measure.agg_time_dimension)
+        if offset:
+            time = self._offset(metric, time, offset)
+        value = None if counts_rows(measure) else rows.expression(measure.expr)
+        counted = Counted(measure.agg, value, measure.percentile)
+        column = self._leaf(Source(rows, time, running, moved=offset is not None), counted, conditions)
+        if metric.fill_nulls_with is None:
+            return column
+        self.fills_periods |= metric.join_to_timespine
+        return exp.Coalesce(this=column, expressions=[exp.Literal.number(f"{metric.fill_nulls_with:g}")])
+
+    def _offset(self, metric: Metric, time: exp.Expr | None, offset: Window) -> exp.Expr:
+        """The time at which a row counts after being moved; only moves that keep periods whole."""
+        if self.grain is None or time is None:
+            raise Unsupported(f"{metric.name} is compared with an earlier time; ask for it by period.")
+        whole = GRAINS.index(offset.unit) >= GRAINS.index(self.grain) >= GRAINS.index("month")
+        if offset.unit not in ("day", "week") and not whole:
+            raise Unsupported(f"{metric.name} is moved by {offset.unit}s, which are no whole {self.grain}s.")
+        return moved(time, exp.Literal.number(offset.count), offset.unit, self.warehouse.dialect)
+
+
+def row_writer(rows: Rows) -> Writer:
+    """SQL over single rows: columns are the model's own or a neighbour's."""
+
+    def leaf(node: Node) -> exp.Expr | None:
+        return rows.column(node.model, node.column) if isinstance(node, ColumnRef) else None
+
+    return Writer(rows.warehouse.vocabulary, rows.warehouse.dialect, leaf)
+
+
+def model_of(total: Total) -> str:
+    """The model whose rows a total of a resolved tree counts."""
+    models = {node.model for node in walk(total) if isinstance(node, ColumnRef)} | {total.model} - {""}
+    if len(models) != 1:
+        raise Unsupported("A total needs the columns of exactly one model.")
+    return models.pop()
+
+
+def counts_rows(measure: Measure) -> bool:
+    """Whether a measure counts rows whatever is in them."""
+    return measure.agg in ("count", "sum") and measure.expr.strip() == "1"

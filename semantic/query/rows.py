@@ -1,0 +1,183 @@
+"""The rows that a total is taken over: one model, joined to the neighbours that conditions need."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from sqlglot import exp, parse_one
+from sqlglot.errors import SqlglotError
+
+from semantic.definitions import Dimension, Entity, Grain, Model, Vocabulary
+from semantic.query.spec import Unsupported
+
+KEYS = ("primary", "unique")
+
+
+def link(base: Model, neighbour: Model) -> tuple[Entity, Entity] | None:
+    """The entity by which each row of `base` leads to at most one row of `neighbour`, on both sides."""
+    if base.semantic is None or neighbour.semantic is None:
+        return None
+    for own in base.semantic.entities:
+        other = neighbour.semantic.entity(own.name)
+        if other is not None and other.type in KEYS:
+            return own, other
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """One step from a model to a neighbour: an entity, seen from both sides."""
+
+    here: Model
+    own: Entity
+    there: Model
+    other: Entity
+
+
+def route(
+    base: Model, path: tuple[str, ...], name: str, vocabulary: Vocabulary
+) -> tuple[list[Hop], Model, Dimension]:
+    """The way to the dimension `a__b__name`, as MetricFlow goes it, and the model that has it."""
+    if base.semantic and path == (base.semantic.own_entity,):
+        own = next((d for d in base.semantic.dimensions if d.name == name), None)
+        if own is not None:
+            return [], base, own
+    hops: list[Hop] = []
+    for position, entity in enumerate(path, start=1):
+        here = hops[-1].there if hops else base
+        hops.append(_hop(here, entity, name if position == len(path) else "", vocabulary))
+    if not hops:
+        raise Unsupported(f"The filter does not say whose dimension {name} is.")
+    there = hops[-1].there
+    dimensions = there.semantic.dimensions if there.semantic else ()
+    return hops, there, next(d for d in dimensions if d.name == name)
+
+
+def _hop(here: Model, entity: str, dimension: str, vocabulary: Vocabulary) -> Hop:
+    """The neighbour reached over `entity`, which must have `dimension` if one is named."""
+    own = here.semantic and here.semantic.entity(entity)
+    for there in vocabulary.models.values():
+        other = there.semantic and there.semantic.entity(entity)
+        if not own or not other or not there.semantic or there.name == here.name:
+            continue
+        wanted = not dimension or any(d.name == dimension for d in there.semantic.dimensions)
+        if other.type in KEYS and wanted:
+            return Hop(here, own, there, other)
+    raise Unsupported(f"Nothing leads from {here.name} to {entity}__{dimension}.".replace("__.", "."))
+
+
+def truncated(value: exp.Expr, grain: Grain, dialect: str) -> exp.Expr:
+    """The moment at which the period of `value` begins; weeks begin on Monday."""
+    unit = "ISOWEEK" if grain == "week" and dialect == "bigquery" else grain.upper()
+    return exp.TimestampTrunc(this=value, unit=exp.var(unit))
+
+
+def identifier(name: str) -> exp.Identifier:
+    """A column's name, quoted only where the warehouse would otherwise misread it."""
+    return exp.to_identifier(name, quoted=not (name.isidentifier() and name.isascii() and name.islower()))
+
+
+def parsed(sql: str, dialect: str) -> exp.Expr:
+    """SQL of the repository as a tree, where it is one expression and nothing else."""
+    if "{{" in sql or "{%" in sql or "{#" in sql:
+        raise Unsupported(f"`{sql}` holds Jinja, which only dbt can read.")
+    try:
+        tree = parse_one(sql, dialect=dialect)
+    except SqlglotError as error:
+        raise Unsupported(f"`{sql}` is SQL that Bisync cannot read.") from error
+    if tree.find(exp.Query, exp.Command, exp.DDL, exp.Block):
+        raise Unsupported(f"`{sql}` holds a query of its own.")
+    return tree
+
+
+@dataclass(frozen=True, slots=True)
+class Warehouse:
+    """Where models stand and how their SQL is spelled."""
+
+    vocabulary: Vocabulary
+    relations: Mapping[str, str]
+    dialect: str
+
+    def table(self, model: str, alias: str) -> exp.Table:
+        if model not in self.relations:
+            raise Unsupported(f"The model {model} has not been built here yet.")
+        return exp.to_table(self.relations[model], dialect=self.dialect, alias=identifier(alias))
+
+
+@dataclass(slots=True)
+class Rows:
+    """The rows of `model`; asking for a neighbour's column adds the join that leads there."""
+
+    model: Model
+    warehouse: Warehouse
+    joins: dict[tuple[str, ...], exp.Join] = field(default_factory=dict)
+
+    def column(self, model: str, column: str) -> exp.Expr:
+        """A column of the model itself or of a neighbour that its rows lead to."""
+        if model == self.model.name:
+            return exp.column(identifier(column), table=identifier(model))
+        neighbour = self.warehouse.vocabulary.models[model]
+        keys = link(self.model, neighbour)
+        if keys is None:
+            raise Unsupported(f"No entity in dbt leads from {self.model.name} to {model}.")
+        self._join(Hop(self.model, keys[0], neighbour, keys[1]), (keys[0].name,))
+        return exp.column(identifier(column), table=identifier(model))
+
+    def expression(self, sql: str, model: str = "") -> exp.Expr:
+        """SQL over one row of the model (or of a joined one), each column with its table."""
+        tree = parsed(sql, self.warehouse.dialect)
+        table = identifier(model or self.model.name)
+        for column in list(tree.find_all(exp.Column)):
+            if column.table and column.table != table.name:
+                raise Unsupported(f"`{sql}` names the table {column.table}.")
+            column.set("table", table.copy())
+        return exp.paren(tree, copy=False) if isinstance(tree, (exp.Binary, exp.Not)) else tree
+
+    def dimension(self, path: tuple[str, ...], name: str, grain: Grain | None) -> exp.Expr:
+        """What `Dimension('a__b__name')` stands for, seen from the model: `path` is (a, b)."""
+        hops, model, dimension = route(self.model, path, name, self.warehouse.vocabulary)
+        for position, hop in enumerate(hops, start=1):
+            self._join(hop, path[:position])
+        value = self.expression(dimension.expr, model.name)
+        if dimension.type == "categorical":
+            return value
+        wanted = grain or dimension.granularity
+        if wanted is None:
+            raise Unsupported(f"The time dimension {name} is finer than a day.")
+        return truncated(value, wanted, self.warehouse.dialect)
+
+    def entity(self, name: str) -> exp.Expr:
+        """The key that an entity of the model stands for."""
+        found = self.model.semantic and self.model.semantic.entity(name)
+        if not found:
+            raise Unsupported(f"{self.model.name} has no entity {name}.")
+        return self.expression(found.expr)
+
+    def add(self, other: Rows) -> None:
+        """Take over the joins that other totals of the same rows need."""
+        for path, join in other.joins.items():
+            self._lead(path, join)
+
+    def _join(self, hop: Hop, path: tuple[str, ...]) -> None:
+        condition = exp.EQ(
+            this=self.expression(hop.own.expr, hop.here.name),
+            expression=self.expression(hop.other.expr, hop.there.name),
+        )
+        table = self.warehouse.table(hop.there.name, hop.there.name)
+        self._lead(path, exp.Join(this=table, on=condition, side="LEFT"))
+
+    def _lead(self, path: tuple[str, ...], join: exp.Join) -> None:
+        if path in self.joins:
+            return
+        model = join.alias_or_name
+        if model in {self.model.name, *(known.alias_or_name for known in self.joins.values())}:
+            raise Unsupported(f"{self.model.name} leads to {model} in two ways.")
+        self.joins[path] = join
+
+    def select(self, *columns: exp.Expr) -> exp.Select:
+        """`SELECT columns FROM` these rows."""
+        query = exp.select(*columns).from_(self.warehouse.table(self.model.name, self.model.name))
+        for join in self.joins.values():
+            query = query.join(join.copy())
+        return query

@@ -1,0 +1,1 @@
+"""The rules that a definition has to keep; each collects all it finds."""

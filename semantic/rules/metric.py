@@ -1,0 +1,97 @@
+"""What a metric has to be before others are asked to read it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from semantic.definitions import Vocabulary
+from semantic.fields import MetricFields, ValueRule
+from semantic.formula import Analysis
+from semantic.rules.text import name_problems, text_problems
+
+LIMITS: Mapping[str, tuple[int, bool]] = {
+    "label": (100, False),
+    "meaning": (2_000, True),
+    "context": (4_000, True),
+    "why": (2_000, True),
+    "owner": (120, False),
+    "group": (120, False),
+    "model": (255, False),
+    "time": (255, False),
+}
+FORMATS = frozenset({"number", "integer", "currency", "percent"})
+
+Problems = dict[str, list[str]]
+
+
+def typing_problems(fields: MetricFields) -> Problems:
+    """What can never be stored, field by field: asked at every save, however unfinished the draft."""
+    problems: Problems = {}
+    for name, (limit, lines) in LIMITS.items():
+        found = text_problems(getattr(fields, name), limit=limit, lines=lines)
+        if found:
+            problems[name] = found
+    formula = text_problems(fields.formula, limit=4_000)
+    if formula:
+        problems["formula"] = formula
+    if fields.name and (found := name_problems(fields.name)):
+        problems["name"] = found
+    if fields.value_format not in FORMATS:
+        problems["value_format"] = ["Choose how to show the number."]
+    if rules := [sentence for rule in fields.rules for sentence in rule_problems(rule)]:
+        problems["rules"] = rules
+    return problems
+
+
+def rule_problems(rule: ValueRule) -> list[str]:
+    """Why a validation rule makes no sense; empty where it does."""
+    if rule.kind != "range":
+        return []
+    if rule.low is None and rule.high is None:
+        return ["A range needs a lowest or a highest value."]
+    if rule.low is not None and rule.high is not None and rule.low > rule.high:
+        return ["The lowest value of the range is above its highest."]
+    return []
+
+
+def sending_problems(
+    fields: MetricFields, analysis: Analysis, vocabulary: Vocabulary, *, own_name: str = ""
+) -> Problems:
+    """What is missing or wrong before a metric goes to review; `own_name` when it changes one."""
+    problems = typing_problems(fields)
+
+    def add(name: str, sentence: str) -> None:
+        problems.setdefault(name, []).append(sentence)
+
+    if not fields.label:
+        add("label", "Give it the name that people will look for.")
+    elif not fields.name:
+        add("label", "Give it a name with letters in it.")
+    if not fields.meaning:
+        add("meaning", "Say in one sentence what it means.")
+    if not fields.owner:
+        add("owner", "Say who looks after it.")
+    if not fields.formula:
+        add("formula", "Write how it is calculated.")
+    elif not analysis.ok:
+        first = next(p for p in analysis.problems if p.level == "error")
+        add("formula", " ".join(part for part in (first.message, first.hint) if part))
+    for name, sentence in taken(fields, vocabulary, own_name=own_name):
+        add(name, sentence)
+    return problems
+
+
+def taken(fields: MetricFields, vocabulary: Vocabulary, *, own_name: str = "") -> list[tuple[str, str]]:
+    """Clashes with what dbt knows: the name of a metric or measure, the label of a metric."""
+    found = []
+    if fields.name != own_name:
+        if fields.name in vocabulary.metrics:
+            found.append(("label", f"There is a metric {fields.name} already. Choose another name."))
+        elif fields.name in vocabulary.models:
+            found.append(("label", f"There is a model {fields.name} already. Choose another name."))
+    found.extend(
+        ("label", f"“{metric.label}” is the name of the metric {metric.name}. Choose another.")
+        for metric in vocabulary.metrics.values()
+        if metric.name != own_name and metric.label and metric.label.lower() == fields.label.lower()
+    )
+    return found

@@ -1,0 +1,63 @@
+"""Metrics that are the same, or nearly: found while somebody types."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from semantic.definitions import Vocabulary
+
+_LIKENESS = 0.78
+_SMALL = frozenset("a an and by for in of on per the to with".split())  # noqa: SIM905
+
+
+@dataclass(frozen=True, slots=True)
+class Similar:
+    """An existing metric, and what it has in common with the new one."""
+
+    name: str
+    label: str
+    why: Literal["formula", "name"]
+    formula: str
+
+
+def similar(
+    *, label: str, canonical: str, vocabulary: Vocabulary, formulas: Mapping[str, str], own_name: str = ""
+) -> list[Similar]:
+    """Up to three metrics with the same formula or a name much like it, the same formula first.
+
+    `canonical` is the new formula as Bisync prints it, "" while it cannot be read; `formulas` the canonical
+    formula of each metric that has one.
+    """
+    same = [name for name, formula in formulas.items() if canonical and formula == canonical]
+    close = sorted(
+        (
+            (score, metric.name)
+            for metric in vocabulary.metrics.values()
+            if (score := likeness(label, metric.label or metric.name)) >= _LIKENESS
+        ),
+        reverse=True,
+    )
+    found: dict[str, Similar] = {}
+    for name, why in [(n, "formula") for n in same] + [(n, "name") for _score, n in close]:
+        metric = vocabulary.metrics.get(name)
+        if metric is not None and name != own_name and name not in found:
+            found[name] = Similar(name, metric.label or name, why, formulas.get(name, ""))  # type: ignore[arg-type]
+    return list(found.values())[:3]
+
+
+def likeness(one: str, other: str) -> float:
+    """How alike two names are, from 0 to 1: the better of letters in order and words in any order."""
+    a, b = _words(one), _words(other)
+    if not a or not b:
+        return 0.0
+    letters = difflib.SequenceMatcher(None, " ".join(a), " ".join(b)).ratio()
+    words = difflib.SequenceMatcher(None, " ".join(sorted(a)), " ".join(sorted(b))).ratio()
+    return max(letters, words)
+
+
+def _words(text: str) -> list[str]:
+    return [word for word in re.findall(r"[a-z0-9]+", text.lower()) if word not in _SMALL]

@@ -1,0 +1,148 @@
+"""What a pull does to definitions: dbt's metrics become rows, each change noted, nothing lost."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from catalog.models import Snapshot
+from governance.models import Project
+from semantic.definitions import Metric, MetricInput, Vocabulary
+from semantic.models import Definition, DefinitionKind, DefinitionState, RevisionState, Usage
+from workspace.runs import Work
+
+Hook = Callable[[Work, Snapshot], None]
+_HOOKS: list[Hook] = []
+
+
+def after_pull(hook: Hook) -> Hook:
+    """Have `hook` called at the end of every pull, inside its transaction."""
+    _HOOKS.append(hook)
+    return hook
+
+
+def call_hooks(work: Work, snapshot: Snapshot) -> None:
+    """Tell everybody who asked that a pull has arrived."""
+    for hook in _HOOKS:
+        hook(work, snapshot)
+
+
+@dataclass(frozen=True, slots=True)
+class Exposure:
+    """What a dbt exposure says that it uses."""
+
+    unique_id: str
+    label: str
+    url: str
+    owner: str
+    metrics: tuple[str, ...]
+
+
+def content_of(metric: Metric) -> dict[str, object]:
+    """What a person could notice of a metric, as JSON holds it."""
+
+    def used(one: MetricInput | None) -> object:
+        if one is None:
+            return None
+        return [one.name, one.alias, list(one.filters), one.offset_window, one.offset_to_grain]
+
+    return {
+        "type": metric.type,
+        "measure": metric.measure,
+        "filters": list(metric.filters),
+        "numerator": used(metric.numerator),
+        "denominator": used(metric.denominator),
+        "expr": metric.expr,
+        "inputs": [used(one) for one in metric.inputs],
+        "window": metric.window,
+        "grain_to_date": metric.grain_to_date,
+        "fill_nulls_with": metric.fill_nulls_with,
+        "meta": dict(metric.meta),
+    }
+
+
+def fingerprint_of(metric: Metric) -> str:
+    """SHA-256 over a metric's label, description, formula and content."""
+    content = [metric.label, metric.description, metric.formula, metric.file, content_of(metric)]
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def sync_metrics(project: Project, vocabulary: Vocabulary, *, commit: str) -> dict[str, list[str]]:
+    """Bring the definitions in step with dbt's metrics; returns the names added, changed and removed.
+
+    A definition that a proposal is bringing along keeps its state: it is published when its build is live,
+    not because its code was seen. Runs inside the caller's transaction.
+    """
+    known = {d.name: d for d in Definition.objects.filter(project=project, kind=DefinitionKind.METRIC)}
+    travelling = set(
+        Definition.objects.filter(project=project, revisions__state=RevisionState.PROPOSED).values_list(
+            "name", flat=True
+        )
+    )
+    told: dict[str, list[str]] = {"added": [], "changed": [], "removed": []}
+    for metric in vocabulary.metrics.values():
+        definition = known.pop(metric.name, None) or Definition(
+            project=project, kind=DefinitionKind.METRIC, name=metric.name
+        )
+        _take(definition, metric, told, commit=commit, travelling=metric.name in travelling)
+    for gone in known.values():
+        if gone.state == DefinitionState.PUBLISHED:
+            gone.state = DefinitionState.RETIRED
+            gone.save(update_fields=["state", "changed_at"])
+            told["removed"].append(gone.name)
+    return told
+
+
+def _take(
+    definition: Definition, metric: Metric, told: dict[str, list[str]], *, commit: str, travelling: bool
+) -> None:
+    fingerprint = fingerprint_of(metric)
+    state = definition.state if travelling else DefinitionState.PUBLISHED
+    if definition.fingerprint == fingerprint and definition.state == state:
+        return
+    told["changed" if definition.fingerprint else "added"].append(metric.name)
+    if state == DefinitionState.PUBLISHED and not definition.published_commit:
+        definition.published_commit = commit
+    definition.label = metric.label
+    definition.description = metric.description
+    definition.unique_id = metric.unique_id
+    definition.file = metric.file
+    definition.formula = metric.formula
+    definition.fields = content_of(metric)
+    definition.fingerprint = fingerprint
+    definition.state = state
+    definition.save()
+
+
+def sync_usages(project: Project, exposures: Iterable[Exposure]) -> None:
+    """Note which exposures use which metrics. Runs inside the caller's transaction."""
+    definitions = {d.name: d for d in Definition.objects.filter(project=project, kind=DefinitionKind.METRIC)}
+    wanted = {
+        (definitions[name].pk, one.unique_id): one
+        for one in exposures
+        for name in one.metrics
+        if name in definitions
+    }
+    present = Usage.objects.filter(project=project, kind="exposure")
+    for usage in present:
+        one = wanted.pop((usage.definition_id, usage.key), None)
+        if one is None:
+            usage.delete()
+        elif (usage.label, usage.url, usage.owner) != (one.label, one.url, one.owner):
+            usage.label, usage.url, usage.owner = one.label, one.url, one.owner
+            usage.save()
+    Usage.objects.bulk_create(
+        Usage(
+            project=project,
+            definition_id=definition,
+            kind="exposure",
+            key=key,
+            label=one.label,
+            url=one.url,
+            owner=one.owner,
+        )
+        for (definition, key), one in wanted.items()
+    )
