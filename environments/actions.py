@@ -1,0 +1,229 @@
+"""Connecting a project, shaping its environments, asking for deployments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import Max
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from bisync.lib.errors import BisyncError, InvalidInput
+from bisync.lib.states import Lifecycle
+from environments.models import RESERVED_SLUGS, Deployment, DeploymentStatus, Environment, EnvironmentKind
+from governance import audit, permissions
+from governance.actions import project_create
+from governance.models import Project, User
+from workspace import runs
+from workspace.actions import connection_save, repository_connect
+from workspace.models import Connection
+
+LIFECYCLE = Lifecycle(
+    {
+        "apply": ({DeploymentStatus.PLANNED, DeploymentStatus.APPLYING}, DeploymentStatus.APPLYING),
+        "go_live": ({DeploymentStatus.APPLYING}, DeploymentStatus.LIVE),
+        "supersede": ({DeploymentStatus.LIVE}, DeploymentStatus.SUPERSEDED),
+        "fail": ({DeploymentStatus.PLANNED, DeploymentStatus.APPLYING}, DeploymentStatus.FAILED),
+    }
+)
+
+
+class NothingToDeploy(BisyncError):
+    code = "nothing-to-deploy"
+    message = _("Pull from the repository first: no commit is known yet.")
+    http_status = 409
+
+
+class LiveMoved(BisyncError):
+    code = "live-moved"
+    message = _("%(environment)s got another version meanwhile. Deploy again to build on that one.")
+    http_status = 409
+
+
+@dataclass(frozen=True, slots=True)
+class NewProject:
+    """What the connect form asks: the project, its repository, its warehouse."""
+
+    name: str
+    slug: str
+    url: str
+    branch: str
+    folder: str = ""
+    username: str = ""
+    password: str = field(default="", repr=False)
+    adapter: str = "duckdb"
+    host: str = ""
+    port: int = 5432
+    database: str = ""
+    user: str = ""
+    warehouse_password: str = field(default="", repr=False)
+    schema: str = "analytics"
+
+
+@transaction.atomic
+def project_connect(*, new: NewProject, actor: User) -> Project:
+    """A project with its repository, one warehouse and three environments; its first pull is asked for."""
+    project = project_create(slug=new.slug, name=new.name, actor=actor)
+    connection = connection_save(
+        project=project,
+        actor=actor,
+        values={
+            "name": "Warehouse",
+            "adapter": new.adapter,
+            "host": new.host,
+            "port": new.port,
+            "database": new.database,
+            "user": new.user,
+            "password": new.warehouse_password,
+        },
+    )
+    repository_connect(
+        project=project,
+        actor=actor,
+        values={
+            "url": new.url,
+            "branch": new.branch,
+            "folder": new.folder,
+            "username": new.username,
+            "password": new.password,
+            "connection": connection,
+        },
+    )
+    environments_default(project=project, connection=connection, schema=new.schema, actor=actor)
+    runs.request(kind="pull", project=project, requested_by=actor)
+    return project
+
+
+def environments_default(
+    *,
+    project: Project,
+    connection: Connection,
+    schema: str,
+    actor: User,
+    variables: Mapping[str, Mapping[str, object]] | None = None,
+) -> list[Environment]:
+    """Development, staging and production in one warehouse, each with a schema of its own."""
+    kinds = (
+        ("dev", "Development", EnvironmentKind.DEVELOPMENT, "dev", f"{schema}_dev"),
+        ("staging", "Staging", EnvironmentKind.STAGING, "staging", f"{schema}_staging"),
+        ("prod", "Production", EnvironmentKind.PRODUCTION, "prod", schema),
+    )
+    return [
+        environment_save(
+            environment=Environment(project=project, position=position),
+            values={
+                "slug": slug,
+                "name": name,
+                "kind": kind,
+                "connection": connection,
+                "dbt_target": target,
+                "schema": own,
+                "variables": dict((variables or {}).get(slug, {})),
+            },
+            actor=actor,
+        )
+        for position, (slug, name, kind, target, own) in enumerate(kinds, start=1)
+    ]
+
+
+_SHOWN = ("slug", "name", "kind", "dbt_target", "schema", "branch", "variables")
+
+
+@transaction.atomic
+def environment_save(*, environment: Environment, values: Mapping[str, object], actor: User) -> Environment:
+    """Create or change an environment. Raises `InvalidInput` with sentences beside the fields."""
+    permissions.require(actor, "environment.configure", environment.project)
+    before = {name: getattr(environment, name) for name in _SHOWN} if environment.pk else {}
+    for name, value in values.items():
+        setattr(environment, name, value)
+    problems: dict[str, list[str]] = {}
+    if environment.slug in RESERVED_SLUGS:
+        problems["slug"] = [
+            str(_("“%(slug)s” is used by Bisync itself; choose another.") % {"slug": environment.slug})
+        ]
+    if not isinstance(environment.variables, dict):
+        problems["variables"] = [str(_('Write an object such as {"sample": 0.1}.'))]
+    try:
+        environment.full_clean(exclude=list(problems))
+    except ValidationError as exc:
+        problems.update({name: list(texts) for name, texts in exc.message_dict.items()})
+    if problems:
+        raise InvalidInput(problems)
+    environment.save()
+    after = {name: getattr(environment, name) for name in _SHOWN}
+    action = "environment.changed" if before else "environment.created"
+    audit.record(actor=actor, action=action, target=environment, before=before, after=after)
+    return environment
+
+
+@transaction.atomic
+def deployment_request(
+    *,
+    environment: Environment,
+    commit: str,
+    reason: str,
+    actor: User | None,
+    affected: Sequence[str] = (),
+) -> Deployment:
+    """Ask for a commit to be built, tested and made live in an environment.
+
+    `actor` is None where publishing asks; a person needs the permission to deploy. Raises
+    `NothingToDeploy` without a commit.
+    """
+    if actor is not None:
+        permissions.require(actor, "environment.deploy", environment)
+    if not commit:
+        raise NothingToDeploy
+    number = Deployment.objects.filter(environment=environment).aggregate(last=Max("number"))["last"] or 0
+    deployment = Deployment.objects.create(
+        environment=environment,
+        number=number + 1,
+        commit=commit,
+        reason=reason[:200],
+        requested_by=actor,
+        affected=sorted(set(affected)),
+        variables=environment.variables,
+    )
+    audit.record(
+        actor=actor,
+        action="deployment.requested",
+        target=deployment,
+        after={"environment": environment.slug, "commit": commit, "reason": reason},
+    )
+    run = runs.request(
+        kind="environment.deploy",
+        project=environment.project,
+        subject=audit.key(deployment),
+        params={"deployment": deployment.pk},
+        requested_by=actor,
+    )
+    deployment.run = run
+    deployment.save(update_fields=["run"])
+    return deployment
+
+
+@transaction.atomic
+def deployment_go_live(*, deployment: Deployment, onto: Deployment | None) -> Deployment:
+    """Point the environment's readers to this version, provided `onto` is still the live one.
+
+    Raises `LiveMoved` where another version went live since this one was built on top of `onto`.
+    """
+    environment = deployment.environment
+    if onto is not None:
+        LIFECYCLE.advance(onto, "supersede")
+    LIFECYCLE.advance(deployment, "go_live", live_at=timezone.now())
+    moved = Environment.objects.filter(pk=environment.pk, live=onto).update(live=deployment)
+    if not moved:
+        raise LiveMoved(environment=environment.name)
+    environment.refresh_from_db()
+    audit.record(
+        actor=deployment.requested_by,
+        action="deployment.live",
+        target=deployment,
+        before={"version": onto.number if onto else None},
+        after={"version": deployment.number, "commit": deployment.commit},
+    )
+    return deployment

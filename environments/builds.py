@@ -1,0 +1,226 @@
+"""Build a dbt project, or the changed part of it, in a place of its own."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from django.conf import settings
+from sqlglot import exp
+
+from environments.models import Deployment, Environment
+from environments.plan import BUILT, relations_after
+from workspace import runs
+from workspace.dbt import artifacts
+from workspace.dbt.events import Progress
+from workspace.dbt.runner import BuildResult, Dbt, DbtProject
+from workspace.models import Repository
+from workspace.repositories import project_folder
+from workspace.warehouse import release
+from workspace.warehouse.gate import open_warehouse
+from workspace.warehouse.location import Location
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """What a build left behind, ready to become a version."""
+
+    results: BuildResult
+    manifest: bytes
+    semantic_manifest: bytes
+    relations: dict[str, list[str]]
+    columns: dict[str, dict[str, str]]
+
+
+@contextmanager
+def workdir() -> Iterator[Path]:
+    """A folder for one run's profiles, target and logs, outside the repository; gone afterwards."""
+    base = Path(settings.DATA_DIR) / "runs"
+    base.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=base, prefix="run-") as folder:
+        yield Path(folder)
+
+
+def dbt_for(
+    environment: Environment, repository: Repository, *, tree: Path, into: Path, location: Location
+) -> Dbt:
+    """dbt for one environment, reading a checked-out `tree` and building into `location`."""
+    return Dbt(
+        DbtProject(
+            folder=project_folder(tree, repository),
+            checkout=tree,
+            workdir=into,
+            target=environment.dbt_target,
+            location=location,
+            variables=environment.variables,
+            executable=repository.dbt_executable,
+        )
+    )
+
+
+def prepare(live: Deployment | None, location: Location) -> None:
+    """Make the empty place for a build: a copy of the live file, or a schema of its own.
+
+    What an earlier attempt left there is removed first.
+    """
+    remove(location)
+    if location.adapter == "duckdb":
+        release.prepare_duckdb(live.file if live else None, Path(location.path))
+    else:
+        release.ensure_schema(location, location.schema)
+
+
+def remove(location: Location) -> None:
+    """Take a place that nobody reads away again."""
+    if location.adapter == "duckdb":
+        release.remove_duckdb(Path(location.path))
+    else:
+        release.drop_schemas(location, _schemas(location))
+
+
+def _schemas(location: Location) -> list[str]:
+    """The schema of a place, and those that dbt put beside it for models with a schema of their own."""
+    with open_warehouse(location) as warehouse:
+        rows = warehouse.query("SELECT schema_name FROM information_schema.schemata").rows
+    own = location.schema
+    return [str(name) for (name,) in rows if name == own or str(name).startswith(f"{own}_")]
+
+
+def build(
+    dbt: Dbt,
+    location: Location,
+    *,
+    live: Deployment | None,
+    select: Sequence[str],
+    into: Path,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> Built:
+    """Build `select` (everything where it is empty) on top of the live version.
+
+    What is not selected is read from the live version. Raises `DbtBuildFailed` where a model or a test
+    fails, and then nothing that readers see has changed.
+    """
+    state: Path | None = None
+    if live is not None and select:
+        state = into / "state"
+        state.mkdir(exist_ok=True)
+        assert live.manifest is not None
+        (state / "manifest.json").write_bytes(artifacts.relocate(live.manifest.content(), _names(live)))
+    results = dbt.build(select, defer_to=state, on_progress=on_progress).require_success()
+    manifest = (results.target_path / "manifest.json").read_bytes()
+    semantic = (results.target_path / "semantic_manifest.json").read_bytes()
+    nodes: Mapping[str, Any] = json.loads(manifest)["nodes"]
+    built = {
+        result.unique_id
+        for result in results.results
+        if nodes.get(result.unique_id, {}).get("resource_type") in BUILT
+    }
+    relations = relations_after(nodes, built=built, before=live.relations if live else {})
+    columns = columns_of(location, relations)
+    return Built(results, manifest, semantic, relations, columns)
+
+
+def _names(live: Deployment) -> dict[str, str]:
+    """unique_id → the three-part name of the live version's relation."""
+    location = live.location
+    database = Path(location.path).stem if location.adapter == "duckdb" else location.database
+    return {
+        unique_id: exp.table_(name, db=schema, catalog=database, quoted=True).sql(dialect="postgres")
+        for unique_id, (schema, name) in live.relations.items()
+    }
+
+
+def columns_of(location: Location, relations: Mapping[str, Sequence[str]]) -> dict[str, dict[str, str]]:
+    """unique_id → column → type as the warehouse names it, in order."""
+    schemas = {schema for schema, _name in relations.values()}
+    with open_warehouse(location) as warehouse:
+        found = warehouse.columns(schemas)
+    known = {(schema, name): columns for (_database, schema, name), columns in found.items()}
+    return {
+        unique_id: {column.name: column.data_type for column in known[schema, name]}
+        for unique_id, (schema, name) in relations.items()
+        if (schema, name) in known
+    }
+
+
+@contextmanager
+def sandbox(environment: Environment, name: str) -> Iterator[Location]:
+    """A place to try a build in, on top of an environment's live version; gone afterwards."""
+    live = environment.live
+    if environment.connection.adapter == "duckdb":
+        path = environment.folder / "try" / name / "warehouse.duckdb"
+        location = environment.connection.location(schema=environment.schema, path=str(path))
+    else:
+        location = environment.connection.location(schema=f"{environment.schema}__{name}")
+    prepare(live, location)
+    try:
+        yield location
+    finally:
+        remove(location)
+
+
+def publish(deployment: Deployment, before: Deployment | None) -> None:
+    """Show a server's new version to its readers: the views in the environment's schemas move at once.
+
+    A version's schemas begin with its build schema (`analytics__v7`, `analytics__v7_finance`); readers see
+    them without the version. What a project puts elsewhere by name is read where it lies. A DuckDB version is
+    a file, and the environment's pointer to it is all there is to move.
+    """
+    if deployment.location.adapter == "duckdb":
+        return
+    after = facing(deployment.environment, deployment.relations)
+    previous = facing(deployment.environment, before.relations) if before else {}
+    for schema in sorted(after.keys() | previous.keys()):
+        release.ensure_schema(deployment.location, schema)
+        release.publish_views(
+            deployment.location,
+            schema=schema,
+            relations=after.get(schema, {}),
+            previous=previous.get(schema, {}),
+        )
+
+
+def facing(
+    environment: Environment, relations: Mapping[str, Sequence[str]]
+) -> dict[str, dict[str, tuple[str, str]]]:
+    """Reader-facing schema → view → the (schema, name) that it shows."""
+    versioned = re.compile(re.escape(environment.schema) + r"__v\d+(.*)", re.DOTALL)
+    views: dict[str, dict[str, tuple[str, str]]] = {}
+    for schema, name in relations.values():
+        if match := versioned.fullmatch(schema):
+            views.setdefault(f"{environment.schema}{match[1]}", {})[name] = (schema, name)
+    return views
+
+
+def teller(work: runs.Work) -> Callable[[Progress], None]:
+    """Shows dbt's progress on the run's page."""
+
+    def tell(progress: Progress) -> None:
+        work.note(done=progress.done, total=progress.total, node=progress.node)
+
+    return tell
+
+
+def summary(results: BuildResult) -> dict[str, object]:
+    """The outcome of a build in numbers and, per node, in dbt's words."""
+    counts: dict[str, int] = {}
+    for result in results.results:
+        counts[result.status] = counts.get(result.status, 0) + 1
+    return {
+        "counts": counts,
+        "nodes": [
+            {
+                "unique_id": r.unique_id,
+                "status": r.status,
+                "seconds": round(r.seconds or 0.0, 3),
+                "message": (r.message or "")[:300],
+            }
+            for r in results.results
+        ],
+    }

@@ -1,0 +1,145 @@
+"""Walk a deployment: build beside the live version, test, switch."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+from pathlib import Path
+
+from django.db import transaction
+
+from bisync.lib import crash
+from environments import builds
+from environments.actions import LIFECYCLE, deployment_go_live
+from environments.models import Deployment, DeploymentStatus, Environment, MetricSeries
+from environments.numbers import by_period
+from environments.plan import plan
+from environments.selectors import reading
+from semantic.formula.tree import MetricRef
+from semantic.query.spec import Unsupported
+from workspace import runs
+from workspace.models import Artifact
+from workspace.repositories import mirror_of
+from workspace.warehouse.base import WarehouseError
+
+logger = logging.getLogger(__name__)
+# Versions kept beside the live one, so that whoever still reads an older one can finish.
+KEPT_VERSIONS = 2
+# A list shows this many values at a glance; the rest are computed when somebody looks.
+MEASURED_METRICS = 300
+
+
+@runs.handles("environment.deploy")
+def deploy(work: runs.Work) -> dict[str, object]:
+    """Build a commit for an environment and make it live. A failure leaves the live version as it was."""
+    deployment = Deployment.objects.select_related("environment__connection", "environment__project").get(
+        pk=work.params["deployment"]
+    )
+    if deployment.status in {DeploymentStatus.LIVE, DeploymentStatus.SUPERSEDED}:
+        return {"version": deployment.number}  # an earlier attempt got that far
+    with work.fenced():
+        LIFECYCLE.advance(deployment, "apply")
+    try:
+        _build_and_switch(work, deployment)
+    except runs.LeaseLost:
+        raise
+    except Exception:
+        with work.fenced():
+            LIFECYCLE.advance(deployment, "fail")
+        raise
+    _forget_old_versions(deployment.environment)
+    _measure(work, deployment)
+    return {"version": deployment.number, "commit": deployment.commit}
+
+
+def _build_and_switch(work: runs.Work, deployment: Deployment) -> None:
+    environment = Environment.objects.select_related("live", "connection", "project__repository").get(
+        pk=deployment.environment_id
+    )
+    live = environment.live
+    wanted = plan(
+        live_commit=live.commit if live else "",
+        live_variables=live.variables if live else {},
+        variables=environment.variables,
+        affected=deployment.affected,
+    )
+    repository = environment.project.repository
+    work.progress(step="checkout")
+    mirror = mirror_of(repository)
+    if not mirror.has(deployment.commit):
+        mirror.fetch()
+    base = None if wanted.everything else live
+    with mirror.worktree(deployment.commit) as tree, builds.workdir() as into:
+        work.progress(step="prepare")
+        builds.prepare(base, deployment.location)
+        dbt = builds.dbt_for(
+            environment,
+            repository,
+            tree=tree,
+            into=into,
+            location=deployment.location,
+        )
+        dbt.deps()
+        work.progress(step="build", reason=wanted.reason)
+        built = builds.build(
+            dbt,
+            deployment.location,
+            live=base,
+            select=wanted.select,
+            into=into,
+            on_progress=builds.teller(work),
+        )
+    crash.point("deploy-built")
+    work.progress(step="switch")
+    with work.fenced():
+        Deployment.objects.filter(pk=deployment.pk).update(
+            relations=built.relations,
+            results=builds.summary(built.results),
+            variables=environment.variables,
+            manifest=Artifact.keep("manifest.json", built.manifest),
+            semantic_manifest=Artifact.keep("semantic_manifest.json", built.semantic_manifest),
+            columns=Artifact.keep("columns.json", json.dumps(built.columns).encode()),
+        )
+    deployment.refresh_from_db()
+    builds.publish(deployment, live)
+    crash.point("deploy-views")
+    with work.fenced():
+        deployment_go_live(deployment=deployment, onto=live)
+        transaction.on_commit(
+            lambda: runs.request(kind="pull", project=environment.project, requested_by=work.run.requested_by)
+        )
+    crash.point("deploy-live")
+
+
+def _forget_old_versions(environment: Environment) -> None:
+    """Remove the files of versions that nobody reads any more, the last ones aside."""
+    environment.refresh_from_db()
+    if environment.connection.adapter != "duckdb" or environment.live is None:
+        return
+    kept = set(
+        Deployment.objects.filter(environment=environment, manifest__isnull=False)
+        .order_by("-number")
+        .values_list("number", flat=True)[: KEPT_VERSIONS + 1]
+    ) | {environment.live.number}
+    for folder in Path(environment.folder).glob("v[0-9]*"):
+        if int(folder.name[1:]) not in kept and int(folder.name[1:]) < environment.live.number:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _measure(work: runs.Work, deployment: Deployment) -> None:
+    """Compute every metric's months once, for lists; a metric that cannot be computed is left out."""
+    work.progress(step="measure")
+    version = reading(deployment)
+    found = []
+    for metric in list(version.vocabulary.metrics)[:MEASURED_METRICS]:
+        try:
+            numbers = by_period(version, MetricRef(metric))
+        except (Unsupported, WarehouseError):
+            logger.info("metric not measured", extra={"metric": metric, "run": work.run.pk})
+            continue
+        points = [[point.period.isoformat(), point.value] for point in numbers.points]
+        found.append(MetricSeries(deployment=deployment, metric=metric, points=points))
+    with work.fenced():
+        MetricSeries.objects.filter(deployment=deployment).delete()
+        MetricSeries.objects.bulk_create(found)

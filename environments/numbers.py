@@ -1,0 +1,201 @@
+"""A formula's number in one version of an environment: in all, by period, and the rows behind it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+
+from django.conf import settings
+from django.core.cache import cache
+from django.utils import formats, timezone
+from django.utils.translation import gettext as _
+
+from environments.selectors import Reading
+from semantic.definitions import Grain
+from semantic.formula.tree import Node
+from semantic.query.spec import QuerySpec, next_period
+from semantic.query.sql import metric_sql, sample_sql
+from workspace.warehouse.base import Result
+from workspace.warehouse.gate import open_warehouse
+
+KEPT_SECONDS = 600
+PERIODS = {"day": 62, "week": 53, "month": 25, "quarter": 13, "year": 8}
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """The value of one period; None is blank."""
+
+    period: date
+    value: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """What a formula comes to: `points` oldest first, the SQL that gave them, and how long it took."""
+
+    grain: Grain
+    points: tuple[Point, ...]
+    sql: str
+    seconds: float
+
+    @classmethod
+    def stored(cls, points: Sequence[Sequence[object]]) -> Numbers:
+        """Months as the database holds them: pairs of an ISO date and a number or nothing."""
+        return cls(
+            "month",
+            tuple(
+                Point(date.fromisoformat(str(period)), None if value is None else float(str(value)))
+                for period, value in points
+            ),
+            sql="",
+            seconds=0.0,
+        )
+
+    @property
+    def chart(self) -> list[tuple[str, float | None]]:
+        """The points with short names, as charts take them."""
+        return [(period_name(point.period, self.grain, short=True), point.value) for point in self.points]
+
+    @property
+    def values(self) -> list[float | None]:
+        """The last twelve values, for a sparkline."""
+        return [point.value for point in self.points[-12:]]
+
+    @property
+    def now_name(self) -> str:
+        """What the present period is called: October 2026."""
+        return period_name(self.now.period, self.grain) if self.now else ""
+
+    @property
+    def previous_name(self) -> str:
+        return period_name(self.previous.period, self.grain) if self.previous else ""
+
+    @property
+    def complete(self) -> tuple[Point, ...]:
+        """The periods that are over; the running one would look like a fall."""
+        today = timezone.localdate()
+        return tuple(p for p in self.points if next_period(p.period, self.grain) <= today)
+
+    @property
+    def now(self) -> Point | None:
+        """The last complete period, or the only one there is."""
+        points = self.complete or self.points
+        return points[-1] if points else None
+
+    @property
+    def previous(self) -> Point | None:
+        points = self.complete or self.points
+        return points[-2] if len(points) > 1 else None
+
+
+def period_name(start: date, grain: Grain, *, short: bool = False) -> str:
+    """A period in words: 22 Nov 2026, week of 16 Nov, October 2026, Q4 2026, 2026."""
+    if grain == "year":
+        return str(start.year)
+    if grain == "quarter":
+        return f"Q{(start.month + 2) // 3} {start.year}"
+    if grain == "month":
+        return formats.date_format(start, "M y" if short else "F Y")
+    named = formats.date_format(start, "j M" if short else "j M Y")
+    return named if grain == "day" or short else _("week of %(day)s") % {"day": named}
+
+
+def ask(reading: Reading, sql: str, *, limit: int | None = None) -> Result:
+    """Run generated SQL in a version, or answer from what it gave before (a version never changes)."""
+    digest = hashlib.sha256(f"{reading.deployment}|{limit}|{sql}".encode()).hexdigest()
+    known: Result | None = cache.get(f"result:{digest}")
+    if known is None:
+        with open_warehouse(reading.location) as warehouse:
+            known = warehouse.query(
+                sql,
+                limit=limit or settings.QUERY_ROW_LIMIT,
+                timeout=settings.QUERY_TIMEOUT_SECONDS,
+            )
+        cache.set(f"result:{digest}", known, KEPT_SECONDS)
+    return known
+
+
+def by_period(reading: Reading, tree: Node, *, grain: Grain = "month", time: str = "") -> Numbers:
+    """The formula's value in the last periods. Raises `Unsupported` where our own SQL cannot say it."""
+    sql = metric_sql(
+        tree,
+        reading.vocabulary,
+        reading.relations,
+        dialect=reading.dialect,
+        spec=QuerySpec(grain=grain),
+        time_column=time,
+    )
+    result = ask(reading, sql)
+    points = sorted(
+        (Point(day(row[0]), number(row[1])) for row in result.rows if row[0] is not None),
+        key=lambda point: point.period,
+    )
+    return Numbers(grain, tuple(points[-PERIODS[grain] :]), sql, result.seconds)
+
+
+def in_all(reading: Reading, tree: Node, *, time: str = "") -> float | None:
+    """The formula's value over all time."""
+    sql = metric_sql(
+        tree,
+        reading.vocabulary,
+        reading.relations,
+        dialect=reading.dialect,
+        time_column=time,
+    )
+    rows = ask(reading, sql).rows
+    return number(rows[0][-1]) if rows else None
+
+
+def sample(reading: Reading, tree: Node, *, time: str = "", limit: int = 20) -> Result:
+    """Some of the rows that the number is made of."""
+    sql = sample_sql(
+        tree,
+        reading.vocabulary,
+        reading.relations,
+        dialect=reading.dialect,
+        limit=limit,
+        time_column=time,
+    )
+    return ask(reading, sql, limit=limit)
+
+
+def number(value: object) -> float | None:
+    """A warehouse's number as a float; None stays None."""
+    if value is None:
+        return None
+    if isinstance(value, int | float | Decimal):
+        return float(value)
+    return float(str(value))
+
+
+def day(value: object) -> date:
+    """A period's first day, whatever date type the warehouse gave."""
+    if isinstance(value, datetime):
+        return value.date()
+    if isinstance(value, date):
+        return value
+    return date.fromisoformat(str(value)[:10])
+
+
+def same(a: float | None, b: float | None, *, tolerance: float = 1e-9) -> bool:
+    """Whether two computed values agree, up to the order in which floats were added."""
+    if a is None or b is None:
+        return a is b
+    return abs(a - b) <= tolerance * max(1.0, abs(a), abs(b))
+
+
+def differences(
+    ours: Sequence[Point], theirs: Sequence[Point]
+) -> list[tuple[date, float | None, float | None]]:
+    """The periods in which two series disagree; a period that one lacks counts as blank."""
+    left = {p.period: p.value for p in ours}
+    right = {p.period: p.value for p in theirs}
+    return [
+        (period, left.get(period), right.get(period))
+        for period in sorted(left.keys() | right.keys())
+        if not same(left.get(period), right.get(period))
+    ]

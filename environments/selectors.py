@@ -1,0 +1,105 @@
+"""What an environment's live version knows: its names, its places, its vocabulary."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from django.db.models import QuerySet
+from sqlglot import exp
+
+from catalog.models import Snapshot
+from environments.models import Deployment, Environment
+from governance.models import Project
+from semantic.definitions import Vocabulary
+from semantic.importer import vocabulary
+from workspace.models import Artifact
+from workspace.warehouse.location import Location
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One version of an environment, ready to be asked. It never changes, so it may be kept."""
+
+    deployment: int
+    vocabulary: Vocabulary
+    relations: Mapping[str, str]
+    location: Location
+    semantic_manifest: str
+
+    @property
+    def dialect(self) -> str:
+        return self.location.adapter
+
+
+def reading(deployment: Deployment) -> Reading:
+    """What a version knows. Kept per process: its manifests are read once."""
+    assert deployment.manifest_id
+    assert deployment.semantic_manifest_id
+    names, relations = _parts(
+        deployment.manifest_id,
+        deployment.semantic_manifest_id,
+        deployment.columns_id or "",
+        json.dumps(deployment.relations, sort_keys=True),
+    )
+    return Reading(
+        deployment=deployment.pk,
+        vocabulary=names,
+        relations=relations,
+        location=deployment.location,
+        semantic_manifest=deployment.semantic_manifest_id,
+    )
+
+
+@lru_cache(maxsize=16)
+def _parts(
+    manifest: str, semantic_manifest: str, columns: str, relations: str
+) -> tuple[Vocabulary, Mapping[str, str]]:
+    names = vocabulary(_json(manifest), _json(semantic_manifest), _json(columns) if columns else {})
+    places: dict[str, list[str]] = json.loads(relations)
+    return names, {
+        model.name: quoted(*places[model.unique_id])
+        for model in names.models.values()
+        if model.unique_id in places
+    }
+
+
+def quoted(schema: str, name: str) -> str:
+    """A relation as both warehouses read it: `"schema"."name"`."""
+    return exp.table_(name, db=schema, quoted=True).sql(dialect="postgres")
+
+
+def _json(digest: str) -> dict[str, Any]:
+    data: dict[str, Any] = json.loads(Artifact.objects.get(pk=digest).content())
+    return data
+
+
+def vocabulary_of(project: Project, environment: Environment | None) -> Vocabulary:
+    """The names that formulas may use: of the live version, or of the last pull before there is one."""
+    if environment is not None and environment.live is not None:
+        return reading(environment.live).vocabulary
+    snapshot = Snapshot.objects.filter(project=project).order_by("-id").first()
+    if snapshot is None:
+        return Vocabulary(models={}, metrics={})
+    return snapshot_vocabulary(snapshot, environment)
+
+
+def snapshot_vocabulary(snapshot: Snapshot, environment: Environment | None) -> Vocabulary:
+    """The names in the last pull, with the column types that the environment's warehouse reports."""
+    live = environment.live if environment is not None else None
+    columns = (live.columns_id or "") if live is not None else ""
+    names, _relations = _parts(snapshot.manifest_id, snapshot.semantic_manifest_id, columns, "{}")
+    return names
+
+
+def environments_of(project: Project) -> QuerySet[Environment]:
+    """A project's environments in their order, with what is live."""
+    return Environment.objects.filter(project=project).select_related("live", "connection")
+
+
+def production(project: Project) -> Environment | None:
+    """Where approved changes go."""
+    return environments_of(project).filter(kind="production").first()

@@ -1,0 +1,169 @@
+"""Connecting a project; its environments; what pulls brought."""
+
+from __future__ import annotations
+
+from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from bisync.lib.forms import carry_out
+from bisync.lib.shell import EnvironmentLink
+from bisync.lib.web import STOP_POLLING, go, page, swapping
+from catalog.models import Snapshot
+from environments import actions
+from environments.forms import ConnectForm, EnvironmentForm
+from environments.models import Deployment, Environment
+from environments.selectors import environments_of
+from governance import permissions
+from governance.models import Project
+from governance.web import Request, in_project
+from workspace.actions import pull_request
+from workspace.models import Repository, Run
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def project_connect(request: Request) -> HttpResponse:
+    """Connect a repository: a project, its warehouse, its environments, its first pull."""
+    form = ConnectForm(request.POST or None)
+    if request.method == "POST":
+        project = carry_out(form, lambda: actions.project_connect(new=form.new_project(), actor=request.user))
+        if project is not None:
+            return go(
+                request, reverse("pulls", args=[project.slug]), say=_("Connected. The first pull has begun.")
+            )
+    return page(request, "environments/connect.html", {"form": form}, status=422 if form.is_bound else 200)
+
+
+@require_safe
+@in_project
+def pull_list(request: Request, project: Project) -> HttpResponse:
+    """Where dbt and Bisync stand, what each pull brought, and the button for the next."""
+    snapshots = (
+        Snapshot.objects.filter(project=project).select_related("run").defer("manifest", "semantic_manifest")
+    )
+    latest = Run.objects.filter(project=project, kind="pull").order_by("-id").first()
+    return page(
+        request,
+        "environments/pull_list.html",
+        {
+            "repository": Repository.objects.filter(project=project).first(),
+            "latest": latest,
+            "snapshots": Paginator(snapshots, 20).get_page(request.GET.get("page")),
+            "environments": environments_of(project),
+            "may_pull": permissions.decide(request.user, "project.pull", project),
+        },
+        fragment="state",
+        status=STOP_POLLING if swapping(request) and (latest is None or latest.finished) else 200,
+    )
+
+
+@require_safe
+@in_project
+def pull_detail(request: Request, project: Project, pk: int) -> HttpResponse:
+    """One pull: the commit, the counts, and each thing that changed."""
+    snapshot = get_object_or_404(Snapshot.objects.select_related("run"), project=project, pk=pk)
+    counted = (
+        ("model", _("Models")),
+        ("source", _("Sources")),
+        ("column", _("Columns")),
+        ("test", _("Tests")),
+        ("metric", _("Metrics")),
+        ("exposure", _("Exposures")),
+    )
+    kinds = [(snapshot.counts.get(kind, 0), label) for kind, label in counted]
+    return page(request, "environments/pull_detail.html", {"snapshot": snapshot, "kinds": kinds})
+
+
+@require_POST
+@in_project
+def pull_start(request: Request, project: Project) -> HttpResponse:
+    pull_request(project=project, actor=request.user)
+    return go(request, reverse("pulls", args=[project.slug]), say=_("Pulling from the repository."))
+
+
+@require_safe
+@in_project
+def environment_list(request: Request, project: Project) -> HttpResponse:
+    """The environments side by side: what is live where, what came before, how to deploy."""
+    environments = list(environments_of(project))
+    slug = project.slug
+    cards = [
+        (e, EnvironmentLink(e.slug, e.name, e.kind, reverse("metrics", args=[slug, e.slug])))
+        for e in environments
+    ]
+    recent = Deployment.objects.filter(environment__in=environments).select_related(
+        "environment", "requested_by", "run"
+    )
+    deployments = list(recent.order_by("-id")[:20])
+    busy = any(one.status in {"planned", "applying"} for one in deployments)
+    return page(
+        request,
+        "environments/environment_list.html",
+        {
+            "cards": cards,
+            "deployments": deployments,
+            "busy": busy,
+            "repository": Repository.objects.filter(project=project).first(),
+            "may_deploy": permissions.decide(request.user, "environment.deploy", project),
+            "may_configure": permissions.decide(request.user, "environment.configure", project),
+        },
+        fragment="state",
+        status=STOP_POLLING if swapping(request) and not busy else 200,
+    )
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@in_project
+def environment_new(request: Request, project: Project) -> HttpResponse:
+    return _environment_form(request, project, Environment(project=project))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@in_project
+def environment_edit(request: Request, project: Project, slug: str) -> HttpResponse:
+    return _environment_form(request, project, get_object_or_404(environments_of(project), slug=slug))
+
+
+def _environment_form(request: Request, project: Project, environment: Environment) -> HttpResponse:
+    permissions.require(request.user, "environment.configure", project)
+    form = EnvironmentForm(request.POST or None, instance=environment, project=project)
+    if request.method == "POST":
+        saved = carry_out(
+            form,
+            lambda: actions.environment_save(
+                environment=environment, values=form.cleaned_data, actor=request.user
+            ),
+        )
+        if saved is not None:
+            return go(request, reverse("environments", args=[project.slug]), say=_("Saved."))
+    return page(
+        request,
+        "environments/environment_form.html",
+        {"form": form, "known": environment.pk is not None, "edited": environment},
+        status=422 if form.is_bound else 200,
+    )
+
+
+@require_POST
+@in_project
+def deploy(request: Request, project: Project, slug: str) -> HttpResponse:
+    """Build the last pulled commit in an environment and make it live."""
+    environment = get_object_or_404(environments_of(project), slug=slug)
+    repository = get_object_or_404(Repository, project=project)
+    deployment = actions.deployment_request(
+        environment=environment,
+        commit=repository.synced_commit,
+        reason=str(_("Deployed by hand")),
+        actor=request.user,
+    )
+    assert deployment.run is not None
+    return go(
+        request,
+        reverse("run", args=[project.slug, deployment.run.pk]),
+        say=_("Building %(environment)s.") % {"environment": environment.name},
+    )
