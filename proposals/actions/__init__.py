@@ -1,0 +1,1 @@
+"""Every change of a proposal: writing it, reviewing it, publishing it."""

@@ -1,0 +1,217 @@
+"""Open a proposal, edit its draft, hand it to its reviewers, take it back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from django.db import IntegrityError, transaction
+from django.db.models import Max
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from bisync.lib.errors import BisyncError, InvalidInput, NotAllowed
+from environments.models import Environment
+from environments.selectors import production, vocabulary_of
+from governance import audit, permissions
+from governance.models import Project, User
+from proposals import content, generate
+from proposals.lifecycle import LIFECYCLE
+from proposals.models import Check, CheckKind, Item, Proposal, ProposalStatus
+from proposals.rules import may_edit
+from semantic.fields import MetricFields, name_from
+from semantic.models import Definition, Revision, RevisionState
+from semantic.rules.metric import sending_problems, typing_problems
+from workspace import runs
+
+
+class NoTarget(BisyncError):
+    code = "no-production"
+    message = _("This project has no production environment yet. An admin can add one under Environments.")
+    http_status = 409
+
+
+class EditedMeanwhile(BisyncError):
+    code = "edited-meanwhile"
+    message = _(
+        "This draft was saved in another window meanwhile. Reload to see it; copy what you typed first."
+    )
+    http_status = 409
+
+
+class NotADraft(BisyncError):
+    code = "not-a-draft"
+    message = _("This proposal is %(status)s. Take it back before you edit it.")
+    http_status = 409
+
+
+class InFlight(BisyncError):
+    code = "proposal-in-flight"
+    message = _("%(metric)s has an open proposal already. Join that one, or wait until it is published.")
+    http_status = 409
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What a save kept: the revision, and the sentences for the fields that were left as they were."""
+
+    revision: Revision
+    problems: dict[str, list[str]]
+
+
+@transaction.atomic
+def proposal_open(*, project: Project, author: User, environment: Environment | None = None) -> Proposal:
+    """An empty draft of a metric, seen by its author alone until it is sent for review."""
+    permissions.require(author, "proposal.create", project)
+    target = environment or production(project)
+    if target is None:
+        raise NoTarget
+    last = Proposal.objects.filter(project=project).aggregate(last=Max("number"))["last"] or 0
+    proposal = Proposal.objects.create(project=project, number=last + 1, author=author, target=target)
+    fields = MetricFields(owner=author.name)
+    revision = Revision.objects.create(
+        project=project, author=author, fields=fields.to_json(), content_hash=fields.content_hash
+    )
+    Item.objects.create(proposal=proposal, revision=revision)
+    audit.record(actor=author, action="proposal.opened", target=proposal)
+    return proposal
+
+
+@transaction.atomic
+def draft_save(*, proposal: Proposal, fields: MetricFields, version: int, actor: User) -> Saved:
+    """Keep what the author typed. A formula that is wrong is kept too; text that is unsafe is not.
+
+    `version` is the one that the form was filled from. Raises `EditedMeanwhile` where the draft was saved
+    since, `NotADraft` where it is under review.
+    """
+    _require_author(actor, proposal)
+    if proposal.status != ProposalStatus.DRAFT:
+        raise NotADraft(status=proposal.get_status_display().lower())
+    revision = proposal.items.select_related("revision").get().revision
+    fields = replace(fields, name=fields.name or name_from(fields.label))
+    problems = typing_problems(fields)
+    kept = replace(fields, **{name: getattr(revision.metric, name) for name in problems})
+    saved = Revision.objects.filter(pk=revision.pk, version=version, state=RevisionState.DRAFT).update(
+        fields=kept.to_json(),
+        content_hash=kept.content_hash,
+        version=version + 1,
+        saved_at=timezone.now(),
+    )
+    if not saved:
+        raise EditedMeanwhile
+    Proposal.objects.filter(pk=proposal.pk).update(title=kept.label[:200], changed_at=timezone.now())
+    revision.refresh_from_db()
+    proposal.refresh_from_db()
+    return Saved(revision, problems)
+
+
+@transaction.atomic
+def proposal_submit(*, proposal: Proposal, actor: User) -> Proposal:
+    """Hand a draft to its reviewers and start its checks.
+
+    Raises `InvalidInput` with a sentence beside each field that is not ready.
+    """
+    _require_author(actor, proposal)
+    permissions.require(actor, "proposal.create", proposal)
+    item = proposal.items.select_related("revision").get()
+    fields = item.revision.metric
+    vocabulary = vocabulary_of(proposal.project, proposal.target)
+    problems = sending_problems(fields, generate.analysis_of(fields, vocabulary), vocabulary)
+    if problems:
+        raise InvalidInput(problems)
+    dialect = proposal.target.connection.adapter
+    item.entries = generate.compiled(fields, vocabulary, dialect=dialect).entries
+    item.save(update_fields=["entries"])
+    _propose(item.revision, fields, proposal.project)
+    LIFECYCLE.advance(
+        proposal, "submit", submitted_at=timezone.now(), returned_reason="", title=fields.label[:200]
+    )
+    now = content.hash_of(proposal)
+    proposal.reviews.filter(stands=True).exclude(content_hash=now).update(stands=False)
+    audit.record(
+        actor=actor,
+        action="proposal.submitted",
+        target=proposal,
+        before=item.revision.base,
+        after={**fields.to_json(), "content_hash": now},
+    )
+    checks_start(proposal=proposal, actor=actor)
+    return proposal
+
+
+def _propose(revision: Revision, fields: MetricFields, project: Project) -> None:
+    definition, _created = Definition.objects.get_or_create(
+        project=project,
+        kind=revision.kind,
+        name=fields.name,
+        defaults={"label": fields.label, "description": fields.meaning, "formula": fields.formula},
+    )
+    try:
+        with transaction.atomic():
+            moved = Revision.objects.filter(
+                pk=revision.pk, version=revision.version, state=RevisionState.DRAFT
+            ).update(definition=definition, state=RevisionState.PROPOSED)
+    except IntegrityError:
+        raise InFlight(metric=fields.label) from None
+    if not moved:
+        raise EditedMeanwhile
+
+
+def checks_start(*, proposal: Proposal, actor: User | None) -> None:
+    """Ask for all checks of the present content, from the first on."""
+    now = content.hash_of(proposal)
+    run = runs.request(
+        kind="proposal.check",
+        project=proposal.project,
+        subject=audit.key(proposal),
+        params={"proposal": proposal.pk},
+        requested_by=actor,
+    )
+    proposal.checks.all().delete()
+    Check.objects.bulk_create(
+        Check(proposal=proposal, kind=kind, content_hash=now, run=run) for kind in CheckKind
+    )
+
+
+@transaction.atomic
+def checks_repeat(*, proposal: Proposal, actor: User) -> None:
+    """Run the checks again, for example after the warehouse was away."""
+    permissions.require(actor, "proposal.create", proposal)
+    if proposal.status not in {ProposalStatus.IN_REVIEW, ProposalStatus.APPROVED}:
+        raise NotADraft(status=proposal.get_status_display().lower())
+    audit.record(actor=actor, action="proposal.checked_again", target=proposal)
+    checks_start(proposal=proposal, actor=actor)
+
+
+@transaction.atomic
+def proposal_take_back(*, proposal: Proposal, actor: User) -> Proposal:
+    """Return a proposal to its author's desk; approvals fall with the first change."""
+    _require_author(actor, proposal)
+    return back_to_draft(proposal, actor=actor, action="proposal.taken_back", reason="")
+
+
+@transaction.atomic
+def proposal_withdraw(*, proposal: Proposal, actor: User) -> Proposal:
+    """Give a proposal up. It stays readable."""
+    _require_author(actor, proposal)
+    LIFECYCLE.advance(proposal, "withdraw")
+    revisions = Revision.objects.filter(item__proposal=proposal)
+    revisions.update(state=RevisionState.SUPERSEDED)
+    Definition.objects.filter(revisions__in=revisions, state="draft", unique_id="").exclude(
+        revisions__state=RevisionState.PROPOSED
+    ).delete()
+    audit.record(actor=actor, action="proposal.withdrawn", target=proposal)
+    return proposal
+
+
+def back_to_draft(proposal: Proposal, *, actor: User | None, action: str, reason: str) -> Proposal:
+    """The proposal as a draft again, its revisions editable, its approval gone."""
+    LIFECYCLE.advance(proposal, "return", returned_reason=reason, approved_hash="", approved_at=None)
+    Revision.objects.filter(item__proposal=proposal).update(state=RevisionState.DRAFT)
+    audit.record(actor=actor, action=action, target=proposal, after={"reason": reason})
+    return proposal
+
+
+def _require_author(actor: User, proposal: Proposal) -> None:
+    answer = may_edit(actor, proposal)
+    if not answer:
+        raise NotAllowed(reason=answer.reason)

@@ -1,0 +1,113 @@
+"""From an approved proposal to a published one."""
+
+from __future__ import annotations
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from bisync.lib.errors import BisyncError
+from environments.actions import deployment_request
+from governance import audit, permissions
+from governance.models import User
+from proposals import content
+from proposals.actions.authoring import back_to_draft
+from proposals.lifecycle import LIFECYCLE
+from proposals.models import Proposal, ProposalStatus
+from semantic.models import Definition, DefinitionState, Revision, RevisionState
+from workspace import runs
+
+
+class ApprovalFell(BisyncError):
+    code = "approval-fell"
+    message = _("The content is not what was approved. Send it for review again.")
+    http_status = 409
+
+
+class NotPublishing(BisyncError):
+    code = "not-publishing"
+    message = _("There is nothing to repeat: this proposal is %(status)s.")
+    http_status = 409
+
+
+@transaction.atomic
+def proposal_publish(*, proposal: Proposal, actor: User) -> Proposal:
+    """Start publishing approved content: commit, push, production build, pull."""
+    permissions.require(actor, "proposal.publish", proposal)
+    if proposal.status == ProposalStatus.APPROVED and content.hash_of(proposal) != proposal.approved_hash:
+        raise ApprovalFell
+    LIFECYCLE.advance(proposal, "publish", published_by=actor)
+    audit.record(
+        actor=actor,
+        action="proposal.publishing",
+        target=proposal,
+        after={"content_hash": proposal.approved_hash},
+    )
+    _ask(proposal, actor)
+    return proposal
+
+
+@transaction.atomic
+def publishing_repeat(*, proposal: Proposal, actor: User) -> Proposal:
+    """Try again where the push or the production build failed; what is done already is not repeated."""
+    permissions.require(actor, "proposal.publish", proposal)
+    if proposal.status != ProposalStatus.PUBLISHING:
+        raise NotPublishing(status=proposal.get_status_display().lower())
+    audit.record(actor=actor, action="proposal.publishing_again", target=proposal)
+    _ask(proposal, actor)
+    return proposal
+
+
+def _ask(proposal: Proposal, actor: User) -> None:
+    runs.request(
+        kind="proposal.publish",
+        project=proposal.project,
+        subject=audit.key(proposal),
+        params={"proposal": proposal.pk},
+        requested_by=actor,
+    )
+
+
+@transaction.atomic
+def proposal_pushed(*, proposal: Proposal, commit: str, models: list[str]) -> None:
+    """Note the commit that the remote holds, and have production built from it."""
+    Proposal.objects.filter(pk=proposal.pk).update(published_commit=commit)
+    audit.record(
+        actor=proposal.published_by, action="proposal.pushed", target=proposal, after={"commit": commit}
+    )
+    deployment_request(
+        environment=proposal.target,
+        commit=commit,
+        reason=f"#{proposal.number} {proposal.title}",
+        actor=None,
+        affected=models,
+    )
+
+
+@transaction.atomic
+def publishing_returned(*, proposal: Proposal, reason: str) -> None:
+    """Give the proposal back to its author because the repository moved on; its approval falls."""
+    proposal.reviews.filter(stands=True).update(stands=False)
+    back_to_draft(proposal, actor=None, action="proposal.returned", reason=reason)
+
+
+@transaction.atomic
+def proposal_arrived(*, proposal: Proposal) -> None:
+    """A pull has seen the commit, and readers of production see its build: it is published."""
+    now = timezone.now()
+    LIFECYCLE.advance(proposal, "arrive", published_at=now)
+    revisions = Revision.objects.filter(item__proposal=proposal)
+    definitions = list(Definition.objects.filter(revisions__in=revisions))
+    Revision.objects.filter(definition__in=definitions, state=RevisionState.AGREED).update(
+        state=RevisionState.SUPERSEDED
+    )
+    revisions.update(state=RevisionState.AGREED)
+    Definition.objects.filter(pk__in=[d.pk for d in definitions]).update(
+        state=DefinitionState.PUBLISHED, published_commit=proposal.published_commit, published_at=now
+    )
+    audit.record(
+        actor=proposal.published_by,
+        action="proposal.published",
+        target=proposal,
+        after={"commit": proposal.published_commit},
+    )

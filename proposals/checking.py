@@ -1,0 +1,292 @@
+"""One run over all checks of a proposal, each telling its own outcome as it goes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from django.utils import timezone
+
+from bisync.lib.errors import BisyncError
+from catalog.models import Snapshot
+from environments import builds
+from environments.numbers import Point, day, differences, number, same
+from environments.selectors import quoted, snapshot_vocabulary
+from proposals import content, generate
+from proposals.models import Check, CheckKind, CheckStatus, Item, Proposal
+from semantic.codegen.metrics import Compiled
+from semantic.definitions import Grain, Vocabulary
+from semantic.fields import MetricFields
+from semantic.importer import vocabulary as vocabulary_from
+from semantic.query.engine import Engine, engine_for, with_relations
+from semantic.query.spec import QuerySpec
+from semantic.query.sql import metric_sql
+from semantic.rules.metric import sending_problems
+from semantic.rules.values import breach
+from workspace import runs
+from workspace.dbt.runner import Dbt
+from workspace.git.repository import Mirror
+from workspace.repositories import mirror_of
+from workspace.warehouse.base import Warehouse
+from workspace.warehouse.gate import open_warehouse
+from workspace.warehouse.location import Location
+
+GRAINS: tuple[Grain | None, ...] = (None, "month")
+
+
+class CheckFailed(BisyncError):
+    """A check that has said why in its own row; the run ends quietly."""
+
+    code = "check-failed"
+    message = "%(why)s"
+
+
+class CheckRun:
+    """The checks of one proposal in one run. Later checks are skipped once one has failed."""
+
+    def __init__(self, work: runs.Work, proposal: Proposal) -> None:
+        self.work = work
+        self.proposal = proposal
+        self.items: list[Item] = list(proposal.items.select_related("revision").order_by("id"))
+        self.hash = content.content_hash(self.items)
+        self.checks = {check.kind: check for check in proposal.checks.filter(run=work.run)}
+        self.target = proposal.target
+        self.code: list[Compiled] = []
+        self.before = self._vocabulary()
+
+    def _vocabulary(self) -> Vocabulary:
+        snapshot = Snapshot.objects.filter(project=self.proposal.project).latest()
+        return snapshot_vocabulary(snapshot, self.target)
+
+    def all(self) -> dict[str, object]:
+        """Run them in order; returns which passed. A failed check is a result, not an error."""
+        repository = self.proposal.project.repository
+        mirror = mirror_of(repository)
+        outcome: dict[str, object] = {}
+        try:
+            self.step(CheckKind.RULES, self.rules)
+            head = mirror.fetch()
+            edits = self.step(CheckKind.FILES, lambda: self.files(mirror, head))
+            name = f"p{self.proposal.number}_{self.work.run.pk}"
+            with (
+                mirror.worktree(head) as tree,
+                builds.workdir() as into,
+                builds.sandbox(self.target, name) as location,
+            ):
+                for edit in edits:
+                    file = tree / edit.path
+                    file.parent.mkdir(parents=True, exist_ok=True)
+                    file.write_bytes(edit.after)
+                dbt = builds.dbt_for(self.target, repository, tree=tree, into=into, location=location)
+                self.step(CheckKind.PARSE, lambda: self.parse(dbt))
+                built = self.step(CheckKind.BUILD, lambda: self.build(dbt, location, into))
+                self.step(CheckKind.NUMBERS, lambda: self.numbers(location, built))
+        except CheckFailed:
+            self._skip_the_rest()
+        for kind, check in self.checks.items():
+            outcome[kind] = check.status
+        return outcome
+
+    def step(self, kind: CheckKind, action: Callable[[], Any]) -> Any:
+        """Run one check, its row telling that it runs, what came out, and why not."""
+        check = self.checks[kind]
+        self._tell(check, CheckStatus.RUNNING, started_at=timezone.now())
+        self.work.progress(step=kind.value)
+        try:
+            result = action()
+        except (runs.LeaseLost, CheckFailed):
+            raise
+        except BisyncError as exc:
+            self.fail(check, str(exc))
+        if check.status == CheckStatus.RUNNING:
+            self._tell(check, CheckStatus.PASSED, finished_at=timezone.now())
+        return result
+
+    def fail(self, check: Check, why: str, **result: object) -> None:
+        """Note why a check failed, and leave the run."""
+        self._tell(
+            check,
+            CheckStatus.FAILED,
+            message=why,
+            result={**check.result, **result},
+            finished_at=timezone.now(),
+        )
+        raise CheckFailed(why=why)
+
+    def _tell(self, check: Check, status: CheckStatus, **also: object) -> None:
+        check.status = status
+        for name, value in also.items():
+            setattr(check, name, value)
+        with self.work.fenced():
+            check.save(update_fields=["status", *also])
+
+    def _skip_the_rest(self) -> None:
+        for check in self.checks.values():
+            if check.status == CheckStatus.WAITING:
+                self._tell(check, CheckStatus.SKIPPED)
+
+    def rules(self) -> None:
+        """The definition is complete and clashes with nothing; its code can be generated."""
+        check = self.checks[CheckKind.RULES]
+        dialect = self.target.connection.adapter
+        for item in self.items:
+            fields = item.revision.metric
+            analysis = generate.analysis_of(fields, self.before)
+            problems = sending_problems(fields, analysis, self.before)
+            if problems:
+                self.fail(check, " ".join(text for texts in problems.values() for text in texts))
+            code = generate.compiled(fields, self.before, dialect=dialect)
+            if code.entries != item.entries:
+                self.fail(
+                    check, "The repository changed since this was sent. Take it back and send it again."
+                )
+            self.code.append(code)
+            warnings = [p.message for p in analysis.problems if p.level != "error"]
+            check.message = " ".join([analysis.reads_as, *warnings, *code.notes])
+        self._tell(check, CheckStatus.RUNNING, message=check.message)
+
+    def files(self, mirror: Mirror, head: str) -> list[generate.FileEdit]:
+        """The files as they would become; only the new entries differ."""
+        check = self.checks[CheckKind.FILES]
+        edits = generate.file_edits(
+            self.code,
+            lambda path: generate.present(mirror, head, path),
+            folder=self.proposal.project.repository.folder,
+        )
+        shown = [
+            {
+                "path": edit.path,
+                "before": (edit.before or b"").decode(),
+                "after": edit.after.decode(),
+                "new": edit.before is None,
+            }
+            for edit in edits
+        ]
+        with self.work.fenced():
+            for item in self.items:
+                item.files, item.base_commit = shown, head
+                item.save(update_fields=["files", "base_commit"])
+        count = len(edits)
+        message = f"{count} file{'s' if count != 1 else ''}; every other byte stays as it is."
+        self._tell(check, CheckStatus.RUNNING, message=message, result={"commit": head})
+        return edits
+
+    def parse(self, dbt: Dbt) -> None:
+        """dbt reads the project with the change in it."""
+        dbt.deps()
+        dbt.parse()
+        names = ", ".join(name for code in self.code for name in code.metrics)
+        self._tell(
+            self.checks[CheckKind.PARSE], CheckStatus.RUNNING, message=f"dbt reads {names} without complaint."
+        )
+
+    def build(self, dbt: Dbt, location: Location, into: Path) -> builds.Built:
+        """The models that the metric reads are built and tested beside the live version."""
+        check = self.checks[CheckKind.BUILD]
+        live = self.target.live
+        models = sorted({name for code in self.code for name in code.models})
+        select = models if live else [f"+{name}" for name in models]
+        built = builds.build(
+            dbt, location, live=live, select=select, into=into, on_progress=builds.teller(self.work)
+        )
+        tests = sum(result.status == "pass" for result in built.results.results)
+        message = f"{', '.join(models)} built, {tests} test{'s' if tests != 1 else ''} passed."
+        self._tell(check, CheckStatus.RUNNING, message=message, result=builds.summary(built.results))
+        return built
+
+    def numbers(self, location: Location, built: builds.Built) -> None:
+        """MetricFlow's SQL and our own give the same number, and it keeps the promised rules."""
+        check = self.checks[CheckKind.NUMBERS]
+        after = vocabulary_from(
+            json.loads(built.manifest), json.loads(built.semantic_manifest), built.columns
+        )
+        relations = {
+            model.name: quoted(*built.relations[model.unique_id])
+            for model in after.models.values()
+            if model.unique_id in built.relations
+        }
+        engine = engine_for(
+            with_relations(json.loads(built.semantic_manifest), relations, after), location.adapter
+        )
+        results = []
+        with open_warehouse(location) as warehouse:
+            for item in self.items:
+                fields = item.revision.metric
+                result = computed_twice(fields, after, relations, engine, warehouse)
+                results.append(result)
+                if result["mismatches"]:
+                    self.fail(check, mismatch_sentence(result), metrics=results)
+                broken = broken_rules(fields, result)
+                if broken:
+                    self.fail(check, " ".join(broken), metrics=results)
+        said = "; ".join(result["sentence"] for result in results)
+        self._tell(check, CheckStatus.RUNNING, message=said, result={"metrics": results})
+
+
+def computed_twice(
+    fields: MetricFields,
+    after: Vocabulary,
+    relations: Mapping[str, str],
+    engine: Engine,
+    warehouse: Warehouse,
+) -> dict[str, Any]:
+    """A metric's total and months by MetricFlow's SQL and by our own, and where they differ."""
+    tree = generate.analysis_of(fields, after).tree
+    assert tree is not None
+    series: dict[str, list[Point]] = {}
+    totals: dict[str, float | None] = {}
+    sql: dict[str, str] = {}
+    for who in ("metricflow", "bisync"):
+        for grain in GRAINS:
+            if who == "metricflow":
+                text = engine.sql(fields.name, grain=grain)
+            else:
+                text = metric_sql(
+                    tree,
+                    after,
+                    relations,
+                    dialect=warehouse.dialect,
+                    spec=QuerySpec(grain=grain),
+                    time_column=fields.time,
+                )
+            sql[f"{who} {grain or 'total'}"] = text
+            rows = warehouse.query(text).rows
+            if grain is None:
+                totals[who] = number(rows[0][-1]) if rows else None
+            else:
+                points = (Point(day(row[0]), number(row[-1])) for row in rows if row[0] is not None)
+                series[who] = sorted(points, key=lambda point: point.period)
+    wrong = [[p.isoformat(), a, b] for p, a, b in differences(series["metricflow"], series["bisync"])]
+    if not same(totals["metricflow"], totals["bisync"]):
+        wrong.insert(0, ["all time", totals["metricflow"], totals["bisync"]])
+    return {
+        "metric": fields.name,
+        "format": fields.value_format,
+        "total": totals["bisync"],
+        "points": [[point.period.isoformat(), point.value] for point in series["bisync"]],
+        "mismatches": wrong[:20],
+        "sql": sql,
+        "sentence": f"{fields.label}: {len(series['bisync'])} months and the total agree",
+    }
+
+
+def mismatch_sentence(result: Mapping[str, Any]) -> str:
+    """What to tell people when the two computations differ."""
+    when, theirs, ours = result["mismatches"][0]
+    return (
+        f"The two ways of computing {result['metric']} differ: for {when} dbt's semantic layer gives "
+        f"{theirs}, the formula gives {ours}. An analytics engineer should look at the generated code."
+    )
+
+
+def broken_rules(fields: MetricFields, result: Mapping[str, Any]) -> list[str]:
+    """The promised rules that a month's value does not keep, as sentences."""
+    broken = []
+    for rule in fields.rules:
+        for period, value in result["points"]:
+            if reason := breach(rule, value, percent=fields.value_format == "percent"):
+                broken.append(f"In {period[:7]} the value {reason}.")
+                break
+    return broken

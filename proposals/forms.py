@@ -1,0 +1,104 @@
+"""The proposal form: what is it, how is it calculated, who looks after it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from semantic.definitions import Vocabulary
+from semantic.fields import MetricFields, RuleKind, ValueRule
+
+FORMATS = (
+    ("number", _("Number · 1,234.5")),
+    ("integer", _("Whole number · 1,234")),
+    ("currency", _("Currency · €1,234.50")),
+    ("percent", _("Percent · 12.3 %")),
+)
+SIMPLE_RULES: tuple[tuple[RuleKind, Any], ...] = (
+    ("not_null", _("Never blank")),
+    ("positive", _("Never below zero")),
+    ("percentage", _("A percentage: 0 to 100 %")),
+)
+
+
+class MetricForm(forms.Form):
+    """Everything optional here: a draft may be unfinished. The actions say what is missing or unsafe."""
+
+    label = forms.CharField(label=_("Name"), required=False, strip=True)
+    meaning = forms.CharField(
+        label=_("Meaning"), required=False, widget=forms.Textarea(attrs={"rows": 2}),
+        help_text=_("Shown everywhere the metric is used."),
+    )  # fmt: skip
+    context = forms.CharField(
+        label=_("Business context"), required=False, widget=forms.Textarea(attrs={"rows": 2}),
+        help_text=_("What it is for, and what to keep in mind when reading it."),
+    )  # fmt: skip
+    model = forms.ChoiceField(label=_("Start from"), required=False)
+    formula = forms.CharField(
+        label=_("Formula"), required=False, strip=True, widget=forms.Textarea(attrs={"rows": 2})
+    )
+    value_format = forms.ChoiceField(label=_("Show as"), choices=FORMATS, required=False)
+    time = forms.ChoiceField(label=_("Over time by"), required=False)
+    rules = forms.MultipleChoiceField(
+        label=_("It should always be"),
+        choices=SIMPLE_RULES,
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+    )
+    low = forms.FloatField(label=_("Lowest allowed value"), required=False)
+    high = forms.FloatField(label=_("Highest allowed value"), required=False)
+    owner = forms.CharField(label=_("Owner"), required=False, help_text=_("Answers questions about it."))
+    group = forms.ChoiceField(label=_("Domain"), required=False)
+    why = forms.CharField(
+        label=_("Why do you need it?"), required=False, widget=forms.Textarea(attrs={"rows": 2}),
+        help_text=_("Reviewers see this first."),
+    )  # fmt: skip
+    version = forms.IntegerField(widget=forms.HiddenInput, min_value=1)
+
+    def __init__(self, *args: Any, vocabulary: Vocabulary, groups: list[str], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        models = [(m.name, m.label or m.name) for m in vocabulary.models.values() if m.semantic]
+        times = sorted(
+            {
+                d.name
+                for m in vocabulary.models.values()
+                if m.semantic
+                for d in m.semantic.dimensions
+                if d.type == "time"
+            }
+        )
+        self._choices("model", [("", _("Whatever the formula names")), *sorted(models)])
+        self._choices("time", [("", _("The model's usual date")), *((t, t.replace("_", " ")) for t in times)])
+        self._choices("group", [("", _("None")), *((g, g) for g in groups)])
+
+    def _choices(self, name: str, choices: list[Any]) -> None:
+        field = self.fields[name]
+        assert isinstance(field, forms.ChoiceField)
+        field.choices = choices
+
+    def metric(self) -> MetricFields:
+        """What was typed, as far as the fields can be read; a bad choice keeps its default."""
+        data = self.cleaned_data
+        rules = [ValueRule(kind) for kind in data.get("rules") or []]
+        if data.get("low") is not None or data.get("high") is not None:
+            rules.append(ValueRule("range", data.get("low"), data.get("high")))
+        texts = ("label", "meaning", "context", "formula", "model", "time", "owner", "group", "why")
+        return MetricFields(
+            **{name: (data.get(name) or "").replace("\r\n", "\n") for name in texts},
+            value_format=data.get("value_format") or "number",
+            rules=tuple(rules),
+        )
+
+    @staticmethod
+    def initial_of(fields: MetricFields, version: int) -> dict[str, object]:
+        """A stored revision as the form shows it."""
+        spread = next((rule for rule in fields.rules if rule.kind == "range"), ValueRule("range"))
+        return {
+            **{name: value for name, value in fields.to_json().items() if name != "rules"},
+            "rules": [rule.kind for rule in fields.rules if rule.kind != "range"],
+            "low": spread.low,
+            "high": spread.high,
+            "version": version,
+        }

@@ -1,0 +1,88 @@
+"""From a definition to the dbt code that says it, and to the files that hold it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from django.utils.translation import gettext_lazy as _
+
+from bisync.lib.errors import BisyncError
+from semantic.codegen.metrics import Compiled, FileChange, MetricDraft, Refused, compile_metric
+from semantic.codegen.yaml_files import YamlRefused
+from semantic.definitions import Vocabulary
+from semantic.fields import MetricFields
+from semantic.formula import Analysis, analyse
+from workspace.git.repository import FileAbsent, Mirror
+
+
+class CannotGenerate(BisyncError):
+    code = "cannot-generate"
+    message = _("The dbt code cannot be written: %(why)s")
+    http_status = 409
+
+
+class FileRefused(BisyncError):
+    code = "file-refused"
+    message = _("%(file)s cannot be changed safely: %(why)s")
+    http_status = 409
+
+
+@dataclass(frozen=True, slots=True)
+class FileEdit:
+    """A file before and after; `before` is None where it is new."""
+
+    path: str
+    before: bytes | None
+    after: bytes
+
+
+def analysis_of(fields: MetricFields, vocabulary: Vocabulary) -> Analysis:
+    """The formula of a metric, read and checked."""
+    return analyse(fields.formula, vocabulary, model=fields.model)
+
+
+def compiled(fields: MetricFields, vocabulary: Vocabulary, *, dialect: str) -> Compiled:
+    """The dbt entries of a metric. Raises `CannotGenerate` with the reason in words."""
+    analysis = analysis_of(fields, vocabulary)
+    if not analysis.ok or analysis.tree is None:
+        first = next((p.message for p in analysis.problems if p.level == "error"), "the formula is empty")
+        raise CannotGenerate(why=first)
+    try:
+        return compile_metric(MetricDraft.from_fields(fields, analysis), vocabulary, dialect=dialect)
+    except Refused as exc:
+        raise CannotGenerate(why=str(exc)) from exc
+
+
+def file_edits(
+    code: Sequence[Compiled], read: Callable[[str], bytes | None], *, folder: str = ""
+) -> list[FileEdit]:
+    """The files as they would become; `read` gives a file's present bytes, None where there is none.
+
+    Paths are of the repository; `folder` is the dbt project's. Nothing is written.
+    """
+    before: dict[str, bytes | None] = {}
+    after: dict[str, bytes] = {}
+    for one in code:
+        for change in one.changes:
+            path = f"{folder}/{change.path}" if folder else change.path
+            if path not in before:
+                before[path] = read(path)
+            text = after.get(path, before[path])
+            after[path] = _changed(path, text, change)
+    return [FileEdit(path, before[path], after[path]) for path in after if after[path] != before[path]]
+
+
+def present(mirror: Mirror, commit: str, path: str) -> bytes | None:
+    """A file's bytes in a commit, None where it has no such file."""
+    try:
+        return mirror.read(commit, path)
+    except FileAbsent:
+        return None
+
+
+def _changed(path: str, text: bytes | None, change: FileChange) -> bytes:
+    try:
+        return change.apply(text)
+    except YamlRefused as exc:
+        raise FileRefused(file=path, why=str(exc)) from exc

@@ -1,0 +1,159 @@
+"""The work behind a proposal: its checks, its publication, its arrival."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from django.db import transaction
+
+from bisync.lib import crash
+from catalog.models import Snapshot
+from environments.selectors import snapshot_vocabulary
+from proposals import content, generate
+from proposals.actions import publishing
+from proposals.checking import CheckRun
+from proposals.models import Item, Proposal, ProposalStatus
+from semantic.codegen.metrics import Compiled
+from semantic.sync import after_pull
+from workspace import runs
+from workspace.git.process import RemoteMoved
+from workspace.git.repository import Mirror, Person
+from workspace.models import Run
+from workspace.repositories import mirror_of
+
+BISYNC = Person("Bisync", "bisync@localhost")
+_PUSHES = 5
+
+
+@runs.handles("proposal.check")
+def check(work: runs.Work) -> dict[str, object]:
+    """Try everything that is tried before anybody approves; each check shows its own outcome."""
+    return CheckRun(work, proposal_of(work)).all()
+
+
+@runs.handles("proposal.publish")
+def publish(work: runs.Work) -> dict[str, object]:
+    """Commit the approved content once, push it, and ask for the production build.
+
+    The commit's hash is saved before the push, and the remote is asked for it before a retry, so that a
+    worker that dies anywhere leaves exactly one commit.
+    """
+    proposal = proposal_of(work)
+    if proposal.status != ProposalStatus.PUBLISHING:
+        return {"nothing": proposal.status}
+    crash.point("publish-start")
+    mirror = mirror_of(proposal.project.repository)
+    head = mirror.fetch()
+    decided = _decided(work)
+    if not (decided and mirror.has(decided["commit"]) and mirror.is_ancestor(decided["commit"], head)):
+        try:
+            decided = _commit_and_push(work, proposal, mirror, head)
+        except (generate.CannotGenerate, generate.FileRefused, publishing.ApprovalFell) as exc:
+            with work.fenced():
+                publishing.publishing_returned(proposal=proposal, reason=str(exc))
+            raise
+    crash.point("publish-pushed")
+    with work.fenced():
+        publishing.proposal_pushed(proposal=proposal, commit=decided["commit"], models=decided["models"])
+    crash.point("publish-saved")
+    return {"commit": decided["commit"]}
+
+
+def proposal_of(work: runs.Work) -> Proposal:
+    """The proposal that a run is about."""
+    return Proposal.objects.select_related(
+        "project__repository", "author", "published_by", "target__connection", "target__live"
+    ).get(pk=work.params["proposal"])
+
+
+def approved_code(proposal: Proposal) -> list[Compiled]:
+    """The code as it would be generated today. Raises `ApprovalFell` where that is not what was approved."""
+    vocabulary = snapshot_vocabulary(
+        Snapshot.objects.filter(project=proposal.project).latest(), proposal.target
+    )
+    items: list[Item] = list(proposal.items.select_related("revision").order_by("id"))
+    dialect = proposal.target.connection.adapter
+    code = []
+    for item in items:
+        compiled = generate.compiled(item.revision.metric, vocabulary, dialect=dialect)
+        item.entries = compiled.entries
+        code.append(compiled)
+    if content.content_hash(items) != proposal.approved_hash:
+        raise publishing.ApprovalFell
+    return code
+
+
+def _decided(work: runs.Work) -> dict[str, Any]:
+    """The commit that this run, or an earlier one for the same proposal, decided on; {} where none did."""
+    same = Run.objects.filter(project=work.project, kind=work.run.kind, subject=work.run.subject)
+    for intent in same.order_by("-id").values_list("intent", flat=True):
+        if intent.get("commit"):
+            return dict(intent)
+    return {}
+
+
+def _commit_and_push(work: runs.Work, proposal: Proposal, mirror: Mirror, head: str) -> dict[str, Any]:
+    code = approved_code(proposal)
+    models = sorted({name for one in code for name in one.models})
+    for _attempt in range(_PUSHES):
+        edits = generate.file_edits(
+            code,
+            partial(generate.present, mirror, head),
+            folder=proposal.project.repository.folder,
+        )
+        commit = mirror.commit(
+            parent=head,
+            files={edit.path: edit.after for edit in edits},
+            message=message_of(proposal),
+            author=Person(str(proposal.author), proposal.author.email),
+            committer=BISYNC,
+            at=proposal.approved_at or proposal.changed_at,
+        )
+        work.save_intent(commit=commit, parent=head, models=models)
+        crash.point("publish-committed")
+        try:
+            mirror.push(commit, expecting=head)
+        except RemoteMoved:
+            head = mirror.fetch()
+            continue
+        return work.intent
+    raise RemoteMoved(command="push", stderr="the branch moved at every attempt")
+
+
+def message_of(proposal: Proposal) -> str:
+    """The commit's message: what, why, and trailers that name proposal, approvers and content."""
+    metrics = [item.revision.metric for item in proposal.items.select_related("revision")]
+    subject = f"metrics: Add {' and '.join(m.label for m in metrics)}."
+    body = "\n\n".join(text for m in metrics for text in (m.meaning, m.why) if text)
+    approvers = [
+        f"Approved-by: {review.person} <{review.person.email}>"
+        for review in proposal.reviews.filter(stands=True, verdict="approve").select_related("person")
+    ]
+    trailers = [
+        f"Bisync-Proposal: {proposal.project.slug}#{proposal.number}",
+        *approvers,
+        f"Bisync-Content: {proposal.approved_hash}",
+    ]
+    return "\n\n".join([subject, body, "\n".join(trailers)]) + "\n"
+
+
+@after_pull
+def arrive(work: runs.Work, snapshot: Snapshot) -> None:
+    """Call those proposals published whose commit the pull has seen and whose build readers see."""
+    waiting = (
+        Proposal.objects.filter(project=work.project, status=ProposalStatus.PUBLISHING)
+        .exclude(published_commit="")
+        .select_related("target__live", "published_by", "project__repository")
+    )
+    if not waiting:
+        return
+    mirror = mirror_of(work.project.repository)
+    for proposal in waiting:
+        live = proposal.target.live
+        commit = proposal.published_commit
+        if live is None or not mirror.is_ancestor(commit, snapshot.commit):
+            continue
+        if mirror.has(live.commit) and mirror.is_ancestor(commit, live.commit):
+            with transaction.atomic():
+                publishing.proposal_arrived(proposal=proposal)

@@ -1,0 +1,18 @@
+"""The states of a proposal and the ways between them."""
+
+from __future__ import annotations
+
+from bisync.lib.states import Lifecycle
+from proposals.models import ProposalStatus as S
+
+LIFECYCLE = Lifecycle(
+    {
+        "submit": ({S.DRAFT}, S.IN_REVIEW),
+        # By the author to go on editing, by a reviewer with a reason, by publishing when the code moved.
+        "return": ({S.IN_REVIEW, S.APPROVED, S.PUBLISHING}, S.DRAFT),
+        "approve": ({S.IN_REVIEW}, S.APPROVED),
+        "publish": ({S.APPROVED}, S.PUBLISHING),
+        "arrive": ({S.PUBLISHING}, S.PUBLISHED),
+        "withdraw": ({S.DRAFT, S.IN_REVIEW, S.APPROVED}, S.WITHDRAWN),
+    }
+)

@@ -1,0 +1,197 @@
+"""Turning agreement into a commit."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from environments.models import Environment
+from governance.models import Project, User
+from semantic.models import Revision
+from workspace.models import Run
+
+
+class ProposalStatus(models.TextChoices):
+    DRAFT = "draft", _("Draft")
+    IN_REVIEW = "in_review", _("In review")
+    APPROVED = "approved", _("Approved")
+    PUBLISHING = "publishing", _("Publishing")
+    PUBLISHED = "published", _("Published")
+    WITHDRAWN = "withdrawn", _("Withdrawn")
+
+
+OPEN = frozenset({ProposalStatus.DRAFT, ProposalStatus.IN_REVIEW, ProposalStatus.APPROVED})
+
+
+class ProposalQuerySet(models.QuerySet["Proposal"]):
+    def visible_to(self, user: User) -> ProposalQuerySet:
+        """Drafts belong to their authors; everything else to everybody in the project."""
+        mine = Q(author=user) | ~Q(status=ProposalStatus.DRAFT) | Q(submitted_at__isnull=False)
+        return self.filter(mine, project__in=Project.objects.visible_to(user))
+
+    def for_list(self) -> ProposalQuerySet:
+        """Everything a row shows, in one query (and one for the items)."""
+        return self.select_related("author", "project", "target").prefetch_related(
+            "items__revision", "checks"
+        )
+
+
+class Proposal(models.Model):
+    """A change that somebody asks for, from the first word to the commit."""
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="proposals")
+    number = models.PositiveIntegerField(_("number"))
+    title = models.CharField(_("title"), max_length=200, blank=True)
+    author = models.ForeignKey(User, models.PROTECT, related_name="proposals")
+    target = models.ForeignKey(
+        Environment, models.PROTECT, related_name="proposals", verbose_name=_("goes to")
+    )
+    status = models.CharField(_("state"), max_length=12, choices=ProposalStatus, default=ProposalStatus.DRAFT)
+    submitted_at = models.DateTimeField(_("sent for review"), null=True, blank=True)
+    approved_at = models.DateTimeField(_("approved"), null=True, blank=True)
+    approved_hash = models.CharField(max_length=64, blank=True)
+    published_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
+    published_commit = models.CharField(_("commit"), max_length=64, blank=True)
+    published_at = models.DateTimeField(_("published"), null=True, blank=True)
+    returned_reason = models.TextField(_("why it came back"), blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    changed_at = models.DateTimeField(auto_now=True)
+    objects = ProposalQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("proposal")
+        verbose_name_plural = _("proposals")
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["project", "number"], name="proposal_number_once"),
+            models.CheckConstraint(
+                condition=~Q(status="published") | ~Q(published_commit=""),
+                name="proposal_published_has_commit",
+            ),
+            models.CheckConstraint(
+                condition=~Q(status__in=["approved", "publishing", "published"]) | ~Q(approved_hash=""),
+                name="proposal_approved_has_hash",
+            ),
+        ]
+        indexes = [
+            # The inbox asks for what is open, newest first; published rows pile up.
+            models.Index(
+                fields=["project", "-submitted_at"],
+                condition=Q(status__in=["in_review", "approved", "publishing"]),
+                name="proposal_inbox",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"#{self.number} {self.title}"
+
+
+class Item(models.Model):
+    """One changed definition of a proposal, and the files that would change with it.
+
+    `files` holds, per path, the hash of the file it was generated against and the text it would become;
+    `entries` what is generated, independent of where it lands: an approval covers it.
+    """
+
+    proposal = models.ForeignKey(Proposal, models.CASCADE, related_name="items")
+    revision = models.OneToOneField(Revision, models.PROTECT, related_name="item")
+    base_commit = models.CharField(max_length=64, blank=True)
+    files = models.JSONField(default=list)
+    entries = models.JSONField(default=dict)
+
+    class Meta:
+        verbose_name = _("item")
+        verbose_name_plural = _("items")
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return f"{self.revision} in {self.proposal}"
+
+
+class Verdict(models.TextChoices):
+    APPROVE = "approve", _("Approved")
+    CHANGES = "changes", _("Asked for changes")
+
+
+class Review(models.Model):
+    """One person's verdict on exact content. It counts only while the content is the same."""
+
+    proposal = models.ForeignKey(Proposal, models.CASCADE, related_name="reviews")
+    person = models.ForeignKey(User, models.PROTECT, related_name="reviews")
+    verdict = models.CharField(_("verdict"), max_length=10, choices=Verdict)
+    content_hash = models.CharField(max_length=64)
+    note = models.TextField(_("note"), blank=True)
+    stands = models.BooleanField(_("counts"), default=True)
+    at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("review")
+        verbose_name_plural = _("reviews")
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["proposal", "person"],
+                condition=Q(stands=True),
+                name="review_one_standing_per_person",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.person}: {self.get_verdict_display()}"
+
+
+class CheckKind(models.TextChoices):
+    RULES = "rules", _("Definition")
+    FILES = "files", _("dbt code")
+    PARSE = "parse", _("dbt parse")
+    BUILD = "build", _("dbt build")
+    NUMBERS = "numbers", _("The number, computed twice")
+
+
+class CheckStatus(models.TextChoices):
+    WAITING = "waiting", _("Waiting")
+    RUNNING = "running", _("Running")
+    PASSED = "passed", _("Passed")
+    FAILED = "failed", _("Failed")
+    SKIPPED = "skipped", _("Skipped")
+
+
+class Check(models.Model):
+    """One thing that is tried before anybody approves. It speaks of exact content."""
+
+    proposal = models.ForeignKey(Proposal, models.CASCADE, related_name="checks")
+    kind = models.CharField(_("check"), max_length=12, choices=CheckKind)
+    status = models.CharField(_("state"), max_length=10, choices=CheckStatus, default=CheckStatus.WAITING)
+    content_hash = models.CharField(max_length=64)
+    run = models.ForeignKey(Run, models.SET_NULL, null=True, related_name="+")
+    message = models.TextField(_("message"), blank=True)
+    result = models.JSONField(default=dict, blank=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("check")
+        verbose_name_plural = _("checks")
+        ordering = ["id"]
+        constraints = [models.UniqueConstraint(fields=["proposal", "kind"], name="check_once_per_proposal")]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()}: {self.get_status_display()}"
+
+
+class Comment(models.Model):
+    """What somebody said about a proposal."""
+
+    proposal = models.ForeignKey(Proposal, models.CASCADE, related_name="comments")
+    author = models.ForeignKey(User, models.PROTECT, related_name="comments")
+    body = models.TextField(_("comment"), max_length=10_000)
+    at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("comment")
+        verbose_name_plural = _("comments")
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return self.body[:60]

@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+from django.urls import path
+
+from proposals.views import draft, review
+
+urlpatterns = [
+    path("proposals/", review.proposal_list, name="proposals"),
+    path("proposals/<int:number>/", review.proposal_detail, name="proposal"),
+    path("proposals/<int:number>/approve/", review.approve, name="proposal-approve"),
+    path("proposals/<int:number>/return/", review.ask_for_changes, name="proposal-return"),
+    path("proposals/<int:number>/comment/", review.comment, name="proposal-comment"),
+    path("proposals/<int:number>/publish/", review.publish, name="proposal-publish"),
+    path("proposals/<int:number>/publish-again/", review.publish_again, name="proposal-publish-again"),
+    path("proposals/<int:number>/check-again/", review.check_again, name="proposal-check-again"),
+    path("proposals/<int:number>/take-back/", review.take_back, name="proposal-take-back"),
+    path("proposals/<int:number>/withdraw/", review.withdraw, name="proposal-withdraw"),
+    path("<slug:environment>/propose/", draft.propose, name="propose"),
+    path("<slug:environment>/proposals/<int:number>/edit/", draft.edit, name="proposal-edit"),
+    path("<slug:environment>/proposals/<int:number>/save/", draft.save, name="proposal-save"),
+    path("<slug:environment>/proposals/<int:number>/preview/", draft.preview, name="proposal-preview"),
+    path("<slug:environment>/vocabulary.json", draft.vocabulary, name="vocabulary"),
+]

@@ -1,0 +1,1 @@
+"""The inbox and the review page; the form that writes a proposal."""
