@@ -1,0 +1,132 @@
+"""What the catalogue and the metric page show."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from django.db.models import Q
+
+from bisync.lib.errors import BisyncError
+from environments.models import Environment, MetricSeries
+from environments.numbers import Numbers, by_period
+from environments.selectors import Reading, reading
+from governance.models import Project, User
+from proposals.models import Proposal
+from semantic.definitions import Grain, Metric
+from semantic.formula import analyse
+from semantic.formula.tree import MetricRef
+from semantic.models import Definition, DefinitionState
+from semantic.query.spec import Unsupported
+
+
+@dataclass(frozen=True, slots=True)
+class MetricRow:
+    """One line of the catalogue; `numbers` is None where the environment has none for it."""
+
+    definition: Definition
+    numbers: Numbers | None
+    value_format: str
+    owner: str
+    here: bool
+    used_in: int
+
+
+def metric_rows(environment: Environment, *, search: str = "", show: str = "") -> list[MetricRow]:
+    """The project's metrics with their last months in this environment, found by `search`.
+
+    `show` narrows to "new" (not in this environment yet) or "retired".
+    """
+    wanted = Definition.objects.filter(project=environment.project_id, kind="metric").exclude(
+        # Parts of another metric's calculation, which dbt needs to have a name.
+        fields__meta__bisync__has_key="helper_of"
+    )
+    if show == "retired":
+        wanted = wanted.filter(state=DefinitionState.RETIRED)
+    else:
+        wanted = wanted.exclude(state=DefinitionState.RETIRED)
+        wanted = wanted.exclude(unique_id="", state=DefinitionState.DRAFT)
+    for word in search.split():
+        wanted = wanted.filter(
+            Q(name__icontains=word) | Q(label__icontains=word) | Q(description__icontains=word)
+        )
+    live = environment.live
+    series = dict(
+        MetricSeries.objects.filter(deployment=live).values_list("metric", "points") if live else ()
+    )
+    names: Mapping[str, Metric] = reading(live).vocabulary.metrics if live else {}
+    rows = [
+        MetricRow(
+            definition=definition,
+            numbers=Numbers.stored(series[definition.name]) if definition.name in series else None,
+            value_format=value_format(definition.fields.get("meta")),
+            owner=owner(definition.fields.get("meta")),
+            here=definition.name in names,
+            used_in=len(definition.usages.all()),
+        )
+        for definition in wanted.prefetch_related("usages").order_by("label", "name")
+    ]
+    return [row for row in rows if not row.here] if show == "new" else rows
+
+
+def value_format(meta: object) -> str:
+    """How the metric's author wants it shown: number, integer, currency or percent."""
+    return str(_meta(meta, "format") or "number")
+
+
+def owner(meta: object) -> str:
+    """Who looks after a metric, as its meta says."""
+    return str(_meta(meta, "owner") or "")
+
+
+def _meta(meta: object, key: str) -> object:
+    if not isinstance(meta, Mapping):
+        return None
+    ours = meta.get("bisync")
+    if isinstance(ours, Mapping) and ours.get(key):
+        return ours[key]
+    return meta.get(key)
+
+
+@dataclass(frozen=True, slots=True)
+class MetricView:
+    """All that the metric page shows of one environment."""
+
+    metric: Metric | None
+    numbers: Numbers | None
+    trouble: str
+    reads_as: str
+
+
+def metric_view(environment: Environment, definition: Definition, *, grain: Grain) -> MetricView:
+    """A metric in an environment: its number by `grain`, and why there is none."""
+    if environment.live is None:
+        return MetricView(None, None, "", "")
+    version = reading(environment.live)
+    metric = version.vocabulary.metrics.get(definition.name)
+    if metric is None:
+        return MetricView(None, None, "", "")
+    numbers, trouble = _numbers(version, metric, grain)
+    said = analyse(metric.formula, version.vocabulary).reads_as if metric.formula else ""
+    return MetricView(metric, numbers, trouble, said)
+
+
+def _numbers(version: Reading, metric: Metric, grain: Grain) -> tuple[Numbers | None, str]:
+    try:
+        return by_period(version, MetricRef(metric.name), grain=grain), ""
+    except Unsupported as exc:
+        return None, str(exc)
+    except BisyncError as exc:
+        return None, str(exc)
+
+
+def open_proposal(project: Project, definition: Definition, user: User) -> Proposal | None:
+    """The proposal that is about to change this metric, if there is one."""
+    return (
+        Proposal.objects.visible_to(user)
+        .filter(project=project, items__revision__definition=definition)
+        .exclude(status__in=["published", "withdrawn"])
+        .select_related("author")
+        .order_by("-id")
+        .first()
+    )

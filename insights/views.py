@@ -1,0 +1,80 @@
+"""The metric catalogue and the page of one metric, in one environment."""
+
+from __future__ import annotations
+
+from typing import get_args
+from urllib.parse import urlencode
+
+from django.core.paginator import Paginator
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404
+from django.views.decorators.http import require_safe
+
+from bisync.lib.highlight import highlight
+from bisync.lib.web import page
+from environments.models import Environment
+from environments.web import in_environment
+from governance import permissions
+from governance.web import Request
+from insights import selectors
+from proposals.models import Proposal
+from semantic.definitions import Grain
+from semantic.models import Definition
+
+GRAINS: tuple[Grain, ...] = get_args(Grain)
+
+
+@require_safe
+@in_environment
+def metric_list(request: Request, environment: Environment) -> HttpResponse:
+    """Every metric with its value here; searched on the server."""
+    search, show = request.GET.get("q", "")[:200], request.GET.get("show", "")
+    rows = selectors.metric_rows(environment, search=search, show=show)
+    return page(
+        request,
+        "insights/metric_list.html",
+        {
+            "environment": environment,
+            "rows": Paginator(rows, 50).get_page(request.GET.get("page")),
+            "search": search,
+            "show": show,
+            "query": f"{urlencode({'q': search, 'show': show})}&",
+            "may_propose": permissions.decide(request.user, "proposal.create", environment),
+        },
+        fragment="rows",
+    )
+
+
+@require_safe
+@in_environment
+def metric_detail(request: Request, environment: Environment, name: str) -> HttpResponse:
+    """One metric: its number and its months here, what it means, where it comes from, who uses it."""
+    project = environment.project
+    definition = get_object_or_404(Definition, project=project, kind="metric", name=name)
+    asked = request.GET.get("grain", "month")
+    grain: Grain = next((g for g in GRAINS if g == asked), "month")
+    meta = definition.fields.get("meta")
+    view = selectors.metric_view(environment, definition, grain=grain)
+    return page(
+        request,
+        "insights/metric_detail.html",
+        {
+            "environment": environment,
+            "definition": definition,
+            "view": view,
+            "sql": highlight(view.numbers.sql, "sql") if view.numbers else "",
+            "grain": grain,
+            "grains": GRAINS,
+            "value_format": selectors.value_format(meta),
+            "owner": selectors.owner(meta),
+            "usages": definition.usages.all(),
+            "open_proposal": selectors.open_proposal(project, definition, request.user),
+            "published_by": Proposal.objects.filter(
+                items__revision__definition=definition, status="published"
+            )
+            .select_related("author", "published_by")
+            .order_by("-published_at"),
+            "may_propose": permissions.decide(request.user, "proposal.create", environment),
+        },
+        fragment="numbers",
+    )
