@@ -1,0 +1,26 @@
+"""Where every page lives; this module only mounts."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.contrib.auth.views import LogoutView
+from django.urls import include, path
+
+from bisync import views
+from environments.views import project_connect
+
+handler500 = "bisync.views.server_error"
+
+urlpatterns = [
+    path("admin/", admin.site.urls),
+    path("sign-in/", views.SignIn.as_view(), name="sign-in"),
+    path("sign-out/", LogoutView.as_view(), name="sign-out"),
+    path("account/appearance/", views.appearance, name="appearance"),
+    path("", views.home, name="home"),
+    path("connect/", project_connect, name="connect"),
+    path("<slug:project>/", views.project_home, name="project"),
+    path("<slug:project>/", include("workspace.urls")),
+    path("<slug:project>/", include("environments.urls")),
+    path("<slug:project>/", include("proposals.urls")),
+    path("<slug:project>/", include("insights.urls")),
+]

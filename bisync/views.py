@@ -1,0 +1,75 @@
+"""Home, signing in, appearance, and the pages for when something is wrong."""
+
+from __future__ import annotations
+
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.views import LoginView
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template import loader
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.http import require_POST, require_safe
+
+from bisync.lib.web import page
+from environments.selectors import environments_of
+from governance.actions import theme_choose
+from governance.models import Project
+from governance.web import Request, in_project
+from proposals.models import Proposal
+from proposals.selectors import needing
+from semantic.models import Definition
+from workspace.models import Run
+
+
+class SignIn(LoginView):
+    """E-mail and password; whoever is signed in already goes on."""
+
+    template_name = "governance/sign_in.html"
+    redirect_authenticated_user = True
+
+
+@login_required
+@require_safe
+def home(request: Request) -> HttpResponse:
+    """The only project, or a list of them, or how to connect the first one."""
+    projects = list(Project.objects.visible_to(request.user)[:50])
+    if len(projects) == 1:
+        return redirect("project", projects[0].slug)
+    return page(request, "governance/project_list.html", {"projects": projects})
+
+
+@require_safe
+@in_project
+def project_home(request: Request, project: Project) -> HttpResponse:
+    """What needs this person, what they proposed, what changed."""
+    visible = Proposal.objects.visible_to(request.user).filter(project=project)
+    return page(
+        request,
+        "governance/project_home.html",
+        {
+            "needs": needing(request.user, project).for_list()[:20],
+            "mine": visible.filter(author=request.user).for_list()[:10],
+            "recent": Definition.objects.filter(project=project, state="published").order_by("-changed_at")[
+                :8
+            ],
+            "environments": environments_of(project),
+            "last_pull": Run.objects.filter(project=project, kind="pull").order_by("-id").first(),
+        },
+    )
+
+
+@login_required
+@require_POST
+def appearance(request: Request) -> HttpResponse:
+    """Keep the choice of light, dark or as the system, and go back."""
+    theme_choose(user=request.user, theme=request.POST.get("theme", ""))
+    back = request.META.get("HTTP_REFERER", "")
+    if not url_has_allowed_host_and_scheme(back, {request.get_host()}, require_https=request.is_secure()):
+        back = "/"
+    return redirect(back)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Must work when nothing else does: no context processors, no database."""
+    body = loader.get_template("500.html").render({"request_id": getattr(request, "id", "")})
+    return HttpResponse(body, status=500)

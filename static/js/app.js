@@ -1,0 +1,128 @@
+/* What every page can do. Attached by data- attributes and listened for on the document, so that parts which
+   htmx swaps in work like the rest. Heavier behaviours are modules of their own: an element names its module
+   in data-module, and the module's attach(element) is called once, when the element appears. */
+
+const attached = new WeakSet();
+
+async function attach(element) {
+  if (attached.has(element)) return;
+  attached.add(element);
+  const url = new URL(element.dataset.module, location.href);
+  if (url.origin !== location.origin) return;
+  const module = await import(url.href);
+  module.attach(element);
+}
+
+/* -- Toasts: good news leaves by itself, bad news stays until it has been read -- */
+
+const READING_TIME = 6000;
+const UNDO_TIME = 10000;
+
+function leaveLater(toast) {
+  if (toast.classList.contains("toast-bad") || toast.dataset.leaving) return;
+  toast.dataset.leaving = "yes";
+  const time = toast.querySelector("form") ? UNDO_TIME : READING_TIME;
+  let timer;
+  const start = () => { timer = setTimeout(() => toast.remove(), time); };
+  const stop = () => clearTimeout(timer);
+  toast.addEventListener("pointerenter", stop);
+  toast.addEventListener("pointerleave", start);
+  toast.addEventListener("focusin", stop);
+  toast.addEventListener("focusout", start);
+  start();
+}
+
+function showToast({ text, tone = "ok", undo = "" }) {
+  const pattern = document.getElementById(`toast-${tone}`);
+  if (!pattern || !text) return;
+  const toast = pattern.content.firstElementChild.cloneNode(true);
+  toast.querySelector("p").textContent = text;
+  const form = toast.querySelector("form");
+  if (undo && new URL(undo, location.href).origin === location.origin) form.action = undo;
+  else form.remove();
+  document.getElementById("toasts").append(toast);
+}
+
+document.addEventListener("bisync:toast", (event) => showToast(event.detail));
+
+function sayFailure(key) {
+  const region = document.getElementById("toasts");
+  if (region) showToast({ text: region.dataset[key], tone: "bad" });
+}
+
+document.addEventListener("htmx:responseError", (event) => {
+  if (event.detail.xhr.status >= 500) sayFailure("failed");
+});
+document.addEventListener("htmx:sendError", () => sayFailure("offline"));
+
+/* -- Copying -- */
+
+async function copy(button) {
+  const source = document.getElementById(button.dataset.copy);
+  if (!source) return;
+  await navigator.clipboard.writeText("value" in source ? source.value : source.textContent);
+  button.dataset.copied = "";
+  showToast({ text: button.dataset.copiedText });
+  setTimeout(() => delete button.dataset.copied, 2000);
+}
+
+/* -- Clicks -- */
+
+const CLICKS = {
+  "[data-dialog-open]": (opener, event) => {
+    const dialog = document.getElementById(opener.dataset.dialogOpen);
+    if (!dialog) return;
+    event.preventDefault();
+    dialog.showModal();
+  },
+  "[data-dialog-close]": (button) => button.closest("dialog").close(),
+  "[data-dismiss]": (button) => button.closest(".toast").remove(),
+  "[data-copy]": (button) => copy(button),
+  // The browser's own way back keeps what was typed into a form.
+  "[data-back]": (link, event) => {
+    if (history.length < 2) return;
+    event.preventDefault();
+    history.back();
+  },
+};
+
+document.addEventListener("click", (event) => {
+  const target = event.target instanceof Element ? event.target : null;
+  for (const [selector, act] of Object.entries(CLICKS)) {
+    const element = target?.closest(selector);
+    if (element) act(element, event);
+  }
+  for (const menu of document.querySelectorAll("details[data-menu][open]")) {
+    if (!menu.contains(target)) menu.open = false;
+  }
+});
+
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  for (const menu of document.querySelectorAll("details[data-menu][open]")) {
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  }
+});
+
+/* A phrase that has to be typed before something cannot be undone; the server checks it again. */
+document.addEventListener("input", (event) => {
+  const wanted = event.target.dataset?.phrase;
+  if (wanted === undefined) return;
+  const typed = event.target.value.trim();
+  event.target.setCustomValidity(typed === wanted ? "" : event.target.labels[0].textContent);
+});
+
+/* -- What is on the page now, and what comes later -- */
+
+function welcome(root) {
+  for (const element of root.querySelectorAll("[data-module]")) attach(element);
+  for (const toast of root.querySelectorAll(".toast")) leaveLater(toast);
+}
+
+new MutationObserver((records) => {
+  for (const record of records) {
+    for (const node of record.addedNodes) if (node instanceof Element && node.parentElement) welcome(node.parentElement);
+  }
+}).observe(document.body, { childList: true, subtree: true });
+welcome(document);

@@ -1,0 +1,357 @@
+/* The formula editor: colours what is typed, suggests functions, fields and metrics, shows the signature of the
+   function at the caret, and underlines what the server found. Without this file it is a plain textarea. */
+
+const KEYWORDS = new Set(
+  ("WHERE AND OR NOT IN BETWEEN IS BLANK DISTINCT TRUE FALSE CASE WHEN THEN ELSE END LAST THIS COMPLETE "
+    + "CONTAINS STARTSWITH ENDSWITH DATE").split(" "),
+);
+const TOKENS = /('(?:[^']|'')*'?|"(?:[^"]|"")*"?)|(\[[^\]\n]*\]?)|(\d+(?:\.\d+)?%?)|([\p{L}_][\p{L}\p{N}_.]*)/gu;
+const SUGGESTIONS = 8;
+const PAUSE = 900;
+const EMPTY = { functions: [], fields: [], metrics: [] };
+const loading = new Map();
+
+function element(tag, { css = "", text = "", ...attributes } = {}, ...children) {
+  const made = document.createElement(tag);
+  if (css) made.className = css;
+  if (text) made.textContent = text;
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  made.append(...children);
+  return made;
+}
+
+async function vocabularyOf(box) {
+  const { vocabulary, vocabularyUrl } = box.dataset;
+  const block = vocabulary && document.getElementById(vocabulary);
+  if (block) return { ...EMPTY, ...JSON.parse(block.textContent) };
+  if (!vocabularyUrl) return EMPTY;
+  if (!loading.has(vocabularyUrl)) {
+    loading.set(vocabularyUrl, fetch(vocabularyUrl, { headers: { Accept: "application/json" } })
+      .then((answer) => (answer.ok ? answer.json() : EMPTY)));
+  }
+  return { ...EMPTY, ...(await loading.get(vocabularyUrl)) };
+}
+
+/* -- Reading the text -- */
+
+function* tokens(text) {
+  for (const match of text.matchAll(TOKENS)) {
+    const [value, quoted, bracketed, number, word] = match;
+    const start = match.index;
+    const end = start + value.length;
+    if (quoted) yield { start, end, css: "s" };
+    else if (bracketed) yield { start, end, css: "fld" };
+    else if (number) yield { start, end, css: "n" };
+    else if (/^\s*\(/.test(text.slice(end)) && !KEYWORDS.has(word.toUpperCase())) yield { start, end, css: "f" };
+    else if (KEYWORDS.has(word.toUpperCase())) yield { start, end, css: "k" };
+  }
+}
+
+/* Positions from the server count characters; those of a textarea count UTF-16 units. */
+function units(text, characters) {
+  return [...text].slice(0, characters).join("").length;
+}
+
+/* The text as nodes, cut wherever a colour or an underline begins or ends. */
+function painted(text, problems) {
+  const colours = [...tokens(text)];
+  const cuts = new Set([0, text.length]);
+  for (const { start, end } of [...colours, ...problems]) cuts.add(start).add(end);
+  const places = [...cuts].sort((a, b) => a - b);
+  const nodes = [];
+  for (let i = 0; i + 1 < places.length; i += 1) {
+    const part = text.slice(places[i], places[i + 1]);
+    const within = ({ start, end }) => start <= places[i] && places[i + 1] <= end;
+    const css = [colours.find(within)?.css];
+    const problem = problems.find(within);
+    if (problem) css.push("squig", problem.level === "error" ? "" : "squig-warn");
+    const classes = css.filter(Boolean).join(" ");
+    nodes.push(classes ? element("span", { css: classes, text: part }) : part);
+  }
+  // A zero-width space gives an empty last line its height.
+  return [...nodes, "\u200b"];
+}
+
+/* The word or the open bracket that ends at the caret. */
+function tokenAt(text, caret) {
+  const left = text.slice(0, caret);
+  const quotes = left.replace(/\[[^\]]*\]?/g, "");
+  if ((quotes.match(/'/g) || []).length % 2 || (quotes.match(/"/g) || []).length % 2) return null;
+  const bracket = /\[([^\]\n]*)$/.exec(left);
+  if (bracket) return { start: bracket.index, end: caret, typed: bracket[1], kinds: ["field", "metric"] };
+  const word = /[\p{L}_][\p{L}\p{N}_.]*$/u.exec(left);
+  return word && { start: word.index, end: caret, typed: word[0], kinds: ["function", "field", "metric"] };
+}
+
+/* The innermost call around the caret: its name and which of its values one is at. */
+function callAt(text, caret) {
+  let depth = 0;
+  let position = 0;
+  const left = text.slice(0, caret).replace(/'[^']*'?|"[^"]*"?|\[[^\]]*\]?/g, (part) => "_".repeat(part.length));
+  for (let i = left.length - 1; i >= 0; i -= 1) {
+    if (left[i] === ")") depth += 1;
+    else if (left[i] === "(" && depth) depth -= 1;
+    else if (left[i] === "(") {
+      const name = /[\p{L}_][\p{L}\p{N}_]*\s*$/u.exec(left.slice(0, i));
+      return name && { name: name[0].trim().toUpperCase(), position };
+    } else if ((left[i] === "," || left[i] === ";") && !depth) position += 1;
+  }
+  return null;
+}
+
+/* -- Suggestions -- */
+
+const spelled = (name) => (/^[\p{L}_][\p{L}\p{N}_]*$/u.test(name) && !KEYWORDS.has(name.toUpperCase()) ? name : `[${name}]`);
+
+function choices({ functions, fields, metrics }) {
+  return [
+    ...functions.map((item) => ({
+      kind: "function", name: item.name, shown: item.name, hint: "", insert: `${item.name}(`,
+      title: item.signature, about: item.summary, example: item.example, search: item.name.toLowerCase(),
+    })),
+    ...fields.map((item) => ({
+      kind: "field", name: item.name, shown: item.label || item.name, hint: item.type, insert: spelled(item.name),
+      title: item.table ? `${item.table}.${item.name}` : item.name, about: item.description, example: "",
+      search: `${item.name} ${item.label || ""}`.toLowerCase(),
+    })),
+    ...metrics.map((item) => ({
+      kind: "metric", name: item.name, shown: item.label || item.name, hint: "metric", insert: spelled(item.name),
+      title: item.name, about: item.description, example: "", search: `${item.name} ${item.label || ""}`.toLowerCase(),
+    })),
+  ];
+}
+
+/* Names that begin with what was typed come first, then those with a word that does. */
+function matching(all, { typed, kinds }) {
+  const wanted = typed.toLowerCase();
+  const rank = ({ search }) => (search.startsWith(wanted) ? 0 : search.includes(` ${wanted}`) || search.includes(`_${wanted}`) ? 1 : 2);
+  return all
+    .filter(({ kind, search }) => kinds.includes(kind) && search.includes(wanted))
+    .map((item) => [rank(item), item])
+    .sort(([a], [b]) => a - b)
+    .slice(0, SUGGESTIONS)
+    .map(([, item]) => item);
+}
+
+/* -- The editor -- */
+
+class Editor {
+  constructor(box, vocabulary) {
+    this.box = box;
+    this.input = box.querySelector("textarea");
+    this.copy = box.querySelector("pre");
+    this.vocabulary = vocabulary;
+    this.all = choices(vocabulary);
+    this.items = [];
+    this.chosen = 0;
+    this.typing = false;
+    this.list = element("div", { role: "listbox", id: `${this.input.id}-list`, "aria-label": box.querySelector("[role=toolbar]").getAttribute("aria-label") });
+    this.about = element("div", { css: "ac-doc" });
+    this.popup = element("div", { css: "pop ac", hidden: "" }, this.list, this.about);
+    this.tip = element("div", { css: "pop sig-tip", hidden: "" });
+    this.status = element("span", { css: "vh", role: "status" });
+    box.append(this.popup, this.tip, this.status);
+    this.input.setAttribute("aria-autocomplete", "list");
+    this.listen();
+    box.dataset.ready = "";
+    this.draw();
+  }
+
+  listen() {
+    const { box, input } = this;
+    input.addEventListener("input", () => this.typed());
+    input.addEventListener("keydown", (event) => this.pressed(event));
+    input.addEventListener("keyup", (event) => { if (/^(Arrow(Left|Right)|Home|End)$/.test(event.key)) this.moved(); });
+    input.addEventListener("pointerup", () => this.moved());
+    input.addEventListener("blur", () => { this.pause(); this.close(); this.tip.hidden = true; });
+    box.addEventListener("pointerdown", (event) => {
+      const option = event.target.closest("[role=option]");
+      if (!option) return;
+      event.preventDefault();
+      this.take(Number(option.dataset.index));
+    });
+    box.addEventListener("click", (event) => {
+      const button = event.target.closest("button");
+      if (button?.dataset.formulaInsert) this.offer(button.dataset.formulaInsert);
+      if (button?.dataset.formulaFix !== undefined) this.replaceAll(button.dataset.formulaFix);
+    });
+    new MutationObserver(() => this.draw()).observe(box, { childList: true });
+  }
+
+  typed() {
+    this.typing = true;
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.pause(), PAUSE);
+    this.draw();
+    this.suggest(tokenAt(this.input.value, this.input.selectionStart));
+  }
+
+  pause() {
+    clearTimeout(this.timer);
+    this.typing = false;
+    this.draw();
+  }
+
+  moved() {
+    this.close();
+    this.sign();
+  }
+
+  /* What the server found, but nothing about a word that is still being typed. */
+  problems() {
+    const text = this.input.value;
+    const caret = this.input.selectionStart;
+    const found = [];
+    for (const item of this.box.querySelectorAll("[data-formula-problem]")) {
+      const { start, end, level } = item.dataset;
+      const problem = { start: units(text, Number(start)), end: units(text, Number(end)), level };
+      const unfinished = this.typing && problem.start <= caret && caret <= problem.end;
+      item.hidden = unfinished;
+      if (!unfinished && problem.start < problem.end) found.push(problem);
+    }
+    return found;
+  }
+
+  draw() {
+    const problems = this.problems();
+    this.copy.replaceChildren(...painted(this.input.value, problems));
+    const wrong = problems.some(({ level }) => level === "error");
+    if (wrong) this.input.setAttribute("aria-invalid", "true");
+    else this.input.removeAttribute("aria-invalid");
+    this.input.style.blockSize = "auto";
+    this.input.style.blockSize = `${this.copy.scrollHeight}px`;
+  }
+
+  suggest(token) {
+    this.token = token;
+    this.items = token ? matching(this.all, token) : [];
+    const complete = this.items.length === 1 && this.items[0].insert === token.typed;
+    if (!this.items.length || complete) {
+      this.close();
+      this.sign();
+      return;
+    }
+    this.chosen = 0;
+    this.tip.hidden = true;
+    this.popup.hidden = false;
+    this.show();
+    this.place(this.popup, token.start);
+  }
+
+  show() {
+    const { chosen, items, list, input } = this;
+    list.replaceChildren(...items.map((item, index) => {
+      const option = element("div", { role: "option", id: `${list.id}-${index}`, "data-index": index, "aria-selected": index === chosen, text: item.shown });
+      if (item.hint) option.append(element("small", { text: item.hint }));
+      return option;
+    }));
+    const { title, about, example } = items[chosen];
+    this.about.replaceChildren(element("span", { css: "sig", text: title }));
+    if (about) this.about.append(element("span", { text: about }));
+    if (example) this.about.append(element("span", { css: "c-muted", text: this.box.dataset.example }), element("code", {}, ...painted(example, [])));
+    list.children[chosen].scrollIntoView({ block: "nearest" });
+    input.setAttribute("aria-controls", list.id);
+    input.setAttribute("aria-activedescendant", `${list.id}-${chosen}`);
+    this.status.textContent = `${this.box.dataset.suggestions.replace("%(count)s", items.length)} ${items[chosen].shown}`;
+  }
+
+  close() {
+    this.popup.hidden = true;
+    this.status.textContent = "";
+    this.input.removeAttribute("aria-controls");
+    this.input.removeAttribute("aria-activedescendant");
+  }
+
+  /* The signature of the function around the caret, with the value one is at in bold. */
+  sign() {
+    const call = callAt(this.input.value, this.input.selectionStart);
+    const known = call && this.vocabulary.functions.find(({ name }) => name.toUpperCase() === call.name);
+    this.tip.hidden = !known || document.activeElement !== this.input;
+    if (this.tip.hidden) return;
+    const open = known.signature.indexOf("(");
+    const values = known.signature.slice(open + 1, known.signature.lastIndexOf(")")).split(", ");
+    const at = Math.min(call.position, values.length - 1);
+    const parts = values.flatMap((value, index) => [index ? ", " : "", index === at ? element("b", { text: value }) : value]);
+    this.tip.replaceChildren(element("span", { css: "sig" }, known.signature.slice(0, open + 1), ...parts, ")"), ` ${known.summary}`);
+    this.place(this.tip, this.input.selectionStart);
+  }
+
+  /* Below the character at `offset`, inside the editor. CSP allows styles set this way. */
+  place(popup, offset) {
+    const mark = element("span", { text: "\u200b" });
+    this.copy.replaceChildren(...painted(this.input.value.slice(0, offset), []).slice(0, -1), mark);
+    const at = mark.getBoundingClientRect();
+    const box = this.box.getBoundingClientRect();
+    this.draw();
+    popup.style.insetBlockStart = `${at.bottom - box.top + 6}px`;
+    popup.style.left = `${Math.max(0, Math.min(at.left - box.left - 10, box.width - popup.offsetWidth - 2))}px`;
+  }
+
+  pressed(event) {
+    if (event.key === " " && event.ctrlKey) {
+      event.preventDefault();
+      const caret = this.input.selectionStart;
+      this.suggest(tokenAt(this.input.value, caret) || { start: caret, end: caret, typed: "", kinds: ["function", "field", "metric"] });
+      return;
+    }
+    if (this.popup.hidden) {
+      if (event.key === "Escape" && !this.tip.hidden) { event.stopPropagation(); this.tip.hidden = true; }
+      return;
+    }
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (step) {
+      event.preventDefault();
+      this.chosen = (this.chosen + step + this.items.length) % this.items.length;
+      this.show();
+    } else if (event.key === "Enter" || event.key === "Tab") {
+      event.preventDefault();
+      this.take(this.chosen);
+    } else if (event.key === "Escape") {
+      event.preventDefault();
+      event.stopPropagation();
+      this.close();
+    }
+  }
+
+  take(index) {
+    const { start, end } = this.token;
+    const { insert } = this.items[index];
+    // A bracket that was closed already is not closed twice.
+    const closed = insert.endsWith("]") && this.input.value[end] === "]" ? 1 : 0;
+    this.close();
+    this.input.focus();
+    this.input.setSelectionRange(start, end + closed);
+    this.write(insert);
+    this.close();
+    this.sign();
+  }
+
+  offer(kind) {
+    this.input.focus();
+    if (kind === "where") {
+      const before = this.input.value.slice(0, this.input.selectionStart);
+      this.write(/\s$|^$/.test(before) ? "WHERE " : " WHERE ");
+    }
+    const caret = this.input.selectionStart;
+    this.suggest({ start: caret, end: this.input.selectionEnd, typed: "", kinds: [kind === "where" ? "field" : kind] });
+  }
+
+  replaceAll(text) {
+    this.input.focus();
+    this.input.select();
+    this.write(text);
+    this.close();
+  }
+
+  /* As if typed, so that Ctrl+Z takes it back and whoever listens for input hears it. */
+  write(text) {
+    if (document.execCommand("insertText", false, text)) return;
+    this.input.setRangeText(text, this.input.selectionStart, this.input.selectionEnd, "end");
+    this.input.dispatchEvent(new InputEvent("input", { bubbles: true }));
+  }
+}
+
+export async function attach(box) {
+  const vocabulary = await vocabularyOf(box);
+  new Editor(box, vocabulary);
+}
