@@ -214,6 +214,8 @@ RUN_ATTEMPTS = env.number("BISYNC_RUN_ATTEMPTS", 3)
 # The longest that one dbt or git command may take.
 DBT_TIMEOUT_SECONDS = env.number("BISYNC_DBT_TIMEOUT_SECONDS", 1800)
 GIT_TIMEOUT_SECONDS = env.number("BISYNC_GIT_TIMEOUT_SECONDS", 120)
+# Whether a repository may be a folder of this machine: handy on one's own, unwanted on a shared server.
+BISYNC_LOCAL_REMOTES = env.flag("BISYNC_LOCAL_REMOTES", default=True)
 # How long a page may wait for the warehouse, and how many rows it may take.
 QUERY_TIMEOUT_SECONDS = env.number("BISYNC_QUERY_TIMEOUT_SECONDS", 10)
 QUERY_ROW_LIMIT = env.number("BISYNC_QUERY_ROW_LIMIT", 10_000)

@@ -372,7 +372,7 @@ def application(*, host: str, port: int, logs: Path | None = None) -> Group:
         env.pop("BISYNC_REDIS_URL_FILE", None)
         env["BISYNC_REDIS_URL"] = embedded.url
         # This process may ask for runs too, as the demo does while it fills its company.
-        current_app.conf.broker_url = embedded.url
+        current_app.conf.update(broker_url=embedded.url)
         group.add("broker", embedded.argv, env, embedded.ready)
     group.add("worker", _worker(), env, grace=6)
     group.add("web", _web(host, port), env, lambda: _answers(host, port), grace=4)

@@ -10,7 +10,6 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_safe
 
-from bisync.lib.highlight import highlight
 from bisync.lib.web import page
 from environments.models import Environment
 from environments.web import in_environment
@@ -62,7 +61,6 @@ def metric_detail(request: Request, environment: Environment, name: str) -> Http
             "environment": environment,
             "definition": definition,
             "view": view,
-            "sql": highlight(view.numbers.sql, "sql") if view.numbers else "",
             "grain": grain,
             "grains": GRAINS,
             "value_format": selectors.value_format(meta),

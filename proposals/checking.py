@@ -144,8 +144,9 @@ class CheckRun:
                 )
             self.code.append(code)
             warnings = [p.message for p in analysis.problems if p.level != "error"]
-            check.message = " ".join([analysis.reads_as, *warnings, *code.notes])
-        self._tell(check, CheckStatus.RUNNING, message=check.message)
+            check.message = " ".join([*warnings, *code.notes])
+            check.result = {"reads_as": analysis.reads_as}
+        self._tell(check, CheckStatus.RUNNING, message=check.message, result=check.result)
 
     def files(self, mirror: Mirror, head: str) -> list[generate.FileEdit]:
         """The files as they would become; only the new entries differ."""

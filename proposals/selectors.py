@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q
+from django.utils.translation import gettext as _
 
 from environments.models import Deployment
 from governance import audit
 from governance.models import AuditEvent, Project, User
 from governance.permissions import roles_of
 from governance.roles import GRANTS
-from proposals.models import Proposal, ProposalQuerySet, ProposalStatus
+from proposals.models import Check, Proposal, ProposalQuerySet, ProposalStatus
 from workspace.models import Run
 
 
@@ -67,6 +70,80 @@ def progress(proposal: Proposal) -> Progress:
     return Progress(run, deployment, error)
 
 
-def history(proposal: Proposal) -> QuerySet[AuditEvent]:
-    """What happened to a proposal, oldest first."""
-    return AuditEvent.objects.filter(target=audit.key(proposal)).select_related("actor").order_by("id")
+# What the history says somebody did.
+WORDS = {
+    "proposal.opened": _("began it"),
+    "proposal.submitted": _("sent it for review"),
+    "proposal.checked_again": _("had the checks run again"),
+    "proposal.taken_back": _("took it back to edit"),
+    "proposal.returned": _("asked for changes"),
+    "proposal.withdrawn": _("withdrew it"),
+    "proposal.approved": _("approved it"),
+    "proposal.commented": _("commented"),
+    "proposal.publishing": _("published it"),
+    "proposal.publishing_again": _("had publishing tried again"),
+    "proposal.pushed": _("committed it to the repository"),
+    "proposal.published": _("made it live"),
+}
+# Done by a worker in a person's name; the history tells them apart.
+BY_BISYNC = frozenset({"proposal.pushed", "proposal.published"})
+
+
+def history(proposal: Proposal) -> list[tuple[str, User | None, str, datetime]]:
+    """What happened to a proposal, oldest first: who, the person or None, did what, when."""
+    events = AuditEvent.objects.filter(target=audit.key(proposal)).select_related("actor").order_by("id")
+    return [
+        (
+            "Bisync" if actor is None else str(actor),
+            actor,
+            str(WORDS.get(event.action, event.action)),
+            event.at,
+        )
+        for event in events
+        for actor in [None if event.action in BY_BISYNC else event.actor]
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One stage on the way; `state` is done, now, failed or todo."""
+
+    label: str
+    state: str
+    detail: str = ""
+
+
+def steps(proposal: Proposal, checks: Sequence[Check], progress: Progress) -> list[Step]:
+    """Where a proposal stands on its way to being published."""
+    status = proposal.status
+    later = {ProposalStatus.APPROVED, ProposalStatus.PUBLISHING, ProposalStatus.PUBLISHED}
+    failed = any(check.status == "failed" for check in checks)
+    passed = bool(checks) and all(check.status == "passed" for check in checks)
+    reviewing = status == ProposalStatus.IN_REVIEW
+
+    def state(*, done: bool, now: bool, broken: bool = False) -> str:
+        return "failed" if broken else "done" if done else "now" if now else "todo"
+
+    committed = bool(proposal.published_commit)
+    publishing = status == ProposalStatus.PUBLISHING
+    stopped = publishing and bool(progress.error)
+    published = status == ProposalStatus.PUBLISHED
+    return [
+        Step(_("Written"), state(done=status != ProposalStatus.DRAFT, now=status == ProposalStatus.DRAFT)),
+        Step(_("Checked"), state(done=passed or status in later, now=reviewing, broken=reviewing and failed)),
+        Step(_("Approved"), state(done=status in later, now=reviewing and passed)),
+        Step(
+            _("Committed to git"),
+            state(done=committed, now=publishing, broken=stopped and not committed),
+            proposal.published_commit[:8],
+        ),
+        Step(
+            _("Built in %(name)s") % {"name": proposal.target.name},
+            state(
+                done=published,
+                now=publishing and committed,
+                broken=stopped and committed,
+            ),
+        ),
+        Step(_("Published"), state(done=published, now=False)),
+    ]

@@ -21,6 +21,14 @@ class ValueRule:
     low: float | None = None
     high: float | None = None
 
+    def __str__(self) -> str:
+        """The promise in words."""
+        if self.kind == "range":
+            if self.low is None:
+                return f"at most {self.high:g}"
+            return f"at least {self.low:g}" if self.high is None else f"from {self.low:g} to {self.high:g}"
+        return {"not_null": "never blank", "positive": "never below zero"}.get(self.kind, "0 to 100 %")
+
 
 @dataclass(frozen=True, slots=True)
 class MetricFields:

@@ -7,6 +7,7 @@ from functools import reduce
 
 from sqlglot import exp
 
+from semantic.balances import Balance
 from semantic.definitions import Dimension, Measure, Metric, MetricInput, Model, Vocabulary
 from semantic.formula import (
     FormulaError,
@@ -23,6 +24,7 @@ from semantic.formula.tree import (
     Call,
     Case,
     ColumnRef,
+    InPeriod,
     IsBlank,
     Literal_,
     MetricRef,
@@ -32,11 +34,14 @@ from semantic.formula.tree import (
     Where,
     shape,
     transform,
+    walk,
 )
 from semantic.formula.types import Checker
 from semantic.query import filters
+from semantic.query.expressions import portable, spelled_out
 from semantic.query.rows import link, parsed, route
 from semantic.query.spec import Unsupported
+from semantic.query.sql import metric_sql
 from semantic.reading import Columns, Reader
 
 # Totals for which `CASE WHEN c THEN x END` and `x WHERE c` give the same, blanks included.
@@ -48,27 +53,56 @@ def metric_formula(metric: Metric, vocabulary: Vocabulary, *, dialect: str) -> s
 
     The author's own spelling, kept in the metric's meta, is used for as long as it means what dbt computes.
     """
+    own = metric.meta.get("bisync")
+    written = own.get("formula") if isinstance(own, Mapping) else None
+    if isinstance(written, str) and _same_sql(written, metric, vocabulary, dialect):
+        return written
     try:
         tree = metric_tree(metric, vocabulary, dialect=dialect)
     except Unsupported:
         return ""
-    home = min(metric_models(vocabulary, metric.name), default="")
-    own = metric.meta.get("bisync")
-    written = own.get("formula") if isinstance(own, Mapping) else None
+    return readable_alone(
+        tree, vocabulary, dialect=dialect, written=written if isinstance(written, str) else ""
+    )
+
+
+def readable_alone(tree: Node, vocabulary: Vocabulary, *, dialect: str, written: str = "") -> str:
+    """The tree as text that can be read without knowing which model it starts from; "" if there is none.
+
+    What somebody has `written` is preferred, if it means the same.
+    """
     wanted = meaning(tree, vocabulary, dialect=dialect)
-    if isinstance(written, str) and _means(written, wanted, vocabulary, home, dialect):
+    if written and _means(written, wanted, vocabulary, dialect):
         return written
-    # The shortest spelling that needs nobody to say which model it starts from.
-    for model, shadowed in ((home, ()), (None, ()), (None, tuple(vocabulary.metrics))):
+    parts = walk(tree)
+    home = min((part.model for part in parts if isinstance(part, ColumnRef | Total)), default="")
+    spellings: list[tuple[str | None, tuple[str, ...]]]
+    spellings = [(home, ()), (None, ()), ("", ()), ("", tuple(vocabulary.metrics))]
+    for model, shadowed in spellings:
         text = print_formula(gather_where(tree), model=model, shadowed=shadowed)
-        if _means(text, wanted, vocabulary, "", dialect):
+        if _means(text, wanted, vocabulary, dialect):
             return text
     return ""
 
 
-def _means(text: str, wanted: str, vocabulary: Vocabulary, home: str, dialect: str) -> bool:
-    analysis = analyse(text, vocabulary, model=home)
-    return analysis.tree is not None and meaning(analysis.tree, vocabulary, dialect=dialect) == wanted
+def _same_sql(text: str, metric: Metric, vocabulary: Vocabulary, dialect: str) -> bool:
+    """Whether a formula comes to the very SQL that the metric comes to, written as dbt's files have it."""
+    tree = analyse(text, vocabulary).tree
+    if tree is None:
+        return False
+    places, spelled = {name: name for name in vocabulary.models}, portable(dialect)
+    try:
+        queries = {
+            metric_sql(part, vocabulary, places, dialect=spelled) for part in (tree, MetricRef(metric.name))
+        }
+    except Unsupported:
+        return False
+    return len(queries) == 1
+
+
+def _means(text: str, wanted: str, vocabulary: Vocabulary, dialect: str) -> bool:
+    tree = analyse(text, vocabulary).tree
+    return tree is not None and meaning(tree, vocabulary, dialect=dialect) == wanted
 
 
 def meaning(tree: Node, vocabulary: Vocabulary, *, dialect: str) -> str:
@@ -91,6 +125,8 @@ def meaning(tree: Node, vocabulary: Vocabulary, *, dialect: str) -> str:
         return transform(node, resolved)
 
     def ordered(part: Node) -> Node:
+        if isinstance(part, InPeriod):
+            return spelled_out(part)
         if not isinstance(part, Where):
             return part
         return Where(part.value, all_of(sorted(set(conjuncts(part.condition)), key=repr)))
@@ -136,6 +172,8 @@ class _Metrics:
         if metric.join_to_timespine:
             raise Unsupported(f"{metric.name} is also shown where nothing happened.")
         model, measure = self.vocabulary.measures[metric.measure]
+        if isinstance(measure, Balance):
+            raise Unsupported(f"{metric.name} is a level, not a flow, which formulas cannot say yet.")
         conditions = [self._condition(text, model) for text in metric.filters]
         found = self._total(model, measure, conditions)
         if metric.fill_nulls_with is None:
@@ -146,7 +184,7 @@ class _Metrics:
     # Totals
 
     def _total(self, model: Model, measure: Measure, conditions: list[Node]) -> Node:
-        row = Reader(_columns_of(model)).read(parsed(measure.expr, self.dialect))
+        row = Reader(_columns_of(model), self.vocabulary).read(parsed(measure.expr, self.dialect))
         if measure.agg == "sum_boolean":
             return _where(Total("SUM", _one_if(row), model=model.name), conditions)
         if measure.agg in BLANK_WITHOUT_ROWS and _is_filter(row):
@@ -170,7 +208,7 @@ class _Metrics:
         def column(placed: exp.Column) -> Node:
             return self._referred(found.references[placed.name], model)
 
-        return transform(Reader(column).read(found.condition), _without_needless_start)
+        return transform(Reader(column, self.vocabulary).read(found.condition), _without_needless_start)
 
     def _referred(self, wanted: filters.Reference, model: Model) -> Node:
         if wanted.kind == "Entity":
@@ -200,7 +238,7 @@ class _Metrics:
         return Call("STARTOF", (row, Period(1, grain)))
 
     def _row(self, sql: str, model: Model) -> Node:
-        return Reader(_columns_of(model)).read(parsed(sql, self.dialect))
+        return Reader(_columns_of(model), self.vocabulary).read(parsed(sql, self.dialect))
 
     # Metrics of metrics
 
@@ -219,7 +257,7 @@ class _Metrics:
                 raise Unsupported(f"{metric.name} uses {placed.name}, which is none of its inputs.")
             return self._input(inputs[placed.name.lower()])
 
-        return Reader(column).read(parsed(metric.expr, self.dialect))
+        return Reader(column, self.vocabulary).read(parsed(metric.expr, self.dialect))
 
     def _filtered(self, tree: Node, metric: Metric) -> Node:
         return push_where(_where(tree, self._conditions(metric.filters, metric.name)))
@@ -280,5 +318,6 @@ def _without_needless_start(node: Node) -> Node:
         return node
     left, right = node.left, node.right
     daily = isinstance(left, Call) and left.name == "STARTOF" and left.args[1] == Period(1, "day")
-    whole = isinstance(right, Literal_) or (isinstance(right, Call) and right.name in ("TODAY", "STARTOF"))
+    # What formulas can name without a column are whole days.
+    whole = not any(isinstance(part, ColumnRef) for part in walk(right))
     return Binary(node.op, left.args[0], right) if daily and whole and isinstance(left, Call) else node

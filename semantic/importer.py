@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any, TypeAlias, get_args
 
 from sqlglot import exp
 
+from semantic.balances import Balance
 from semantic.definitions import (
     Aggregation,
     Column,
@@ -142,8 +143,10 @@ def _columns(
     types = dict(reported) or {c["name"]: c.get("data_type") or "" for c in declared.values()}
     if semantic and not reported:
         known = {name.lower() for name in types}
-        parts = (*semantic.entities, *semantic.dimensions, *semantic.measures)
-        used = dict.fromkeys(name for part in parts for name in _names_in(part.expr, dialect))
+        exprs = [entity.expr for entity in semantic.entities]
+        exprs += [dimension.expr for dimension in semantic.dimensions]
+        exprs += [measure.expr for measure in semantic.measures]
+        used = dict.fromkeys(name for expr in exprs for name in _names_in(expr, dialect))
         types |= {name: "" for name in used if name.lower() not in known}
     found = []
     for name, raw in types.items():
@@ -202,7 +205,7 @@ def _semantic_model(raw: Raw, model: str) -> SemanticModel:
         model=model,
         entities=tuple(_entity(entity) for entity in raw.get("entities") or ()),
         dimensions=tuple(_dimension(dimension) for dimension in raw.get("dimensions") or ()),
-        measures=tuple(_measure(m) for m in raw.get("measures") or () if _plain_measure(m)),
+        measures=tuple(_measure(m) for m in raw.get("measures") or () if _exact(m)),
         agg_time_dimension=(raw.get("defaults") or {}).get("agg_time_dimension") or "",
         primary_entity=raw.get("primary_entity") or "",
         file=raw.get("original_file_path") or "",
@@ -227,15 +230,15 @@ def _dimension(raw: Raw) -> Dimension:
     )
 
 
-def _plain_measure(raw: Raw) -> bool:
-    """Whether a measure is a total like any other: no snapshots of balances, no approximations."""
+def _exact(raw: Raw) -> bool:
+    """Whether a measure is one of those that can be computed everywhere alike: no approximations."""
     params = raw.get("agg_params") or {}
     approximate = params.get("use_approximate_percentile") or params.get("use_discrete_percentile")
-    return raw.get("agg") in _args(Aggregation) and not raw.get("non_additive_dimension") and not approximate
+    return raw.get("agg") in _args(Aggregation) and not approximate
 
 
 def _measure(raw: Raw) -> Measure:
-    return Measure(
+    measure = Measure(
         name=raw["name"],
         agg=next(agg for agg in _args(Aggregation) if agg == raw["agg"]),
         expr=str(raw.get("expr") or raw["name"]),
@@ -243,6 +246,15 @@ def _measure(raw: Raw) -> Measure:
         label=raw.get("label") or "",
         description=raw.get("description") or "",
         percentile=(raw.get("agg_params") or {}).get("percentile"),
+    )
+    window = raw.get("non_additive_dimension")
+    if not window:
+        return measure
+    return Balance(
+        **{part.name: getattr(measure, part.name) for part in fields(measure)},
+        dimension=window["name"],
+        choice="min" if window.get("window_choice") == "min" else "max",
+        groupings=tuple(window.get("window_groupings") or ()),
     )
 
 

@@ -14,6 +14,7 @@ from typing import TypeAlias
 
 from sqlglot import exp
 
+from semantic.definitions import Vocabulary
 from semantic.formula.registry import find_unit
 from semantic.formula.tree import (
     Between,
@@ -28,6 +29,7 @@ from semantic.formula.tree import (
     Period,
     Unary,
 )
+from semantic.query.expressions import value_type
 from semantic.query.spec import Unsupported
 
 # What a column in the SQL stands for.
@@ -70,6 +72,8 @@ TWO_VALUES: Mapping[type[exp.Expr], str] = {
     exp.EndsWith: "ENDSWITH",
     exp.Contains: "CONTAINS",
 }
+# The cast that every ROUND of a formula has where doubles would round differently.
+ROUNDED_AS = exp.DataType.build("decimal(38, 10)")
 EXACT_NUMBERS = (exp.DType.DOUBLE, exp.DType.FLOAT, exp.DType.DECIMAL, exp.DType.BIGDECIMAL)
 JINJA = ("{{", "{%", "{#")
 
@@ -77,8 +81,9 @@ JINJA = ("{{", "{%", "{#")
 class Reader:
     """Reads one expression; `columns` says what each column is."""
 
-    def __init__(self, columns: Columns) -> None:
+    def __init__(self, columns: Columns, vocabulary: Vocabulary) -> None:
         self.columns = columns
+        self.vocabulary = vocabulary
 
     def read(self, sql: exp.Expr) -> Node:
         """The tree that means the same; raises Unsupported."""
@@ -126,7 +131,7 @@ class Reader:
         if operator == "/":
             return Binary("/", self._operand(left), self._operand(_divisor(right)))
         if operator == "-" and all(map(_is_date, (left, right))):
-            return Call("DATEDIFF", (self.read(right), self.read(left), Period(1, "day")))
+            return Call("DATEDIFF", (self._day(right), self._day(left), Period(1, "day")))
         position = _position(sql)
         if position is not None:
             return Call("CONTAINS", (self.read(position.this), self.read(position.args["substr"])))
@@ -135,6 +140,11 @@ class Reader:
     def _operand(self, sql: exp.Expr) -> Node:
         """One side of a division, which is exact here without a cast."""
         return self.read(sql.this if isinstance(sql, exp.Cast) and _only_widens(sql) else sql)
+
+    def _day(self, sql: exp.Expr) -> Node:
+        """One side of a difference in days, which looks at whole days without being told."""
+        constant = isinstance(sql.this, exp.Literal)
+        return self.read(sql.this if isinstance(sql, exp.Cast) and not constant else sql)
 
     def negative(self, sql: exp.Expr) -> Node:
         return Unary("-", self.read(sql.this))
@@ -226,8 +236,10 @@ class Reader:
         return Call(sql.key.upper(), tuple(self.read(part) for part in (sql.this, *sql.expressions)))
 
     def rounded(self, sql: exp.Expr) -> Node:
-        digits = sql.args.get("decimals")
-        return Call("ROUND", (self.read(sql.this), *([self.read(digits)] if digits else [])))
+        value, digits = unwrapped(sql.this), sql.args.get("decimals")
+        if isinstance(value, exp.Cast) and value.to == ROUNDED_AS:
+            value = value.this
+        return Call("ROUND", (self.read(value), *([self.read(digits)] if digits else [])))
 
     def trimmed(self, sql: exp.Expr) -> Node:
         if any(sql.args.get(name) for name in ("expression", "position", "collation")):
@@ -247,7 +259,9 @@ class Reader:
         if sql.to.is_type(exp.DType.DATE):
             if isinstance(sql.this, exp.Literal) and re.fullmatch(r"\d{4}-\d\d-\d\d", sql.this.name):
                 return Literal_(date.fromisoformat(sql.this.name))
-            return Call("STARTOF", (self.read(sql.this), Period(1, "day")))
+            value = self.read(sql.this)
+            dated = value_type(value, self.vocabulary) == "date"
+            return value if dated else Call("STARTOF", (value, Period(1, "day")))
         if _only_widens(sql):
             return self.read(sql.this)
         raise Unsupported(f"`{sql.sql()}` changes the kind of a value, which formulas do not.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -79,7 +80,7 @@ class Cluster:
 
     def stop(self) -> None:
         if self._server is not None:
-            self._server.send_signal(2)  # fast shutdown: sessions are ended, not waited for
+            self._server.send_signal(signal.SIGQUIT)  # at once: nobody needs what it holds
             self._server.wait(timeout=30)
             self._server = None
         shutil.rmtree(self._home, ignore_errors=True)
@@ -131,7 +132,7 @@ def _as_owner() -> list[str]:
     if not shutil.which("setpriv"):
         return []
     owner = ["--reuid=postgres", "--regid=postgres", "--init-groups"] if os.geteuid() == 0 else []
-    return ["setpriv", *owner, "--pdeathsig=INT"]
+    return ["setpriv", *owner, "--pdeathsig=QUIT"]
 
 
 def _free_port() -> int:

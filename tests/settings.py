@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import tempfile
 from pathlib import Path
+
+from tests.postgres import Cluster
 
 _worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
 _home = Path(tempfile.gettempdir()) / f"bisync-tests-{os.getuid()}" / _worker
@@ -12,7 +15,10 @@ _home.mkdir(parents=True, exist_ok=True)
 os.environ["BISYNC_DATA_DIR"] = str(_home)
 os.environ.setdefault("BISYNC_SECRET_KEY", "only-for-tests-only-for-tests-only-for-tests-only-for-tests")
 if os.environ.get("BISYNC_TEST_DATABASE", "sqlite") == "postgres":
-    os.environ["BISYNC_DATABASE_URL"] = os.environ["BISYNC_TEST_DATABASE_URL"]
+    _cluster = Cluster()
+    _cluster.start()
+    atexit.register(_cluster.stop)
+    os.environ["BISYNC_DATABASE_URL"] = _cluster.url()
 else:
     os.environ.pop("BISYNC_DATABASE_URL", None)
 

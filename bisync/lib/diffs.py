@@ -58,6 +58,8 @@ class _Side:
 
 def diff(before: str, after: str, *, language: Language = "", context: int | None = 3) -> Diff:
     """The change from `before` to `after` with so many lines around it; all lines where it is None."""
+    if before == after:
+        return Diff(rows=(), added=0, removed=0)
     old, new = _side(before, language), _side(after, language)
     matcher = SequenceMatcher(None, old.texts, new.texts, len(old.texts) * len(new.texts) > _EXACT_PAIRS)
     groups: list[Group] = (
@@ -75,7 +77,7 @@ def diff(before: str, after: str, *, language: Language = "", context: int | Non
             else:
                 rows.extend(_changed(old, new, range(o1, o2), range(n1, n2)))
         seen = group[-1][2]
-    if groups and seen < len(old.texts):
+    if seen < len(old.texts):
         rows.append(_fold(new, len(old.texts) - seen, None, language))
     return Diff(
         rows=tuple(rows),

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import cache
+from itertools import pairwise
 from typing import Literal, TypeAlias
 
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 from pygments.lexer import Lexer
 from pygments.lexers import get_lexer_by_name
-from pygments.token import Comment, Keyword, Name, Number, String, _TokenType
+from pygments.token import Comment, Keyword, Name, Number, String, Text, _TokenType
 from pygments.token import Literal as LiteralToken
 
 Language: TypeAlias = Literal["sql", "yaml", ""]
@@ -43,8 +44,7 @@ def pieces(text: str, language: Language) -> Iterator[Piece]:
         return
     # Unprocessed, because the usual entry point strips and rewrites line ends.
     found = [(kind, value) for _, kind, value in _lexer(language).get_tokens_unprocessed(text)]
-    following = [value for _, value in found[1:]] + [""]
-    for (kind, value), after in zip(found, following, strict=True):
+    for (kind, value), (_, after) in pairwise([*found, (Text, "")]):
         calls = language == "sql" and after.startswith("(") and (kind in Keyword or kind in Name)
         yield ("f" if calls else _class_of(kind)), value
 

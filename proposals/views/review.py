@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlencode
 
 from django.core.paginator import Paginator
 from django.http import HttpResponse
@@ -12,7 +13,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from bisync.lib.diffs import diff
+from bisync.lib.diffs import Diff, diff
 from bisync.lib.errors import InvalidInput
 from bisync.lib.highlight import Language
 from bisync.lib.web import STOP_POLLING, go, page, swapping
@@ -23,6 +24,8 @@ from governance.web import Request, in_project
 from proposals import content, rules, selectors
 from proposals.actions import authoring, publishing, reviewing
 from proposals.models import Check, CheckKind, Item, Proposal, ProposalStatus
+
+TONES = {"production": "prod", "staging": "staging"}
 
 
 @require_safe
@@ -40,6 +43,7 @@ def proposal_list(request: Request, project: Project) -> HttpResponse:
             "tab": tab if tab in {"mine", "all"} else "needs",
             "proposals": Paginator(shown.for_list().order_by("-id"), 25).get_page(request.GET.get("page")),
             "waiting": needs.count(),
+            "query": f"{urlencode({'tab': tab})}&",
         },
         fragment="rows",
     )
@@ -68,43 +72,65 @@ def proposal_detail(request: Request, project: Project, number: int) -> HttpResp
     )
 
 
-def _detail(request: Request, proposal: Proposal, **also: Any) -> dict[str, Any]:
+def _detail(
+    request: Request,
+    proposal: Proposal,
+    *,
+    problems: dict[str, list[str]] | None = None,
+    typed: dict[str, str] | None = None,
+) -> dict[str, Any]:
     actor = request.user
     checks = list(proposal.checks.select_related("run"))
     progress = selectors.progress(proposal)
     items = list(proposal.items.select_related("revision__definition").order_by("id"))
+    reviews = list(proposal.reviews.select_related("person").order_by("id"))
+    now = content.content_hash(items)
     return {
         "proposal": proposal,
+        "tone": TONES.get(proposal.target.kind, "dev"),
         "items": items,
-        "numbers": [_shown(item, checks) for item in items],
-        "files": [
-            (file["path"], file["new"], diff(file["before"], file["after"], language=language(file["path"])))
-            for file in (items[0].files if items else [])
-        ],
+        **_numbers(items, checks),
+        "files": _files(items),
         "checks": checks,
+        "ready": bool(checks) and all(c.status == "passed" and c.content_hash == now for c in checks),
         "progress": progress,
         "busy": progress.busy or any(check.status in {"waiting", "running"} for check in checks),
-        "content_hash": content.content_hash(items),
-        "reviews": proposal.reviews.select_related("person").order_by("id"),
-        "comments": proposal.comments.select_related("author"),
+        "steps": selectors.steps(proposal, checks, progress),
+        "content_hash": now,
+        "reviews": reviews,
+        "approvals": sum(r.stands and r.verdict == "approve" for r in reviews),
+        "needed": reviewing.APPROVALS_NEEDED,
+        "comments": list(proposal.comments.select_related("author")),
         "history": selectors.history(proposal),
         "may_approve": permissions.decide(actor, "proposal.approve", proposal),
         "may_publish": permissions.decide(actor, "proposal.publish", proposal),
         "may_comment": permissions.decide(actor, "proposal.comment", proposal),
         "may_edit": rules.may_edit(actor, proposal),
         "open": proposal.status in {ProposalStatus.IN_REVIEW, ProposalStatus.APPROVED},
-        "needed": reviewing.APPROVALS_NEEDED,
-        **also,
+        "problems": {"note": [], "body": [], **(problems or {})},
+        "typed": {"note": "", "body": "", **(typed or {})},
     }
 
 
-def _shown(item: Item, checks: list[Check]) -> Numbers | None:
-    """The months that the last check computed for an item's metric."""
+def _numbers(items: list[Item], checks: list[Check]) -> dict[str, Any]:
+    """What the last check computed, and how the formula reads."""
     found = next((check for check in checks if check.kind == CheckKind.NUMBERS), None)
-    for result in (found.result.get("metrics") or []) if found else []:
-        if result["metric"] == item.revision.metric.name:
-            return Numbers.stored(result["points"])
-    return None
+    rules_check = next((check for check in checks if check.kind == CheckKind.RULES), None)
+    results = (found.result.get("metrics") or []) if found else []
+    first = results[0] if results else None
+    return {
+        "shown": Numbers.stored(first["points"]) if first else None,
+        "total": first["total"] if first else None,
+        "value_format": items[0].revision.metric.value_format if items else "number",
+        "reads_as": rules_check.result.get("reads_as", "") if rules_check else "",
+    }
+
+
+def _files(items: list[Item]) -> list[tuple[str, bool, Diff]]:
+    return [
+        (file["path"], file["new"], diff(file["before"], file["after"], language=language(file["path"])))
+        for file in (items[0].files if items else [])
+    ]
 
 
 def language(path: str) -> Language:

@@ -19,17 +19,12 @@ from semantic.formula.tree import (
     children,
     walk,
 )
-from semantic.query.expressions import Writer
+from semantic.query.expressions import Writer, portable
 from semantic.query.rows import identifier, link, route
 from semantic.query.spec import Unsupported
 
 JINJA = ("{{", "}}", "{%", "%}", "{#", "#}")
 WHOLE_DAYS = ("STARTOF", "YEAR", "QUARTER", "MONTH", "DAY")
-
-
-def portable(dialect: str) -> str:
-    """The dialect to write into dbt's files: DuckDB reads PostgreSQL's spelling, so both can run them."""
-    return "postgres" if dialect == "duckdb" else dialect
 
 
 def row_sql(node: Node, vocabulary: Vocabulary, dialect: str) -> str:

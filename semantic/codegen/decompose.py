@@ -8,7 +8,8 @@ from typing import Literal
 
 from sqlglot import exp
 
-from semantic.codegen.conditions import filter_text, portable, refuse_jinja, row_sql
+from semantic.balances import Balance
+from semantic.codegen.conditions import filter_text, refuse_jinja, row_sql
 from semantic.codegen.entries import Additions, Entry, Refused, plain_name
 from semantic.definitions import Aggregation, Dimension, Measure, Metric, Model, Vocabulary
 from semantic.formula import conjuncts, metric_models, print_formula
@@ -28,7 +29,7 @@ from semantic.formula.tree import (
     walk,
 )
 from semantic.formulas import all_of, meaning, metric_tree
-from semantic.query.expressions import Writer
+from semantic.query.expressions import Writer, portable
 from semantic.query.plan import counts_rows, model_of
 from semantic.query.rows import identifier, parsed
 from semantic.query.spec import Unsupported
@@ -299,6 +300,8 @@ class Decomposer:
 
     def _same(self, known: Measure, wanted: Measure, own: str) -> bool:
         """Whether a measure exists already; `own` is the semantic model's own time dimension."""
+        if isinstance(known, Balance):
+            return False
         if known.percentile != wanted.percentile or (known.agg_time_dimension or own) != (
             wanted.agg_time_dimension or own
         ):

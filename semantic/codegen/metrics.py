@@ -24,9 +24,9 @@ from semantic.codegen.yaml_files import (
 from semantic.codegen.yaml_steps import applied, steps
 from semantic.definitions import Model, Vocabulary
 from semantic.fields import MetricFields, ValueRule
-from semantic.formula import Analysis, analyse, gather_where, metric_models, print_formula
+from semantic.formula import Analysis, metric_models
 from semantic.formula.tree import Node
-from semantic.formulas import meaning
+from semantic.formulas import readable_alone
 from semantic.rules.text import name_problems, text_problems
 
 __all__ = ["Compiled", "FileChange", "MetricDraft", "Refused", "compile_metric"]
@@ -161,8 +161,9 @@ def _models(formula: Analysis, vocabulary: Vocabulary) -> set[str]:
 
 
 def _config(draft: MetricDraft, tree: Node, vocabulary: Vocabulary, dialect: str) -> Entry:
-    own: Entry = {"formula": _readable_alone(draft.formula, tree, vocabulary, dialect)}
-    own["format"] = draft.value_format
+    written = draft.formula.text.strip()
+    text = readable_alone(tree, vocabulary, dialect=dialect, written=written)
+    own: Entry = {"formula": text or written, "format": draft.value_format}
     own |= {key: text for key, text in (("owner", draft.owner), ("context", draft.context)) if text}
     rules = [_rule(rule) for rule in draft.validations]
     if rules:
@@ -174,16 +175,6 @@ def _config(draft: MetricDraft, tree: Node, vocabulary: Vocabulary, dialect: str
 def _rule(rule: ValueRule) -> Entry:
     limits = {"low": rule.low, "high": rule.high}
     return {"kind": rule.kind, **{key: whole(limit) for key, limit in limits.items() if limit is not None}}
-
-
-def _readable_alone(formula: Analysis, tree: Node, vocabulary: Vocabulary, dialect: str) -> str:
-    """The author's text if it can be read without knowing which model it starts from, else a fuller one."""
-    again = analyse(formula.text, vocabulary)
-    if again.tree is not None:
-        wanted = meaning(tree, vocabulary, dialect=dialect)
-        if meaning(again.tree, vocabulary, dialect=dialect) == wanted:
-            return formula.text.strip()
-    return print_formula(gather_where(tree))
 
 
 def _tests(draft: MetricDraft, tree: Node, additions: Additions, dialect: str) -> tuple[str, ...]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from semantic.codegen.conditions import portable
 from semantic.codegen.entries import Entry
 from semantic.definitions import Vocabulary
 from semantic.fields import ValueRule
 from semantic.formula.tree import Node
+from semantic.query.expressions import portable
 from semantic.query.spec import Unsupported
 from semantic.query.sql import RowQuery, row_query
 from semantic.rules.values import bounds

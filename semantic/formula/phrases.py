@@ -64,7 +64,7 @@ REMARKS: Mapping[str, str] = {
     "CEILING": "{} rounded up to a whole number",
     "FLOOR": "{} rounded down to a whole number",
     "NULLIF": "{}, or blank where that is {}",
-    "DIVIDE": "{} divided by {}, or {} where the divisor is 0 or blank",
+    "DIVIDE": "{} divided by {}, or {} where that is blank",
     "UPPER": "{} in capital letters",
     "LOWER": "{} in small letters",
     "TRIM": "{} without spaces at both ends",

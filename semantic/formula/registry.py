@@ -278,7 +278,7 @@ FUNCTIONS: tuple[Function, ...] = (
         "Numbers",
         "DIVIDE(number:number, by:number, [instead]:number)",
         "number",
-        "Divides; gives the third value (or blank) where the divisor is 0 or blank.",
+        "Divides; gives the third value where the result is blank, as it is when dividing by 0.",
         "DIVIDE(SUM(amount), COUNT(*), 0)",
         "SAFE_DIVIDE",
         "DIV0",

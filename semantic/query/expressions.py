@@ -155,23 +155,7 @@ class Writer:
         return exp.cast(later, "date") if self.type(start) == "date" else later
 
     def _in_period(self, node: InPeriod) -> exp.Expr:
-        """Half open, so that times of day are covered; LAST 30 DAYS includes today."""
-        this_period = exp.cast(truncated(exp.CurrentDate(), node.unit, self.dialect), "date")
-        if node.count == 0:
-            low, high = this_period, self._day_moved(this_period, 1, node.unit)
-        elif node.complete:
-            low, high = self._day_moved(this_period, -node.count, node.unit), this_period
-        else:
-            high = self._day_moved(exp.CurrentDate(), 1, "day")
-            low = self._day_moved(high, -node.count, node.unit)
-        value = self.inner(node.value)
-        return exp.And(
-            this=exp.GTE(this=value, expression=low),
-            expression=exp.LT(this=value.copy(), expression=high),
-        )
-
-    def _day_moved(self, day: exp.Expr, count: int, unit: Grain) -> exp.Cast:
-        return exp.cast(moved(day.copy(), exp.Literal.number(count), unit, self.dialect), "date")
+        return self.sql(spelled_out(node))
 
     def _text(self, node: Node) -> exp.Expr:
         """A text for joining: other kinds are written out, blank counts as empty."""
@@ -190,6 +174,25 @@ class Writer:
         if node.name in CALLS:
             return CALLS[node.name](self, [self.sql(argument) for argument in node.args])
         raise Unsupported(f"{node.name}() cannot be computed in SQL yet.")
+
+
+def portable(dialect: str) -> str:
+    """The dialect to write into dbt's files: DuckDB reads PostgreSQL's spelling, so both can run them."""
+    return "postgres" if dialect == "duckdb" else dialect
+
+
+def spelled_out(node: InPeriod) -> Binary:
+    """`x IN LAST 30 DAYS` as comparisons: half open, so that times of day are covered, and with today."""
+    today, length = Call("TODAY"), Period(node.count, node.unit)
+    this_period = Call("STARTOF", (today, Period(1, node.unit)))
+    low: Node = this_period
+    high: Node = Binary("+", this_period, Period(1, node.unit))
+    if node.count and node.complete:
+        low, high = Binary("-", this_period, length), this_period
+    elif node.count:
+        high = Binary("+", today, Period(1, "day"))
+        low = Binary("-", high, length)
+    return Binary("AND", Binary(">=", node.value, low), Binary("<", node.value, high))
 
 
 def value_type(node: Node, vocabulary: Vocabulary) -> ValueType:

@@ -15,6 +15,7 @@ from typing import Literal, TypeAlias, get_args
 
 from sqlglot import exp
 
+from semantic.balances import Balance
 from semantic.definitions import (
     Aggregation,
     Grain,
@@ -26,12 +27,11 @@ from semantic.formula.registry import TOTALS
 from semantic.formula.tree import ColumnRef, MetricRef, Node, Total, Where, walk
 from semantic.query import filters
 from semantic.query.expressions import Writer, bracketed, divided, moved
-from semantic.query.rows import Rows, Warehouse, parsed
-from semantic.query.spec import Unsupported
+from semantic.query.rows import Rows, Warehouse, parsed, truncated
+from semantic.query.spec import GRAINS, Unsupported
 
 Condition: TypeAlias = Callable[[Rows, exp.Expr | None], exp.Expr]
 PeriodAggregate = Literal["first", "last", "average"]
-GRAINS: tuple[Grain, ...] = get_args(Grain)
 KEPT: tuple[PeriodAggregate, ...] = get_args(PeriodAggregate)
 
 
@@ -58,6 +58,15 @@ class Running:
     window: Window | None
     to_date: Grain | None
     keep: PeriodAggregate
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """Which rows of a balance count: those of the first or last date, perhaps of each group."""
+
+    moment: exp.Expr
+    choice: Literal["min", "max"]
+    groups: tuple[exp.Expr, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,12 +130,18 @@ def _when(condition: exp.Expr, value: exp.Expr) -> exp.Expr:
 
 @dataclass(slots=True)
 class Source:
-    """Totals that one SELECT can compute: same rows, same time, same way through time."""
+    """Totals that one SELECT can compute: same rows, same time, same way through time.
+
+    `moved` rows count at a later time; `earlier` joins them to the day at which they do, where months of
+    different lengths let one row count on several days or none.
+    """
 
     rows: Rows
     time: exp.Expr | None
     running: Running | None = None
     moved: bool = False
+    earlier: exp.Expr | None = None
+    level: Level | None = None
     leaves: list[Leaf] = field(default_factory=list)
 
 
@@ -140,6 +155,7 @@ class Plan:
     time_column: str = ""
     sources: dict[tuple[object, ...], Source] = field(default_factory=dict)
     fills_periods: bool = False
+    dated_by: Grain = "day"
     _count: int = 0
     _open: list[str] = field(default_factory=list)
 
@@ -186,6 +202,7 @@ class Plan:
             return None
         if self.grain and found.granularity and GRAINS.index(found.granularity) > GRAINS.index(self.grain):
             raise Unsupported(f"{rows.model.name} is dated by {found.granularity}, not by {self.grain}.")
+        self.dated_by = max(self.dated_by, found.granularity or "day", key=GRAINS.index)
         return rows.expression(found.expr)
 
     def _leaf(self, wanted: Source, counted: Counted, conditions: tuple[Condition, ...]) -> exp.Expr:
@@ -193,8 +210,9 @@ class Plan:
         found = [condition(wanted.rows, wanted.time) for condition in conditions]
         leaf = Leaf(f"total_{self._count + 1}", counted, exp.and_(*found) if found else None)
         time = wanted.time.sql() if wanted.time and self.dated else ""
-        key: tuple[object, ...] = (wanted.rows.model.name, time, wanted.running)
-        if wanted.running:
+        key: tuple[object, ...]
+        key = (wanted.rows.model.name, time, wanted.running, wanted.level, wanted.earlier)
+        if wanted.running or wanted.level:
             key = (*key, leaf.condition and leaf.condition.sql())
         source = self.sources.setdefault(key, wanted)
         source.rows.add(wanted.rows)
@@ -232,7 +250,7 @@ class Plan:
                 top, bottom = (
                     self._input(part, conditions) for part in (metric.numerator, metric.denominator)
                 )
-                return divided(exp.cast(top, "double"), bracketed(bottom))
+                return divided(bracketed(top), bracketed(bottom))
             case "derived":
                 return self._derived(metric, conditions)
             case "cumulative":
@@ -283,25 +301,45 @@ class Plan:
             raise Unsupported(f"{metric.name} totals its rows in a way that only MetricFlow can compute.")
         model, measure = self.warehouse.vocabulary.measures[metric.measure]
         rows = Rows(model, self.warehouse)
-        time = self._time(rows, measure.agg_time_dimension)
+        source = Source(rows, self._time(rows, measure.agg_time_dimension), running)
+        source.level = self._level(metric, measure, rows)
+        if source.level and (offset or running):
+            raise Unsupported(f"{metric.name} is a level that is moved or added up over time.")
         if offset:
-            time = self._offset(metric, time, offset)
+            self._move(metric, source, offset)
         value = None if counts_rows(measure) else rows.expression(measure.expr)
-        counted = Counted(measure.agg, value, measure.percentile)
-        column = self._leaf(Source(rows, time, running, moved=offset is not None), counted, conditions)
+        column = self._leaf(source, Counted(measure.agg, value, measure.percentile), conditions)
         if metric.fill_nulls_with is None:
             return column
         self.fills_periods |= metric.join_to_timespine
         return exp.Coalesce(this=column, expressions=[exp.Literal.number(f"{metric.fill_nulls_with:g}")])
 
-    def _offset(self, metric: Metric, time: exp.Expr | None, offset: Window) -> exp.Expr:
-        """The time at which a row counts after being moved; only moves that keep periods whole."""
-        if self.grain is None or time is None:
+    def _level(self, metric: Metric, measure: Measure, rows: Rows) -> Level | None:
+        if not isinstance(measure, Balance):
+            return None
+        semantic = rows.model.semantic
+        dimensions = semantic.dimensions if semantic else ()
+        found = next((d for d in dimensions if d.name == measure.dimension), None)
+        if found is None or found.granularity is None:
+            raise Unsupported(f"{metric.name} is a level at a time that Bisync does not know.")
+        moment = truncated(rows.expression(found.expr), found.granularity, self.warehouse.dialect)
+        return Level(moment, measure.choice, tuple(rows.entity(name) for name in measure.groupings))
+
+    def _move(self, metric: Metric, source: Source, offset: Window) -> None:
+        """Let the rows of a source count as much later as `offset` says."""
+        grain, time, dialect = self.grain, source.time, self.warehouse.dialect
+        if grain is None or time is None:
             raise Unsupported(f"{metric.name} is compared with an earlier time; ask for it by period.")
-        whole = GRAINS.index(offset.unit) >= GRAINS.index(self.grain) >= GRAINS.index("month")
-        if offset.unit not in ("day", "week") and not whole:
-            raise Unsupported(f"{metric.name} is moved by {offset.unit}s, which are no whole {self.grain}s.")
-        return moved(time, exp.Literal.number(offset.count), offset.unit, self.warehouse.dialect)
+        whole = GRAINS.index(offset.unit) >= GRAINS.index(grain) >= GRAINS.index("month")
+        if whole or offset.unit in ("day", "week"):
+            source.moved = True
+            source.time = moved(time, exp.Literal.number(offset.count), offset.unit, dialect)
+            return
+        _table, day = self.warehouse.spine()
+        before = moved(day.copy(), exp.Literal.number(-offset.count), offset.unit, dialect)
+        happened = exp.cast(truncated(time, "day", dialect), "date")
+        source.earlier = exp.EQ(this=happened, expression=exp.cast(before, "date"))
+        source.time = day
 
 
 def row_writer(rows: Rows) -> Writer:

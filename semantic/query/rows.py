@@ -104,6 +104,14 @@ class Warehouse:
             raise Unsupported(f"The model {model} has not been built here yet.")
         return exp.to_table(self.relations[model], dialect=self.dialect, alias=identifier(alias))
 
+    def spine(self) -> tuple[exp.Table, exp.Expr]:
+        """dbt's table of all days, and the day in it."""
+        model, _, column = self.vocabulary.time_spine.partition(".")
+        if not column:
+            raise Unsupported("The dbt project has no time spine, which this metric needs.")
+        day = exp.cast(exp.column(identifier(column), table="spine"), "date")
+        return self.table(model, "spine"), day
+
 
 @dataclass(slots=True)
 class Rows:

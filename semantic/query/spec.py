@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import get_args
 
 from semantic.definitions import Grain
+
+GRAINS: tuple[Grain, ...] = get_args(Grain)
 
 
 class Unsupported(ValueError):
@@ -21,19 +24,15 @@ class QuerySpec:
     end: date | None = None
     limit: int | None = None
 
-    @property
-    def first_day(self) -> date | None:
-        """The start, moved back to the beginning of its period, as MetricFlow does."""
-        return self.start and period_start(self.start, self.grain or "day")
+    def days(self, grain: Grain | None = None) -> tuple[date | None, date | None]:
+        """The first day asked for and the day after the last, widened to whole periods as MetricFlow does.
 
-    @property
-    def day_after(self) -> date | None:
-        """The day after the end of the last period asked for, so that ranges are half open."""
-        return self.end and next_period(period_start(self.end, self.grain or "day"), self.grain or "day")
-
-    @property
-    def last_day(self) -> date | None:
-        return self.day_after and self.day_after - timedelta(days=1)
+        `grain` is the length of the periods by which the rows themselves are dated.
+        """
+        widest = max(self.grain or "day", grain or "day", key=GRAINS.index)
+        first = self.start and period_start(self.start, widest)
+        after = self.end and next_period(period_start(self.end, widest), widest)
+        return first, after
 
 
 def period_start(day: date, grain: Grain) -> date:

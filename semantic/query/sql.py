@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
 from sqlglot import exp
 
@@ -12,7 +12,7 @@ from semantic.definitions import Grain, Vocabulary
 from semantic.formula.tree import Node
 from semantic.query.expressions import moved
 from semantic.query.plan import Leaf, Plan, Source
-from semantic.query.rows import Rows, Warehouse, identifier, truncated
+from semantic.query.rows import Warehouse, identifier, truncated
 from semantic.query.spec import QuerySpec, Unsupported
 
 
@@ -35,14 +35,7 @@ def metric_sql(
     dated = bool(spec.grain or spec.start or spec.end)
     plan = Plan(Warehouse(vocabulary, relations, dialect), spec.grain, dated, time_column)
     value = plan.expression(tree)
-    sources = list(plan.sources.values())
-    if not sources:
-        raise Unsupported("The formula names no total and no metric.")
-    query = (
-        _one_select(sources[0], value, plan, spec)
-        if len(sources) == 1 and not sources[0].running and not plan.fills_periods
-        else _joined(sources, value, plan, spec)
-    )
+    query = _Query(plan, spec).select(value)
     if spec.grain:
         query = query.order_by(exp.column("period"))
     if spec.limit is not None:
@@ -73,13 +66,7 @@ def sample_sql(
     return query.limit(limit).sql(dialect=dialect, pretty=True)
 
 
-def row_count_sql(
-    tree: Node,
-    vocabulary: Vocabulary,
-    relations: Mapping[str, str],
-    *,
-    dialect: str,
-) -> str:
+def row_count_sql(tree: Node, vocabulary: Vocabulary, relations: Mapping[str, str], *, dialect: str) -> str:
     """How many rows stand behind the first total of a formula, as `value`."""
     plan = Plan(Warehouse(vocabulary, relations, dialect))
     source = _first_source(plan, tree)
@@ -104,13 +91,11 @@ def row_query(
     relations = {name: name for name in vocabulary.models}
     plan = Plan(Warehouse(vocabulary, relations, dialect), grain, dated=True, time_column=time_column)
     value = plan.expression(tree)
-    sources = list(plan.sources.values())
-    simple = len(sources) == 1 and not sources[0].running and not plan.fills_periods
-    if not simple or sources[0].rows.joins or sources[0].time is None:
+    query = _Query(plan, QuerySpec(grain=grain))
+    source = query.only_source
+    if source is None or source.rows.joins or source.time is None:
         raise Unsupported("The metric needs more than the rows of one model.")
-    source = sources[0]
-    spec = QuerySpec(grain=grain)
-    parts = (_computed(source, value, spec), _condition(source), source.time)
+    parts = (query.computed(source, value), _condition(source), source.time)
     spelled = [_without_table(part).sql(dialect=dialect) if part else "" for part in parts]
     return RowQuery(source.rows.model.name, *spelled)
 
@@ -155,152 +140,194 @@ def _only(query: exp.Select, source: Source) -> exp.Select:
     return query.where(condition) if condition is not None else query
 
 
-def _shared(source: Source) -> bool:
-    """Whether the totals of a source look at different rows."""
-    return len({leaf.condition for leaf in source.leaves}) > 1
-
-
-def _aggregate(leaf: Leaf, source: Source, spec: QuerySpec) -> exp.Expr:
-    return leaf.sql(shared=_shared(source), by_period=spec.grain is not None)
-
-
-def _one_select(source: Source, value: exp.Expr, plan: Plan, spec: QuerySpec) -> exp.Select:
-    return _grouped(source, [exp.alias_(_computed(source, value, spec), "value")], plan, spec)
-
-
-def _computed(source: Source, value: exp.Expr, spec: QuerySpec) -> exp.Expr:
-    """The value with each total written where its name stood."""
-    totals = {leaf.name: leaf for leaf in source.leaves}
-
-    def computed(node: exp.Expr) -> exp.Expr:
-        if isinstance(node, exp.Column) and not node.table and node.name in totals:
-            return _aggregate(totals[node.name], source, spec)
-        return node
-
-    return value.transform(computed)
-
-
-def _grouped(source: Source, columns: list[exp.Expr], plan: Plan, spec: QuerySpec) -> exp.Select:
-    """SELECT of one source, a row per period where the question has a grain."""
-    rows, time = source.rows, source.time
-    if spec.grain and time is not None:
-        columns = [exp.alias_(_period(time, spec.grain, plan), "period"), *columns]
-    query = _only(rows.select(*columns), source)
-    if time is not None:
-        query = query.where(*_between(time, spec), copy=False)
-    if spec.grain and time is not None:
-        known = exp.Is(this=time.copy(), expression=exp.Not(this=exp.null()))
-        query = query.where(known).group_by(_period(time, spec.grain, plan))
-    return _within_spine(query, time, plan) if source.moved and time is not None else query
-
-
-def _within_spine(query: exp.Select, time: exp.Expr, plan: Plan) -> exp.Select:
-    """Totals moved into the future end where dbt's table of days ends."""
-    table, day = _spine(plan)
-    last = exp.select(exp.Max(this=day)).from_(table).subquery()
-    return query.where(exp.LTE(this=_period(time, "day", plan), expression=last))
-
-
-def _period(time: exp.Expr, grain: Grain, plan: Plan) -> exp.Expr:
-    return exp.cast(truncated(time.copy(), grain, plan.warehouse.dialect), "date")
-
-
-def _between(time: exp.Expr, spec: QuerySpec) -> list[exp.Expr]:
-    conditions: list[exp.Expr] = []
-    if spec.first_day:
-        conditions.append(exp.GTE(this=time.copy(), expression=_date(spec.first_day)))
-    if spec.last_day:
-        day_after = _date(spec.last_day + timedelta(days=1))
-        conditions.append(exp.LT(this=time.copy(), expression=day_after))
-    return conditions
+def _known(value: exp.Expr) -> exp.Expr:
+    return exp.Is(this=value.copy(), expression=exp.Not(this=exp.null()))
 
 
 def _date(day: date) -> exp.Expr:
     return exp.cast(exp.Literal.string(day.isoformat()), "date")
 
 
-def _joined(sources: list[Source], value: exp.Expr, plan: Plan, spec: QuerySpec) -> exp.Select:
-    """One CTE per source, put side by side: by period, or as single rows."""
-    parts: dict[str, exp.Select] = {}
-    for number, source in enumerate(sources, start=1):
-        name = f"{source.rows.model.name}_totals" + (f"_{number}" if len(sources) > 1 else "")
-        parts[name] = _running(source, plan, spec) if source.running else _totals(source, plan, spec)
-    if plan.fills_periods and spec.grain:
-        parts["periods"] = _periods(plan, spec)
-    period = [exp.column("period")] if spec.grain else []
-    first, *others = parts
-    query = exp.select(*period, exp.alias_(value, "value")).from_(exp.to_table(first))
-    for name in others:
-        if spec.grain:
-            query = query.join(exp.to_table(name), join_type="FULL OUTER", using="period")
-        else:
-            query = query.join(exp.to_table(name), join_type="CROSS")
-    for name, part in parts.items():
-        query = query.with_(name, as_=part)
-    return query
+def _equal(one: str, other: str | int) -> exp.Expr:
+    value = exp.column(other) if isinstance(other, str) else exp.Literal.number(other)
+    return exp.EQ(this=exp.column(one), expression=value)
 
 
-def _totals(source: Source, plan: Plan, spec: QuerySpec) -> exp.Select:
-    columns = [exp.alias_(_aggregate(leaf, source, spec), leaf.name) for leaf in source.leaves]
-    return _grouped(source, columns, plan, spec)
+class _Query:
+    """A plan put into one query."""
 
+    def __init__(self, plan: Plan, spec: QuerySpec) -> None:
+        self.plan = plan
+        self.grain = spec.grain
+        self.first, self.after = spec.days(plan.dated_by)
+        self.sources = list(plan.sources.values())
+        if not self.sources:
+            raise Unsupported("The formula names no total and no metric.")
 
-def _spine(plan: Plan) -> tuple[exp.Table, exp.Expr]:
-    """dbt's table of all days, and the day in it."""
-    model, _, column = plan.warehouse.vocabulary.time_spine.partition(".")
-    if not column:
-        raise Unsupported("The dbt project has no time spine, which running totals need.")
-    day = exp.cast(exp.column(identifier(column), table="spine"), "date")
-    return plan.warehouse.table(model, "spine"), day
+    @property
+    def only_source(self) -> Source | None:
+        """The one source, where a single SELECT without a subquery can compute everything."""
+        source = self.sources[0]
+        plain = len(self.sources) == 1 and not source.running and not source.level
+        return source if plain and not self.plan.fills_periods else None
 
+    def select(self, value: exp.Expr) -> exp.Select:
+        source = self.only_source
+        if source is None:
+            return self._joined(value)
+        return self._grouped(source, [exp.alias_(self.computed(source, value), "value")])
 
-def _periods(plan: Plan, spec: QuerySpec) -> exp.Select:
-    """Every period of the time spine, for totals that are shown where nothing happened."""
-    assert spec.grain
-    table, day = _spine(plan)
-    query = exp.select(exp.alias_(_period(day, spec.grain, plan), "period")).distinct().from_(table)
-    return query.where(*_between(day, spec))
+    def computed(self, source: Source, value: exp.Expr) -> exp.Expr:
+        """The value with each total written where its name stood."""
+        totals = {leaf.name: leaf for leaf in source.leaves}
 
+        def written(node: exp.Expr) -> exp.Expr:
+            if isinstance(node, exp.Column) and not node.table and node.name in totals:
+                return self._aggregate(totals[node.name], source)
+            return node
 
-def _running(source: Source, plan: Plan, spec: QuerySpec) -> exp.Select:
-    """A running total for every day of the spine, and for each period the day that stands for it."""
-    running, time = source.running, source.time
-    if not running or not spec.grain or time is None:
-        raise Unsupported("A running total is asked for by period.")
-    table, day = _spine(plan)
-    daily = _daily(source, table, day, plan).where(*_between(day, spec))
-    names = [leaf.name for leaf in source.leaves]
-    if spec.grain == "day":
-        columns = [exp.alias_(exp.column("day"), "period"), *(exp.column(name) for name in names)]
-        return exp.select(*columns).from_(daily.subquery("daily"))
-    period = _period(exp.column("day"), spec.grain, plan)
-    if running.keep == "average":
-        means = [exp.alias_(exp.Avg(this=exp.column(name)), name) for name in names]
-        query = exp.select(exp.alias_(period, "period"), *means).from_(daily.subquery("daily"))
-        return query.group_by(period.copy())
-    order = exp.Order(expressions=[exp.Ordered(this=exp.column("day"), desc=running.keep == "last")])
-    place = exp.Window(this=exp.RowNumber(), partition_by=[period.copy()], order=order)
-    numbered = exp.select(
-        exp.alias_(period, "period"), exp.alias_(place, "place"), *(exp.column(name) for name in names)
-    ).from_(daily.subquery("daily"))
-    kept = exp.select("period", *(exp.column(name) for name in names)).from_(numbered.subquery("numbered"))
-    return kept.where(exp.EQ(this=exp.column("place"), expression=exp.Literal.number(1)))
+        return value.transform(written)
 
+    def _aggregate(self, leaf: Leaf, source: Source) -> exp.Expr:
+        shared = len({leaf.condition for leaf in source.leaves}) > 1
+        return leaf.sql(shared=shared, by_period=self.grain is not None)
 
-def _daily(source: Source, spine: exp.Table, day: exp.Expr, plan: Plan) -> exp.Select:
-    running, time = source.running, source.time
-    assert running is not None
-    assert time is not None
-    dialect = plan.warehouse.dialect
-    happened = _period(time, "day", plan)
-    until: list[exp.Expr] = [exp.LTE(this=happened, expression=day.copy())]
-    if running.window:
-        back = exp.Literal.number(-running.window.count)
-        begin = moved(day.copy(), back, running.window.unit, dialect)
-        until.append(exp.GT(this=happened.copy(), expression=begin))
-    if running.to_date:
-        until.append(exp.GTE(this=happened.copy(), expression=_period(day, running.to_date, plan)))
-    totals = [exp.alias_(leaf.sql(shared=False, by_period=True), leaf.name) for leaf in source.leaves]
-    rows: Rows = source.rows
-    query = rows.select(exp.alias_(day.copy(), "day"), *totals).join(spine, on=exp.and_(*until))
-    return _only(query, source).group_by(day.copy())
+    def _period(self, time: exp.Expr, grain: Grain) -> exp.Expr:
+        return exp.cast(truncated(time.copy(), grain, self.plan.warehouse.dialect), "date")
+
+    def _within(self, time: exp.Expr) -> list[exp.Expr]:
+        """The days asked for, half open so that times of day are covered."""
+        found: list[exp.Expr] = []
+        if self.first:
+            found.append(exp.GTE(this=time.copy(), expression=_date(self.first)))
+        if self.after:
+            found.append(exp.LT(this=time.copy(), expression=_date(self.after)))
+        return found
+
+    # One source
+
+    def _rows(self, source: Source, columns: list[exp.Expr]) -> exp.Select:
+        """The rows of a source that count, with their period first where the question has a grain."""
+        time = source.time
+        if self.grain and time is not None:
+            columns = [exp.alias_(self._period(time, self.grain), "period"), *columns]
+        query = _only(source.rows.select(*columns), source)
+        if time is not None:
+            query = query.where(*self._within(time), *([_known(time)] if self.grain else []))
+        if source.moved and time is not None:
+            query = query.where(self._within_spine(time))
+        if source.earlier is not None:
+            table, _day = self.plan.warehouse.spine()
+            query = query.join(table, on=source.earlier.copy())
+        return query
+
+    def _grouped(self, source: Source, columns: list[exp.Expr]) -> exp.Select:
+        query = self._rows(source, columns)
+        if self.grain and source.time is not None:
+            query = query.group_by(self._period(source.time, self.grain))
+        return query
+
+    def _levels(self, source: Source) -> exp.Select:
+        """Balances: only rows of the first or last date of their period and group count."""
+        level = source.level
+        assert level is not None
+        groups = [group.copy() for group in level.groups]
+        if self.grain and source.time is not None:
+            groups.append(self._period(source.time, self.grain))
+        edge = {"min": exp.Min, "max": exp.Max}[level.choice](this=level.moment.copy())
+        inner = self._rows(
+            source,
+            [
+                exp.alias_(level.moment.copy(), "moment"),
+                exp.alias_(exp.Window(this=edge, partition_by=groups), "edge"),
+                *(exp.alias_(leaf.counted.row(), leaf.name) for leaf in source.leaves),
+            ],
+        ).where(*(_known(group) for group in level.groups))
+        period = [exp.column("period")] if self.grain else []
+        totals = [exp.alias_(leaf.counted.over(exp.column(leaf.name)), leaf.name) for leaf in source.leaves]
+        query = exp.select(*period, *totals).from_(inner.subquery("balances"))
+        return query.where(_equal("moment", "edge")).group_by(*period)
+
+    # Several sources
+
+    def _joined(self, value: exp.Expr) -> exp.Select:
+        """One CTE per source, put side by side: by period, or as single rows."""
+        parts: dict[str, exp.Select] = {}
+        for number, source in enumerate(self.sources, start=1):
+            name = f"{source.rows.model.name}_totals" + (f"_{number}" if len(self.sources) > 1 else "")
+            parts[name] = self._part(source)
+        if self.plan.fills_periods and self.grain:
+            parts["periods"] = self._periods(self.grain)
+        period = [exp.column("period")] if self.grain else []
+        first, *others = parts
+        query = exp.select(*period, exp.alias_(value, "value")).from_(exp.to_table(first))
+        for name in others:
+            if self.grain:
+                query = query.join(exp.to_table(name), join_type="FULL OUTER", using="period")
+            else:
+                query = query.join(exp.to_table(name), join_type="CROSS")
+        for name, part in parts.items():
+            query = query.with_(name, as_=part)
+        return query
+
+    def _part(self, source: Source) -> exp.Select:
+        if source.running:
+            return self._running(source)
+        if source.level:
+            return self._levels(source)
+        totals = [exp.alias_(self._aggregate(leaf, source), leaf.name) for leaf in source.leaves]
+        return self._grouped(source, totals)
+
+    # Time
+
+    def _periods(self, grain: Grain) -> exp.Select:
+        """Every period of the time spine, for totals that are shown where nothing happened."""
+        table, day = self.plan.warehouse.spine()
+        periods = exp.select(exp.alias_(self._period(day, grain), "period")).distinct().from_(table)
+        return periods.where(*self._within(day))
+
+    def _within_spine(self, time: exp.Expr) -> exp.Expr:
+        """Totals moved into the future end where dbt's table of days ends."""
+        table, day = self.plan.warehouse.spine()
+        last = exp.select(exp.Max(this=day)).from_(table).subquery()
+        return exp.LTE(this=self._period(time, "day"), expression=last)
+
+    def _running(self, source: Source) -> exp.Select:
+        """A running total for every day of the spine, and for each period the day that stands for it."""
+        assert source.running is not None
+        assert self.grain is not None
+        table, day = self.plan.warehouse.spine()
+        daily = self._daily(source, table, day).where(*self._within(day)).subquery("daily")
+        totals: list[exp.Expr] = [exp.column(leaf.name) for leaf in source.leaves]
+        if self.grain == "day":
+            return exp.select(exp.alias_(exp.column("day"), "period"), *totals).from_(daily)
+        period = self._period(exp.column("day"), self.grain)
+        if source.running.keep == "average":
+            means = [exp.alias_(exp.Avg(this=total.copy()), total.name) for total in totals]
+            query = exp.select(exp.alias_(period, "period"), *means).from_(daily)
+            return query.group_by(period.copy())
+        order = exp.Ordered(this=exp.column("day"), desc=source.running.keep == "last")
+        place = exp.Window(
+            this=exp.RowNumber(), partition_by=[period.copy()], order=exp.Order(expressions=[order])
+        )
+        numbered = exp.select(
+            exp.alias_(period, "period"), exp.alias_(place, "place"), *(total.copy() for total in totals)
+        ).from_(daily)
+        kept = exp.select("period", *totals).from_(numbered.subquery("numbered"))
+        return kept.where(_equal("place", 1))
+
+    def _daily(self, source: Source, spine: exp.Table, day: exp.Expr) -> exp.Select:
+        running, time = source.running, source.time
+        assert running is not None
+        assert time is not None
+        happened = self._period(time, "day")
+        until: list[exp.Expr] = [exp.LTE(this=happened, expression=day.copy())]
+        if running.window:
+            back = exp.Literal.number(-running.window.count)
+            begin = moved(day.copy(), back, running.window.unit, self.plan.warehouse.dialect)
+            until.append(exp.GT(this=happened.copy(), expression=begin))
+        if running.to_date:
+            until.append(exp.GTE(this=happened.copy(), expression=self._period(day, running.to_date)))
+        totals = [exp.alias_(leaf.sql(shared=False, by_period=True), leaf.name) for leaf in source.leaves]
+        query = source.rows.select(exp.alias_(day.copy(), "day"), *totals).join(spine, on=exp.and_(*until))
+        return _only(query, source).group_by(day.copy())

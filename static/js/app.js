@@ -60,7 +60,14 @@ document.addEventListener("htmx:sendError", () => sayFailure("offline"));
 async function copy(button) {
   const source = document.getElementById(button.dataset.copy);
   if (!source) return;
-  await navigator.clipboard.writeText("value" in source ? source.value : source.textContent);
+  if (navigator.clipboard) {
+    await navigator.clipboard.writeText("value" in source ? source.value : source.textContent);
+  } else {
+    // Without HTTPS a browser only copies what is selected.
+    if ("select" in source) source.select();
+    else getSelection().selectAllChildren(source);
+    document.execCommand("copy");
+  }
   button.dataset.copied = "";
   showToast({ text: button.dataset.copiedText });
   setTimeout(() => delete button.dataset.copied, 2000);

@@ -259,7 +259,7 @@ def bisync_at(settings: LazySettings, tmp_path: Path) -> Iterator[Callable[[str]
 
     before = current_app.conf.broker_url
     yield make
-    current_app.conf.broker_url = before
+    current_app.conf.update(broker_url=before)
 
 
 def test_a_broker_is_started_only_where_none_is_named(bisync_at: Callable[[str], Group]) -> None:

@@ -137,7 +137,8 @@ def privileges(location: Location, role: str) -> set[tuple[object, ...]]:
         values(
             location,
             f"""
-            SELECT table_name, '', privilege_type, is_grantable FROM information_schema.table_privileges {where}
+            SELECT table_name, '', privilege_type, is_grantable
+            FROM information_schema.table_privileges {where}
             UNION SELECT table_name, column_name, privilege_type, is_grantable
             FROM information_schema.column_privileges {where}
             """,
@@ -192,10 +193,10 @@ def reading(location: Location, *, threads: int) -> Iterator[list[object]]:
 
 
 @pytest.mark.slow
-def test_readers_see_forty_publications_without_one_failure_or_mixture(mart: Location) -> None:
+def test_readers_see_thirty_publications_without_one_failure_or_mixture(mart: Location) -> None:
     previous = FIRST
-    with reading(mart, threads=3) as seen:
-        for number in range(2, 42):
+    with reading(mart, threads=2) as seen:
+        for number in range(2, 32):
             version = make_version(mart, number)
             publish_views(mart, schema="mart", relations=version, previous=previous)
             previous = version
@@ -204,9 +205,9 @@ def test_readers_see_forty_publications_without_one_failure_or_mixture(mart: Loc
     failures = [entry for entry in seen if isinstance(entry, Exception)]
     torn = [entry for entry in seen if isinstance(entry, tuple) and entry[0] != entry[1]]
     versions = {entry[0] for entry in seen if isinstance(entry, tuple)}
-    assert latest == [(41, 41)]
+    assert latest == [(31, 31)]
     assert (failures, torn) == ([], [])
-    assert len(versions) > 20
+    assert len(versions) > 15
     assert len(seen) > 500
 
 

@@ -80,7 +80,7 @@ def _postgres(location: Location) -> tuple[dict[str, Any], dict[str, str]]:
         "application_name": "bisync-dbt",
     }
     # A killed dbt leaves its query running on the server unless the server looks after it.
-    milliseconds = settings.DBT_TIMEOUT_SECONDS * 1000
+    milliseconds = round(settings.DBT_TIMEOUT_SECONDS * 1000)
     options = f"-c statement_timeout={milliseconds} -c client_connection_check_interval=1000"
     return output, {PASSWORD: location.password, "PGOPTIONS": options}
 

@@ -106,8 +106,9 @@ def prepare_duckdb(live: Path | None, new: Path) -> None:
             shutil.copyfile(live, copy)
             copy.replace(new)
     except OSError as exc:
-        for path in (copy, new):
-            _discard(path)
+        with suppress(OSError):
+            _discard(copy)
+            _discard(new)
         raise NoRoom(folder=str(new.parent), reason=exc.strerror or str(exc)) from None
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from textwrap import dedent
+from typing import Any
 
 import pytest
 import yaml
@@ -421,7 +422,7 @@ def test_bytes_are_read_as_utf8_and_nothing_else() -> None:
 
 
 def test_a_new_file_puts_the_version_first_and_blank_lines_between_entries() -> None:
-    data = {
+    data: dict[str, Any] = {
         "metrics": [
             {"name": "revenue", "type": "simple", "config": {"meta": {"tags": ["a", "b"], "x": {}}}},
             {"name": "orders", "description": "One\nTwo", "share": 0.5, "many": 1e20, "none": None},

@@ -58,7 +58,7 @@ SENTENCES = [
     ("ROUND(SUM(amount))", "total amount rounded to a whole number."),
     (
         "DIVIDE(SUM(amount), SUM(quantity), 0)",
-        "total amount divided by total quantity, or 0 where the divisor is 0 or blank.",
+        "total amount divided by total quantity, or 0 where that is blank.",
     ),
     ("GREATEST(SUM(amount), SUM(discount), 0)", "the largest of total amount, total discount and 0."),
     (

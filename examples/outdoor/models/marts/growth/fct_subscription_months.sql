@@ -6,7 +6,7 @@ with months as (
         date_day as month_start,
         {{ months_later('date_day', 1) }} as next_month_start
     from {{ ref('time_spine_daily') }}
-    where extract(day from date_day) = 1
+    where extract(day from date_day) = 1 and date_day >= {{ first_day() }}
 
 ),
 

@@ -1,0 +1,374 @@
+"""The behaviour of the scripts, in Chromium, under the product's own security policy and without a server."""
+
+from __future__ import annotations
+
+import json
+import mimetypes
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from csp.utils import build_policy
+from django.contrib.staticfiles import finders
+from django.template import engines
+from django.template.loader import render_to_string
+from playwright.sync_api import BrowserContext, Page, Route, expect
+
+from bisync.lib import log_lines
+from bisync.lib.shell import EnvironmentLink, NavLink, Shell
+
+pytestmark = pytest.mark.browser
+
+# Browsers count localhost as safe even without HTTPS; nothing listens there, every request is answered below.
+HOME = "http://localhost:9/"
+VOCABULARY = {
+    "functions": [
+        {"name": "SUM", "signature": "SUM(number)", "summary": "Adds up.", "example": "SUM(net_amount)"},
+        {"name": "COALESCE", "signature": "COALESCE(value, other)", "summary": "First known.", "example": ""},
+    ],
+    "fields": [
+        {"name": "net_amount", "label": "Net amount", "type": "number", "table": "orders", "description": ""},
+        {"name": "Customer name", "label": "", "type": "text", "table": "customers", "description": ""},
+    ],
+    "metrics": [{"name": "net_revenue", "label": "Net revenue", "description": "After refunds."}],
+}
+EDITOR = """{{ vocabulary|json_script:"voc" }}<label for="fx">Formula</label>
+{% include "components/formula_editor.html" with id="fx" name="formula" value=value vocabulary="voc" check_url="/check" only %}"""
+Show = Callable[..., Page]
+
+
+@pytest.fixture(scope="session")
+def base_url() -> str:
+    # The plugin's own fixture of this name is written in a way that pytest 9 warns about.
+    return HOME
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
+    chromium = os.environ.get("BISYNC_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+    if not chromium:
+        pytest.fail("There is no Chromium on this machine: install it, or name it in BISYNC_CHROMIUM.")
+    options = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
+    return {**browser_type_launch_args, "executable_path": chromium, "headless": True, "args": options}
+
+
+@pytest.fixture(scope="session")
+def browser_context_args(browser_context_args: dict[str, Any]) -> dict[str, Any]:
+    return {
+        **browser_context_args,
+        "locale": "en-GB",
+        "reduced_motion": "reduce",
+        "viewport": {"width": 1280, "height": 900},
+    }
+
+
+def _page(body: str, **context: object) -> str:
+    shell = Shell(
+        environments=(EnvironmentLink("prod", "Production", "production", "/prod/", current=True),),
+        nav=(NavLink("Metrics", "/metrics/", "sigma"),),
+    )
+    source = (
+        '{% extends "base.html" %}{% block title %}Test{% endblock %}{% block main %}<h1>Test</h1>'
+        + body
+        + "{% endblock %}"
+    )
+    everything = {
+        "shell": shell,
+        "user": SimpleNamespace(is_authenticated=False),
+        "messages": [],
+        "CSP_NONCE": "n0nce",
+        "csrf_token": "t0ken",
+        "vocabulary": VOCABULARY,
+    }
+    return engines["django"].from_string(source).render(everything | context)
+
+
+def _check(formula: str) -> str:
+    """What a server would find: SUMM is no function."""
+    at = formula.find("SUMM")
+    problem = {
+        "message": "There is no function SUMM().",
+        "start": at,
+        "end": at + 4,
+        "level": "error",
+        "fixes": [{"label": "Use SUM", "text": formula.replace("SUMM", "SUM")}],
+    }
+    found = {"problems": [problem]} if at >= 0 else {"reads_as": "the total net amount"}
+    return render_to_string("components/formula_foot.html", {"id": "fx", **found})
+
+
+def _answer(route: Route, html: str) -> None:
+    url = urlsplit(route.request.url)
+    if url.path.startswith("/static/"):
+        file = finders.find(url.path.removeprefix("/static/"))
+        assert isinstance(file, str)
+        kind = mimetypes.guess_type(file)[0] or "text/plain"
+        route.fulfill(body=Path(file).read_bytes(), content_type=kind)
+    elif url.path == "/check":
+        formula = parse_qs(route.request.post_data or "", keep_blank_values=True)["formula"][0]
+        route.fulfill(body=_check(formula), content_type="text/html")
+    elif url.path == "/saved":
+        news = {"bisync:toast": {"text": "Saved <b>as</b> a draft.", "tone": "ok", "undo": "/undo"}}
+        route.fulfill(status=204, headers={"HX-Trigger": json.dumps(news)})
+    elif url.path == "/crash":
+        route.fulfill(status=500, body="")
+    elif url.path == "/more":
+        lines = log_lines.tail("one more line", first=701).lines
+        route.fulfill(
+            body=render_to_string("components/log_lines.html", {"lines": lines}), content_type="text/html"
+        )
+    else:
+        policy = build_policy(nonce="n0nce")
+        route.fulfill(
+            body=html, headers={"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": policy}
+        )
+
+
+@pytest.fixture
+def show(context: BrowserContext, page: Page) -> Iterator[Show]:
+    """Open a page with this body; at the end, the security policy must have refused nothing."""
+    refused: list[str] = []
+    page.on("pageerror", lambda error: refused.append(str(error)))
+    page.on(
+        "console", lambda said: refused.append(said.text) if "Content Security Policy" in said.text else None
+    )
+
+    def opened(body: str, **values: object) -> Page:
+        html = _page(body, **values)
+        context.route(HOME + "**", lambda route: _answer(route, html))
+        page.goto(HOME)
+        return page
+
+    yield opened
+    assert refused == []
+
+
+@pytest.fixture
+def editor(show: Show) -> Page:
+    page = show(EDITOR, value="")
+    expect(page.locator("[data-formula]")).to_have_attribute("data-ready", "")
+    page.click("#fx")
+    return page
+
+
+def _violations(page: Page) -> list[str]:
+    rules = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+    found = Axe().run(page, options={"runOnly": rules, "resultTypes": ["violations"]})
+    return [violation["id"] for violation in found.response["violations"]]
+
+
+# -- Formula editor -----------------------------------------------------------------------------------
+
+
+def test_one_letter_suggests_functions_fields_and_metrics(editor: Page) -> None:
+    editor.keyboard.type("net")
+
+    expect(editor.get_by_role("option")).to_have_text(["Net amountnumber", "Net revenuemetric"])
+    expect(editor.get_by_role("option").first).to_have_attribute("aria-selected", "true")
+    assert _violations(editor) == []
+
+
+def test_a_suggestion_is_taken_from_the_keyboard_and_can_be_undone(editor: Page) -> None:
+    editor.keyboard.type("SUM(cust")
+    editor.keyboard.press("Enter")
+
+    expect(editor.locator("#fx")).to_have_value("SUM([Customer name]")
+    editor.keyboard.press("Control+z")
+    expect(editor.locator("#fx")).to_have_value("SUM(cust")
+
+
+def test_arrows_move_and_escape_closes_without_taking_anything(editor: Page) -> None:
+    editor.keyboard.type("net")
+    editor.keyboard.press("ArrowDown")
+    expect(editor.locator("#fx")).to_have_attribute("aria-activedescendant", "fx-list-1")
+
+    editor.keyboard.press("Escape")
+
+    expect(editor.get_by_role("listbox")).to_be_hidden()
+    expect(editor.locator("#fx")).to_have_value("net")
+
+
+def test_nothing_is_suggested_inside_a_text(editor: Page) -> None:
+    editor.keyboard.type("status = 'net")
+
+    expect(editor.get_by_role("listbox")).to_be_hidden()
+
+
+def test_the_toolbar_suggests_for_people_who_use_the_mouse(editor: Page) -> None:
+    editor.get_by_role("button", name="Only when").click()
+
+    expect(editor.locator("#fx")).to_have_value("WHERE ")
+    editor.get_by_role("option", name="Net amount").click()
+    expect(editor.locator("#fx")).to_have_value("WHERE net_amount")
+
+
+def test_the_signature_shows_which_value_one_is_at(editor: Page) -> None:
+    editor.keyboard.type("COALESCE(1, ")
+
+    expect(editor.locator(".sig-tip b")).to_have_text("other")
+
+
+def test_the_parts_of_a_formula_have_colours_and_its_text_stays_the_same(editor: Page) -> None:
+    text = "SUM([Customer name]) WHERE status = 'paid' AND x > 10"
+    editor.locator("#fx").fill(text)
+
+    copy = editor.locator("[data-formula] pre")
+    assert (copy.text_content() or "").rstrip("\u200b") == text
+    for css, part in {"f": "SUM", "fld": "[Customer name]", "s": "'paid'", "n": "10"}.items():
+        expect(copy.locator(f".{css}")).to_have_text(part)
+
+
+def test_a_problem_is_underlined_at_its_place_and_repaired_by_one_click(editor: Page) -> None:
+    editor.keyboard.type("'😀' & SUMM(net_amount)")
+
+    expect(editor.locator(".squig")).to_have_text("SUMM")
+    expect(editor.locator("#fx")).to_have_attribute("aria-invalid", "true")
+    editor.get_by_role("button", name="Use SUM").click()
+
+    expect(editor.locator("#fx")).to_have_value("'😀' & SUM(net_amount)")
+    expect(editor.locator(".squig")).to_have_count(0)
+    expect(editor.locator("#fx-foot")).to_contain_text("Reads as the total net amount")
+
+
+def test_a_word_that_is_still_being_typed_is_not_called_wrong(editor: Page) -> None:
+    # The clock stands still, so the pause after which the remark may appear never comes.
+    editor.clock.install()
+    editor.reload()
+    expect(editor.locator("[data-formula]")).to_have_attribute("data-ready", "")
+    editor.click("#fx")
+    editor.keyboard.type("SUMM")
+    with editor.expect_response("**/check"):
+        editor.clock.run_for(400)
+
+    problem = editor.locator("[data-formula-problem]")
+    expect(problem).to_be_hidden()
+    expect(editor.locator(".squig")).to_have_count(0)
+    editor.clock.run_for(1000)
+    expect(problem).to_be_visible()
+    expect(editor.locator(".squig")).to_have_text("SUMM")
+
+
+@pytest.mark.browser_context_args(java_script_enabled=False)
+def test_without_scripts_it_is_a_plain_text_field(show: Show) -> None:
+    page = show(EDITOR, value="SUM(x)")
+
+    expect(page.locator("#fx")).to_have_value("SUM(x)")
+    expect(page.get_by_role("toolbar")).to_be_hidden()
+    assert page.locator("#fx").evaluate("field => getComputedStyle(field).color") != "rgba(0, 0, 0, 0)"
+
+
+# -- Toasts, dialogs, copying -------------------------------------------------------------------------
+
+
+def test_an_answer_may_bring_a_toast_that_can_be_undone(show: Show) -> None:
+    page = show('<button hx-post="/saved">Save</button>')
+
+    page.get_by_role("button", name="Save").click()
+
+    toast = page.locator("#toasts .toast-ok")
+    expect(toast.locator("p")).to_have_text("Saved <b>as</b> a draft.")
+    expect(toast.locator("form")).to_have_attribute("action", "/undo")
+
+
+def test_good_news_leaves_by_itself_and_bad_news_stays(show: Show) -> None:
+    page = show('<button hx-post="/saved">Save</button><button hx-post="/crash">Crash</button>')
+    page.clock.install()
+    page.reload()
+    page.get_by_role("button", name="Save").click()
+    page.get_by_role("button", name="Crash").click()
+    expect(page.locator("#toasts .toast")).to_have_count(2)
+
+    page.clock.run_for(60_000)
+
+    expect(page.locator("#toasts .toast")).to_have_count(1)
+    expect(page.locator("#toasts .toast-bad")).to_contain_text("That did not work.")
+    page.get_by_role("button", name="Dismiss").click()
+    expect(page.locator("#toasts .toast")).to_have_count(0)
+
+
+def test_a_dialog_asks_for_the_phrase_before_it_sends(show: Show) -> None:
+    page = show(
+        '<a href="/ask/" data-dialog-open="roll">Roll back</a>'
+        '{% include "components/dialog.html" with id="roll" title="Roll back?" text="Nobody loses data."'
+        ' action_url="/done/" action_label="Go" csrf_token="t0ken" phrase="Production" only %}'
+    )
+
+    page.get_by_role("link", name="Roll back").click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    assert _violations(page) == []
+    page.get_by_label("Type Production to go on").fill("Prod")
+    page.get_by_role("button", name="Go").click()
+    assert page.url == HOME
+    page.get_by_label("Type Production to go on").fill("Production")
+    page.get_by_role("button", name="Go").click()
+
+    page.wait_for_url("**/done/")
+
+
+def test_code_is_copied_as_it_is(show: Show, context: BrowserContext) -> None:
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page = show(
+        '{% include "components/code.html" with id="sql" label="SQL" code=code|highlight:"sql" only %}',
+        code="select 1\nfrom orders -- <all>",
+    )
+
+    page.get_by_role("button", name="Copy SQL").click()
+
+    expect(page.locator("#toasts")).to_contain_text("Copied")
+    assert page.evaluate("navigator.clipboard.readText()") == "select 1\nfrom orders -- <all>"
+
+
+# -- Log and frame ------------------------------------------------------------------------------------
+
+
+LOG = '{% include "components/log.html" with id="log" title="dbt build" tail=log|log_tail next_url="/more" only %}'
+
+
+def test_a_log_follows_its_end_only_while_the_reader_is_there(show: Show) -> None:
+    page = show(LOG, log="\n".join(f"line {n}" for n in range(1, 701)))
+    at_end = "box => box.scrollHeight - box.scrollTop - box.clientHeight < 24"
+    box = page.locator(".log-scroll")
+
+    expect(page.locator(".log-lines li").last).to_have_text("701one more line")
+    assert box.evaluate(at_end)
+    expect(page.get_by_role("button", name="Follow")).to_be_hidden()
+    box.evaluate("box => { box.scrollTop = 0; }")
+    expect(page.get_by_role("button", name="Follow")).to_be_visible()
+    page.locator(".log-lines").evaluate("list => list.append(document.createElement('li'))")
+    assert box.evaluate("box => box.scrollTop") == 0
+
+    page.get_by_role("button", name="Follow").click()
+
+    assert box.evaluate(at_end)
+
+
+@pytest.mark.browser_context_args(viewport={"width": 390, "height": 800})
+def test_on_a_phone_the_navigation_opens_from_its_button(show: Show) -> None:
+    page = show("")
+    expect(page.get_by_role("link", name="Metrics")).to_be_hidden()
+
+    page.get_by_role("button", name="Menu").click()
+
+    expect(page.get_by_role("link", name="Metrics")).to_be_visible()
+    assert _violations(page) == []
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("link", name="Metrics")).to_be_hidden()
+
+
+def test_a_menu_closes_when_one_looks_elsewhere(show: Show) -> None:
+    page = show(
+        '{% include "components/menu.html" with label="More actions" items=entries only %}',
+        entries=[{"label": "Copy link", "url": "/x"}],
+    )
+    page.locator("summary").click()
+    expect(page.get_by_role("link", name="Copy link")).to_be_visible()
+
+    page.get_by_role("heading", name="Test").click()
+
+    expect(page.get_by_role("link", name="Copy link")).to_be_hidden()

@@ -1,0 +1,52 @@
+"""What every test may use: captured doorbells, a clean cache, people, a small shop with a git remote."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.core.cache import cache
+
+from workspace import runs
+
+DATABASE_FIXTURES = frozenset(
+    {"db", "transactional_db", "django_db_setup", "client", "admin_client", "live_server"}
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that touch no database need not run on two of them."""
+    for item in items:
+        names = set(getattr(item, "fixturenames", ()))
+        if not item.get_closest_marker("django_db") and not names & DATABASE_FIXTURES:
+            item.add_marker(pytest.mark.pure)
+
+
+@pytest.fixture(autouse=True)
+def rings(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The ids of the runs for which workers were rung; no broker hears of them."""
+    rung: list[int] = []
+    monkeypatch.setattr(runs, "ring", rung.append)
+    return rung
+
+
+@pytest.fixture(autouse=True)
+def _nothing_remembered() -> Iterator[None]:
+    yield
+    cache.clear()
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path, settings: object) -> Path:
+    """A data directory of the test's own."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    settings.DATA_DIR = folder  # type: ignore[attr-defined]
+    return folder
+
+
+def pytest_sessionfinish() -> None:
+    shutil.rmtree(settings.DATA_DIR, ignore_errors=True)
