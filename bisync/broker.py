@@ -41,7 +41,7 @@ class Broker:
         with redis.Redis.from_url(self.url, socket_timeout=1) as client:
             try:
                 return bool(client.ping())
-            except redis.ConnectionError:
+            except (redis.ConnectionError, redis.TimeoutError):
                 return False
 
 

@@ -129,9 +129,14 @@ def by_period(reading: Reading, tree: Node, *, grain: Grain = "month", time: str
         spec=QuerySpec(grain=grain),
         time_column=time,
     )
+    return of_sql(reading, sql, grain=grain)
+
+
+def of_sql(reading: Reading, sql: str, *, grain: Grain) -> Numbers:
+    """The last periods of a query whose first column is the period and whose last is the value."""
     result = ask(reading, sql)
     points = sorted(
-        (Point(day(row[0]), number(row[1])) for row in result.rows if row[0] is not None),
+        (Point(day(row[0]), number(row[-1])) for row in result.rows if row[0] is not None),
         key=lambda point: point.period,
     )
     return Numbers(grain, tuple(points[-PERIODS[grain] :]), sql, result.seconds)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from django.db.models import Q
 
 from bisync.lib.errors import BisyncError
-from environments.models import Environment, MetricSeries
+from environments.models import Deployment, Environment, MetricSeries
 from environments.numbers import Numbers, by_period
 from environments.selectors import Reading, reading
 from governance.models import Project, User
@@ -106,16 +106,21 @@ def metric_view(environment: Environment, definition: Definition, *, grain: Grai
     metric = version.vocabulary.metrics.get(definition.name)
     if metric is None:
         return MetricView(None, None, "", "")
-    numbers, trouble = _numbers(version, metric, grain)
+    numbers, trouble = _numbers(environment.live, version, metric, grain)
     said = analyse(metric.formula, version.vocabulary).reads_as if metric.formula else ""
     return MetricView(metric, numbers, trouble, said)
 
 
-def _numbers(version: Reading, metric: Metric, grain: Grain) -> tuple[Numbers | None, str]:
+def _numbers(
+    deployment: Deployment, version: Reading, metric: Metric, grain: Grain
+) -> tuple[Numbers | None, str]:
     try:
         return by_period(version, MetricRef(metric.name), grain=grain), ""
     except Unsupported as exc:
-        return None, str(exc)
+        kept = MetricSeries.objects.filter(deployment=deployment, metric=metric.name).first()
+        if kept is None or grain != "month":
+            return None, str(exc)
+        return Numbers.stored(kept.points), ""
     except BisyncError as exc:
         return None, str(exc)
 

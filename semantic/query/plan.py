@@ -335,6 +335,8 @@ class Plan:
             source.moved = True
             source.time = moved(time, exp.Literal.number(offset.count), offset.unit, dialect)
             return
+        if grain == "week":
+            raise Unsupported(f"{metric.name} is moved by {offset.unit}s, which are no whole weeks.")
         _table, day = self.warehouse.spine()
         before = moved(day.copy(), exp.Literal.number(-offset.count), offset.unit, dialect)
         happened = exp.cast(truncated(time, "day", dialect), "date")

@@ -65,7 +65,8 @@ def test_it_answers_this_machine_only_and_nobody_without_the_password(tmp_path: 
     embedded = broker.embedded(tmp_path)
     with running(embedded), redis.Redis.from_url(embedded.url) as client:
         assert client.config_get("bind") == {"bind": "127.0.0.1"}
-        stranger = redis.Redis(port=client.connection_pool.connection_kwargs["port"])
+        address = embedded.url.partition("@")[2]
+        stranger = redis.Redis.from_url(f"redis://{address}")
         with stranger, pytest.raises(redis.AuthenticationError):
             stranger.ping()
 
@@ -105,6 +106,13 @@ def test_a_broker_that_is_not_there_is_not_ready() -> None:
         probe.bind(("127.0.0.1", 0))
         url = f"redis://:x@127.0.0.1:{probe.getsockname()[1]}/0"
         assert not broker.Broker((), url).ready()
+
+
+def test_a_broker_that_hangs_is_not_ready(tmp_path: Path) -> None:
+    embedded = broker.embedded(tmp_path)
+    with running(embedded) as process:
+        process.send_signal(signal.SIGSTOP)
+        assert not embedded.ready()
 
 
 @pytest.mark.usefixtures("no_wheel")

@@ -14,6 +14,18 @@ from typing import Any
 
 import duckdb
 
+from semantic.definitions import (
+    Column,
+    Dimension,
+    Entity,
+    Measure,
+    Metric,
+    MetricInput,
+    Model,
+    SemanticModel,
+    Vocabulary,
+)
+
 FILES: Mapping[str, str] = {
     "dbt_project.yml": """
 name: shop
@@ -301,6 +313,99 @@ class Shop:
         """Period → value; periods without a value are left out, and rows without a period."""
         rows = [(day(period), plain(value)) for period, value in self.query(sql) if period is not None]
         return {period: value for period, value in rows if value is not None}
+
+
+TABLES = ("fct_orders", "dim_customers", "fct_visits")
+RELATIONS = {name: name for name in (*TABLES, "days")}
+COMPLETED = "{{ Dimension('order__order_status') }} = 'completed'"
+
+
+def tables() -> list[str]:
+    """The shop's models as statements that DuckDB and PostgreSQL both run."""
+    return [f"CREATE TABLE {name} AS {FILES[f'models/{name}.sql'].strip()}" for name in TABLES]
+
+
+def vocabulary() -> Vocabulary:
+    """The shop as definitions, for tests that need no dbt."""
+    orders = SemanticModel(
+        name="orders",
+        model="fct_orders",
+        entities=(Entity("order", "primary", "order_id"), Entity("customer", "foreign", "customer_id")),
+        dimensions=(
+            Dimension("ordered_at", "time", "ordered_at", "day"),
+            Dimension("delivered_on", "time", "delivered_on", "day"),
+            Dimension("order_status", "categorical", "status"),
+            Dimension("is_gift", "categorical", "is_gift"),
+        ),
+        measures=(Measure("net_amount_total", "sum", "net_amount"), Measure("rows_total", "count", "1")),
+        agg_time_dimension="ordered_at",
+        file="models/semantics.yml",
+    )
+    customers = SemanticModel(
+        name="customers",
+        model="dim_customers",
+        entities=(Entity("customer", "primary", "customer_id"),),
+        dimensions=(
+            Dimension("signed_up_on", "time", "signed_up_on", "day"),
+            Dimension("country", "categorical", "country"),
+        ),
+        measures=(Measure("customer_count", "count", "1"),),
+        agg_time_dimension="signed_up_on",
+        file="models/semantics.yml",
+    )
+    models = (
+        _model(
+            "fct_orders",
+            "order_id:integer customer_id:integer ordered_at:timestamp delivered_on:date status:text "
+            "net_amount:number discount:number quantity:integer is_gift:boolean",
+            "models/schema.yml",
+            orders,
+        ),
+        _model(
+            "dim_customers",
+            "customer_id:integer country:text tier:text signed_up_on:date",
+            "models/schema.yml",
+            customers,
+        ),
+        _model(
+            "fct_visits",
+            "visit_id:integer customer_id:integer visited_on:date device:text minutes:number",
+            "models/fct_visits.sql",
+            None,
+        ),
+    )
+    metrics = (
+        Metric("revenue", "simple", "Revenue", measure="net_amount_total", file="models/metrics.yml"),
+        Metric("orders_total", "simple", "Orders", measure="rows_total", file="models/metrics.yml"),
+        Metric("customers_total", "simple", "Customers", measure="customer_count", file="models/metrics.yml"),
+        Metric(
+            "completed_revenue",
+            "simple",
+            "Completed revenue",
+            measure="net_amount_total",
+            filters=(COMPLETED,),
+            file="models/metrics.yml",
+        ),
+        Metric(
+            "revenue_per_customer",
+            "ratio",
+            "Revenue per customer",
+            numerator=MetricInput("revenue"),
+            denominator=MetricInput("customers_total"),
+            file="models/metrics.yml",
+        ),
+    )
+    return Vocabulary(
+        models={model.name: model for model in models},
+        metrics={metric.name: metric for metric in metrics},
+        time_spine="days.date_day",
+    )
+
+
+def _model(name: str, columns: str, file: str, semantic: SemanticModel | None) -> Model:
+    pairs = [column.split(":") for column in columns.split()]
+    typed = tuple(Column(column, kind) for column, kind in pairs)  # type: ignore[arg-type]
+    return Model(name, f"model.shop.{name}", typed, file=file, semantic=semantic)
 
 
 def day(value: object) -> date:

@@ -64,6 +64,21 @@ def test_a_node_that_failed_says_so(word: str) -> None:
     assert status(word).failed
 
 
+@pytest.mark.parametrize(
+    ("unique_id", "name"),
+    [
+        ("model.shop.orders", "orders"),
+        ("model.shop.orders.v2", "orders.v2"),
+        ("test.shop.unique_orders_id.7d693d05ef", "unique_orders_id"),
+        ("test.shop.revenue_is_positive", "revenue_is_positive"),
+        ("unit_test.shop.revenue.sums_by_country", "sums_by_country"),
+        ("operation.shop.shop-on-run-start-0", "shop-on-run-start-0"),
+    ],
+)
+def test_a_node_has_a_name_that_people_know(unique_id: str, name: str) -> None:
+    assert NodeResult(unique_id, "success").name == name
+
+
 def test_a_message_becomes_one_line() -> None:
     message = (
         'Database Error in model a (models/a.sql)\n  column "x" does not exist\n  LINE 3: select x\n     ^'

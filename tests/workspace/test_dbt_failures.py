@@ -21,6 +21,7 @@ from workspace.dbt.runner import Dbt, DbtProject
 from workspace.warehouse.location import Location
 
 PROJECT = TINY["dbt_project.yml"]
+PACKAGE = "dbt_packages/a/dbt_project.yml"
 HUB = "packages:\n  - package: dbt-labs/dbt_utils\n    version: 1.3.0\n"
 
 
@@ -107,7 +108,7 @@ def test_packages_that_are_not_there_are_named(tmp_path: Path) -> None:
 def test_packages_from_this_repository_are_installed_once(tmp_path: Path) -> None:
     write(
         tmp_path / "shared",
-        {"dbt_project.yml": "name: shared\nversion: '1'\n", "models/base.sql": "select 1 as x\n"},
+        {"dbt_project.yml": "name: shared\nversion: '1.0'\n", "models/base.sql": "select 1 as x\n"},
     )
     files = {
         "packages.yml": "packages:\n  - local: ../shared\n",
@@ -215,11 +216,13 @@ def test_a_command_that_said_nothing_gives_its_exit_code(tmp_path: Path) -> None
         ),
         ("The schema file at models/s.yml is invalid", "models/s.yml", 0),
         ("Parsing Error in metric a (models/s.yml)\n  no measure `amount`", "models/s.yml", 2),
+        ("no such thing\n\nError encountered in {folder}/dbt_packages/a/dbt_project.yml", PACKAGE, 0),
         ("unexpected EOF, expected }}", "", 0),
         ("Compilation Error in model x (/etc/passwd.sql)", "", 0),
     ],
 )
 def test_places_are_found_from_whatever_dbt_names(tmp_path: Path, words: str, file: str, line: int) -> None:
     folder = write(tmp_path / "project", {**TINY, "models/s.yml": "metrics:\n  - {measure: amount}\n"})
+    write(folder, {PACKAGE: "name: a\n"})
 
-    assert places.find(words, folder) == places.Place(file, line)
+    assert places.find(words.replace("{folder}", str(folder)), folder) == places.Place(file, line)

@@ -252,8 +252,11 @@ class NodeResult(_Struct, frozen=True):
 
     @property
     def name(self) -> str:
-        """The name without kind, project and hash."""
-        return next(iter(self.unique_id.split(".")[2:]), self.unique_id)
+        """The name without kind, project and hash; that of a unit test without its model."""
+        kind, _project, *rest = [*self.unique_id.split("."), ""]
+        if kind == "unit_test":
+            return rest[1]
+        return rest[0] if kind == "test" else ".".join(rest[:-1])
 
     @property
     def sentence(self) -> str:

@@ -19,6 +19,7 @@ _SUFFIXES = frozenset({".sql", ".yml", ".yaml", ".md", ".py"})
 
 # The ways in which dbt names a file, the surest first.
 _FILES = (
+    re.compile(r"Error encountered in (\S+\.ya?ml)"),
     re.compile(r"\(([^()\n]+\.(?:sql|ya?ml|md|csv|py|json))\)"),
     re.compile(r"file at (\S+\.ya?ml) "),
     re.compile(r"Error reading [^:\n]+: (\S+\.(?:ya?ml|md|csv|sql))"),
@@ -71,6 +72,9 @@ def _place(folder: Path, file: Path | None, line: int) -> Place:
 def _named(words: str, folder: Path) -> Path | None:
     name = next((found[1] for pattern in _FILES if (found := pattern.search(words))), "")
     if name:
+        file = folder / name
+        if file.is_relative_to(folder) and ".." not in file.parts and file.is_file():
+            return file
         ending = f"/{name.removeprefix('./')}"
         return next((file for file in _files(folder) if file.as_posix().endswith(ending)), None)
     node = _NODE.search(words)
