@@ -107,6 +107,8 @@ def build(
     fails, and then nothing that readers see has changed.
     """
     state: Path | None = None
+    if not select:
+        _seeds_first(dbt)
     if live is not None and select:
         state = into / "state"
         state.mkdir(exist_ok=True)
@@ -124,6 +126,19 @@ def build(
     relations = relations_after(nodes, built=built, before=live.relations if live else {})
     columns = columns_of(location, relations)
     return Built(results, manifest, semantic, relations, columns)
+
+
+def _seeds_first(dbt: Dbt) -> None:
+    """Load the seeds that models read by source(): dbt does not know that those models wait for them."""
+    manifest = json.loads((dbt.parse() / "manifest.json").read_bytes())
+    read = {source["relation_name"] for source in manifest["sources"].values()}
+    seeds = [
+        node["name"]
+        for node in manifest["nodes"].values()
+        if node["resource_type"] == "seed" and node["relation_name"] in read
+    ]
+    if seeds:
+        dbt.build(seeds, resource_types=["seed"]).require_success()
 
 
 def _names(live: Deployment) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, TypeAlias, get_args
 
 from sqlglot import exp
@@ -55,21 +55,22 @@ def vocabulary(
 
     `columns` are the warehouse's own: `unique_id` of the model → column → type.
     """
-    spelled = dialect(manifest)
-    semantics = _semantic_models(manifest)
+    project = _Project((manifest.get("metadata") or {}).get("project_name") or "", dialect(manifest))
+    semantics = _semantic_models(manifest, project)
     models: dict[str, Model] = {}
     for node in _nodes(manifest):
         reported = (columns or {}).get(node["unique_id"], {})
-        model = _model(node, reported, semantics.get(node["unique_id"]), spelled)
+        model = _model(node, reported, semantics.get(node["unique_id"]), project)
         models.setdefault(model.name, model)
-    metrics = [_metric(raw) for raw in (manifest.get("metrics") or {}).values() if _enabled(raw)]
+    raws = (manifest.get("metrics") or {}).values()
+    metrics = [_metric(raw, project) for raw in raws if _enabled(raw)]
     known = Vocabulary(
         models=models,
         metrics={metric.name: metric for metric in sorted(metrics, key=lambda metric: metric.name)},
         time_spine=_time_spine(manifest, semantic_manifest),
     )
     formulas = {
-        name: replace(metric, formula=metric_formula(metric, known, dialect=spelled))
+        name: replace(metric, formula=metric_formula(metric, known, dialect=project.dialect))
         for name, metric in known.metrics.items()
     }
     return replace(known, metrics=formulas)
@@ -102,6 +103,18 @@ def value_type(raw: str) -> ValueType:
     return next((kind for pattern, kind in TYPES if re.search(pattern, lowered)), "any")
 
 
+@dataclass(frozen=True, slots=True)
+class _Project:
+    """The project that a manifest is of; entries of packages stand in files that are not its own."""
+
+    name: str
+    dialect: str
+
+    def file(self, raw: Raw, path: str | None) -> str:
+        """The path inside this project; "" for what a package brought along."""
+        return path or "" if self.name in ("", raw.get("package_name")) else ""
+
+
 # Models
 
 
@@ -118,21 +131,20 @@ def _nodes(manifest: Raw) -> list[Raw]:
     return sorted(found, key=lambda node: (node.get("package_name") != project, node["unique_id"]))
 
 
-def _model(node: Raw, reported: Mapping[str, str], semantic: SemanticModel | None, dialect: str) -> Model:
+def _model(
+    node: Raw, reported: Mapping[str, str], semantic: SemanticModel | None, project: _Project
+) -> Model:
+    # The YAML file that describes the model; its SQL where none does.
+    described = str(node.get("patch_path") or "").partition("://")[2]
     return Model(
         name=node["name"],
         unique_id=node["unique_id"],
-        columns=_columns(node, reported, semantic, dialect),
+        columns=_columns(node, reported, semantic, project.dialect),
         label=_label(node),
         description=node.get("description") or "",
-        file=_model_file(node),
+        file=project.file(node, described or node.get("original_file_path")),
         semantic=semantic,
     )
-
-
-def _model_file(node: Raw) -> str:
-    """The YAML file that describes the model; its SQL where none does."""
-    return str(node.get("patch_path") or "").partition("://")[2] or node.get("original_file_path") or ""
 
 
 def _columns(
@@ -184,7 +196,7 @@ def _label(raw: Raw) -> str:
 # Semantic models
 
 
-def _semantic_models(manifest: Raw) -> dict[str, SemanticModel]:
+def _semantic_models(manifest: Raw, project: _Project) -> dict[str, SemanticModel]:
     """`unique_id` of the dbt model → its semantic model; of several, the one with most measures."""
     found: dict[str, SemanticModel] = {}
     nodes = manifest.get("nodes") or {}
@@ -192,14 +204,14 @@ def _semantic_models(manifest: Raw) -> dict[str, SemanticModel]:
         behind = [name for name in (raw.get("depends_on") or {}).get("nodes") or [] if name in nodes]
         if not behind or not _enabled(raw):
             continue
-        semantic = _semantic_model(raw, nodes[behind[0]]["name"])
+        semantic = _semantic_model(raw, nodes[behind[0]]["name"], project)
         other = found.get(behind[0])
         if other is None or len(other.measures) < len(semantic.measures):
             found[behind[0]] = semantic
     return found
 
 
-def _semantic_model(raw: Raw, model: str) -> SemanticModel:
+def _semantic_model(raw: Raw, model: str, project: _Project) -> SemanticModel:
     return SemanticModel(
         name=raw["name"],
         model=model,
@@ -208,7 +220,7 @@ def _semantic_model(raw: Raw, model: str) -> SemanticModel:
         measures=tuple(_measure(m) for m in raw.get("measures") or () if _exact(m)),
         agg_time_dimension=(raw.get("defaults") or {}).get("agg_time_dimension") or "",
         primary_entity=raw.get("primary_entity") or "",
-        file=raw.get("original_file_path") or "",
+        file=project.file(raw, raw.get("original_file_path")),
     )
 
 
@@ -269,7 +281,7 @@ def _enabled(raw: Raw) -> bool:
     return bool((raw.get("config") or {}).get("enabled", True))
 
 
-def _metric(raw: Raw) -> Metric:
+def _metric(raw: Raw, project: _Project) -> Metric:
     params: Raw = raw.get("type_params") or {}
     measure: Raw = params.get("measure") or {}
     running: Raw = params.get("cumulative_type_params") or {}
@@ -290,7 +302,7 @@ def _metric(raw: Raw) -> Metric:
         period_agg=running.get("period_agg") or "",
         fill_nulls_with=measure.get("fill_nulls_with"),
         join_to_timespine=bool(measure.get("join_to_timespine")),
-        file=raw.get("original_file_path") or "",
+        file=project.file(raw, raw.get("original_file_path")),
         unique_id=raw.get("unique_id") or "",
         meta=config.get("meta") or raw.get("meta") or {},
     )

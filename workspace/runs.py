@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import logging
 import secrets
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
 from celery import current_app
 from django.conf import settings
-from django.db import IntegrityError, OperationalError, connection, transaction
-from django.db.models import F, Q
+from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 from django.utils.module_loading import autodiscover_modules
 from django.utils.translation import gettext_lazy as _
@@ -106,8 +107,10 @@ class Work:
     @contextmanager
     def fenced(self) -> Iterator[None]:
         """A transaction that only commits while this worker still owns the run."""
+        now = timezone.now()
         with transaction.atomic():
-            self._write(heartbeat_at=timezone.now())
+            # With the lease: on SQLite nobody can extend it while the transaction lasts.
+            self._write(heartbeat_at=now, lease_until=now + _lease())
             yield
 
     def _write(self, **values: object) -> None:
@@ -143,6 +146,24 @@ def handles(kind: str) -> Callable[[Handler], Handler]:
     def register(handler: Handler) -> Handler:
         HANDLERS[kind] = handler
         return handler
+
+    return register
+
+
+Aftermath = Callable[[Run], None]
+_ON_FAILURE: dict[str, Aftermath] = {}
+
+
+def on_failure(kind: str) -> Callable[[Aftermath], Aftermath]:
+    """Register what tidies up after runs of one kind that failed, were cancelled, or lost their workers.
+
+    It is called in the transaction that closes the run. It lives in the `actions` module of its app: a page
+    may cancel a run that waits, and knows no handlers.
+    """
+
+    def register(aftermath: Aftermath) -> Aftermath:
+        _ON_FAILURE[kind] = aftermath
+        return aftermath
 
     return register
 
@@ -186,16 +207,15 @@ def request(
         except IntegrityError:
             continue  # the run we lost to was claimed before we could read it: there is room again
         if created:
-            transaction.on_commit(partial(ring, run.pk))
+            transaction.on_commit(partial(ring, run.pk), robust=True)
         return run
 
 
 def cancel(run: Run) -> Run:
     """Stop a run: at once where it still waits, else by telling its worker."""
-    if not Run.objects.filter(pk=run.pk, status=RunStatus.QUEUED).update(
-        status=RunStatus.CANCELLED, finished_at=timezone.now(), error_code=Cancelled.code
-    ):
-        Run.objects.filter(pk=run.pk, status=RunStatus.RUNNING).update(cancel_requested=True)
+    same = Run.objects.filter(pk=run.pk)
+    if not _close(same.filter(status=RunStatus.QUEUED), RunStatus.CANCELLED, error_code=Cancelled.code):
+        same.filter(status=RunStatus.RUNNING).update(cancel_requested=True)
     run.refresh_from_db()
     return run
 
@@ -228,18 +248,12 @@ def execute(run_id: int) -> None:
 
 def _claim(run_id: int) -> Run | None:
     now = timezone.now()
-    lapsed = Q(status=RunStatus.RUNNING, lease_until__lt=now)
     candidate = Run.objects.filter(pk=run_id)
-    candidate.filter(lapsed, attempt__gte=settings.RUN_ATTEMPTS).update(
-        status=RunStatus.FAILED,
-        finished_at=now,
-        error_code=WorkerLost.code,
-        error_params={"attempts": settings.RUN_ATTEMPTS},
-    )
+    _give_up(candidate.filter(_lapsed(now)))
     token = secrets.token_hex(16)
     try:
         with transaction.atomic():
-            won = candidate.filter(Q(status=RunStatus.QUEUED) | lapsed).update(
+            won = candidate.filter(Q(status=RunStatus.QUEUED) | _lapsed(now)).update(
                 status=RunStatus.RUNNING,
                 token=token,
                 attempt=F("attempt") + 1,
@@ -247,15 +261,55 @@ def _claim(run_id: int) -> Run | None:
                 heartbeat_at=now,
                 lease_until=now + _lease(),
             )
+            if won:
+                _killed_commands(run_id)
     except IntegrityError:
         return None  # its predecessor is still at work; the sweeper rings again
     return Run.objects.select_related("project").get(pk=run_id, token=token) if won else None
 
 
+def _lapsed(now: datetime) -> Q:
+    """Runs whose worker stopped reporting."""
+    return Q(status=RunStatus.RUNNING, lease_until__lt=now)
+
+
+def _give_up(lapsed: QuerySet[Run]) -> None:
+    """Close a run that nobody should take over: it was cancelled, or has lost too many workers."""
+    _close(lapsed.filter(cancel_requested=True), RunStatus.CANCELLED, error_code=Cancelled.code)
+    _close(
+        lapsed.filter(attempt__gte=settings.RUN_ATTEMPTS),
+        RunStatus.FAILED,
+        error_code=WorkerLost.code,
+        error_params={"attempts": settings.RUN_ATTEMPTS},
+    )
+
+
 def _end(work: Work, event: str, **also: object) -> None:
     """Close the run, unless it belongs to somebody else by now."""
     _sources, target = LIFECYCLE.edge(event)
-    work._mine.update(status=target, finished_at=timezone.now(), lease_until=None, **also)
+    _close(work._mine, target, **also)
+
+
+def _close(guarded: QuerySet[Run], status: str, **also: object) -> bool:
+    """Close the one run that `guarded` finds, if it still does, and have its app tidy up after a failure."""
+    with transaction.atomic():
+        run = guarded.first()
+        if run is None or not guarded.update(
+            status=status, finished_at=timezone.now(), lease_until=None, **also
+        ):
+            return False
+        _killed_commands(run.pk)
+        run.refresh_from_db()
+        if status != RunStatus.SUCCEEDED and run.kind in _ON_FAILURE:
+            _ON_FAILURE[run.kind](run)
+    return True
+
+
+def _killed_commands(run_id: int) -> None:
+    """Commands die with their worker; nobody was left to say so."""
+    RunCommand.objects.filter(run_id=run_id, finished_at=None).update(
+        finished_at=timezone.now(), exit_code=-signal.SIGKILL
+    )
 
 
 def _plain(params: Mapping[str, object]) -> dict[str, Any]:
@@ -290,7 +344,7 @@ def _keep_alive(work: Work, recorder: CommandRecorder, done: threading.Event) ->
                 if time.monotonic() - last >= beat_every or recorder.waiting:
                     work.beat()
                     last = time.monotonic()
-            except OperationalError:
+            except (OperationalError, InterfaceError):
                 # The database is away or busy; the lease allows for a few missed beats.
                 logger.warning("missed a heartbeat", extra={"run": work.run.pk})
                 connection.close()
@@ -344,12 +398,15 @@ class CommandRecorder:
         return self.work.lost.is_set() or self.work.cancelled.is_set()
 
 
+def due() -> QuerySet[Run]:
+    """Runs that wait, and those whose worker stopped reporting, oldest first."""
+    return Run.objects.filter(Q(status=RunStatus.QUEUED) | _lapsed(timezone.now())).order_by("id")
+
+
 def sweep() -> int:
-    """Ring for runs that wait, and for those whose worker stopped reporting; returns how many."""
-    now = timezone.now()
-    waiting = Q(status=RunStatus.QUEUED, created_at__lt=now - timedelta(seconds=2))
-    lapsed = Q(status=RunStatus.RUNNING, lease_until__lt=now)
-    due = list(Run.objects.filter(waiting | lapsed).order_by("id").values_list("pk", flat=True)[:100])
-    for run_id in due:
+    """Ring for what is due and has not just been rung for; returns how many runs that are."""
+    rung = timezone.now() - timedelta(seconds=2)
+    found = list(due().filter(created_at__lt=rung).values_list("pk", flat=True)[:100])
+    for run_id in found:
         ring(run_id)
-    return len(due)
+    return len(found)

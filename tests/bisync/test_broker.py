@@ -17,8 +17,6 @@ import redis
 
 from bisync import broker
 
-pytestmark = pytest.mark.pure
-
 
 @contextlib.contextmanager
 def running(embedded: broker.Broker) -> Iterator[subprocess.Popen[bytes]]:

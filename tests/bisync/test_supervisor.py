@@ -22,8 +22,6 @@ from django.conf import LazySettings
 from bisync import supervisor
 from bisync.supervisor import Group, Patience
 
-pytestmark = pytest.mark.pure
-
 ROOT = Path(__file__).resolve().parents[2]
 # Reads the programs from its first argument, and supervises them until it is told to stop.
 DRIVER = """
@@ -295,10 +293,7 @@ def test_bisync_serves_pages_and_leaves_nothing_behind_however_it_ends(
     family: Family, tmp_path: Path, name: str, code: int
 ) -> None:
     output = tmp_path / "output"
-    env = {name: value for name, value in family.env.items() if not name.startswith("BISYNC_")} | {
-        "BISYNC_DATA_DIR": str(tmp_path / "data")
-    }
-    argv = [sys.executable, str(ROOT / "manage.py"), "serve", "--migrate", "--port", "0"]
+    argv, env = serve(family, tmp_path / "data", "--migrate", "--port", "0")
     with output.open("wb") as stream:
         process = subprocess.Popen(
             argv, cwd=tmp_path, env=env, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream
@@ -311,6 +306,26 @@ def test_bisync_serves_pages_and_leaves_nothing_behind_however_it_ends(
 
     assert process.wait(timeout=15) == code
     assert eventually(lambda: not family.alive(), seconds=10)
+
+
+@pytest.mark.slow
+def test_an_unmigrated_database_is_refused_with_what_to_do(family: Family, tmp_path: Path) -> None:
+    argv, env = serve(family, tmp_path / "data")
+
+    done = subprocess.run(argv, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 1
+    assert re.search(
+        r"lacks \d+ migrations, .*: run “manage.py migrate”, or start with --migrate", done.stderr
+    )
+    assert family.alive() == []
+
+
+def serve(family: Family, data_dir: Path, *options: str) -> tuple[list[str], dict[str, str]]:
+    """The command line and environment of `manage.py serve`, with no setting but the data directory."""
+    env = {name: value for name, value in family.env.items() if not name.startswith("BISYNC_")}
+    argv = [sys.executable, str(ROOT / "manage.py"), "serve", *options]
+    return argv, {**env, "BISYNC_DATA_DIR": str(data_dir)}
 
 
 def _status(address: str) -> int:

@@ -10,9 +10,10 @@ import random
 import shutil
 import time
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -33,6 +34,9 @@ _Shape: TypeAlias = tuple[tuple[str, int, int, int], ...]
 # Below PostgreSQL's deadlock_timeout (one second): in a deadlock the publisher gives way, never a reader.
 _LOCK_MILLISECONDS = 50
 _DROP_LOCK_MILLISECONDS = 5000
+# From the first lock to the commit, readers of the views wait for us: at first no longer than this.
+_HOLD_SECONDS = 0.25
+_BATCH = 50
 
 
 class ReleaseBusy(BisyncError):
@@ -161,14 +165,17 @@ def publish_views(
     Views that show neither are not ours, or no longer: then nothing changes. Doing it twice is harmless.
     """
     deadline = time.monotonic() + patience
+    hold = _HOLD_SECONDS
     with told(location), closing(connect(location, read_only=False)) as connection:
         while True:
             try:
                 with connection.transaction():
-                    _Publication(connection, schema, relations, previous).carry_out()
-            except (errors.LockNotAvailable, errors.DeadlockDetected):
+                    _Publication(connection, schema, relations, previous).carry_out(hold)
+            except (errors.LockNotAvailable, errors.DeadlockDetected, _HeldTooLong) as exc:
                 if time.monotonic() > deadline:
                     raise ReleaseBusy(schema=schema, seconds=f"{patience:g}") from None
+                # Many views on a slow server: better that readers wait a little longer than for ever.
+                hold *= 2 if isinstance(exc, _HeldTooLong) else 1
             except errors.DependentObjectsStillExist as exc:
                 raise ReleaseBlocked(schema=schema, reason=_one_line(exc.diag.message_detail)) from None
             else:
@@ -192,6 +199,10 @@ def drop_schemas(location: Location, schemas: Collection[str]) -> None:
             seconds = f"{_DROP_LOCK_MILLISECONDS / 1000:g}"
             raise ReleaseBusy(schema=", ".join(wanted), seconds=seconds) from None
         connection.commit()
+
+
+class _HeldTooLong(Exception):
+    """The locks have been ours for as long as this attempt may have them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +229,7 @@ class _Publication:
         self._relations = relations
         self._previous = previous
 
-    def carry_out(self) -> None:
+    def carry_out(self, hold: float) -> None:
         """Replace view by view in a fixed order.
 
         A reader holds every view it has opened until its query ends, and we hold every view that we have
@@ -232,15 +243,25 @@ class _Publication:
         _ensure_schema(self._connection, self._schema)
         existing = _existing(self._connection, self._schema)
         shapes = _shapes(self._connection, self._relations.values())
+        grants = _grants(self._connection, self._schema)
         names = sorted({*self._relations, *(name for name in self._previous if name in existing)})
         for name in names:
             self._check(name, existing.get(name), shapes)
-        # From the first lock on, readers of the first views wait for the last ones.
-        until = time.monotonic() + 0.2 + 0.002 * len(names)
-        for name in names:
-            if time.monotonic() > until:
-                raise errors.LockNotAvailable
-            self._settle(name, existing.get(name), shapes)
+        renewed = {name for name in names if self._needs_renewal(name, existing.get(name), shapes)}
+        until = time.monotonic() + hold
+        self._execute(
+            (s for name in names for s in self._statements(name, shapes, renew=name in renewed)), until
+        )
+        if renewed:
+            given = _grants(self._connection, self._schema)
+            self._execute(
+                (
+                    s
+                    for name in sorted(renewed)
+                    for s in self._regrant(name, grants.get(name, []), given.get(name, []), shapes)
+                ),
+                until,
+            )
 
     def _check(self, name: str, found: _Existing | None, shapes: Mapping[Source, _Shape]) -> None:
         wanted = self._relations.get(name)
@@ -254,29 +275,48 @@ class _Publication:
             shown = ".".join(found.source) if found.source else "a query of its own"
             raise ReleaseMoved(view=f"{self._schema}.{name}", found=shown)
 
-    def _settle(self, name: str, found: _Existing | None, shapes: Mapping[Source, _Shape]) -> None:
+    def _needs_renewal(self, name: str, found: _Existing | None, shapes: Mapping[Source, _Shape]) -> bool:
+        """Whether columns go, move or change type, which a view survives only as a new one."""
+        source = self._relations.get(name)
+        if found is None or source is None:
+            return False
+        return shapes[source][: len(found.shape)] != found.shape
+
+    def _statements(
+        self, name: str, shapes: Mapping[Source, _Shape], *, renew: bool
+    ) -> Iterator[sql.Composed]:
         view = sql.Identifier(self._schema, name)
         source = self._relations.get(name)
-        if source is None:
-            self._connection.execute(sql.SQL("DROP VIEW {}").format(view))
-            return
-        shape = shapes[source]
-        create = sql.SQL("CREATE OR REPLACE VIEW {} AS SELECT {} FROM {}").format(
-            view, sql.SQL(", ").join(sql.Identifier(column[0]) for column in shape), sql.Identifier(*source)
-        )
-        if found is None or shape[: len(found.shape)] == found.shape:
-            self._connection.execute(create)
-            return
-        # Columns that went, moved or changed type need a new view, which starts without its grants.
-        grants = _grants(self._connection, self._schema, name)
-        self._connection.execute(sql.SQL("DROP VIEW {}").format(view))
-        self._connection.execute(create)
-        for grantee in {grant.grantee for grant in _grants(self._connection, self._schema, name)}:
-            self._connection.execute(sql.SQL("REVOKE ALL ON {} FROM {}").format(view, _role(grantee)))
-        kept = {column[0] for column in shape}
-        for grant in grants:
+        if renew or source is None:
+            yield sql.SQL("DROP VIEW {}").format(view)
+        if source is not None:
+            columns = sql.SQL(", ").join(sql.Identifier(column[0]) for column in shapes[source])
+            shown = sql.SQL("SELECT {} FROM {}").format(columns, sql.Identifier(*source))
+            yield sql.SQL("CREATE OR REPLACE VIEW {} AS {}").format(view, shown)
+
+    def _regrant(
+        self,
+        name: str,
+        before: Collection[_Grant],
+        given: Collection[_Grant],
+        shapes: Mapping[Source, _Shape],
+    ) -> Iterator[sql.Composed]:
+        """A new view begins with the default privileges of its schema; it gets those of the old one."""
+        view = sql.Identifier(self._schema, name)
+        for grantee in {grant.grantee for grant in given}:
+            yield sql.SQL("REVOKE ALL ON {} FROM {}").format(view, _role(grantee))
+        kept = {column[0] for column in shapes[self._relations[name]]}
+        for grant in before:
             if grant.column is None or grant.column in kept:
-                self._connection.execute(grant.statement(view))
+                yield grant.statement(view)
+
+    def _execute(self, statements: Iterable[sql.Composed], until: float) -> None:
+        """Run `statements`, many at a time: each trip to the server is time that readers wait."""
+        waiting = iter(statements)
+        while batch := list(islice(waiting, _BATCH)):
+            if time.monotonic() > until:
+                raise _HeldTooLong
+            self._connection.execute(sql.SQL(";\n").join(batch))
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,15 +377,15 @@ _SHAPES = """
 """
 _GRANTS = """
     WITH view AS (
-        SELECT c.oid, c.relowner, c.relacl FROM pg_class c
-        JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = %s WHERE c.relname = %s
+        SELECT c.oid, c.relname, c.relowner, c.relacl FROM pg_class c
+        JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = %s WHERE c.relkind = 'v'
     )
-    SELECT CASE WHEN acl.grantee = 0 THEN NULL ELSE pg_get_userbyid(acl.grantee) END, acl.privilege_type,
-           acl.is_grantable, acl.attname
+    SELECT acl.relname, CASE WHEN acl.grantee = 0 THEN NULL ELSE pg_get_userbyid(acl.grantee) END,
+           acl.privilege_type, acl.is_grantable, acl.attname
     FROM (
-        SELECT relowner, NULL AS attname, (aclexplode(relacl)).* FROM view
+        SELECT relname, relowner, NULL AS attname, (aclexplode(relacl)).* FROM view
         UNION ALL
-        SELECT relowner, a.attname, (aclexplode(a.attacl)).*
+        SELECT relname, relowner, a.attname, (aclexplode(a.attacl)).*
         FROM view JOIN pg_attribute a ON a.attrelid = view.oid AND a.attacl IS NOT NULL
     ) acl
     WHERE acl.grantee <> acl.relowner
@@ -376,8 +416,12 @@ def _shapes(connection: Connection, relations: Collection[Source]) -> dict[Sourc
     return {relation: tuple(columns) for relation, columns in found.items()}
 
 
-def _grants(connection: Connection, schema: str, view: str) -> list[_Grant]:
-    return [_Grant(*row) for row in connection.execute(_GRANTS, [schema, view])]
+def _grants(connection: Connection, schema: str) -> dict[str, list[_Grant]]:
+    """What others than its owner may do with each view."""
+    found: dict[str, list[_Grant]] = defaultdict(list)
+    for view, *grant in connection.execute(_GRANTS, [schema]):
+        found[view].append(_Grant(*grant))
+    return found
 
 
 def _one_line(text: str | None) -> str:
