@@ -252,5 +252,9 @@ LOGGING = {
         "sqlglot": {"level": "ERROR"},
         "metricflow": {"level": "WARNING"},
         "metricflow_semantics": {"level": "WARNING"},
+        # The sweep runs every few seconds and says so each time.
+        "celery.beat": {"level": "WARNING"},
+        "celery.worker.strategy": {"level": "WARNING"},
+        "celery.app.trace": {"level": "WARNING"},
     },
 }

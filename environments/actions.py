@@ -170,8 +170,8 @@ def deployment_request(
 ) -> Deployment:
     """Ask for a commit to be built, tested and made live in an environment.
 
-    `actor` is None where publishing asks; a person needs the permission to deploy. Raises
-    `NothingToDeploy` without a commit.
+    `actor` is None where publishing asks; a person needs the permission to deploy. An environment's
+    deployments are built one after another, by one run at a time. Raises `NothingToDeploy` without a commit.
     """
     if actor is not None:
         permissions.require(actor, "environment.deploy", environment)
@@ -196,8 +196,8 @@ def deployment_request(
     run = runs.request(
         kind="environment.deploy",
         project=environment.project,
-        subject=audit.key(deployment),
-        params={"deployment": deployment.pk},
+        subject=audit.key(environment),
+        params={"environment": environment.pk},
         requested_by=actor,
     )
     deployment.run = run

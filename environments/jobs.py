@@ -10,6 +10,7 @@ from pathlib import Path
 from django.db import transaction
 
 from bisync.lib import crash
+from bisync.lib.errors import BisyncError
 from environments import builds
 from environments.actions import LIFECYCLE, deployment_go_live
 from environments.models import Deployment, DeploymentStatus, Environment, MetricSeries
@@ -33,25 +34,52 @@ MEASURED_METRICS = 300
 
 @runs.handles("environment.deploy")
 def deploy(work: runs.Work) -> dict[str, object]:
-    """Build a commit for an environment and make it live. A failure leaves the live version as it was."""
-    deployment = Deployment.objects.select_related("environment__connection", "environment__project").get(
-        pk=work.params["deployment"]
+    """Build what waits for an environment, one version after another, and make each live.
+
+    A failure leaves the live version as it was. Every deployment is tried; the first failure is the run's.
+    """
+    failures: list[BisyncError] = []
+    versions: list[int] = []
+    while deployment := _next(work.params["environment"]):
+        try:
+            _deploy(work, deployment)
+        except runs.LeaseLost:
+            raise
+        except BisyncError as exc:
+            failures.append(exc)
+        else:
+            versions.append(deployment.number)
+    if versions:
+        _measure(work, Deployment.objects.get(environment=work.params["environment"], status="live"))
+    if failures:
+        raise failures[0]
+    return {"versions": versions}
+
+
+def _next(environment: int) -> Deployment | None:
+    """The oldest deployment that waits, or that a lost worker had begun."""
+    unfinished = [DeploymentStatus.PLANNED, DeploymentStatus.APPLYING]
+    return (
+        Deployment.objects.filter(environment=environment, status__in=unfinished)
+        .select_related("environment__connection", "environment__project")
+        .order_by("number")
+        .first()
     )
-    if deployment.status in {DeploymentStatus.LIVE, DeploymentStatus.SUPERSEDED}:
-        return {"version": deployment.number}  # an earlier attempt got that far
+
+
+def _deploy(work: runs.Work, deployment: Deployment) -> None:
     with work.fenced():
-        LIFECYCLE.advance(deployment, "apply")
+        LIFECYCLE.advance(deployment, "apply", run=work.run)
     try:
         _build_and_switch(work, deployment)
     except runs.LeaseLost:
         raise
-    except Exception:
+    except Exception as exc:
+        code, params = runs.told(exc, work.run)
         with work.fenced():
-            LIFECYCLE.advance(deployment, "fail")
+            LIFECYCLE.advance(deployment, "fail", error_code=code, error_params=params)
         raise
     _forget_old_versions(deployment.environment)
-    _measure(work, deployment)
-    return {"version": deployment.number, "commit": deployment.commit}
 
 
 def _build_and_switch(work: runs.Work, deployment: Deployment) -> None:

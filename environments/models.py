@@ -10,6 +10,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from bisync.lib.errors import sentence
 from governance.models import Project, User
 from workspace.models import Artifact, Connection, Run
 from workspace.models.repository import IDENTIFIER
@@ -123,6 +124,8 @@ class Deployment(models.Model):
     semantic_manifest = models.ForeignKey(Artifact, models.PROTECT, null=True, related_name="+")
     columns = models.ForeignKey(Artifact, models.PROTECT, null=True, related_name="+")
     run = models.ForeignKey(Run, models.SET_NULL, null=True, related_name="+")
+    error_code = models.CharField(_("error"), max_length=60, blank=True)
+    error_params = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     live_at = models.DateTimeField(_("live since"), null=True, blank=True)
 
@@ -147,6 +150,11 @@ class Deployment(models.Model):
     @property
     def project(self) -> Project:
         return self.environment.project
+
+    @property
+    def error(self) -> str:
+        """Why it failed, as a sentence; "" where it did not."""
+        return sentence(self.error_code, self.error_params) if self.error_code else ""
 
     @property
     def file(self) -> Path:

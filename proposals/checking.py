@@ -10,10 +10,9 @@ from typing import Any
 from django.utils import timezone
 
 from bisync.lib.errors import BisyncError
-from catalog.models import Snapshot
 from environments import builds
 from environments.numbers import Point, day, differences, number, same
-from environments.selectors import quoted, snapshot_vocabulary
+from environments.selectors import quoted
 from proposals import content, generate
 from proposals.models import Check, CheckKind, CheckStatus, Item, Proposal
 from semantic.codegen.metrics import Compiled
@@ -54,11 +53,7 @@ class CheckRun:
         self.checks = {check.kind: check for check in proposal.checks.filter(run=work.run)}
         self.target = proposal.target
         self.code: list[Compiled] = []
-        self.before = self._vocabulary()
-
-    def _vocabulary(self) -> Vocabulary:
-        snapshot = Snapshot.objects.filter(project=self.proposal.project).latest()
-        return snapshot_vocabulary(snapshot, self.target)
+        self.before = generate.vocabulary_for(proposal)
 
     def all(self) -> dict[str, object]:
         """Run them in order; returns which passed. A failed check is a result, not an error."""

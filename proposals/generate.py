@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from django.utils.translation import gettext_lazy as _
 
 from bisync.lib.errors import BisyncError
+from catalog.models import Snapshot
+from environments.selectors import snapshot_vocabulary
+from proposals.models import Proposal
 from semantic.codegen.metrics import Compiled, FileChange, MetricDraft, Refused, compile_metric
 from semantic.codegen.yaml_files import YamlRefused
 from semantic.definitions import Vocabulary
@@ -28,6 +31,12 @@ class FileRefused(BisyncError):
     http_status = 409
 
 
+class NothingPulled(BisyncError):
+    code = "nothing-pulled"
+    message = _("Nothing has been pulled from the repository yet. Pull first, then send this again.")
+    http_status = 409
+
+
 @dataclass(frozen=True, slots=True)
 class FileEdit:
     """A file before and after; `before` is None where it is new."""
@@ -35,6 +44,17 @@ class FileEdit:
     path: str
     before: bytes | None
     after: bytes
+
+
+def vocabulary_for(proposal: Proposal) -> Vocabulary:
+    """The names that the generated code may use: the last pull's, with the target warehouse's types.
+
+    Raises `NothingPulled` before the first pull.
+    """
+    snapshot = Snapshot.objects.filter(project=proposal.project_id).order_by("-id").first()
+    if snapshot is None:
+        raise NothingPulled
+    return snapshot_vocabulary(snapshot, proposal.target)
 
 
 def analysis_of(fields: MetricFields, vocabulary: Vocabulary) -> Analysis:

@@ -9,7 +9,6 @@ from django.db import transaction
 
 from bisync.lib import crash
 from catalog.models import Snapshot
-from environments.selectors import snapshot_vocabulary
 from proposals import content, generate
 from proposals.actions import publishing
 from proposals.checking import CheckRun
@@ -69,9 +68,7 @@ def proposal_of(work: runs.Work) -> Proposal:
 
 def approved_code(proposal: Proposal) -> list[Compiled]:
     """The code as it would be generated today. Raises `ApprovalFell` where that is not what was approved."""
-    vocabulary = snapshot_vocabulary(
-        Snapshot.objects.filter(project=proposal.project).latest(), proposal.target
-    )
+    vocabulary = generate.vocabulary_for(proposal)
     items: list[Item] = list(proposal.items.select_related("revision").order_by("id"))
     dialect = proposal.target.connection.adapter
     code = []

@@ -63,8 +63,8 @@ def progress(proposal: Proposal) -> Progress:
             .first()
         )
     error = ""
-    if deployment is not None and deployment.status == "failed" and deployment.run is not None:
-        error = deployment.run.error
+    if deployment is not None and deployment.status == "failed":
+        error = deployment.error
     elif run is not None and run.status == "failed" and proposal.status == ProposalStatus.PUBLISHING:
         error = run.error
     return Progress(run, deployment, error)

@@ -74,10 +74,9 @@ def readable_alone(tree: Node, vocabulary: Vocabulary, *, dialect: str, written:
     wanted = meaning(tree, vocabulary, dialect=dialect)
     if written and _means(written, wanted, vocabulary, dialect):
         return written
-    parts = walk(tree)
-    home = min((part.model for part in parts if isinstance(part, ColumnRef | Total)), default="")
+    home = next((part.model for part in walk(tree) if isinstance(part, Total)), "")
     spellings: list[tuple[str | None, tuple[str, ...]]]
-    spellings = [(home, ()), (None, ()), ("", ()), ("", tuple(vocabulary.metrics))]
+    spellings = [(home or None, ()), (None, ()), ("", ()), ("", tuple(vocabulary.metrics))]
     for model, shadowed in spellings:
         text = print_formula(gather_where(tree), model=model, shadowed=shadowed)
         if _means(text, wanted, vocabulary, dialect):

@@ -13,7 +13,7 @@ from governance import audit, permissions
 from governance.models import Project, User
 from workspace import runs
 from workspace.git.urls import check_branch, check_url
-from workspace.models import Connection, Repository, Run
+from workspace.models import Connection, Repository, Run, RunStatus
 
 _REPOSITORY_SHOWN = ("url", "branch", "folder", "username", "dbt_target", "dbt_executable")
 _CONNECTION_SHOWN = ("name", "adapter", "host", "port", "database", "user")
@@ -30,6 +30,12 @@ MAY = {
 class NotFinished(BisyncError):
     code = "run-not-finished"
     message = _("This run is still going on. Cancel it first, or wait for its end.")
+    http_status = 409
+
+
+class FinishedAlready(BisyncError):
+    code = "run-finished-already"
+    message = _("There is nothing to stop: %(run)s has ended.")
     http_status = 409
 
 
@@ -114,8 +120,11 @@ def pull_request(*, project: Project, actor: User) -> Run:
 def run_cancel(*, run: Run, actor: User) -> Run:
     """Stop a run that waits or works."""
     permissions.require(actor, MAY[run.kind], run.project)
+    run = runs.cancel(run)
+    if run.finished and run.status != RunStatus.CANCELLED:
+        raise FinishedAlready(run=run.title)
     audit.record(actor=actor, action="run.cancelled", target=run)
-    return runs.cancel(run)
+    return run
 
 
 @transaction.atomic

@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any
 
 from celery import current_app
@@ -38,6 +37,8 @@ logger = logging.getLogger(__name__)
 
 # Without a retry policy of its own the transport tries for six seconds; a click must not wait for that.
 _PATIENCE = {"max_retries": 1, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.2}
+
+RING_AGAIN = timedelta(seconds=30)
 
 LIFECYCLE = Lifecycle(
     {
@@ -182,6 +183,7 @@ def ring(run_id: int) -> None:
     try:
         current_app.send_task("workspace.execute_run", args=[run_id], retry=True, retry_policy=_PATIENCE)
     except (BrokerError, OSError):
+        Run.objects.filter(pk=run_id).update(rung_at=None)
         logger.warning("broker away, the sweeper will ring again", extra={"run": run_id})
 
 
@@ -207,8 +209,13 @@ def request(
         except IntegrityError:
             continue  # the run we lost to was claimed before we could read it: there is room again
         if created:
-            transaction.on_commit(partial(ring, run.pk), robust=True)
+            _ring_later(run.pk)
         return run
+
+
+def _ring_later(run_id: int) -> None:
+    """Ring once the run is committed. Whatever goes wrong then, the click was accepted."""
+    transaction.on_commit(lambda: ring(run_id), robust=True)
 
 
 def cancel(run: Run) -> Run:
@@ -238,9 +245,9 @@ def execute(run_id: int) -> None:
         if work.cancelled.is_set():
             _end(work, "cancel", error_code=Cancelled.code)
         else:
-            _end(work, "fail", error_code=exc.code, error_params=_plain(exc.params))
-    except Exception:
-        _end(work, "fail", error_code=Unexpected.code, error_params={"run": run.pk})
+            _fail(work, exc)
+    except Exception as exc:
+        _fail(work, exc)
         raise  # a bug: let the worker's log have it
     finally:
         trace.current.reset(token)
@@ -310,6 +317,18 @@ def _killed_commands(run_id: int) -> None:
     RunCommand.objects.filter(run_id=run_id, finished_at=None).update(
         finished_at=timezone.now(), exit_code=-signal.SIGKILL
     )
+
+
+def _fail(work: Work, exc: Exception) -> None:
+    code, params = told(exc, work.run)
+    _end(work, "fail", error_code=code, error_params=params)
+
+
+def told(exc: Exception, run: Run) -> tuple[str, dict[str, Any]]:
+    """A failure's code and parameters as rows keep them; a bug is told by the run in whose log it is."""
+    if isinstance(exc, BisyncError):
+        return exc.code, _plain(exc.params)
+    return Unexpected.code, {"run": run.pk}
 
 
 def _plain(params: Mapping[str, object]) -> dict[str, Any]:
@@ -404,9 +423,16 @@ def due() -> QuerySet[Run]:
 
 
 def sweep() -> int:
-    """Ring for what is due and has not just been rung for; returns how many runs that are."""
-    rung = timezone.now() - timedelta(seconds=2)
-    found = list(due().filter(created_at__lt=rung).values_list("pk", flat=True)[:100])
-    for run_id in found:
+    """Ring for runs that wait, and for those whose worker stopped reporting; returns how many.
+
+    Each is rung for at most every half minute: the queue must not fill up while all workers are busy.
+    """
+    now = timezone.now()
+    waiting = Q(status=RunStatus.QUEUED, created_at__lt=now - timedelta(seconds=2))
+    lapsed = Q(status=RunStatus.RUNNING, lease_until__lt=now)
+    quiet = Q(rung_at=None) | Q(rung_at__lt=now - RING_AGAIN)
+    due = list(Run.objects.filter(waiting | lapsed, quiet).order_by("id").values_list("pk", flat=True)[:100])
+    Run.objects.filter(pk__in=due).update(rung_at=now)
+    for run_id in due:
         ring(run_id)
-    return len(found)
+    return len(due)

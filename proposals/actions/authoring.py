@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from bisync.lib.errors import BisyncError, InvalidInput, NotAllowed
 from environments.models import Environment
-from environments.selectors import production, vocabulary_of
+from environments.selectors import production
 from governance import audit, permissions
 from governance.models import Project, User
 from proposals import content, generate
@@ -114,7 +114,7 @@ def proposal_submit(*, proposal: Proposal, actor: User) -> Proposal:
     permissions.require(actor, "proposal.create", proposal)
     item = proposal.items.select_related("revision").get()
     fields = item.revision.metric
-    vocabulary = vocabulary_of(proposal.project, proposal.target)
+    vocabulary = generate.vocabulary_for(proposal)
     problems = sending_problems(fields, generate.analysis_of(fields, vocabulary), vocabulary)
     if problems:
         raise InvalidInput(problems)

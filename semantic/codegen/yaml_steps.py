@@ -6,6 +6,7 @@ import copy
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from typing import Any, TypeAlias
 
 from semantic.codegen.yaml_emit import YamlValue, plain_data
@@ -295,30 +296,24 @@ def _key_changes(place: Place, old: dict[str, Any], new: dict[str, Any]) -> Iter
 
 
 def _item_changes(place: Place, old: list[Any], new: list[Any]) -> Iterator[Step]:
-    """Changes between the items that both lists begin and end with."""
-    head = _equal_items(old, new)
-    tail = _equal_items(old[head:][::-1], new[head:][::-1])
-    old_middle, new_middle = old[head : len(old) - tail], new[head : len(new) - tail]
-    both = min(len(old_middle), len(new_middle))
-    if head + both == 0 and new_middle:
-        # Nothing stands in front of the first difference, so there is no line to write behind.
+    """Items with the same name are the same entry; changes come last first, so that no place moves."""
+    blocks = SequenceMatcher(None, _labels(old), _labels(new), autojunk=False).get_opcodes()
+    if any(start == end == 0 for _, start, end, _, _ in blocks):
+        # Nothing stands in front of a new first item, so there is no line to write it behind.
         yield Put(place, new)
         return
-    for number in range(both):
-        yield from _changes((*place, head + number), old_middle[number], new_middle[number])
-    for number in range(len(old_middle) - 1, both - 1, -1):
-        yield Drop((*place, head + number))
-    for number, value in enumerate(new_middle[both:], head + both):
-        yield InsertItem(place, number, value)
+    for _, start, end, first, last in reversed(blocks):
+        both = min(end - start, last - first)
+        for number in reversed(range(start + both, end)):
+            yield Drop((*place, number))
+        for number, value in enumerate(new[first + both : last], start + both):
+            yield InsertItem(place, number, value)
+        for number in range(both):
+            yield from _changes((*place, start + number), old[start + number], new[first + number])
 
 
-def _equal_items(one: list[Any], other: list[Any]) -> int:
-    count = 0
-    for left, right in zip(one, other, strict=False):
-        if not same(left, right):
-            break
-        count += 1
-    return count
+def _labels(items: list[Any]) -> list[str]:
+    return [str(item["name"]) if isinstance(item, dict) and "name" in item else repr(item) for item in items]
 
 
 def _said(path: Path) -> str:

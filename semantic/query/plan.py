@@ -203,7 +203,7 @@ class Plan:
         if self.grain and found.granularity and GRAINS.index(found.granularity) > GRAINS.index(self.grain):
             raise Unsupported(f"{rows.model.name} is dated by {found.granularity}, not by {self.grain}.")
         self.dated_by = max(self.dated_by, found.granularity or "day", key=GRAINS.index)
-        return rows.expression(found.expr)
+        return rows.operand(found.expr)
 
     def _leaf(self, wanted: Source, counted: Counted, conditions: tuple[Condition, ...]) -> exp.Expr:
         """A column that stands for the total, computed once however often it is named."""

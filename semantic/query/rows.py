@@ -140,6 +140,11 @@ class Rows:
             if column.table and column.table != table.name:
                 raise Unsupported(f"`{sql}` names the table {column.table}.")
             column.set("table", table.copy())
+        return tree
+
+    def operand(self, sql: str, model: str = "") -> exp.Expr:
+        """The same in brackets, where other operators may stand beside it."""
+        tree = self.expression(sql, model)
         return exp.paren(tree, copy=False) if isinstance(tree, (exp.Binary, exp.Not)) else tree
 
     def dimension(self, path: tuple[str, ...], name: str, grain: Grain | None) -> exp.Expr:
@@ -147,7 +152,7 @@ class Rows:
         hops, model, dimension = route(self.model, path, name, self.warehouse.vocabulary)
         for position, hop in enumerate(hops, start=1):
             self._join(hop, path[:position])
-        value = self.expression(dimension.expr, model.name)
+        value = self.operand(dimension.expr, model.name)
         if dimension.type == "categorical":
             return value
         wanted = grain or dimension.granularity
@@ -160,7 +165,7 @@ class Rows:
         found = self.model.semantic and self.model.semantic.entity(name)
         if not found:
             raise Unsupported(f"{self.model.name} has no entity {name}.")
-        return self.expression(found.expr)
+        return self.operand(found.expr)
 
     def add(self, other: Rows) -> None:
         """Take over the joins that other totals of the same rows need."""
@@ -169,8 +174,8 @@ class Rows:
 
     def _join(self, hop: Hop, path: tuple[str, ...]) -> None:
         condition = exp.EQ(
-            this=self.expression(hop.own.expr, hop.here.name),
-            expression=self.expression(hop.other.expr, hop.there.name),
+            this=self.operand(hop.own.expr, hop.here.name),
+            expression=self.operand(hop.other.expr, hop.there.name),
         )
         table = self.warehouse.table(hop.there.name, hop.there.name)
         self._lead(path, exp.Join(this=table, on=condition, side="LEFT"))

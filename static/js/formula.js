@@ -173,7 +173,9 @@ class Editor {
     box.addEventListener("click", (event) => {
       const button = event.target.closest("button");
       if (button?.dataset.formulaInsert) this.offer(button.dataset.formulaInsert);
-      if (button?.dataset.formulaFix !== undefined) this.replaceAll(button.dataset.formulaFix);
+      if (button?.dataset.formulaFix === undefined) return;
+      event.preventDefault();
+      this.replaceAll(button.dataset.formulaFix);
     });
     new MutationObserver(() => this.draw()).observe(box, { childList: true });
   }

@@ -189,7 +189,7 @@ def formula_of(metric: Metric, *measures: Measure, spelled: str = "duckdb") -> s
         ),
         ("sum_boolean", "is_gift", "SUM(IF(is_gift, 1, 0))"),
         ("sum_boolean", "status is not null and not is_gift", "SUM(IF(status IS NOT BLANK AND NOT is_gift, 1, 0))"),
-        ("average", "delivered_on - ordered_at::date", ""),
+        ("average", "delivered_on - ordered_at::date", "AVERAGE(DATEDIFF(STARTOF(ordered_at, day), delivered_on, day))"),
         ("average", "date_diff('day', ordered_at, delivered_on)", "AVERAGE(DATEDIFF(ordered_at, delivered_on, day))"),
         ("max", "date_trunc('month', ordered_at)", "MAX(STARTOF(ordered_at, month))"),
         ("sum", "case when ordered_at >= current_date - interval 7 day then 1 end", "COUNT(*) WHERE ordered_at >= TODAY() - 7 days"),
@@ -282,7 +282,7 @@ def test_a_measure_becomes_a_formula_only_if_that_says_the_same(agg: Any, expr: 
                 inputs=(MetricInput("revenue"),),
                 filters=(shop.COMPLETED,),
             ),
-            "(revenue WHERE status = 'completed') * 2",
+            "revenue * 2 WHERE status = 'completed'",
         ),
         (
             Metric("m", "simple", measure="net_amount_total", fill_nulls_with=0.0),

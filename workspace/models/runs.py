@@ -55,6 +55,7 @@ class Run(models.Model):
     attempt = models.PositiveSmallIntegerField(_("attempt"), default=0)
     token = models.CharField(max_length=32, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
+    rung_at = models.DateTimeField(null=True, blank=True)
     cancel_requested = models.BooleanField(default=False)
     intent = models.JSONField(default=dict, blank=True)
     result = models.JSONField(default=dict, blank=True)

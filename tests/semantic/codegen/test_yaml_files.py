@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from textwrap import dedent
-from typing import Any
 
 import pytest
 import yaml
@@ -19,7 +18,6 @@ from semantic.codegen.yaml_files import (
     edited,
     edited_bytes,
     load,
-    new_file,
     tests_key,
 )
 
@@ -158,6 +156,19 @@ def test_a_description_keeps_its_quotes_where_the_new_text_allows_it(new: str, e
     assert load(after)["models"][0]["description"] == new
 
 
+def test_new_text_gets_the_quotes_most_of_the_file_has_unless_it_would_need_doubling() -> None:
+    before = "a: 'x'\nb: 'z'\nc: \"w\"\n"
+
+    after = changed(before, SetKey((), "d", "a: b"), SetKey((), "a", "it's"))
+
+    assert after == "a: \"it's\"\nb: 'z'\nc: \"w\"\nd: 'a: b'\n"
+
+
+def test_a_block_at_the_end_of_a_file_without_line_break_keeps_its_own() -> None:
+    assert changed("b: 1\na: x", SetKey((), "a", "y\nz\n")) == "b: 1\na: |\n  y\n  z\n"
+    assert changed("b: 1\na: x", SetKey((), "a", "y\nz")) == "b: 1\na: |-\n  y\n  z"
+
+
 def test_a_folded_description_stays_folded() -> None:
     after = changed(PROJECT, SetKey(STATUS, "description", "Its state.\n"))
 
@@ -188,6 +199,21 @@ def test_a_replaced_entry_is_only_written_where_it_differs() -> None:
     )
 
 
+def test_items_are_compared_by_name_and_new_keys_stand_where_the_author_put_them() -> None:
+    before = "m:\n  - name: one # 1\n  - name: two # 2\n    expr: x\n  - name: three # 3\n"
+    wanted = [{"name": "two", "agg": "sum", "label": "Two", "expr": "z"}, {"name": "three"}, {"name": "four"}]
+
+    after = changed(before, SetKey((), "m", wanted))
+
+    assert after == (
+        "m:\n  - name: two # 2\n    agg: sum\n    label: Two\n    expr: z\n  - name: three # 3\n  - name: four\n"
+    )
+
+
+def test_a_list_that_begins_with_a_new_item_is_written_anew() -> None:
+    assert changed("a:\n  - x\nb: 1\n", SetKey((), "a", ["w", "x"])) == "a:\n  - w\n  - x\nb: 1\n"
+
+
 def test_an_item_put_into_the_middle_of_a_list_leaves_its_neighbours_alone() -> None:
     before = "a:\n  - name: one # first\n\n  - name: three\n"
 
@@ -202,6 +228,22 @@ def test_a_removed_item_takes_its_lines_and_its_distance_but_no_comment_of_other
     assert after == (
         PROJECT[: PROJECT.index("\n      - name: status")] + "\n  # people who buy\n\n# end of the file\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("before", "number", "after"),
+    [
+        ("a:\n  - x\n\n  - y\n\n  - z\n", 0, "a:\n  - y\n\n  - z\n"),
+        ("a:\n  - x\n\n  - y\n\n  - z\n", 1, "a:\n  - x\n\n  - z\n"),
+        ("a:\n  - x\n  - y\n\n  - z\n", 1, "a:\n  - x\n\n  - z\n"),
+        ("a:\n  - x\n\n  - y\n  - z\n", 1, "a:\n  - x\n\n  - z\n"),
+        ("a:\n  - x\n\n  - y\n    # of y\n  # of a\nb: 1\n", 1, "a:\n  - x\n  # of a\nb: 1\n"),
+    ],
+)
+def test_the_items_beside_a_removed_one_keep_the_distance_they_had(
+    before: str, number: int, after: str
+) -> None:
+    assert changed(before, RemoveItem(("a", number))) == after
 
 
 def test_the_last_item_takes_the_emptied_keys_above_it_with_it() -> None:
@@ -321,6 +363,13 @@ def test_a_file_that_cannot_be_read_safely_is_refused_with_its_line(
         assert error.line == line
 
 
+def test_a_file_with_too_many_entries_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(yaml_marks, "MAX_EVENTS", 50)
+
+    assert refusal("a: [" + "1," * 60 + "]\n", SetKey((), "a", 2)).code == "too-large"
+    assert changed("a: [" + "1," * 30 + "]\n", SetKey((), "a", 2)) == "a: 2\n"
+
+
 def test_aliases_that_stand_for_millions_of_entries_are_refused() -> None:
     bomb = "a: &a [1,1,1,1,1,1,1,1,1,1]\n"
     for one, other in zip("abcdefg", "bcdefgh", strict=True):
@@ -419,63 +468,6 @@ def test_bytes_are_read_as_utf8_and_nothing_else() -> None:
     with pytest.raises(YamlRefused, match=r"x\.yml, line 2: The file is not UTF-8") as caught:
         edited_bytes("a: 1\nb: é\n".encode("latin-1"), [SetKey((), "a", 2)], path="x.yml")
     assert caught.value.code == "unsafe-text"
-
-
-def test_a_new_file_puts_the_version_first_and_blank_lines_between_entries() -> None:
-    data: dict[str, Any] = {
-        "metrics": [
-            {"name": "revenue", "type": "simple", "config": {"meta": {"tags": ["a", "b"], "x": {}}}},
-            {"name": "orders", "description": "One\nTwo", "share": 0.5, "many": 1e20, "none": None},
-        ],
-        "version": 2,
-    }
-
-    assert new_file(data) == dedent("""\
-        version: 2
-
-        metrics:
-          - name: revenue
-            type: simple
-            config:
-              meta:
-                tags:
-                  - a
-                  - b
-                x: {}
-
-          - name: orders
-            description: |-
-              One
-              Two
-            share: 0.5
-            many: 1.0e+20
-            none: null
-        """)
-
-
-@pytest.mark.parametrize(
-    "texts",
-    [
-        ("yes", "No", "ON", "off", "y", "N", "true", "Null", "~", "", "=", "<<", ".inf", ".NaN"),
-        ("0o17", "017", "0x1F", "1_000", "1:30", "1e3", "12e03", "1.5", "-1", "+1", ".5", "1."),
-        ("2026-11-22", "2026-11-22 10:00:00", "---", "...", " a", "a ", "a\tb", "a\u2028b"),
-        ("- a", "-", "? a", ": a", "!a", "&a", "*a", "%a", "@a", "`a", "#a", "|", ">", ","),
-        ("[a", "{a", "'a", '"a', "a: b", "a:", "a #b", "{{ a }}", "a {% b %}", "a {# b #}"),
-    ],
-)
-def test_text_that_some_reader_would_take_for_something_else_is_quoted(texts: tuple[str, ...]) -> None:
-    for text in texts:
-        for line in (new_file({"key": text}), new_file({"key": [text]}).partition("\n")[2]):
-            assert line.strip().removeprefix("key:").removeprefix("-").strip()[0] in "'\""
-        after = changed("a: {b: c}\n", SetKey(("a",), text or "empty", text))
-        assert load(after)["a"] == {"b": "c", text or "empty": text}
-
-
-@pytest.mark.parametrize(
-    "text", ["30 days", "order__status", "a-b", "it's", "http://x", "é", "is 5% of a/b", "<= 5"]
-)
-def test_text_that_everybody_reads_the_same_way_stays_plain(text: str) -> None:
-    assert new_file({"key": text}) == f"key: {text}\n"
 
 
 def test_the_key_for_data_tests_is_the_one_the_file_uses() -> None:

@@ -1,0 +1,597 @@
+"""From a formula to the entries of dbt's files: what is written where, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import yaml
+
+from semantic.codegen import layout
+from semantic.codegen.conditions import filter_text
+from semantic.codegen.entries import Refused, plain_name
+from semantic.codegen.metrics import Compiled, MetricDraft, compile_metric
+from semantic.codegen.value_tests import MACRO_FILE
+from semantic.codegen.yaml_files import YamlRefused
+from semantic.definitions import Vocabulary
+from semantic.fields import MetricFields, ValueRule
+from semantic.formula import analyse
+from semantic.formula.tree import Binary, ColumnRef, Literal_, Total, Where
+from tests.semantic.shop import FILES, vocabulary
+
+SHOP = vocabulary()
+
+
+def draft(formula: str, model: str = "fct_orders", known: Vocabulary = SHOP, **also: Any) -> MetricDraft:
+    analysis = analyse(formula, known, model=model)
+    assert analysis.ok, analysis.problems
+    return MetricDraft(**{"name": "found", "label": "Found", "description": "", "formula": analysis, **also})
+
+
+def compiled(formula: str, model: str = "fct_orders", known: Vocabulary = SHOP, **also: Any) -> Compiled:
+    return compile_metric(draft(formula, model, known, **also), known)
+
+
+def definition(code: Compiled, name: str = "found") -> dict[str, Any]:
+    """A metric's entry without what is told about it."""
+    entry = next(metric for metric in code.entries["metrics"] if metric["name"] == name)
+    return {
+        key: value for key, value in entry.items() if key not in ("name", "label", "description", "config")
+    }
+
+
+def test_one_total_is_a_measure_and_a_simple_metric_over_it() -> None:
+    code = compiled("SUM(discount)")
+
+    assert code.entries["measures"] == {
+        "orders": [{"name": "discount_sum", "agg": "sum", "expr": "discount"}]
+    }
+    assert definition(code) == {"type": "simple", "type_params": {"measure": "discount_sum"}}
+    assert (code.metrics, code.models, code.notes) == (("found",), ("fct_orders",), ())
+
+
+def test_a_measure_that_exists_is_used_again() -> None:
+    code = compiled("SUM(net_amount) WHERE status = 'returned' AND is_gift")
+
+    assert code.entries["measures"] == {}
+    assert definition(code) == {
+        "type": "simple",
+        "type_params": {"measure": "net_amount_total"},
+        "filter": [
+            "{{ Dimension('order__order_status') }} = 'returned'",
+            "{{ Dimension('order__is_gift') }}",
+        ],
+    }
+
+
+def test_a_condition_on_a_neighbour_becomes_its_dimension() -> None:
+    code = compiled("COUNT(*) WHERE dim_customers.country IN ('DE', 'FR')")
+
+    assert definition(code)["filter"] == "{{ Dimension('customer__country') }} IN ('DE', 'FR')"
+    assert code.models == ("dim_customers", "fct_orders")
+
+
+@pytest.mark.parametrize(
+    ("formula", "agg", "expr"),
+    [
+        ("SUM(discount) WHERE quantity > 1", "sum", "CASE WHEN quantity > 1 THEN discount END"),
+        ("COUNT(*) WHERE quantity > 1", "sum", "CASE WHEN quantity > 1 THEN 1 END"),
+        (
+            "COUNT(discount) WHERE quantity > 1",
+            "sum",
+            "CASE WHEN quantity > 1 THEN CASE WHEN discount IS NOT NULL THEN 1 ELSE 0 END END",
+        ),
+        ("AVERAGE(discount) WHERE quantity > 1", "average", "CASE WHEN quantity > 1 THEN discount END"),
+        (
+            "MAX(discount) WHERE quantity > 1 OR status = 'x'",
+            "max",
+            "CASE WHEN quantity > 1 OR status = 'x' THEN discount END",
+        ),
+    ],
+)
+def test_a_condition_on_a_column_that_is_no_dimension_goes_into_the_measure(
+    formula: str, agg: str, expr: str
+) -> None:
+    code = compiled(formula)
+
+    (measure,) = code.entries["measures"]["orders"]
+    assert (measure["agg"], measure["expr"]) == (agg, expr)
+    assert "filter" not in definition(code)
+
+
+def test_counting_different_values_makes_the_column_a_dimension() -> None:
+    code = compiled("COUNT(DISTINCT customer_id) WHERE quantity > 1")
+
+    assert code.entries["dimensions"] == {"orders": [{"name": "quantity", "type": "categorical"}]}
+    assert definition(code)["filter"] == "{{ Dimension('order__quantity') }} > 1"
+
+
+@pytest.mark.parametrize(
+    ("formula", "text"),
+    [
+        ("COUNT(*) WHERE ordered_at >= '2026-02-01'", "{{ TimeDimension('order__ordered_at', 'day') }} >= "),
+        ("COUNT(*) WHERE ordered_at IN THIS MONTH", "{{ TimeDimension('order__ordered_at', 'day') }} >= "),
+        ("COUNT(*) WHERE ordered_at IS BLANK", "{{ TimeDimension('order__ordered_at', 'day') }} IS NULL"),
+        (
+            "COUNT(*) WHERE YEAR(ordered_at) = 2026",
+            "EXTRACT(YEAR FROM {{ TimeDimension('order__ordered_at', 'day')",
+        ),
+        (
+            "COUNT(*) WHERE delivered_on = '2026-02-01'",
+            "{{ TimeDimension('order__delivered_on', 'day') }} = ",
+        ),
+    ],
+)
+def test_a_date_is_filtered_by_where_whole_days_say_the_same(formula: str, text: str) -> None:
+    assert definition(compiled(formula))["filter"].startswith(text)
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [
+        "COUNT(*) WHERE ordered_at > '2026-02-01'",
+        "COUNT(*) WHERE ordered_at <= '2026-02-01'",
+        "COUNT(*) WHERE ordered_at >= delivered_on",
+        "COUNT(*) WHERE ordered_at = '2026-02-01'",
+    ],
+)
+def test_a_moment_is_never_cut_to_a_day_unasked(formula: str) -> None:
+    code = compiled(formula)
+
+    assert "filter" not in definition(code)
+    assert code.entries["measures"]["orders"][0]["expr"].startswith("CASE WHEN ordered_at")
+
+
+def test_a_share_in_itself_has_an_alias_where_it_is_filtered() -> None:
+    code = compiled("(SUM(net_amount) WHERE status = 'returned') / SUM(net_amount)")
+
+    assert code.metrics == ("found",)
+    assert definition(code) == {
+        "type": "ratio",
+        "type_params": {
+            "numerator": {
+                "name": "revenue",
+                "alias": "numerator",
+                "filter": "{{ Dimension('order__order_status') }} = 'returned'",
+            },
+            "denominator": "revenue",
+        },
+    }
+
+
+def test_a_total_that_is_a_metric_already_is_used_under_its_name() -> None:
+    code = compiled("(SUM(net_amount) WHERE status = 'completed') / COUNT(*)")
+
+    assert definition(code)["type_params"] == {
+        "numerator": "completed_revenue",
+        "denominator": "orders_total",
+    }
+
+
+def test_a_total_that_is_none_yet_becomes_a_helper_that_says_what_it_is() -> None:
+    code = compiled("SUM(discount) / SUM(net_amount)", label="Discount rate", name="discount_rate")
+
+    helper = code.entries["metrics"][0]
+    assert code.metrics == ("discount_rate_numerator", "discount_rate")
+    assert helper["label"] == "Discount rate (numerator)"
+    assert helper["description"] == "The numerator of Discount rate: SUM(discount)"
+    assert helper["config"] == {"meta": {"bisync": {"helper_of": "discount_rate"}}}
+    assert definition(code, "discount_rate")["type_params"] == {
+        "numerator": "discount_rate_numerator",
+        "denominator": "revenue",
+    }
+
+
+def test_any_other_calculation_is_a_derived_metric_with_exact_safe_division() -> None:
+    code = compiled("(revenue - (revenue WHERE is_gift)) / orders_total * 100", "")
+
+    assert definition(code) == {
+        "type": "derived",
+        "type_params": {
+            "expr": "CAST((revenue - part_2) AS DOUBLE PRECISION) / NULLIF(orders_total, 0) * 100",
+            "metrics": [
+                "revenue",
+                {"name": "revenue", "alias": "part_2", "filter": "{{ Dimension('order__is_gift') }}"},
+                "orders_total",
+            ],
+        },
+    }
+
+
+def test_one_part_named_twice_is_one_input() -> None:
+    code = compiled("SUM(discount) - SUM(discount) * 0.5 + MAX(discount)")
+
+    assert code.metrics == ("found_part_1", "found_part_2", "found")
+    assert definition(code)["type_params"]["expr"] == "found_part_1 - found_part_1 * 0.5 + found_part_2"
+
+
+def test_0_instead_of_blank_is_said_the_way_dbt_says_it() -> None:
+    code = compiled("COALESCE(SUM(net_amount) WHERE status = 'returned', 0)")
+
+    assert definition(code)["type_params"] == {"measure": {"name": "net_amount_total", "fill_nulls_with": 0}}
+
+
+@pytest.mark.parametrize(
+    ("formula", "measure"),
+    [
+        (
+            "PERCENTILE(net_amount, 0.9)",
+            {
+                "name": "net_amount_percentile",
+                "agg": "percentile",
+                "expr": "net_amount",
+                "agg_params": {
+                    "percentile": 0.9,
+                    "use_discrete_percentile": False,
+                    "use_approximate_percentile": False,
+                },
+            },
+        ),
+        ("PERCENTILE(net_amount, 1)", {"name": "net_amount_percentile", "agg": "max", "expr": "net_amount"}),
+        ("MEDIAN(net_amount)", {"name": "net_amount_median", "agg": "median", "expr": "net_amount"}),
+        ("COUNT(discount)", {"name": "discount_count", "agg": "count", "expr": "discount"}),
+        ("SUM(net_amount * quantity)", {"name": "found_sum", "agg": "sum", "expr": "net_amount * quantity"}),
+        (
+            "SUM(net_amount / quantity)",
+            {
+                "name": "found_sum",
+                "agg": "sum",
+                "expr": "CAST(net_amount AS DOUBLE PRECISION) / NULLIF(quantity, 0)",
+            },
+        ),
+    ],
+)
+def test_every_kind_of_total_is_a_measure(formula: str, measure: dict[str, Any]) -> None:
+    assert compiled(formula).entries["measures"]["orders"] == [measure]
+
+
+def test_rows_dated_by_another_column_have_a_measure_of_their_own() -> None:
+    code = compiled("SUM(net_amount)", time_column="delivered_on")
+
+    (measure,) = code.entries["measures"]["orders"]
+    assert measure["agg_time_dimension"] == "delivered_on"
+    assert definition(code)["type_params"] == {"measure": "net_amount_sum"}
+
+
+def test_a_model_without_a_semantic_model_gets_one() -> None:
+    found = draft("COUNT(*) WHERE device = 'web' AND minutes > 1", "fct_visits", time_column="visited_on")
+
+    code = compile_metric(found, SHOP, keys={"fct_visits": "visit_id"})
+
+    assert code.entries["semantic_models"] == [
+        {
+            "name": "visits",
+            "model": "ref('fct_visits')",
+            "defaults": {"agg_time_dimension": "visited_on"},
+            "entities": [{"name": "visit", "type": "primary", "expr": "visit_id"}],
+            "dimensions": [
+                {"name": "visited_on", "type": "time", "type_params": {"time_granularity": "day"}},
+                {"name": "device", "type": "categorical"},
+            ],
+            "measures": [{"name": "found_count", "agg": "sum", "expr": "CASE WHEN minutes > 1 THEN 1 END"}],
+        }
+    ]
+    assert definition(code)["filter"] == "{{ Dimension('visit__device') }} = 'web'"
+    assert [change.path for change in code.changes] == ["models/fct_visits_metrics.yml"]
+
+
+def test_without_a_known_key_the_semantic_model_only_names_its_rows() -> None:
+    code = compiled("SUM(minutes)", "fct_visits", time_column="visited_on")
+
+    (semantic,) = code.entries["semantic_models"]
+    assert semantic["primary_entity"] == "visits_row"
+    assert "entities" not in semantic
+
+
+def test_entries_are_plain_data() -> None:
+    rules = (ValueRule("range", 0.0, 2.5),)
+    entries = compiled("SUM(discount) / COUNT(*)", validations=rules).entries
+
+    assert json.loads(json.dumps(entries)) == entries
+
+
+def test_what_people_say_about_a_metric_is_kept_beside_it() -> None:
+    fields = MetricFields(
+        name="discount_rate",
+        label="Discount rate",
+        meaning="What we gave away.",
+        context='Agreed with sales: see the "price book".',
+        formula="SUM(discount)/SUM(net_amount)",
+        model="fct_orders",
+        value_format="percent",
+        owner="Sales",
+        group="commerce",
+        rules=(ValueRule("percentage"), ValueRule("range", high=0.5)),
+    )
+
+    code = compile_metric(MetricDraft.from_fields(fields, analyse(fields.formula, SHOP)), SHOP)
+
+    entry = code.entries["metrics"][-1]
+    assert (entry["name"], entry["label"], entry["description"]) == (
+        "discount_rate",
+        "Discount rate",
+        "What we gave away.",
+    )
+    assert entry["config"] == {
+        "group": "commerce",
+        "meta": {
+            "bisync": {
+                "formula": "SUM(discount)/SUM(net_amount)",
+                "format": "percent",
+                "owner": "Sales",
+                "context": 'Agreed with sales: see the "price book".',
+                "rules": [{"kind": "percentage"}, {"kind": "range", "high": 0.5}],
+            }
+        },
+    }
+
+
+def test_a_formula_is_kept_in_words_that_need_no_starting_point() -> None:
+    entry = compiled("COUNT(DISTINCT customer_id)").entries["metrics"][0]
+
+    assert entry["config"]["meta"]["bisync"]["formula"] == "COUNT(DISTINCT fct_orders.customer_id)"
+
+
+@pytest.mark.parametrize(
+    ("also", "sentence"),
+    [
+        ({"name": "revenue"}, "a metric revenue already"),
+        ({"name": "rows_total"}, "a measure rows_total already"),
+        ({"name": "fct_orders"}, "a model fct_orders already"),
+        ({"label": "revenue"}, "called “Revenue” already"),
+        ({"label": ""}, "no name for people"),
+        ({"name": "Bad Name"}, "lower-case"),
+        ({"name": "a__b"}, "double underscore"),
+        ({"name": "month"}, "keeps for itself"),
+        ({"name": "metric_time"}, "keeps for itself"),
+        ({"label": "{{ env_var('HOME') }}"}, "curly brackets"),
+        ({"description": "{% raw %}"}, "curly brackets"),
+        ({"context": "{# hidden #}"}, "curly brackets"),
+    ],
+)
+def test_names_that_are_taken_and_texts_that_dbt_would_run_are_refused(
+    also: dict[str, str], sentence: str
+) -> None:
+    with pytest.raises(Refused, match=sentence):
+        compiled("SUM(discount)", **also)
+
+
+@pytest.mark.parametrize(
+    ("formula", "model", "also", "sentence"),
+    [
+        ("revenue", "", {}, "is the metric revenue itself"),
+        ("SUM(minutes)", "fct_visits", {}, "what dates the rows of fct_visits. Choose a date"),
+        ("SUM(minutes)", "fct_visits", {"time_column": "device"}, "is no date"),
+        (
+            "COUNT(DISTINCT customer_id) WHERE ordered_at > '2026-01-01'",
+            "fct_orders",
+            {},
+            "compare dates with >= and <",
+        ),
+        (
+            "COUNT(*) WHERE dim_customers.country = 'DE' OR quantity > 1",
+            "fct_orders",
+            {},
+            "no dimension that its rows lead to",
+        ),
+        ("1 + 1 + 0 * SUM(minutes)", "fct_visits", {}, "Choose a date"),
+    ],
+)
+def test_what_dbt_cannot_say_is_refused_with_a_way_out(
+    formula: str, model: str, also: dict[str, str], sentence: str
+) -> None:
+    with pytest.raises(Refused, match=sentence):
+        compiled(formula, model, **also)
+
+
+def test_a_formula_with_an_error_is_refused() -> None:
+    with pytest.raises(Refused, match="has an error"):
+        compile_metric(MetricDraft("found", "Found", "", analyse("SUM(", SHOP)), SHOP)
+
+
+def test_the_model_of_a_package_is_not_written_to() -> None:
+    theirs = replace(SHOP.models["fct_visits"], file="")
+    known = replace(SHOP, models={**SHOP.models, "fct_visits": theirs})
+
+    with pytest.raises(Refused, match="belongs to a package"):
+        compiled("SUM(minutes)", "fct_visits", known, time_column="visited_on")
+
+
+@pytest.mark.parametrize("text", ["{{ x }}", "{% x %}", "{# x", "back\\slash"])
+def test_a_text_that_dbt_would_run_never_reaches_a_file(text: str) -> None:
+    condition = Binary("=", ColumnRef("fct_orders", "status"), Literal_(text))
+    tree = Where(Total("COUNT", model="fct_orders"), condition)
+    formula = replace(analyse("COUNT(fct_orders.*)", SHOP), tree=tree)
+
+    with pytest.raises(Refused, match="curly brackets or a backslash"):
+        compile_metric(MetricDraft("found", "Found", "", formula), SHOP)
+
+
+def test_a_text_that_looks_like_a_place_holder_stays_a_text() -> None:
+    condition = Binary("=", ColumnRef("fct_orders", "status"), Literal_("bisync_dimension_0_"))
+
+    text = filter_text(condition, SHOP.models["fct_orders"], SHOP, "duckdb")
+
+    assert text == "{{ Dimension('order__order_status') }} = 'bisync_dimension_0_'"
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("Net amount (€)", "net_amount"),
+        ("a__b_", "a_b"),
+        ("2nd", "m_2nd"),
+        ("_", "m_measure"),
+        ("x", "m_x"),
+        ("Month", "m_month"),
+        ("select", "m_select"),
+    ],
+)
+def test_a_name_is_made_that_dbt_accepts(text: str, name: str) -> None:
+    assert plain_name(text) == name
+
+
+# Which file
+
+
+def test_metrics_are_written_where_most_metrics_of_the_model_are() -> None:
+    moved = {"revenue": "models/a.yml", "orders_total": "models/b.yml", "completed_revenue": "models/b.yml"}
+    metrics = {
+        name: replace(metric, file=moved.get(name, "models/c.yml")) for name, metric in SHOP.metrics.items()
+    }
+    known = replace(SHOP, metrics=metrics)
+
+    assert layout.metrics_file(known.models["fct_orders"], known) == "models/b.yml"
+    assert layout.metrics_file(known.models["dim_customers"], known) == "models/c.yml"
+
+
+def test_the_first_metric_of_a_model_stands_with_its_semantic_model() -> None:
+    known = replace(SHOP, metrics={})
+
+    assert layout.metrics_file(known.models["fct_orders"], known) == "models/semantics.yml"
+
+
+def test_a_model_that_nothing_describes_gets_a_file_in_its_folder() -> None:
+    model = replace(SHOP.models["fct_visits"], file="models/marts/web/fct_visits.sql")
+
+    assert layout.semantic_file(model) == "models/marts/web/fct_visits_metrics.yml"
+    assert layout.properties_file(model) == "models/marts/web/fct_visits_metrics.yml"
+    assert layout.properties_file(SHOP.models["fct_orders"]) == "models/schema.yml"
+
+
+def changed(code: Compiled) -> dict[str, str]:
+    """The files after the change."""
+    return {
+        change.path: change.apply(FILES[change.path].encode() if change.path in FILES else None).decode()
+        for change in code.changes
+    }
+
+
+def test_only_new_lines_appear_in_files_that_exist() -> None:
+    files = changed(compiled("SUM(discount) / SUM(net_amount)", validations=(ValueRule("positive"),)))
+
+    assert sorted(files) == [
+        MACRO_FILE,
+        "models/metrics.yml",
+        "models/schema.yml",
+        "models/semantics.yml",
+    ]
+    for path in ("models/metrics.yml", "models/schema.yml", "models/semantics.yml"):
+        before, after = FILES[path].splitlines(), iter(files[path].splitlines())
+        assert all(line in after for line in before), path
+
+
+def test_a_new_file_holds_everything_in_our_own_style() -> None:
+    code = compiled(
+        "SUM(minutes)", "fct_visits", time_column="visited_on", validations=(ValueRule("positive"),)
+    )
+
+    text = changed(code)["models/fct_visits_metrics.yml"]
+
+    assert list(yaml.safe_load(text)) == ["semantic_models", "metrics", "models"]
+    assert text.startswith("semantic_models:\n  - name: visits\n    model: ref('fct_visits')\n")
+
+
+def test_the_preview_shows_all_entries_as_yaml() -> None:
+    code = compiled("SUM(discount) / SUM(net_amount)")
+
+    assert yaml.safe_load(code.yaml_preview) == {
+        "semantic_models": [{"name": "orders", "measures": code.entries["measures"]["orders"]}],
+        "metrics": code.entries["metrics"],
+    }
+
+
+# Rules about the value
+
+
+def data_tests(code: Compiled) -> list[dict[str, Any]]:
+    return [test["bisync_metric_in_range"] for test in code.entries["tests"].get("fct_orders", [])]
+
+
+def test_a_rule_about_the_value_is_a_data_test_of_the_model() -> None:
+    code = compiled(
+        "SUM(discount) / SUM(net_amount) WHERE is_gift",
+        value_format="percent",
+        validations=(ValueRule("percentage"), ValueRule("not_null")),
+    )
+
+    share = "CAST(SUM(discount) AS DOUBLE PRECISION) / NULLIF(SUM(net_amount), 0)"
+    asked = {"expression": share, "condition": "is_gift", "time_column": "ordered_at", "grain": "month"}
+    assert data_tests(code) == [
+        {"name": "found_percentage", "arguments": {**asked, "minimum": 0, "maximum": 1}},
+        {"name": "found_not_null", "arguments": {**asked, "allow_blank": False}},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rule", "limits"),
+    [
+        (ValueRule("positive"), {"minimum": 0}),
+        (ValueRule("percentage"), {"minimum": 0, "maximum": 100}),
+        (ValueRule("range", 0.5, 20.0), {"minimum": 0.5, "maximum": 20}),
+        (ValueRule("range", high=3.0), {"maximum": 3}),
+    ],
+)
+def test_each_rule_has_its_limits(rule: ValueRule, limits: dict[str, float]) -> None:
+    (test,) = data_tests(compiled("SUM(discount)", validations=(rule,)))
+
+    assert {key: test["arguments"].get(key) for key in limits} == limits
+    assert len(test["arguments"]) == 3 + len(limits)
+
+
+def test_two_rules_of_one_kind_have_two_names() -> None:
+    rules = (ValueRule("range", low=1.0), ValueRule("range", high=9.0))
+
+    assert [test["name"] for test in data_tests(compiled("SUM(discount)", validations=rules))] == [
+        "found_range_1",
+        "found_range_2",
+    ]
+
+
+@pytest.mark.parametrize(
+    "formula", ["revenue_per_customer * 2", "SUM(net_amount) WHERE dim_customers.country = 'DE'"]
+)
+def test_rules_about_several_models_are_left_to_bisync(formula: str) -> None:
+    code = compiled(formula, validations=(ValueRule("positive"),))
+
+    assert code.entries["tests"] == {}
+    assert code.notes == (
+        "The rules are checked by Bisync alone: dbt's tests look at the rows of one model.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("models:\n  - name: fct_orders\n    tests:\n      - unique\n", "tests"),
+        ("models:\n  - name: fct_orders\n    data_tests:\n      - unique\n", "data_tests"),
+        ("models:\n  - name: other\n    tests: [x]\n  - name: fct_orders\n", "tests"),
+        ("models:\n  - name: fct_orders\n", "data_tests"),
+    ],
+)
+def test_tests_are_listed_under_the_key_that_the_model_or_the_file_uses(text: str, key: str) -> None:
+    code = compiled("SUM(discount)", validations=(ValueRule("positive"),))
+    (change,) = [change for change in code.changes if change.path == "models/schema.yml"]
+
+    after = yaml.safe_load(change.apply(text.encode()))
+
+    model = next(model for model in after["models"] if model["name"] == "fct_orders")
+    assert "bisync_metric_in_range" in model[key][-1]
+    assert not {"tests", "data_tests"} - {key} & set(model)
+
+
+def test_the_macro_is_written_once_and_never_over_anothers_text() -> None:
+    code = compiled("SUM(discount)", validations=(ValueRule("positive"),))
+    (macro,) = [change for change in code.changes if change.path == MACRO_FILE]
+
+    assert b"{% test bisync_metric_in_range(" in macro.apply(None)
+    assert macro.apply(b"-- ours now") == b"-- ours now"
+
+
+def test_a_file_that_leaves_open_what_is_meant_is_refused() -> None:
+    (change, *_rest) = compiled("SUM(discount)").changes
+
+    with pytest.raises(YamlRefused):
+        change.apply(b"semantic_models: [\n")
