@@ -26,7 +26,12 @@ SIMPLE_RULES: tuple[tuple[RuleKind, Any], ...] = (
 class MetricForm(forms.Form):
     """Everything optional here: a draft may be unfinished. The actions say what is missing or unsafe."""
 
-    label = forms.CharField(label=_("Name"), required=False, strip=True)
+    # Marked in the form: without these it cannot be sent for review.
+    needed = frozenset({"label", "meaning", "formula", "owner"})
+
+    label = forms.CharField(
+        label=_("Name"), required=False, strip=True, widget=forms.TextInput(attrs={"autocomplete": "off"})
+    )
     meaning = forms.CharField(
         label=_("Meaning"), required=False, widget=forms.Textarea(attrs={"rows": 2}),
         help_text=_("Shown everywhere the metric is used."),
@@ -42,14 +47,16 @@ class MetricForm(forms.Form):
     value_format = forms.ChoiceField(label=_("Show as"), choices=FORMATS, required=False)
     time = forms.ChoiceField(label=_("Over time by"), required=False)
     rules = forms.MultipleChoiceField(
-        label=_("It should always be"),
+        label=_("What always holds"),
         choices=SIMPLE_RULES,
         required=False,
         widget=forms.CheckboxSelectMultiple,
     )
-    low = forms.FloatField(label=_("Lowest allowed value"), required=False)
-    high = forms.FloatField(label=_("Highest allowed value"), required=False)
-    owner = forms.CharField(label=_("Owner"), required=False, help_text=_("Answers questions about it."))
+    low = forms.FloatField(label=_("Never below"), required=False)
+    high = forms.FloatField(label=_("Never above"), required=False)
+    owner = forms.CharField(
+        label=_("Owner"), required=False, widget=forms.TextInput(attrs={"autocomplete": "off"})
+    )
     group = forms.ChoiceField(label=_("Domain"), required=False)
     why = forms.CharField(
         label=_("Why do you need it?"), required=False, widget=forms.Textarea(attrs={"rows": 2}),

@@ -8,6 +8,7 @@ from django.http import HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from bisync.lib.errors import InvalidInput
@@ -25,6 +26,7 @@ from proposals.preview import preview as previewed
 from semantic.definitions import Grain
 from semantic.fields import MetricFields, name_from
 from semantic.formula import functions
+from semantic.models import Revision
 
 GRAINS: tuple[Grain, ...] = get_args(Grain)
 
@@ -71,28 +73,35 @@ def propose(request: Request, environment: Environment) -> HttpResponse:
     )
 
 
+@never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 @in_environment
 def edit(request: Request, environment: Environment, number: int) -> HttpResponse:
-    """The draft's own page. POST saves it, and sends it for review where the button says so."""
+    """The draft's own page. POST saves it, and sends it for review where the button says so.
+
+    Never cached: a page from yesterday would be filled from yesterday's version.
+    """
     proposal = _mine(request, environment, number)
     if proposal.status != "draft":
         return go(request, reverse("proposal", args=[environment.project.slug, number]))
-    if request.method != "POST":
-        revision = proposal.items.select_related("revision").get().revision
-        form = _form(environment, initial=MetricForm.initial_of(revision.metric, revision.version))
-        return _page(request, environment, proposal, form, revision.metric)
-    form = _form(environment, request.POST)
+    if request.method == "POST":
+        return _posted(request, environment, proposal)
+    revision = _revision(proposal)
+    form = _form(environment, initial=MetricForm.initial_of(revision.metric, revision.version))
+    return _page(request, environment, proposal, form, revision.metric)
+
+
+def _posted(request: Request, environment: Environment, proposal: Proposal) -> HttpResponse:
+    typed = request.POST.copy()
+    if typed.get("fix"):  # the repair that the line below the formula offers
+        typed["formula"] = typed["fix"]
+    form = _form(environment, typed)
     fields = _typed(form)
-    problems: dict[str, list[str]] = {}
-    saved = authoring.draft_save(
-        proposal=proposal,
-        fields=fields,
-        version=form.cleaned_data.get("version") or 0,
-        actor=request.user,
-    )
-    problems.update(saved.problems)
-    if request.POST.get("act") == "send" and not problems and form.is_valid():
+    saved = _saved(request, proposal, form, fields)
+    if saved is None:
+        return _page(request, environment, proposal, form, fields, conflict=True, status=409)
+    problems = dict(saved.problems)
+    if typed.get("act") == "send" and not problems and form.is_valid():
         try:
             authoring.proposal_submit(proposal=proposal, actor=request.user)
         except InvalidInput as exc:
@@ -100,10 +109,11 @@ def edit(request: Request, environment: Environment, number: int) -> HttpRespons
         else:
             return go(
                 request,
-                reverse("proposal", args=[environment.project.slug, number]),
+                reverse("proposal", args=[environment.project.slug, proposal.number]),
                 say=_("Sent for review. The checks have begun."),
             )
-    form = _form(environment, {**request.POST.dict(), **_lists(request), "version": saved.revision.version})
+    typed["version"] = str(saved.revision.version)
+    form = _form(environment, typed)
     form.is_valid()
     for name, sentences in problems.items():
         form.add_error("label" if name == "name" else name if name in form.fields else None, sentences)
@@ -111,8 +121,25 @@ def edit(request: Request, environment: Environment, number: int) -> HttpRespons
     return _page(request, environment, proposal, form, fields, status=status)
 
 
-def _lists(request: Request) -> dict[str, object]:
-    return {"rules": request.POST.getlist("rules")}
+def _revision(proposal: Proposal) -> Revision:
+    return proposal.items.select_related("revision").get().revision
+
+
+def _saved(
+    request: Request, proposal: Proposal, form: MetricForm, fields: MetricFields
+) -> authoring.Saved | None:
+    """What was saved; None where another window has saved something else meanwhile.
+
+    The same content once more is no conflict, and whoever has seen the conflict may decide to go on.
+    """
+    version = form.cleaned_data.get("version") or 0
+    stored = _revision(proposal)
+    if request.POST.get("act") == "mine" or stored.metric == fields:
+        version = stored.version
+    try:
+        return authoring.draft_save(proposal=proposal, fields=fields, version=version, actor=request.user)
+    except authoring.EditedMeanwhile:
+        return None
 
 
 def _page(
@@ -122,6 +149,7 @@ def _page(
     form: MetricForm,
     fields: MetricFields,
     *,
+    conflict: bool = False,
     status: int = 200,
 ) -> HttpResponse:
     context = {
@@ -129,11 +157,16 @@ def _page(
         "proposal": proposal,
         "form": form,
         "name": fields.name or name_from(fields.label),
-        "preview": previewed(fields, environment, grain=_grain(request)),
-        "grains": GRAINS,
-        "fields": fields,
+        "conflict": conflict,
+        **_shown(request, environment, fields),
     }
     return page(request, "proposals/proposal_edit.html", context, status=status)
+
+
+def _shown(request: Request, environment: Environment, fields: MetricFields) -> dict[str, object]:
+    """What the panel beside the form needs."""
+    grain = _grain(request)
+    return {"preview": previewed(fields, environment, grain=grain), "grains": GRAINS, "fields": fields}
 
 
 @require_POST
@@ -143,17 +176,18 @@ def save(request: Request, environment: Environment, number: int) -> HttpRespons
     proposal = _mine(request, environment, number)
     form = _form(environment, request.POST)
     fields = _typed(form)
-    saved = authoring.draft_save(
-        proposal=proposal,
-        fields=fields,
-        version=form.cleaned_data.get("version") or 0,
-        actor=request.user,
-    )
+    saved = _saved(request, proposal, form, fields)
+    if saved is None:
+        context: dict[str, object] = {"conflict": True, "environment": environment, "proposal": proposal}
+        return page(request, "proposals/proposal_saved.html", context, status=409)
+    unread = {name: list(sentences) for name, sentences in form.errors.items()}
     context = {
+        "conflict": False,
+        "environment": environment,
         "proposal": proposal,
         "saved_at": saved.revision.saved_at,
         "version": saved.revision.version,
-        "problems": saved.problems,
+        "problems": {**unread, **saved.problems},
         "name": fields.name,
     }
     return page(request, "proposals/proposal_saved.html", context)
@@ -163,20 +197,9 @@ def save(request: Request, environment: Environment, number: int) -> HttpRespons
 @in_environment
 def preview(request: Request, environment: Environment, number: int) -> HttpResponse:
     """The live preview of what is in the form now, saved or not."""
-    proposal = _mine(request, environment, number)
+    _mine(request, environment, number)
     fields = _typed(_form(environment, request.POST))
-    caret = request.POST.get("caret", "")
-    shown = previewed(
-        fields, environment, grain=_grain(request), caret=int(caret) if caret.isdigit() else None
-    )
-    context = {
-        "environment": environment,
-        "proposal": proposal,
-        "preview": shown,
-        "fields": fields,
-        "grains": GRAINS,
-        "name": fields.name,
-    }
+    context = {"environment": environment, "oob": True, **_shown(request, environment, fields)}
     return page(request, "proposals/proposal_preview.html", context)
 
 
