@@ -167,6 +167,7 @@ def deployment_request(
     reason: str,
     actor: User | None,
     affected: Sequence[str] = (),
+    subject: str = "",
 ) -> Deployment:
     """Ask for a commit to be built, tested and made live in an environment.
 
@@ -183,6 +184,7 @@ def deployment_request(
         number=number + 1,
         commit=commit,
         reason=reason[:200],
+        subject=subject,
         requested_by=actor,
         affected=sorted(set(affected)),
         variables=environment.variables,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,12 +84,26 @@ def remove(location: Location) -> None:
         release.drop_schemas(location, _schemas(location))
 
 
-def _schemas(location: Location) -> list[str]:
-    """The schema of a place, and those that dbt put beside it for models with a schema of their own."""
+def drop_versions(environment: Environment, *, used: Collection[str], below: int) -> None:
+    """Drop a server's schemas of versions before `below` that hold nothing in `used`."""
+    location = environment.connection.location(schema=environment.schema)
+    version = re.compile(re.escape(environment.schema) + r"__v(\d+)(_.*)?", re.DOTALL)
+    found = [(name, version.fullmatch(name)) for name in _all_schemas(location)]
+    old = [name for name, match in found if match and int(match[1]) < below and name not in used]
+    if old:
+        release.drop_schemas(location, old)
+
+
+def _all_schemas(location: Location) -> list[str]:
     with open_warehouse(location) as warehouse:
         rows = warehouse.query("SELECT schema_name FROM information_schema.schemata").rows
+    return [str(name) for (name,) in rows]
+
+
+def _schemas(location: Location) -> list[str]:
+    """The schema of a place, and those that dbt put beside it for models with a schema of their own."""
     own = location.schema
-    return [str(name) for (name,) in rows if name == own or str(name).startswith(f"{own}_")]
+    return [name for name in _all_schemas(location) if name == own or name.startswith(f"{own}_")]
 
 
 def build(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import shutil
-from pathlib import Path
 
 from django.db import transaction
 
@@ -142,18 +141,23 @@ def _build_and_switch(work: runs.Work, deployment: Deployment) -> None:
 
 
 def _forget_old_versions(environment: Environment) -> None:
-    """Remove the files of versions that nobody reads any more, the last ones aside."""
+    """Remove the versions that nobody reads any more, the last ones aside."""
     environment.refresh_from_db()
-    if environment.connection.adapter != "duckdb" or environment.live is None:
+    built = Deployment.objects.filter(environment=environment, manifest__isnull=False).order_by("-number")
+    kept = list(built[: KEPT_VERSIONS + 1])
+    if environment.live is None:
         return
-    kept = set(
-        Deployment.objects.filter(environment=environment, manifest__isnull=False)
-        .order_by("-number")
-        .values_list("number", flat=True)[: KEPT_VERSIONS + 1]
-    ) | {environment.live.number}
-    for folder in Path(environment.folder).glob("v[0-9]*"):
-        if int(folder.name[1:]) not in kept and int(folder.name[1:]) < environment.live.number:
-            shutil.rmtree(folder, ignore_errors=True)
+    if environment.connection.adapter == "duckdb":
+        numbers = {deployment.number for deployment in kept} | {environment.live.number}
+        for folder in environment.folder.glob("v[0-9]*"):
+            if int(folder.name[1:]) < environment.live.number and int(folder.name[1:]) not in numbers:
+                shutil.rmtree(folder, ignore_errors=True)
+        return
+    used = {schema for one in [*kept, environment.live] for schema, _name in one.relations.values()}
+    try:
+        builds.drop_versions(environment, used=used, below=environment.live.number)
+    except BisyncError:
+        logger.warning("old versions not dropped", extra={"environment": environment.pk}, exc_info=True)
 
 
 def _measure(work: runs.Work, deployment: Deployment) -> None:

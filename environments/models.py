@@ -115,6 +115,8 @@ class Deployment(models.Model):
         _("state"), max_length=12, choices=DeploymentStatus, default=DeploymentStatus.PLANNED
     )
     reason = models.CharField(_("reason"), max_length=200, blank=True)
+    # The audit key of what asked for it, for example a proposal's: this app knows nothing of those above.
+    subject = models.CharField(_("subject"), max_length=120, blank=True)
     requested_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
     affected = models.JSONField(default=list)
     variables = models.JSONField(default=dict)

@@ -71,6 +71,11 @@ class Numbers:
         return period_name(self.now.period, self.grain) if self.now else ""
 
     @property
+    def emphasis(self) -> str:
+        """The last complete period as `chart` names it, "" where none is complete."""
+        return period_name(self.complete[-1].period, self.grain, short=True) if self.complete else ""
+
+    @property
     def previous_name(self) -> str:
         return period_name(self.previous.period, self.grain) if self.previous else ""
 

@@ -44,6 +44,7 @@ def role_grant(*, project: Project, user: User, role: Role, actor: User) -> Memb
     permissions.require(actor, "people.manage", project)
     membership, created = Membership.objects.get_or_create(project=project, user=user, role=role)
     if created:
+        permissions.forget_roles(user)
         audit.record(actor=actor, action="role.granted", target=project, after=_role(user, role))
     return membership
 
@@ -52,11 +53,14 @@ def role_grant(*, project: Project, user: User, role: Role, actor: User) -> Memb
 def role_revoke(*, project: Project, user: User, role: Role, actor: User) -> None:
     """Take a role away. Raises `LastAdmin` rather than leave a project without one."""
     permissions.require(actor, "people.manage", project)
-    admins = Membership.objects.filter(project=project, role=Role.ADMIN)
-    if role == Role.ADMIN and not admins.exclude(user=user).exists():
+    # Two admins who remove each other at once would both still see the other one.
+    Project.objects.select_for_update().get(pk=project.pk)
+    others = Membership.objects.filter(project=project, role=Role.ADMIN, user__is_active=True)
+    if role == Role.ADMIN and not others.exclude(user=user).exists():
         raise LastAdmin
     gone, _kinds = Membership.objects.filter(project=project, user=user, role=role).delete()
     if gone:
+        permissions.forget_roles(user)
         audit.record(actor=actor, action="role.revoked", target=project, before=_role(user, role))
 
 

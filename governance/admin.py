@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.contrib import admin
@@ -11,7 +11,9 @@ from django.http import HttpRequest
 
 from bisync.lib.admin import ReadOnlyAdmin
 from governance import audit
+from governance.actions import role_grant, role_revoke
 from governance.models import AuditEvent, Membership, Project, User
+from governance.roles import Role
 
 
 class NewPersonForm(AdminUserCreationForm[User]):
@@ -56,7 +58,7 @@ class ProjectAdmin(ReadOnlyAdmin):
 
 @admin.register(Membership)
 class MembershipAdmin(admin.ModelAdmin[Membership]):
-    """Roles are given and taken, not edited; each is written to the audit log."""
+    """Roles are given and taken, not edited, by the same actions as everywhere."""
 
     list_display = ("project", "user", "role")
     list_filter = ("role", "project")
@@ -67,24 +69,18 @@ class MembershipAdmin(admin.ModelAdmin[Membership]):
     def has_change_permission(self, _request: HttpRequest, _obj: object = None) -> bool:
         return False
 
-    def save_model(self, request: HttpRequest, obj: Membership, form: Any, change: bool) -> None:  # noqa: FBT001
-        with transaction.atomic():
-            super().save_model(request, obj, form, change)
-            self._note(request, obj, "role.granted")
+    def save_model(self, request: HttpRequest, obj: Membership, form: Any, change: bool) -> None:  # noqa: ARG002, FBT001
+        given = role_grant(
+            project=obj.project, user=obj.user, role=Role(obj.role), actor=cast("User", request.user)
+        )
+        obj.pk = given.pk
 
     def delete_model(self, request: HttpRequest, obj: Membership) -> None:
-        with transaction.atomic():
-            self._note(request, obj, "role.revoked")
-            super().delete_model(request, obj)
+        role_revoke(project=obj.project, user=obj.user, role=Role(obj.role), actor=cast("User", request.user))
 
     def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
         for membership in queryset:
             self.delete_model(request, membership)
-
-    def _note(self, request: HttpRequest, obj: Membership, action: str) -> None:
-        actor = request.user if isinstance(request.user, User) else None
-        after = {"person": obj.user.email, "role": obj.role}
-        audit.record(actor=actor, action=action, target=obj.project, after=after)
 
 
 @admin.register(AuditEvent)

@@ -54,6 +54,11 @@ def roles_of(user: User, project: Project) -> frozenset[str]:
     return known[project.pk]
 
 
+def forget_roles(user: User) -> None:
+    """Have a person's roles read again: one was given or taken."""
+    user.__dict__.pop("_roles", None)
+
+
 def decide(actor: User, permission: str, obj: Any) -> Decision:
     """Whether `actor` may do `permission` to `obj` (a project, or anything with a `.project`)."""
     granted = GRANTS[permission]  # an unknown permission is a typo: fail loudly

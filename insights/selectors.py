@@ -92,23 +92,26 @@ def _meta(meta: object, key: str) -> object:
 class MetricView:
     """All that the metric page shows of one environment."""
 
-    metric: Metric | None
-    numbers: Numbers | None
-    trouble: str
-    reads_as: str
+    metric: Metric | None = None
+    numbers: Numbers | None = None
+    trouble: str = ""
+    formula: str = ""
+    reads_as: str = ""
 
 
 def metric_view(environment: Environment, definition: Definition, *, grain: Grain) -> MetricView:
     """A metric in an environment: its number by `grain`, and why there is none."""
     if environment.live is None:
-        return MetricView(None, None, "", "")
+        return MetricView(formula=definition.formula)
     version = reading(environment.live)
     metric = version.vocabulary.metrics.get(definition.name)
     if metric is None:
-        return MetricView(None, None, "", "")
+        return MetricView(formula=definition.formula)
     numbers, trouble = _numbers(environment.live, version, metric, grain)
-    said = analyse(metric.formula, version.vocabulary).reads_as if metric.formula else ""
-    return MetricView(metric, numbers, trouble, said)
+    # What its author wrote says more than the parts that dbt knows it by.
+    formula = definition.formula or metric.formula
+    said = analyse(formula, version.vocabulary).reads_as if formula else ""
+    return MetricView(metric, numbers, trouble, formula, said)
 
 
 def _numbers(

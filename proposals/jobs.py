@@ -52,9 +52,12 @@ def publish(work: runs.Work) -> dict[str, object]:
             with work.fenced():
                 publishing.publishing_returned(proposal=proposal, reason=str(exc))
             raise
+        head = decided["commit"]
     crash.point("publish-pushed")
     with work.fenced():
-        publishing.proposal_pushed(proposal=proposal, commit=decided["commit"], models=decided["models"])
+        publishing.proposal_pushed(
+            proposal=proposal, commit=decided["commit"], head=head, models=decided["models"]
+        )
     crash.point("publish-saved")
     return {"commit": decided["commit"]}
 

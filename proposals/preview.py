@@ -36,12 +36,10 @@ class Preview:
     missing: Problems = field(default_factory=dict)
 
 
-def preview(
-    fields: MetricFields, environment: Environment, *, grain: Grain = "month", caret: int | None = None
-) -> Preview:
+def preview(fields: MetricFields, environment: Environment, *, grain: Grain = "month") -> Preview:
     """Compute it. Never raises for what a person typed: faults are told inside."""
     names = vocabulary_of(environment.project, environment)
-    analysis = analyse(fields.formula, names, model=fields.model, caret=caret)
+    analysis = analyse(fields.formula, names, model=fields.model)
     shown = Preview(
         analysis=analysis,
         grain=grain,

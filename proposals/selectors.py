@@ -54,18 +54,18 @@ def progress(proposal: Proposal) -> Progress:
         .order_by("-id")
         .first()
     )
-    deployment = None
-    if proposal.published_commit:
-        deployment = (
-            Deployment.objects.filter(environment_id=proposal.target_id, commit=proposal.published_commit)
-            .select_related("run", "environment")
-            .order_by("-id")
-            .first()
-        )
+    deployment = (
+        Deployment.objects.filter(environment_id=proposal.target_id, subject=audit.key(proposal))
+        .select_related("run", "environment")
+        .order_by("-id")
+        .first()
+    )
     error = ""
-    if deployment is not None and deployment.status == "failed":
+    if proposal.status != ProposalStatus.PUBLISHING or (run is not None and not run.finished):
+        error = ""
+    elif deployment is not None and deployment.status == "failed":
         error = deployment.error
-    elif run is not None and run.status == "failed" and proposal.status == ProposalStatus.PUBLISHING:
+    elif run is not None and run.status == "failed":
         error = run.error
     return Progress(run, deployment, error)
 

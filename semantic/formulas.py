@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import reduce
+from weakref import WeakKeyDictionary
 
 from sqlglot import exp
 
@@ -102,6 +103,23 @@ def _same_sql(text: str, metric: Metric, vocabulary: Vocabulary, dialect: str) -
 def _means(text: str, wanted: str, vocabulary: Vocabulary, dialect: str) -> bool:
     tree = analyse(text, vocabulary).tree
     return tree is not None and meaning(tree, vocabulary, dialect=dialect) == wanted
+
+
+_meanings: WeakKeyDictionary[Vocabulary, dict[tuple[str, str], str]] = WeakKeyDictionary()
+
+
+def metric_meaning(metric: Metric, vocabulary: Vocabulary, *, dialect: str) -> str:
+    """The `meaning` of a metric's definition, kept per vocabulary; "" where formulas cannot say it."""
+    kept = _meanings.setdefault(vocabulary, {})
+    key = (metric.name, dialect)
+    if key not in kept:
+        try:
+            tree = metric_tree(metric, vocabulary, dialect=dialect)
+        except Unsupported:
+            kept[key] = ""
+        else:
+            kept[key] = meaning(tree, vocabulary, dialect=dialect)
+    return kept[key]
 
 
 def meaning(tree: Node, vocabulary: Vocabulary, *, dialect: str) -> str:

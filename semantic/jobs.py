@@ -31,7 +31,7 @@ def pull(work: runs.Work) -> dict[str, object]:
     work.progress(step="fetch")
     head = mirror.fetch()
     last = Snapshot.objects.filter(project=work.project).order_by("-id").first()
-    if last is not None and last.commit == head:
+    if last is not None and last.commit == head == repository.synced_commit:
         return _unchanged(work, repository, last)
     work.progress(step="parse", commit=head)
     with mirror.worktree(head) as tree, TemporaryDirectory(dir=_base(), prefix="pull-") as into:

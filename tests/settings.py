@@ -9,9 +9,9 @@ from pathlib import Path
 
 from tests.postgres import Cluster
 
-_worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
-_home = Path(tempfile.gettempdir()) / f"bisync-tests-{os.getuid()}" / _worker
-_home.mkdir(parents=True, exist_ok=True)
+# Its own for every process: two runs at a time must not share a database file.
+_home = Path(tempfile.mkdtemp(prefix="bisync-tests-"))
+(_home / "static").mkdir()
 os.environ["BISYNC_DATA_DIR"] = str(_home)
 os.environ.setdefault("BISYNC_SECRET_KEY", "only-for-tests-only-for-tests-only-for-tests-only-for-tests")
 if os.environ.get("BISYNC_TEST_DATABASE", "sqlite") == "postgres":

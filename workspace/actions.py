@@ -57,6 +57,8 @@ def repository_connect(*, project: Project, values: Mapping[str, object], actor:
     if folder.startswith("-") or any(part in {"..", ".git", ""} for part in folder.split("/") if folder):
         problems["folder"] = [str(_("Name a folder inside the repository, such as transform/dbt."))]
     before = _assign(repository, {**values, "folder": folder}, _REPOSITORY_SHOWN)
+    if any(getattr(repository, name) != value for name, value in before.items()):
+        repository.synced_commit = ""  # what was pulled was read in another way
     _save(repository, problems)
     _note(repository, "repository", before, _REPOSITORY_SHOWN, actor)
     return repository
@@ -91,7 +93,9 @@ def _assign(record: models.Model, values: Mapping[str, object], shown: tuple[str
 
 def _save(record: models.Model, problems: dict[str, list[str]]) -> None:
     try:
-        record.full_clean(exclude=list(problems), validate_constraints=not problems)
+        # A stored secret is not loaded unless it is replaced, so it is not judged either.
+        unknown = {*problems, *record.get_deferred_fields()}
+        record.full_clean(exclude=unknown, validate_constraints=not problems)
     except ValidationError as exc:
         problems.update({name: list(texts) for name, texts in exc.message_dict.items()})
     if problems:

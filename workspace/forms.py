@@ -19,9 +19,11 @@ class RepositoryForm(forms.ModelForm[Repository]):
         help_text=_("Leave it empty to keep the stored one."),
     )
 
+    field_order = ("url", "branch", "folder", "username", "password")
+
     class Meta:
         model = Repository
-        fields = ("url", "branch", "folder", "username", "password", "dbt_target", "dbt_executable")
+        fields = ("url", "branch", "folder", "username", "dbt_target", "dbt_executable")
 
     def _post_clean(self) -> None:
         """The action assigns and validates; a form that did so as well would do it twice."""

@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from bisync.lib import log_lines
 from bisync.lib.forms import carry_out
 from bisync.lib.web import STOP_POLLING, go, page, swapping
 from governance import permissions
@@ -17,8 +18,6 @@ from governance.web import Request, in_project
 from workspace import actions
 from workspace.forms import RepositoryForm
 from workspace.models import Repository, Run, RunCommand
-
-SHOWN_LINES = 500
 
 
 @require_safe
@@ -33,30 +32,55 @@ def run_list(request: Request, project: Project) -> HttpResponse:
 @require_safe
 @in_project
 def run_detail(request: Request, project: Project, pk: int) -> HttpResponse:
-    """One run: state, commands, the end of their output; it polls itself while the work goes on."""
+    """One run: state, commands, the end of their output; while the work goes on, it asks for more itself.
+
+    `known` is the number of commands on the page, so that a poll only brings later ones.
+    """
     run = get_object_or_404(Run.objects.for_list(), project=project, pk=pk)
     commands = list(run.commands.all())
+    known = _number(request, "known") if swapping(request) else 0
     context = {
         "run": run,
-        "commands": [(command, *tail(command.output)) for command in commands],
+        "count": len(commands),
+        "commands": [
+            (command, log_lines.tail(command.output), _later(run, command)) for command in commands[known:]
+        ],
         "may_cancel": permissions.decide(request.user, actions.MAY[run.kind], project),
     }
     status = STOP_POLLING if run.finished and swapping(request) else 200
     return page(request, "workspace/run_detail.html", context, fragment="progress", status=status)
 
 
-def tail(output: str) -> tuple[str, int]:
-    """The last lines of an output, and how many came before them."""
-    lines = output.splitlines()
-    return "\n".join(lines[-SHOWN_LINES:]), max(0, len(lines) - SHOWN_LINES)
+def _number(request: Request, name: str) -> int:
+    asked = request.GET.get(name, "")
+    return int(asked) if asked.isdecimal() else 0
+
+
+def _later(run: Run, command: RunCommand) -> str:
+    """Where the lines that are still to come will be; "" where none will."""
+    if run.finished or command.finished_at is not None:
+        return ""
+    url = reverse("run-output", args=[run.project.slug, run.pk, command.pk])
+    return f"{url}?after={len(command.output.splitlines())}"
 
 
 @require_safe
 @in_project
-def run_output(_request: Request, project: Project, pk: int, command: int) -> HttpResponse:
-    """The whole output of one command as plain text."""
-    found = get_object_or_404(RunCommand, pk=command, run_id=pk, run__project=project)
-    return HttpResponse(found.output, content_type="text/plain; charset=utf-8")
+def run_output(request: Request, project: Project, pk: int, command: int) -> HttpResponse:
+    """The whole output of one command as plain text; for a log that is open, the lines after `after`."""
+    commands = RunCommand.objects.select_related("run__project")
+    found = get_object_or_404(commands, pk=command, run_id=pk, run__project=project)
+    if not swapping(request):
+        return HttpResponse(found.output, content_type="text/plain; charset=utf-8")
+    after = _number(request, "after")
+    later = "\n".join(found.output.splitlines()[after:])
+    context = {
+        "run": found.run,
+        "command": found,
+        "lines": log_lines.tail(later, first=after + 1).lines,
+        "next_url": _later(found.run, found),
+    }
+    return page(request, "workspace/run_lines.html", context)
 
 
 @require_POST

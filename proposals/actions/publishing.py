@@ -69,15 +69,17 @@ def _ask(proposal: Proposal, actor: User) -> None:
 
 
 @transaction.atomic
-def proposal_pushed(*, proposal: Proposal, commit: str, models: list[str]) -> None:
-    """Note the commit that the remote holds, and have production built from it."""
-    Proposal.objects.filter(pk=proposal.pk).update(published_commit=commit)
-    audit.record(
-        actor=proposal.published_by, action="proposal.pushed", target=proposal, after={"commit": commit}
-    )
+def proposal_pushed(*, proposal: Proposal, commit: str, head: str, models: list[str]) -> None:
+    """Note the commit that the remote holds, and have production built from `head`, which contains it."""
+    first = Proposal.objects.filter(pk=proposal.pk, published_commit="").update(published_commit=commit)
+    if first:
+        audit.record(
+            actor=proposal.published_by, action="proposal.pushed", target=proposal, after={"commit": commit}
+        )
     deployment_request(
         environment=proposal.target,
-        commit=commit,
+        commit=head,
+        subject=audit.key(proposal),
         reason=f"#{proposal.number} {proposal.title}",
         actor=None,
         affected=models,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -20,6 +20,7 @@ from bisync.lib.web import STOP_POLLING, go, page, swapping
 from environments.numbers import Numbers
 from governance import permissions
 from governance.models import Project
+from governance.permissions import Decision
 from governance.web import Request, in_project
 from proposals import content, rules, selectors
 from proposals.actions import authoring, publishing, reviewing
@@ -66,8 +67,8 @@ def proposal_detail(request: Request, project: Project, number: int) -> HttpResp
     return page(
         request,
         "proposals/proposal_detail.html",
-        context,
-        fragment="state",
+        {**context, "live": swapping(request)},
+        fragment="progress",
         status=STOP_POLLING if done else 200,
     )
 
@@ -85,6 +86,13 @@ def _detail(
     items = list(proposal.items.select_related("revision__definition").order_by("id"))
     reviews = list(proposal.reviews.select_related("person").order_by("id"))
     now = content.content_hash(items)
+    ready = bool(checks) and all(c.status == "passed" and c.content_hash == now for c in checks)
+    may = {
+        "may_approve": permissions.decide(actor, "proposal.approve", proposal),
+        "may_publish": permissions.decide(actor, "proposal.publish", proposal),
+        "may_comment": permissions.decide(actor, "proposal.comment", proposal),
+        "may_edit": rules.may_edit(actor, proposal),
+    }
     return {
         "proposal": proposal,
         "tone": TONES.get(proposal.target.kind, "dev"),
@@ -92,7 +100,9 @@ def _detail(
         **_numbers(items, checks),
         "files": _files(items),
         "checks": checks,
-        "ready": bool(checks) and all(c.status == "passed" and c.content_hash == now for c in checks),
+        "ready": ready,
+        "failed": any(check.status == "failed" for check in checks),
+        "stale": any(check.content_hash != now for check in checks),
         "progress": progress,
         "busy": progress.busy or any(check.status in {"waiting", "running"} for check in checks),
         "steps": selectors.steps(proposal, checks, progress),
@@ -102,14 +112,24 @@ def _detail(
         "needed": reviewing.APPROVALS_NEEDED,
         "comments": list(proposal.comments.select_related("author")),
         "history": selectors.history(proposal),
-        "may_approve": permissions.decide(actor, "proposal.approve", proposal),
-        "may_publish": permissions.decide(actor, "proposal.publish", proposal),
-        "may_comment": permissions.decide(actor, "proposal.comment", proposal),
-        "may_edit": rules.may_edit(actor, proposal),
+        **may,
+        "turn": _turn(proposal, may, ready=ready, stopped=bool(progress.error)),
+        "live": False,
         "open": proposal.status in {ProposalStatus.IN_REVIEW, ProposalStatus.APPROVED},
         "problems": {"note": [], "body": [], **(problems or {})},
         "typed": {"note": "", "body": "", **(typed or {})},
     }
+
+
+def _turn(proposal: Proposal, may: Mapping[str, Decision], *, ready: bool, stopped: bool) -> bool:
+    """Whether this person can take it a step further now."""
+    turns = {
+        ProposalStatus.DRAFT.value: bool(may["may_edit"]),
+        ProposalStatus.IN_REVIEW.value: ready and bool(may["may_approve"]),
+        ProposalStatus.APPROVED.value: bool(may["may_publish"]),
+        ProposalStatus.PUBLISHING.value: stopped and bool(may["may_publish"]),
+    }
+    return turns.get(proposal.status, False)
 
 
 def _numbers(items: list[Item], checks: list[Check]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from sqlglot import exp
 from semantic.balances import Balance
 from semantic.codegen.conditions import filter_text, refuse_jinja, row_sql
 from semantic.codegen.entries import Additions, Entry, Refused, plain_name
-from semantic.definitions import Aggregation, Dimension, Measure, Metric, Model, Vocabulary
+from semantic.definitions import Aggregation, Dimension, Measure, Model, Vocabulary
 from semantic.formula import conjuncts, metric_models, print_formula
 from semantic.formula.registry import TOTALS
 from semantic.formula.tree import (
@@ -28,7 +28,7 @@ from semantic.formula.tree import (
     shape,
     walk,
 )
-from semantic.formulas import all_of, meaning, metric_tree
+from semantic.formulas import all_of, meaning, metric_meaning
 from semantic.query.expressions import Writer, portable
 from semantic.query.plan import counts_rows, model_of
 from semantic.query.rows import identifier, parsed
@@ -54,7 +54,11 @@ class Decomposer:
     dialect: str
     time_column: str = ""
     keys: Mapping[str, str] = field(default_factory=dict)
+    known: Vocabulary = field(init=False)
     _written: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.known = self.additions.vocabulary
 
     @property
     def vocabulary(self) -> Vocabulary:
@@ -95,8 +99,9 @@ class Decomposer:
         return {"type": "simple", "type_params": {"measure": used}, **_filter(filters)}
 
     def _ratio(self, tree: Binary) -> Entry:
-        top = self._input(tree.left, "numerator")
+        # The denominator first: what is filtered above is often the very total below.
         bottom = self._input(tree.right, "denominator")
+        top = self._input(tree.left, "numerator")
         return {
             "type": "ratio",
             "type_params": {"numerator": _short(top), "denominator": _short(bottom)},
@@ -164,7 +169,7 @@ class Decomposer:
         title = Title(
             name=self.additions.free_metric_name(f"{self.title.name}_{role}"),
             label=f"{self.title.label} ({words})",
-            description=f"The {words} of {self.title.label}: {print_formula(node)}",
+            description=f"Part of {self.title.label}: {print_formula(node)}",
             config={"meta": {"bisync": {"helper_of": self.title.name}}},
         )
         self._add(title, self._simple(node))
@@ -174,25 +179,19 @@ class Decomposer:
     def _existing(self, node: Node, model: Model) -> str:
         """A metric, old or new, that computes this total already, dated the same way."""
         wanted = self._meaning(node)
-        for metric in self.vocabulary.metrics.values():
-            known, measure = self.vocabulary.measures.get(metric.measure, (None, None))
+        for metric in self.known.metrics.values():
+            known, measure = self.known.measures.get(metric.measure, (None, None))
             if metric.type != "simple" or measure is None or known is None or known.name != model.name:
                 continue
             own = model.semantic.agg_time_dimension if model.semantic else ""
             if (measure.agg_time_dimension or own) != (self._dated_by(model) or own):
                 continue
-            if self._metric_meaning(metric) == wanted:
+            if metric_meaning(metric, self.known, dialect=self.dialect) == wanted:
                 return metric.name
         return self._written.get(wanted, "")
 
     def _meaning(self, node: Node) -> str:
         return meaning(node, self.vocabulary, dialect=self.dialect)
-
-    def _metric_meaning(self, metric: Metric) -> str:
-        try:
-            return self._meaning(metric_tree(metric, self.vocabulary, dialect=self.dialect))
-        except Unsupported:
-            return ""
 
     # Models, dates and conditions
 

@@ -27,6 +27,7 @@ from semantic.fields import MetricFields, ValueRule
 from semantic.formula import Analysis, metric_models
 from semantic.formula.tree import Node
 from semantic.formulas import readable_alone
+from semantic.query.spec import Unsupported
 from semantic.rules.text import name_problems, text_problems
 
 __all__ = ["Compiled", "FileChange", "MetricDraft", "Refused", "compile_metric"]
@@ -120,7 +121,10 @@ def compile_metric(
     _refuse_clashes(draft, vocabulary)
     additions = Additions(vocabulary)
     title = Title(draft.name, draft.label, draft.description, _config(draft, tree, vocabulary, dialect))
-    Decomposer(title, additions, dialect, draft.time_column, keys or {}).run(tree)
+    try:
+        Decomposer(title, additions, dialect, draft.time_column, keys or {}).run(tree)
+    except Unsupported as error:
+        raise Refused(str(error)) from error
     notes = _tests(draft, tree, additions, dialect)
     return Compiled(
         changes=tuple(_changes(additions, vocabulary)),

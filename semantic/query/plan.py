@@ -89,6 +89,15 @@ class Counted:
             return exp.Case(ifs=[one], default=exp.Literal.number(0))
         return value
 
+    def all_rows(self, *, by_period: bool) -> exp.Expr:
+        """The aggregate of every row; a period has at least one, but altogether there may be none."""
+        if self.value is None:
+            rows = exp.Count(this=exp.Star())
+            return rows if by_period else exp.Nullif(this=rows, expression=exp.Literal.number(0))
+        if self.agg == "count" and by_period:
+            return exp.Count(this=self.value.copy())
+        return self.over(self.row())
+
     def over(self, row: exp.Expr) -> exp.Expr:
         """The aggregate; counting is a sum, which is blank where there are no rows."""
         if self.agg == "count_distinct":
@@ -112,7 +121,7 @@ class Leaf:
     def sql(self, *, shared: bool, by_period: bool) -> exp.Expr:
         """The aggregate; `shared` where the rows also serve other totals and not all of them count here."""
         if self.condition is None or not shared:
-            return self.counted.over(self.counted.row())
+            return self.counted.all_rows(by_period=by_period)
         total = self.counted.over(_when(self.condition, self.counted.row()))
         if self.counted.agg != "count_distinct" or not by_period:
             return total

@@ -177,7 +177,10 @@ class Editor {
       event.preventDefault();
       this.replaceAll(button.dataset.formulaFix);
     });
-    new MutationObserver(() => this.draw()).observe(box, { childList: true });
+    // The foot comes and goes as a whole, or only its content does.
+    new MutationObserver((records) => {
+      if (records.some(({ target }) => target === box || target.closest(".formula-foot"))) this.draw();
+    }).observe(box, { childList: true, subtree: true });
   }
 
   typed() {

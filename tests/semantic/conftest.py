@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
+import psycopg
 import pytest
 
 from semantic.codegen.metrics import Compiled, MetricDraft, compile_metric
@@ -13,7 +16,8 @@ from semantic.definitions import Vocabulary
 from semantic.formula import Analysis, analyse
 from semantic.importer import primary_keys, relations, vocabulary
 from semantic.query.engine import Engine, engine_for
-from tests.semantic.shop import Shop
+from tests.postgres import Cluster
+from tests.semantic.shop import Shop, tables
 
 
 @dataclass(frozen=True)
@@ -62,3 +66,21 @@ def copied(known: Known, tmp_path_factory: pytest.TempPathFactory) -> Shop:
     folder = tmp_path_factory.mktemp("copy") / "project"
     shutil.copytree(known.shop.folder, folder)
     return Shop(folder)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[psycopg.Connection[Any]]:
+    """The shop's tables in a PostgreSQL server of the tests' own."""
+    cluster = Cluster()
+    cluster.start()
+    try:
+        with psycopg.connect(cluster.url(), autocommit=True) as connection:
+            for statement in tables():
+                connection.execute(statement.encode())
+            connection.execute(
+                "CREATE TABLE days AS SELECT CAST(day AS DATE) AS date_day FROM generate_series("
+                "DATE '2025-12-01', DATE '2026-06-30', INTERVAL '1 day') AS days(day)"
+            )
+            yield connection
+    finally:
+        cluster.stop()

@@ -71,6 +71,10 @@ select * from (values
 """,
     "models/schema.yml": """version: 2
 
+groups:
+  - name: sales
+    owner: {name: Sales team}
+
 models:
   - name: days  # one row for each day
     time_spine: {standard_granularity_column: date_day}

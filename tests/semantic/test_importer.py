@@ -401,7 +401,7 @@ def test_duckdb_projects_are_written_in_words_that_postgresql_reads_too() -> Non
 
 FORMULAS = {
     "average_order": "revenue / orders_total * 1.0",
-    "buyers": "COUNT(DISTINCT fct_orders.customer_id) WHERE status IN ('completed', 'returned') "
+    "buyers": "COUNT(DISTINCT customer_id) WHERE status IN ('completed', 'returned') "
     "AND ordered_at < DATE '2026-03-01'",
     "completed_in_measure": "SUM(net_amount) WHERE status = 'completed'",
     "completed_revenue": "SUM(net_amount) WHERE status = 'completed'",

@@ -11,7 +11,6 @@ import pytest
 
 from semantic.formula import analyse, functions
 from semantic.query.sql import metric_sql
-from tests.postgres import Cluster
 from tests.semantic.shop import RELATIONS, plain, tables, vocabulary
 
 SHOP = vocabulary()
@@ -108,19 +107,6 @@ def duck() -> Iterator[duckdb.DuckDBPyConnection]:
         for statement in tables():
             connection.execute(statement)
         yield connection
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[psycopg.Connection[Any]]:
-    cluster = Cluster()
-    cluster.start()
-    try:
-        with psycopg.connect(cluster.url(), autocommit=True) as connection:
-            for statement in tables():
-                connection.execute(statement.encode())
-            yield connection
-    finally:
-        cluster.stop()
 
 
 def sql_of(formula: str, dialect: str) -> str:

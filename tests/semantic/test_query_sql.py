@@ -73,6 +73,12 @@ def test_one_total_is_one_aggregate_over_the_rows_that_fulfil_its_condition() ->
     )
 
 
+def test_rows_are_counted_plainly() -> None:
+    assert "COUNT(*) AS value" in sql_of("COUNT(*) WHERE is_gift", MONTHS)
+    assert "COUNT(fct_orders.discount) AS value" in sql_of("COUNT(discount)", MONTHS)
+    assert "NULLIF(COUNT(*), 0) AS value" in sql_of("COUNT(*)")
+
+
 def test_totals_over_the_same_rows_share_one_scan() -> None:
     sql = sql_of("(SUM(net_amount) WHERE status = 'completed') / SUM(net_amount)", MONTHS)
 

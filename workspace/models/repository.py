@@ -68,6 +68,12 @@ class Connection(models.Model):
         )
 
 
+class RepositoryManager(models.Manager["Repository"]):
+    def get_queryset(self) -> models.QuerySet[Repository]:
+        """Without the password, which is read when git needs it: one that no key opens can be replaced."""
+        return super().get_queryset().defer("password")
+
+
 class Repository(models.Model):
     """Where a project's dbt code lives. `folder` is the dbt project inside it, "" for the top."""
 
@@ -100,6 +106,7 @@ class Repository(models.Model):
     )
     synced_commit = models.CharField(_("commit last pulled"), max_length=64, blank=True)
     synced_at = models.DateTimeField(_("last pulled"), null=True, blank=True)
+    objects = RepositoryManager()
 
     class Meta:
         verbose_name = _("repository")

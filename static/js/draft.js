@@ -1,0 +1,53 @@
+/* A draft that saves itself: nothing is sent while a save is under way, what was typed last is saved when the page
+   goes away, and the line that says when it was saved keeps telling the truth. */
+
+const TICK = 5000;
+const UNITS = [["second", 60], ["minute", 60], ["hour", 24], ["day", Infinity]];
+const words = new Intl.RelativeTimeFormat(document.documentElement.lang, { numeric: "always" });
+
+function ago(seconds) {
+  let amount = seconds;
+  for (const [unit, most] of UNITS) {
+    if (amount < most) return words.format(-Math.floor(amount), unit);
+    amount /= most;
+  }
+  return "";
+}
+
+function tick() {
+  for (const time of document.querySelectorAll("[data-ticking] time")) {
+    const seconds = (Date.now() - Date.parse(time.dateTime)) / 1000;
+    if (seconds >= TICK / 1000) time.textContent = ago(seconds);
+  }
+}
+
+export function attach(form) {
+  let unsaved = false;
+  let leaving = false;
+
+  document.addEventListener("input", ({ target }) => { if (target.form === form) unsaved = true; });
+  form.addEventListener("htmx:beforeRequest", ({ target }) => { if (target === form) unsaved = false; });
+  form.addEventListener("htmx:afterRequest", ({ target, detail }) => { if (target === form && !detail.successful) unsaved = true; });
+
+  // Two saves at once would look like two windows.
+  form.addEventListener("submit", (event) => {
+    if (!form.classList.contains("htmx-request")) {
+      leaving = true;
+      return;
+    }
+    event.preventDefault();
+    const { submitter } = event;
+    form.addEventListener("htmx:afterSettle", () => form.requestSubmit(submitter), { once: true });
+  });
+
+  window.addEventListener("pagehide", () => {
+    if (!unsaved || leaving) return;
+    if (!navigator.sendBeacon(form.dataset.saveUrl, new FormData(form))) return;
+    unsaved = false;
+    // Should the page come back, it is filled from what was saved just now.
+    const version = form.elements.namedItem("version");
+    version.value = Number(version.value) + 1;
+  });
+
+  setInterval(tick, TICK);
+}

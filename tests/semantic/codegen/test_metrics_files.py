@@ -1,0 +1,189 @@
+"""Which files a new metric changes, and the tests that keep promises about its value."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import yaml
+
+from semantic.codegen import layout
+from semantic.codegen.metrics import Compiled, MetricDraft, compile_metric
+from semantic.codegen.value_tests import MACRO_FILE
+from semantic.codegen.yaml_files import YamlRefused
+from semantic.fields import ValueRule
+from semantic.formula import analyse
+from tests.semantic.shop import FILES, vocabulary
+
+SHOP = vocabulary()
+
+
+def compiled(formula: str, model: str = "fct_orders", **also: Any) -> Compiled:
+    analysis = analyse(formula, SHOP, model=model)
+    assert analysis.ok, analysis.problems
+    return compile_metric(MetricDraft("found", "Found", "", analysis, **also), SHOP)
+
+
+# Which file
+
+
+def test_metrics_are_written_where_most_metrics_of_the_model_are() -> None:
+    moved = {"revenue": "models/a.yml", "orders_total": "models/b.yml", "completed_revenue": "models/b.yml"}
+    metrics = {
+        name: replace(metric, file=moved.get(name, "models/c.yml")) for name, metric in SHOP.metrics.items()
+    }
+    known = replace(SHOP, metrics=metrics)
+
+    assert layout.metrics_file(known.models["fct_orders"], known) == "models/b.yml"
+    assert layout.metrics_file(known.models["dim_customers"], known) == "models/c.yml"
+
+
+def test_the_first_metric_of_a_model_stands_with_its_semantic_model() -> None:
+    known = replace(SHOP, metrics={})
+
+    assert layout.metrics_file(known.models["fct_orders"], known) == "models/semantics.yml"
+
+
+def test_a_model_that_nothing_describes_gets_a_file_in_its_folder() -> None:
+    model = replace(SHOP.models["fct_visits"], file="models/marts/web/fct_visits.sql")
+
+    assert layout.semantic_file(model) == "models/marts/web/fct_visits_metrics.yml"
+    assert layout.properties_file(model) == "models/marts/web/fct_visits_metrics.yml"
+    assert layout.properties_file(SHOP.models["fct_orders"]) == "models/schema.yml"
+
+
+def changed(code: Compiled) -> dict[str, str]:
+    """The files after the change."""
+    return {
+        change.path: change.apply(FILES[change.path].encode() if change.path in FILES else None).decode()
+        for change in code.changes
+    }
+
+
+def test_only_new_lines_appear_in_files_that_exist() -> None:
+    files = changed(compiled("SUM(discount) / SUM(net_amount)", validations=(ValueRule("positive"),)))
+
+    assert sorted(files) == [
+        MACRO_FILE,
+        "models/metrics.yml",
+        "models/schema.yml",
+        "models/semantics.yml",
+    ]
+    for path in ("models/metrics.yml", "models/schema.yml", "models/semantics.yml"):
+        before, after = FILES[path].splitlines(), iter(files[path].splitlines())
+        assert all(line in after for line in before), path
+
+
+def test_a_new_file_holds_everything_in_our_own_style() -> None:
+    code = compiled(
+        "SUM(minutes)", "fct_visits", time_column="visited_on", validations=(ValueRule("positive"),)
+    )
+
+    text = changed(code)["models/fct_visits_metrics.yml"]
+
+    assert list(yaml.safe_load(text)) == ["semantic_models", "metrics", "models"]
+    assert text.startswith("semantic_models:\n  - name: visits\n    model: ref('fct_visits')\n")
+
+
+def test_the_preview_shows_all_entries_as_yaml() -> None:
+    code = compiled("SUM(discount) / SUM(net_amount)")
+
+    assert yaml.safe_load(code.yaml_preview) == {
+        "semantic_models": [{"name": "orders", "measures": code.entries["measures"]["orders"]}],
+        "metrics": code.entries["metrics"],
+    }
+
+
+# Rules about the value
+
+
+def data_tests(code: Compiled) -> list[dict[str, Any]]:
+    return [test["bisync_metric_in_range"] for test in code.entries["tests"].get("fct_orders", [])]
+
+
+def test_a_rule_about_the_value_is_a_data_test_of_the_model() -> None:
+    code = compiled(
+        "SUM(discount) / SUM(net_amount) WHERE is_gift",
+        value_format="percent",
+        validations=(ValueRule("percentage"), ValueRule("not_null")),
+    )
+
+    share = "CAST(SUM(discount) AS DOUBLE PRECISION) / NULLIF(SUM(net_amount), 0)"
+    asked = {"expression": share, "condition": "is_gift", "time_column": "ordered_at", "grain": "month"}
+    assert data_tests(code) == [
+        {"name": "found_percentage", "arguments": {**asked, "minimum": 0, "maximum": 1}},
+        {"name": "found_not_null", "arguments": {**asked, "allow_blank": False}},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rule", "limits"),
+    [
+        (ValueRule("positive"), {"minimum": 0}),
+        (ValueRule("percentage"), {"minimum": 0, "maximum": 100}),
+        (ValueRule("range", 0.5, 20.0), {"minimum": 0.5, "maximum": 20}),
+        (ValueRule("range", high=3.0), {"maximum": 3}),
+    ],
+)
+def test_each_rule_has_its_limits(rule: ValueRule, limits: dict[str, float]) -> None:
+    (test,) = data_tests(compiled("SUM(discount)", validations=(rule,)))
+
+    assert {key: test["arguments"].get(key) for key in limits} == limits
+    assert len(test["arguments"]) == 3 + len(limits)
+
+
+def test_two_rules_of_one_kind_have_two_names() -> None:
+    rules = (ValueRule("range", low=1.0), ValueRule("range", high=9.0))
+
+    assert [test["name"] for test in data_tests(compiled("SUM(discount)", validations=rules))] == [
+        "found_range_1",
+        "found_range_2",
+    ]
+
+
+@pytest.mark.parametrize(
+    "formula", ["revenue_per_customer * 2", "SUM(net_amount) WHERE dim_customers.country = 'DE'"]
+)
+def test_rules_about_several_models_are_left_to_bisync(formula: str) -> None:
+    code = compiled(formula, validations=(ValueRule("positive"),))
+
+    assert code.entries["tests"] == {}
+    assert code.notes == (
+        "The rules are checked by Bisync alone: dbt's tests look at the rows of one model.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("models:\n  - name: fct_orders\n    tests:\n      - unique\n", "tests"),
+        ("models:\n  - name: fct_orders\n    data_tests:\n      - unique\n", "data_tests"),
+        ("models:\n  - name: other\n    tests: [x]\n  - name: fct_orders\n", "tests"),
+        ("models:\n  - name: fct_orders\n", "data_tests"),
+    ],
+)
+def test_tests_are_listed_under_the_key_that_the_model_or_the_file_uses(text: str, key: str) -> None:
+    code = compiled("SUM(discount)", validations=(ValueRule("positive"),))
+    (change,) = [change for change in code.changes if change.path == "models/schema.yml"]
+
+    after = yaml.safe_load(change.apply(text.encode()))
+
+    model = next(model for model in after["models"] if model["name"] == "fct_orders")
+    assert "bisync_metric_in_range" in model[key][-1]
+    assert not {"tests", "data_tests"} - {key} & set(model)
+
+
+def test_the_macro_is_written_once_and_never_over_anothers_text() -> None:
+    code = compiled("SUM(discount)", validations=(ValueRule("positive"),))
+    (macro,) = [change for change in code.changes if change.path == MACRO_FILE]
+
+    assert b"{% test bisync_metric_in_range(" in macro.apply(None)
+    assert macro.apply(b"-- ours now") == b"-- ours now"
+
+
+def test_a_file_that_leaves_open_what_is_meant_is_refused() -> None:
+    (change, *_rest) = compiled("SUM(discount)").changes
+
+    with pytest.raises(YamlRefused):
+        change.apply(b"semantic_models: [\n")
