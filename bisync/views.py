@@ -11,13 +11,15 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST, require_safe
 
 from bisync.lib.web import page
-from environments.selectors import environments_of
+from catalog.models import Snapshot
+from environments.models import Environment
+from governance import permissions
 from governance.actions import theme_choose
 from governance.models import Project
 from governance.web import Request, in_project
+from insights.selectors import metrics_of
 from proposals.models import Proposal
 from proposals.selectors import needing
-from semantic.models import Definition
 from workspace.models import Run
 
 
@@ -41,19 +43,23 @@ def home(request: Request) -> HttpResponse:
 @require_safe
 @in_project
 def project_home(request: Request, project: Project) -> HttpResponse:
-    """What needs this person, what they proposed, what changed."""
+    """What needs this person, what they proposed, what changed; until it works, what is to be done first."""
     visible = Proposal.objects.visible_to(request.user).filter(project=project)
+    needs = needing(request.user, project).select_related("author", "target").order_by("id")
+    last_pull = Run.objects.filter(project=project, kind="pull").order_by("-id").first()
+    recent = list(metrics_of(project).filter(state="published").order_by("-changed_at")[:8])
     return page(
         request,
         "governance/project_home.html",
         {
-            "needs": needing(request.user, project).for_list()[:20],
-            "mine": visible.filter(author=request.user).for_list()[:10],
-            "recent": Definition.objects.filter(project=project, state="published").order_by("-changed_at")[
-                :8
-            ],
-            "environments": environments_of(project),
-            "last_pull": Run.objects.filter(project=project, kind="pull").order_by("-id").first(),
+            "needs": list(needs[:20]),
+            "mine": list(visible.filter(author=request.user).order_by("-id")[:10]),
+            "recent": recent,
+            "last_pull": last_pull,
+            "pulled": bool(recent) or Snapshot.objects.filter(project=project).exists(),
+            "deployed": Environment.objects.filter(project=project, live__isnull=False).exists(),
+            "begun": visible.exists(),
+            "may_propose": permissions.decide(request.user, "proposal.create", project),
         },
     )
 

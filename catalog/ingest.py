@@ -17,8 +17,14 @@ LISTED = 300
 # Those of a node's columns that a record gives as they are.
 _PLAIN = (
     "resource_type", "name", "label", "description", "package", "path", "patch_path", "relation",
-    "materialized", "access", "fingerprint",
+    "materialized", "access",
 )  # fmt: skip
+
+
+def fitting(model: type[models.Model], field: str, text: str) -> str:
+    """As much of `text` as the column holds: the repository's authors know no such limits."""
+    limit = getattr(model._meta.get_field(field), "max_length", None)
+    return text if limit is None else text[:limit]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +54,10 @@ def _groups(project: Project, found: Records) -> dict[str, Group]:
     known = {group.name: group for group in Group.objects.filter(project=project)}
     for record in found.groups:
         group = known.get(record.name) or Group(project=project, name=record.name)
-        owner = (record.owner_name, record.owner_email)
+        owner = (
+            fitting(Group, "owner_name", record.owner_name),
+            fitting(Group, "owner_email", record.owner_email),
+        )
         if group.pk is None or (group.owner_name, group.owner_email) != owner:
             group.owner_name, group.owner_email = owner
             group.save()
@@ -83,7 +92,8 @@ def _nodes(project: Project, found: Records, groups: dict[str, Group]) -> dict[s
 
 def _fill(node: Node, record: NodeRecord, groups: dict[str, Group], fingerprint: str) -> None:
     for name in _PLAIN:
-        setattr(node, name, fingerprint if name == "fingerprint" else getattr(record, name))
+        setattr(node, name, fitting(Node, name, getattr(record, name)))
+    node.fingerprint = fingerprint
     node.group = groups.get(record.group)
     node.tags = list(record.tags)
     node.meta = dict(record.meta)
@@ -118,7 +128,7 @@ def _columns(node: Node, record: NodeRecord) -> None:
             node=node,
             name=column.name,
             position=position,
-            data_type=column.data_type,
+            data_type=fitting(Column, "data_type", column.data_type),
             description=column.description,
             meta=dict(column.meta),
         )
@@ -132,12 +142,12 @@ def _tests(project: Project, found: Records) -> None:
     def values(record: TestRecord) -> dict[str, Any]:
         return {
             "node_id": nodes.get(record.node),
-            "column": record.column,
-            "name": record.name[:400],
-            "kind": record.kind,
+            "column": fitting(NodeTest, "column", record.column),
+            "name": fitting(NodeTest, "name", record.name),
+            "kind": fitting(NodeTest, "kind", record.kind),
             "arguments": dict(record.arguments),
             "severity": record.severity,
-            "path": record.path,
+            "path": fitting(NodeTest, "path", record.path),
         }
 
     _replace(

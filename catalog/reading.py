@@ -12,6 +12,7 @@ Raw = Mapping[str, Any]
 
 NODES = frozenset({"model", "seed", "snapshot"})
 TESTS = frozenset({"test"})
+KEY_LENGTH = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,20 @@ class Records:
     tests: tuple[TestRecord, ...]
     groups: tuple[GroupRecord, ...]
     edges: tuple[tuple[str, str], ...]
+
+
+def loaded(artifact: bytes) -> Any:
+    """dbt's JSON as a database can hold it: without NUL, and without halves of characters."""
+    data = json.loads(artifact)
+    return _storable(data) if b"\\u0000" in artifact or b"\\ud" in artifact.lower() else data
+
+
+def _storable(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.replace("\x00", "").encode("utf-8", "replace").decode()
+    if isinstance(value, dict):
+        return {_storable(key): _storable(item) for key, item in value.items()}
+    return [_storable(item) for item in value] if isinstance(value, list) else value
 
 
 def records(manifest: Raw) -> Records:
@@ -165,18 +180,17 @@ def _tests(manifest: Raw) -> Iterator[TestRecord]:
         if raw["resource_type"] not in TESTS:
             continue
         metadata = raw.get("test_metadata") or {}
-        arguments = {
-            k: v for k, v in (metadata.get("kwargs") or {}).items() if k not in {"model", "column_name"}
-        }
+        given = metadata.get("kwargs") or {}
+        arguments = {k: v for k, v in given.items() if k not in {"model", "column_name"}}
         space = metadata.get("namespace")
         kind = str(metadata.get("name") or "singular")
         parents = (raw.get("depends_on") or {}).get("nodes") or [""]
         yield TestRecord(
-            unique_id=str(raw["unique_id"]),
+            unique_id=_key(str(raw["unique_id"])),
             name=str(raw["name"]),
             kind=f"{space}.{kind}" if space else kind,
             node=str(raw.get("attached_node") or parents[-1]),
-            column=str(raw.get("column_name") or ""),
+            column=str(raw.get("column_name") or given.get("column_name") or ""),
             arguments=arguments,
             severity=str((raw.get("config") or {}).get("severity") or "").lower(),
             path=str(raw.get("original_file_path") or ""),
@@ -184,7 +198,7 @@ def _tests(manifest: Raw) -> Iterator[TestRecord]:
     for raw in manifest.get("unit_tests", {}).values():
         parents = (raw.get("depends_on") or {}).get("nodes") or [""]
         yield TestRecord(
-            unique_id=str(raw["unique_id"]),
+            unique_id=_key(str(raw["unique_id"])),
             name=str(raw["name"]),
             kind="unit_test",
             node=str(raw.get("tested_node_unique_id") or parents[0]),
@@ -193,6 +207,13 @@ def _tests(manifest: Raw) -> Iterator[TestRecord]:
             severity="error",
             path=str(raw.get("original_file_path") or ""),
         )
+
+
+def _key(unique_id: str) -> str:
+    """The id as the catalogue keeps it: that of a test holds all its arguments and may be very long."""
+    if len(unique_id) <= KEY_LENGTH:
+        return unique_id
+    return f"{unique_id[: KEY_LENGTH - 65]}.{hashlib.sha256(unique_id.encode()).hexdigest()}"
 
 
 def _group(raw: Raw) -> GroupRecord:

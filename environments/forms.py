@@ -6,9 +6,12 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from environments.actions import NewProject
-from environments.models import Environment
+from environments.models import Environment, EnvironmentKind
 from governance.models import Project
 from workspace.models import Connection
+
+# The script fills it from the name, until somebody writes into it.
+NAMED_AFTER = {"data-slug-of": "id_name", "autocomplete": "off", "spellcheck": "false"}
 
 
 class ConnectForm(forms.Form):
@@ -20,6 +23,7 @@ class ConnectForm(forms.Form):
     slug = forms.SlugField(
         label=_("Short name"),
         max_length=40,
+        widget=forms.TextInput(attrs=NAMED_AFTER),
         help_text=_("Part of every address: lower-case letters, digits, hyphens."),
     )
     url = forms.CharField(
@@ -81,6 +85,11 @@ class EnvironmentForm(forms.ModelForm[Environment]):
 
     def __init__(self, *args: object, project: Project, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+        self.fields["slug"].widget.attrs.update(NAMED_AFTER)
+        self.fields["dbt_target"].label = _("dbt target")
+        self.fields["variables"].label = _("dbt variables")
+        self.fields["kind"].choices = EnvironmentKind.choices  # type: ignore[attr-defined]
+        self.fields["connection"].empty_label = None  # type: ignore[attr-defined]
         self.fields["connection"].queryset = Connection.objects.filter(project=project)  # type: ignore[attr-defined]
 
     def _post_clean(self) -> None:

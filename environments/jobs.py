@@ -165,7 +165,11 @@ def _measure(work: runs.Work, deployment: Deployment) -> None:
     work.progress(step="measure")
     version = reading(deployment)
     semantic = json.loads(Artifact.objects.get(pk=version.semantic_manifest).content())
-    engine = engine_for(with_relations(semantic, version.relations, version.vocabulary), version.dialect)
+    try:
+        engine = engine_for(with_relations(semantic, version.relations, version.vocabulary), version.dialect)
+    except NotComputable:
+        logger.info("no metric measured", extra={"run": work.run.pk})
+        return  # as in a project without a time spine, and so without metrics
     found = []
     for metric in list(version.vocabulary.metrics)[:MEASURED_METRICS]:
         try:

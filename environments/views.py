@@ -54,8 +54,8 @@ def pull_list(request: Request, project: Project) -> HttpResponse:
             "repository": Repository.objects.filter(project=project).first(),
             "latest": latest,
             "snapshots": Paginator(snapshots, 20).get_page(request.GET.get("page")),
-            "environments": environments_of(project),
             "may_pull": permissions.decide(request.user, "project.pull", project),
+            "may_configure": permissions.decide(request.user, "repository.configure", project),
         },
         fragment="state",
         status=STOP_POLLING if swapping(request) and (latest is None or latest.finished) else 200,
@@ -92,28 +92,35 @@ def environment_list(request: Request, project: Project) -> HttpResponse:
     """The environments side by side: what is live where, what came before, how to deploy."""
     environments = list(environments_of(project))
     slug = project.slug
-    cards = [
-        (e, EnvironmentLink(e.slug, e.name, e.kind, reverse("metrics", args=[slug, e.slug])))
-        for e in environments
-    ]
     recent = Deployment.objects.filter(environment__in=environments).select_related(
         "environment", "requested_by", "run"
     )
     deployments = list(recent.order_by("-id")[:20])
-    busy = any(one.status in {"planned", "applying"} for one in deployments)
+    # Oldest last: what is being built counts before what waits behind it.
+    under_way = {
+        one.environment_id: one.status for one in deployments if one.status in {"planned", "applying"}
+    }
+    cards = [
+        (
+            e,
+            EnvironmentLink(e.slug, e.name, e.kind, reverse("metrics", args=[slug, e.slug])),
+            under_way.get(e.pk, ""),
+        )
+        for e in environments
+    ]
     return page(
         request,
         "environments/environment_list.html",
         {
             "cards": cards,
             "deployments": deployments,
-            "busy": busy,
+            "busy": bool(under_way),
             "repository": Repository.objects.filter(project=project).first(),
             "may_deploy": permissions.decide(request.user, "environment.deploy", project),
             "may_configure": permissions.decide(request.user, "environment.configure", project),
         },
         fragment="state",
-        status=STOP_POLLING if swapping(request) and not busy else 200,
+        status=STOP_POLLING if swapping(request) and not under_way else 200,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from bisync.lib.errors import BisyncError
 from environments.models import Deployment, Environment, MetricSeries
@@ -37,10 +37,7 @@ def metric_rows(environment: Environment, *, search: str = "", show: str = "") -
 
     `show` narrows to "new" (not in this environment yet) or "retired".
     """
-    wanted = Definition.objects.filter(project=environment.project_id, kind="metric").exclude(
-        # Parts of another metric's calculation, which dbt needs to have a name.
-        fields__meta__bisync__has_key="helper_of"
-    )
+    wanted = metrics_of(environment.project)
     if show == "retired":
         wanted = wanted.filter(state=DefinitionState.RETIRED)
     else:
@@ -67,6 +64,12 @@ def metric_rows(environment: Environment, *, search: str = "", show: str = "") -
         for definition in wanted.prefetch_related("usages").order_by("label", "name")
     ]
     return [row for row in rows if not row.here] if show == "new" else rows
+
+
+def metrics_of(project: Project) -> QuerySet[Definition]:
+    """The metrics that people speak of, without the named parts of another's calculation that dbt needs."""
+    metrics = Definition.objects.filter(project=project, kind="metric")
+    return metrics.exclude(fields__meta__bisync__has_key="helper_of")
 
 
 def value_format(meta: object) -> str:

@@ -69,7 +69,9 @@ def compiled(fields: MetricFields, vocabulary: Vocabulary, *, dialect: str) -> C
         first = next((p.message for p in analysis.problems if p.level == "error"), "the formula is empty")
         raise CannotGenerate(why=first)
     try:
-        return compile_metric(MetricDraft.from_fields(fields, analysis), vocabulary, dialect=dialect)
+        return compile_metric(
+            MetricDraft.from_fields(fields, analysis), vocabulary, dialect=dialect, keys=vocabulary.keys
+        )
     except Refused as exc:
         raise CannotGenerate(why=str(exc)) from exc
 

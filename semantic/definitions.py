@@ -163,6 +163,8 @@ class Vocabulary:
     models: Mapping[str, Model]
     metrics: Mapping[str, Metric]
     time_spine: str = ""
+    # Model → the one column that dbt's tests show to be unique and never null.
+    keys: Mapping[str, str] = field(default_factory=dict)
     synonyms: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property

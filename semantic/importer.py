@@ -68,6 +68,7 @@ def vocabulary(
         models=models,
         metrics={metric.name: metric for metric in sorted(metrics, key=lambda metric: metric.name)},
         time_spine=_time_spine(manifest, semantic_manifest),
+        keys=primary_keys(manifest),
     )
     formulas = {
         name: replace(metric, formula=metric_formula(metric, known, dialect=project.dialect))

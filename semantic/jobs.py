@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -11,7 +10,7 @@ from django.utils import timezone
 
 from catalog.ingest import Ingested, ingest
 from catalog.models import Node, Snapshot
-from catalog.reading import Records, records
+from catalog.reading import Records, loaded, records
 from governance import audit
 from semantic.importer import vocabulary
 from semantic.sync import Exposure, call_hooks, sync_metrics, sync_usages
@@ -77,9 +76,9 @@ def _keep(
     work: runs.Work, repository: Repository, mirror: Mirror, head: str, *, manifest: bytes, semantic: bytes
 ) -> dict[str, object]:
     project = work.project
-    data = json.loads(manifest)
+    data = loaded(manifest)
     found = records(data)
-    names = vocabulary(data, json.loads(semantic))
+    names = vocabulary(data, loaded(semantic))
     commit: Commit = mirror.log(head, limit=1)[0]
     with work.fenced():
         first = not Node.objects.filter(project=project).exists()

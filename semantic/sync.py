@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from catalog.ingest import fitting
 from catalog.models import Snapshot
 from governance.models import Project
 from semantic.definitions import Metric, MetricInput, Vocabulary
@@ -106,10 +107,10 @@ def _take(
     told["changed" if definition.fingerprint else "added"].append(metric.name)
     if state == DefinitionState.PUBLISHED and not definition.published_commit:
         definition.published_commit = commit
-    definition.label = metric.label
+    definition.label = fitting(Definition, "label", metric.label)
     definition.description = metric.description
     definition.unique_id = metric.unique_id
-    definition.file = metric.file
+    definition.file = fitting(Definition, "file", metric.file)
     definition.formula = metric.formula
     definition.fields = content_of(metric)
     definition.fingerprint = fingerprint
@@ -121,28 +122,24 @@ def sync_usages(project: Project, exposures: Iterable[Exposure]) -> None:
     """Note which exposures use which metrics. Runs inside the caller's transaction."""
     definitions = {d.name: d for d in Definition.objects.filter(project=project, kind=DefinitionKind.METRIC)}
     wanted = {
-        (definitions[name].pk, one.unique_id): one
+        (definitions[name].pk, one.unique_id): _shown(one)
         for one in exposures
         for name in one.metrics
         if name in definitions
     }
-    present = Usage.objects.filter(project=project, kind="exposure")
-    for usage in present:
-        one = wanted.pop((usage.definition_id, usage.key), None)
-        if one is None:
+    for usage in Usage.objects.filter(project=project, kind="exposure"):
+        shown = wanted.pop((usage.definition_id, usage.key), None)
+        if shown is None:
             usage.delete()
-        elif (usage.label, usage.url, usage.owner) != (one.label, one.url, one.owner):
-            usage.label, usage.url, usage.owner = one.label, one.url, one.owner
+        elif any(getattr(usage, name) != value for name, value in shown.items()):
+            for name, value in shown.items():
+                setattr(usage, name, value)
             usage.save()
     Usage.objects.bulk_create(
-        Usage(
-            project=project,
-            definition_id=definition,
-            kind="exposure",
-            key=key,
-            label=one.label,
-            url=one.url,
-            owner=one.owner,
-        )
-        for (definition, key), one in wanted.items()
+        Usage(project=project, definition_id=definition, kind="exposure", key=key, **shown)
+        for (definition, key), shown in wanted.items()
     )
+
+
+def _shown(exposure: Exposure) -> dict[str, str]:
+    return {name: fitting(Usage, name, getattr(exposure, name)) for name in ("label", "url", "owner")}

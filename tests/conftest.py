@@ -10,6 +10,7 @@ import pytest
 from django.conf import settings
 from django.core.cache import cache
 
+from tests.ready import Ready
 from workspace import runs
 
 DATABASE_FIXTURES = frozenset(
@@ -23,6 +24,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         names = set(getattr(item, "fixturenames", ()))
         if not item.get_closest_marker("django_db") and not names & DATABASE_FIXTURES:
             item.add_marker(pytest.mark.pure)
+
+
+@pytest.fixture(scope="session")
+def ready(tmp_path_factory: pytest.TempPathFactory) -> Ready:
+    """The tiny shop, built once."""
+    return Ready.make(tmp_path_factory.mktemp("ready"))
 
 
 @pytest.fixture(autouse=True)

@@ -82,6 +82,8 @@ def make_snapshot(project: Project, manifest: Mapping[str, Any], semantic: Mappi
         adapter="duckdb",
         manifest=Artifact.keep("manifest.json", json.dumps(manifest).encode()),
         semantic_manifest=Artifact.keep("semantic_manifest.json", json.dumps(semantic).encode()),
+        counts={"model": 0, "metric": 0, "test": 0},
+        changes={"added": [], "changed": [], "removed": [], "first": True},
     )
 
 

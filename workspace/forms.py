@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
@@ -24,6 +26,12 @@ class RepositoryForm(forms.ModelForm[Repository]):
     class Meta:
         model = Repository
         fields = ("url", "branch", "folder", "username", "dbt_target", "dbt_executable")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # Django would write the first letter of a name large, and it is not ours.
+        self.fields["dbt_target"].label = _("dbt target")
+        self.fields["dbt_executable"].label = _("dbt executable")
 
     def _post_clean(self) -> None:
         """The action assigns and validates; a form that did so as well would do it twice."""

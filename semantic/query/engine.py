@@ -150,7 +150,7 @@ def _reason(error: Exception) -> str:
 def with_relations(
     semantic_manifest: Manifest, relations: Mapping[str, str], vocabulary: Vocabulary
 ) -> dict[str, Any]:
-    """The manifest over other tables: dbt model → its name with the schema, where `relations` has the model."""
+    """The manifest over other tables; `relations`: dbt model → its name there, the schema included."""
     changed = deepcopy(dict(semantic_manifest))
     models = {m.semantic.name: m.name for m in vocabulary.models.values() if m.semantic}
     for raw in changed["semantic_models"]:

@@ -120,6 +120,17 @@ document.addEventListener("input", (event) => {
   event.target.setCustomValidity(typed === wanted ? "" : event.target.labels[0].textContent);
 });
 
+/* A short name follows the name it stands for, until somebody writes into it. */
+document.addEventListener("input", ({ target }) => {
+  if (target.dataset?.slugOf) target.dataset.own = target.value;
+  for (const short of document.querySelectorAll("[data-slug-of]")) {
+    if (short.dataset.slugOf !== target.id || short.dataset.own || (short.value && !short.dataset.followed)) continue;
+    const plain = target.value.normalize("NFD").replace(/[\u0300-\u036f]/g, "").toLowerCase();
+    short.value = plain.replace(/[^a-z0-9]+/g, "-").replace(/^-+|-+$/g, "").slice(0, short.maxLength > 0 ? short.maxLength : undefined);
+    short.dataset.followed = "yes";
+  }
+});
+
 /* -- What is on the page now, and what comes later -- */
 
 function welcome(root) {

@@ -18,16 +18,16 @@ FIRST_FILES: dict[str, str | bytes | None] = {
 
 
 class Origin:
-    """A bare repository at `path` whose branch main holds FIRST_FILES, or that is empty."""
+    """A bare repository at `path` whose branch main holds FIRST_FILES, or what `like` has, or nothing."""
 
-    def __init__(self, folder: Path, *, empty: bool = False) -> None:
+    def __init__(self, folder: Path, *, empty: bool = False, like: Path | None = None) -> None:
         self.path = folder / "origin.git"
         self.clone = folder / "colleague"
         self.url = str(self.path)
         if empty:
             self._make()
         else:
-            shutil.copytree(_ready_made(), folder)
+            shutil.copytree(like or _ready_made(), folder)
 
     def _make(self) -> None:
         self.clone.mkdir(parents=True)

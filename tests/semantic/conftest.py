@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
@@ -15,9 +15,11 @@ from semantic.codegen.metrics import Compiled, MetricDraft, compile_metric
 from semantic.definitions import Vocabulary
 from semantic.formula import Analysis, analyse
 from semantic.importer import primary_keys, relations, vocabulary
-from semantic.query.engine import Engine, engine_for
 from tests.postgres import Cluster
 from tests.semantic.shop import Shop, tables
+
+if TYPE_CHECKING:
+    from semantic.query.engine import Engine
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,8 @@ class Known:
 
     @cached_property
     def engine(self) -> Engine:
+        from semantic.query.engine import engine_for  # MetricFlow takes a second to import
+
         return engine_for(self.shop.semantic_manifest, "duckdb")
 
     def analysed(self, formula: str, model: str = "") -> Analysis:

@@ -1,0 +1,115 @@
+"""The tiny shop, built by dbt once per session: what tests begin with that are not about pulling or building."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from catalog.ingest import ingest
+from catalog.models import Snapshot
+from catalog.reading import Records, records
+from environments import builds
+from environments.models import Deployment, Environment
+from governance.models import Project
+from semantic.definitions import Vocabulary
+from semantic.importer import vocabulary
+from semantic.sync import sync_metrics
+from tests.factories import make_environment
+from tests.fakes.git_remote import Origin
+from tests.semantic.shop import FILES
+from workspace.dbt.runner import Dbt, DbtProject
+from workspace.models import Artifact, Repository
+from workspace.repositories import mirror_of
+from workspace.warehouse.location import Location
+
+PROJECT_FILES = {name: text.lstrip() for name, text in FILES.items() if name != "profiles.yml"}
+
+
+@dataclass(frozen=True)
+class Ready:
+    """What git and dbt made of the shop."""
+
+    remote: Path
+    commit: str
+    built: builds.Built
+    warehouse: Path
+
+    @classmethod
+    def make(cls, folder: Path) -> Ready:
+        """Commit and build the shop. Needs dbt."""
+        origin = Origin(folder / "remote", empty=True)
+        commit = origin.commit(PROJECT_FILES, "shop: Add the project.")
+        warehouse = folder / "v" / "warehouse.duckdb"
+        place = Location(adapter="duckdb", schema="analytics", path=str(warehouse))
+        dbt = Dbt(DbtProject(folder=origin.clone, workdir=folder / "run", target="prod", location=place))
+        built = builds.build(dbt, place, live=None, select=(), into=folder / "run")
+        shutil.rmtree(origin.clone / "logs", ignore_errors=True)
+        return cls(folder / "remote", commit, built, warehouse)
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """A fresh copy, so that a test may change it."""
+        data: dict[str, Any] = json.loads(self.built.manifest)
+        return data
+
+    @property
+    def records(self) -> Records:
+        return records(self.manifest)
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        return vocabulary(self.manifest, json.loads(self.built.semantic_manifest), self.built.columns)
+
+    def origin(self, folder: Path) -> Origin:
+        """A remote of the test's own."""
+        return Origin(folder, like=self.remote)
+
+    @transaction.atomic
+    def pulled(self, project: Project) -> Snapshot:
+        """As after the first pull."""
+        found = ingest(project, self.records)
+        sync_metrics(project, self.vocabulary, commit=self.commit)
+        Repository.objects.filter(project=project).update(synced_commit=self.commit, synced_at=timezone.now())
+        return Snapshot.objects.create(
+            project=project,
+            commit=self.commit,
+            subject="shop: Add the project.",
+            dbt_version="1.11.0",
+            adapter="duckdb",
+            manifest=Artifact.keep("manifest.json", self.built.manifest),
+            semantic_manifest=Artifact.keep("semantic_manifest.json", self.built.semantic_manifest),
+            counts=found.counts,
+            changes={**found.changes, "first": True},
+        )
+
+    def live(self, environment: Environment) -> Deployment:
+        """As after the first deployment, with the data in its place."""
+        deployment = Deployment.objects.create(
+            environment=environment,
+            number=1,
+            commit=self.commit,
+            status="live",
+            relations=self.built.relations,
+            live_at=timezone.now(),
+            manifest=Artifact.keep("manifest.json", self.built.manifest),
+            semantic_manifest=Artifact.keep("semantic_manifest.json", self.built.semantic_manifest),
+            columns=Artifact.keep("columns.json", json.dumps(self.built.columns).encode()),
+        )
+        deployment.file.parent.mkdir(parents=True)
+        shutil.copyfile(self.warehouse, deployment.file)
+        Environment.objects.filter(pk=environment.pk).update(live=deployment)
+        return deployment
+
+    def connected(self, project: Project) -> Environment:
+        """Pulled, and live in production; the mirror is there."""
+        self.pulled(project)
+        mirror_of(Repository.objects.get(project=project)).fetch()
+        environment = make_environment(project)
+        self.live(environment)
+        return make_environment(project)
