@@ -19,7 +19,7 @@ from governance.actions import project_create
 from governance.models import Project, User
 from workspace import runs
 from workspace.actions import connection_save, repository_connect
-from workspace.models import Connection
+from workspace.models import Connection, Run
 
 LIFECYCLE = Lifecycle(
     {
@@ -27,6 +27,7 @@ LIFECYCLE = Lifecycle(
         "go_live": ({DeploymentStatus.APPLYING}, DeploymentStatus.LIVE),
         "supersede": ({DeploymentStatus.LIVE}, DeploymentStatus.SUPERSEDED),
         "fail": ({DeploymentStatus.PLANNED, DeploymentStatus.APPLYING}, DeploymentStatus.FAILED),
+        "plan_again": ({DeploymentStatus.FAILED}, DeploymentStatus.PLANNED),
     }
 )
 
@@ -139,15 +140,11 @@ def environment_save(*, environment: Environment, values: Mapping[str, object], 
     before = {name: getattr(environment, name) for name in _SHOWN} if environment.pk else {}
     for name, value in values.items():
         setattr(environment, name, value)
-    problems: dict[str, list[str]] = {}
-    if environment.slug in RESERVED_SLUGS:
-        problems["slug"] = [
-            str(_("“%(slug)s” is used by Bisync itself; choose another.") % {"slug": environment.slug})
-        ]
-    if not isinstance(environment.variables, dict):
-        problems["variables"] = [str(_('Write an object such as {"sample": 0.1}.'))]
+    if environment.variables is None:  # what a form makes of an empty field
+        environment.variables = {}
+    problems = _problems(environment)
     try:
-        environment.full_clean(exclude=list(problems))
+        environment.full_clean(exclude=list(problems), validate_constraints=not problems)
     except ValidationError as exc:
         problems.update({name: list(texts) for name, texts in exc.message_dict.items()})
     if problems:
@@ -157,6 +154,23 @@ def environment_save(*, environment: Environment, values: Mapping[str, object], 
     action = "environment.changed" if before else "environment.created"
     audit.record(actor=actor, action=action, target=environment, before=before, after=after)
     return environment
+
+
+def _problems(environment: Environment) -> dict[str, list[str]]:
+    """What the columns and constraints cannot say, or not in words."""
+    problems: dict[str, list[str]] = {}
+    others = Environment.objects.filter(project=environment.project).exclude(pk=environment.pk)
+    if environment.slug in RESERVED_SLUGS:
+        problems["slug"] = [
+            str(_("“%(slug)s” is used by Bisync itself; choose another.") % {"slug": environment.slug})
+        ]
+    if not isinstance(environment.variables, dict):
+        problems["variables"] = [str(_('Write an object such as {"sample": 0.1}.'))]
+    if environment.kind == EnvironmentKind.PRODUCTION and (taken := others.filter(kind="production").first()):
+        problems["kind"] = [
+            str(_("%(name)s is production already; a project has one.") % {"name": taken.name})
+        ]
+    return problems
 
 
 @transaction.atomic
@@ -178,6 +192,8 @@ def deployment_request(
         permissions.require(actor, "environment.deploy", environment)
     if not commit:
         raise NothingToDeploy
+    # Two requests at once would both find the same last number.
+    Environment.objects.select_for_update().get(pk=environment.pk)
     number = Deployment.objects.filter(environment=environment).aggregate(last=Max("number"))["last"] or 0
     deployment = Deployment.objects.create(
         environment=environment,
@@ -214,12 +230,12 @@ def deployment_go_live(*, deployment: Deployment, onto: Deployment | None) -> De
     Raises `LiveMoved` where another version went live since this one was built on top of `onto`.
     """
     environment = deployment.environment
-    if onto is not None:
-        LIFECYCLE.advance(onto, "supersede")
-    LIFECYCLE.advance(deployment, "go_live", live_at=timezone.now())
     moved = Environment.objects.filter(pk=environment.pk, live=onto).update(live=deployment)
     if not moved:
         raise LiveMoved(environment=environment.name)
+    if onto is not None:
+        LIFECYCLE.advance(onto, "supersede")
+    LIFECYCLE.advance(deployment, "go_live", live_at=timezone.now())
     environment.refresh_from_db()
     audit.record(
         actor=deployment.requested_by,
@@ -229,3 +245,12 @@ def deployment_go_live(*, deployment: Deployment, onto: Deployment | None) -> De
         after={"version": deployment.number, "commit": deployment.commit},
     )
     return deployment
+
+
+@runs.on_failure("environment.deploy")
+def deployments_failed(run: Run) -> None:
+    """What a run was to build fails with it: when it is cancelled, or has lost its workers."""
+    unfinished, _target = LIFECYCLE.edge("fail")
+    Deployment.objects.filter(run=run, status__in=unfinished).update(
+        status=DeploymentStatus.FAILED, error_code=run.error_code, error_params=run.error_params
+    )

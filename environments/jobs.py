@@ -6,8 +6,6 @@ import json
 import logging
 import shutil
 
-from django.db import transaction
-
 from bisync.lib import crash
 from bisync.lib.errors import BisyncError
 from environments import builds
@@ -39,20 +37,36 @@ def deploy(work: runs.Work) -> dict[str, object]:
     """
     failures: list[BisyncError] = []
     versions: list[int] = []
+    _plan_again(work)
     while deployment := _next(work.params["environment"]):
         try:
             _deploy(work, deployment)
         except runs.LeaseLost:
             raise
         except BisyncError as exc:
+            if work.cancelled.is_set():
+                raise
             failures.append(exc)
         else:
             versions.append(deployment.number)
-    if versions:
-        _measure(work, Deployment.objects.get(environment=work.params["environment"], status="live"))
+    live = Deployment.objects.filter(environment=work.params["environment"], status="live").first()
+    # An earlier attempt may have been lost between the switch and this.
+    if live is not None and not live.series.exists():
+        _measure(work, live)
     if failures:
         raise failures[0]
     return {"versions": versions}
+
+
+def _plan_again(work: runs.Work) -> None:
+    """Where a person had a failed run repeated: what it did not make live, unless something newer is."""
+    failed = Deployment.objects.filter(
+        environment=work.params["environment"], run=work.params.get("again", 0), status=DeploymentStatus.FAILED
+    )
+    live = Deployment.objects.filter(environment=work.params["environment"], status="live").first()
+    for deployment in failed.filter(number__gt=live.number if live else 0):
+        with work.fenced():
+            LIFECYCLE.advance(deployment, "plan_again", error_code="", error_params={})
 
 
 def _next(environment: int) -> Deployment | None:
@@ -81,10 +95,7 @@ def _deploy(work: runs.Work, deployment: Deployment) -> None:
     _forget_old_versions(deployment.environment)
 
 
-def _build_and_switch(work: runs.Work, deployment: Deployment) -> None:
-    environment = Environment.objects.select_related("live", "connection", "project__repository").get(
-        pk=deployment.environment_id
-    )
+def _build(work: runs.Work, deployment: Deployment, environment: Environment) -> None:
     live = environment.live
     wanted = plan(
         live_commit=live.commit if live else "",
@@ -119,7 +130,6 @@ def _build_and_switch(work: runs.Work, deployment: Deployment) -> None:
             on_progress=builds.teller(work),
         )
     crash.point("deploy-built")
-    work.progress(step="switch")
     with work.fenced():
         Deployment.objects.filter(pk=deployment.pk).update(
             relations=built.relations,
@@ -129,14 +139,22 @@ def _build_and_switch(work: runs.Work, deployment: Deployment) -> None:
             semantic_manifest=Artifact.keep("semantic_manifest.json", built.semantic_manifest),
             columns=Artifact.keep("columns.json", json.dumps(built.columns).encode()),
         )
-    deployment.refresh_from_db()
-    builds.publish(deployment, live)
+
+
+def _build_and_switch(work: runs.Work, deployment: Deployment) -> None:
+    environment = Environment.objects.select_related("live", "connection", "project__repository").get(
+        pk=deployment.environment_id
+    )
+    # Readers of a server may see what an attempt that was lost has built: then it only remains to switch.
+    if deployment.manifest_id is None:
+        _build(work, deployment, environment)
+        deployment.refresh_from_db()
+    work.progress(step="switch")
+    builds.publish(deployment, environment.live)
     crash.point("deploy-views")
     with work.fenced():
-        deployment_go_live(deployment=deployment, onto=live)
-        transaction.on_commit(
-            lambda: runs.request(kind="pull", project=environment.project, requested_by=work.run.requested_by)
-        )
+        deployment_go_live(deployment=deployment, onto=environment.live)
+        runs.request(kind="pull", project=environment.project, requested_by=work.run.requested_by)
     crash.point("deploy-live")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -174,12 +175,11 @@ def sample(reading: Reading, tree: Node, *, time: str = "", limit: int = 20) -> 
 
 
 def number(value: object) -> float | None:
-    """A warehouse's number as a float; None stays None."""
+    """A warehouse's number as a float; None where it is blank, or infinite, or no number at all."""
     if value is None:
         return None
-    if isinstance(value, int | float | Decimal):
-        return float(value)
-    return float(str(value))
+    found = float(value) if isinstance(value, int | float | Decimal) else float(str(value))
+    return found if math.isfinite(found) else None
 
 
 def day(value: object) -> date:

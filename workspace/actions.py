@@ -133,12 +133,16 @@ def run_cancel(*, run: Run, actor: User) -> Run:
 
 @transaction.atomic
 def run_retry(*, run: Run, actor: User) -> Run:
-    """Ask again for what a finished run was to do."""
+    """Ask again for what a finished run was to do; its handler finds that run as `again`."""
     permissions.require(actor, MAY[run.kind], run.project)
     if not run.finished:
         raise NotFinished
     again = runs.request(
-        kind=run.kind, project=run.project, subject=run.subject, params=run.params, requested_by=actor
+        kind=run.kind,
+        project=run.project,
+        subject=run.subject,
+        params={**run.params, "again": run.pk},
+        requested_by=actor,
     )
     audit.record(actor=actor, action="run.retried", target=again, before={"run": run.pk})
     return again

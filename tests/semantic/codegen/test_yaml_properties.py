@@ -285,11 +285,14 @@ def insertions(data: Any) -> Iterator[Change]:
 
 
 def removals(data: Any) -> Iterator[Change]:
+    for key in data:
+        yield Change(RemoveKey((), key), removed((), key))
     for path, entry in entries(data):
         if len(find(data, path[:-1])) > 1:
             yield Change(RemoveItem(path), removed(path[:-1], path[-1]))
-        for key in entry.keys() - {"name"}:
-            yield Change(RemoveKey(path, key), removed(path, key))
+        for key in entry:
+            if key != "name":
+                yield Change(RemoveKey(path, key), removed(path, key))
 
 
 def replacements(data: Any, text: str) -> Iterator[Change]:

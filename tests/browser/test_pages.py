@@ -1,0 +1,211 @@
+"""What holds for every page, in both themes, on a wide screen and on a phone; and changing the environment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.utils import timezone
+from playwright.sync_api import Page, expect
+
+from environments.actions import NewProject, project_connect
+from environments.models import Environment
+from governance.models import User
+from proposals import content
+from proposals.actions import authoring, reviewing
+from proposals.models import Proposal
+from semantic.fields import MetricFields
+from tests.browser.conftest import Enter, Shop, violations
+from tests.factories import make_proposal, make_user, work_off
+from tests.proposals.story import FIELDS
+from workspace.models import Run, RunCommand
+
+pytestmark = [pytest.mark.browser, pytest.mark.dbt, pytest.mark.django_db(transaction=True)]
+
+SIDEWAYS = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+LONG = MetricFields(
+    name="pieces_long",
+    label="Pieces that were bought in orders whose name goes on and on without any end in sight",
+    meaning="How many.\nIn all shops.",
+    formula="SUM(quantity)",
+    owner="Maya Chen",
+)
+
+
+@pytest.fixture
+def full(shop: Shop, staging: Environment) -> Shop:
+    """Proposals in every state before publishing, one of them really checked, and a project that failed."""
+    checked = make_proposal(shop.project, author=shop.maya, fields=FIELDS)
+    authoring.proposal_submit(proposal=checked, actor=shop.maya)
+    project_connect(
+        new=NewProject(name="Empty Co", slug="empty", url="/nowhere.git", branch="main"), actor=shop.ada
+    )
+    work_off()
+    reviewing.comment_add(proposal=checked, actor=shop.tom, body="- one\n- two `three`")
+    make_proposal(shop.project, author=shop.maya, fields=MetricFields(formula="SUMM(x", owner="Maya"))
+    returned = _sent(shop, LONG)
+    reviewing.proposal_return(proposal=returned, note="A shorter name, please.", actor=shop.tom)
+    approved = _sent(shop, MetricFields(**{**_texts(LONG), "name": "pieces", "label": "Pieces"}))
+    approved.checks.update(status="passed")
+    reviewing.proposal_approve(proposal=approved, seen=content.hash_of(approved), actor=shop.tom)
+    _sent(shop, MetricFields(**{**_texts(LONG), "name": "items", "label": "Items"}))
+    return shop
+
+
+def _texts(fields: MetricFields) -> dict[str, str]:
+    return {"meaning": fields.meaning, "formula": fields.formula, "owner": fields.owner}
+
+
+def _sent(shop: Shop, fields: MetricFields) -> Proposal:
+    proposal = make_proposal(shop.project, author=shop.maya, fields=fields)
+    authoring.proposal_submit(proposal=proposal, actor=shop.maya)
+    return proposal
+
+
+def _visits(shop: Shop) -> Iterator[tuple[User | None, str, str]]:
+    """Who looks, at what, and how its title begins."""
+    runs = {run.kind: run.pk for run in Run.objects.filter(project=shop.project)}
+    failed = Run.objects.get(project__slug="empty")
+    yield None, "/sign-in/", "Sign in"
+    yield make_user("Nobody New"), "/", "Projects"
+    yield shop.maya, "/shop/no/such/page/", "Not found"
+    yield shop.maya, "/shop/settings/repository/", "Not allowed"
+    maya = {
+        "": "Home",
+        "proposals/": "Proposals",
+        "proposals/?tab=mine": "Proposals",
+        "proposals/1/": "#1 Discount share",
+        "proposals/2/": "#2 Untitled draft",
+        "proposals/3/": "#3 Pieces that",
+        "proposals/4/": "#4 Pieces",
+        "prod/propose/": "Propose a metric",
+        "prod/proposals/2/edit/": "Propose a metric",
+        "prod/proposals/3/edit/": "Pieces that",
+    }
+    tom = {
+        "": "Home",
+        "proposals/?tab=all": "Proposals",
+        "proposals/1/": "#1 Discount share",
+        "proposals/5/": "#5 Items",
+        "prod/metrics/": "Metrics",
+        "prod/metrics/?q=nothing+like+it": "Metrics",
+        "prod/metrics/revenue/": "Revenue",
+        "prod/metrics/revenue_30d/?grain=week": "Revenue of 30 days",
+        "staging/metrics/revenue/": "Revenue",
+        "dev/metrics/": "Metrics",
+        "dev/metrics/revenue/": "Revenue",
+        "pulls/": "Sync",
+        "pulls/1/": "",
+        "runs/": "Runs",
+        f"runs/{runs['proposal.check']}/": "Checks #",
+    }
+    for person, pages in ((shop.maya, maya), (shop.tom, tom), (shop.priya, {"environments/": "Environments"})):
+        for rest, title in pages.items():
+            yield person, shop.path(rest), title
+    yield shop.ada, "/", "Projects"
+    yield shop.ada, "/connect/", "Connect a repository"
+    yield shop.ada, shop.path("settings/repository/"), "Repository"
+    yield shop.ada, shop.path("environments/new/"), "Add an environment"
+    yield shop.ada, shop.path("environments/staging/"), "Configure Staging"
+    yield shop.ada, "/empty/", "Home"
+    yield shop.ada, "/empty/prod/metrics/", "Metrics"
+    yield shop.ada, "/empty/pulls/", "Sync"
+    yield shop.ada, "/empty/environments/", "Environments"
+    yield shop.ada, "/empty/proposals/", "Proposals"
+    yield shop.ada, "/empty/prod/propose/", "Propose a metric"
+    yield shop.ada, f"/empty/runs/{failed.pk}/", "Pull #"
+
+
+@pytest.mark.parametrize("width", [1440, 390], ids=["wide", "phone"])
+def test_every_page_is_accessible_fits_and_says_where_one_is(full: Shop, enter: Enter, width: int) -> None:
+    pages: dict[User | None, Page] = {}
+    wrong: list[str] = []
+    for person, path, title in _visits(full):
+        if person not in pages:
+            pages[person] = enter(person, viewport={"width": width, "height": 900})
+        page = pages[person]
+        page.emulate_media(color_scheme="light")
+        page.goto(path)
+        wrong += [f"{path}: {fault}" for fault in _faults(page, title)]
+        page.emulate_media(color_scheme="dark")
+        wrong += [f"{path} in dark: {fault}" for fault in violations(page)]
+    assert wrong == []
+
+
+def _faults(page: Page, title: str) -> Iterator[str]:
+    prefix = "[PROD] " if page.locator("html[data-env=prod]").count() else ""
+    if not page.title().startswith(prefix + title) or not page.title().endswith(" · Bisync"):
+        yield f"its title is {page.title()}"
+    if page.evaluate(SIDEWAYS) > 0:
+        yield f"it is {page.evaluate(SIDEWAYS)} px too wide"
+    if page.locator("h1").count() != 1:
+        yield "it has not exactly one main heading"
+    yield from violations(page)
+
+
+def test_changing_the_environment_keeps_the_page_and_changes_the_numbers(
+    shop: Shop, staging: Environment, enter: Enter
+) -> None:
+    page = enter(shop.tom)
+    page.goto(shop.path("prod/metrics/"))
+    expect(page.get_by_role("row", name="All net revenue")).to_contain_text("75")
+    assert page.title().startswith("[PROD] ")
+    page.get_by_role("link", name="Revenue", exact=True).click()
+    expect(page.locator("#numbers .val")).to_have_text("75")
+
+    page.get_by_role("button", name="Environment: PRODUCTION").click()
+    page.get_by_role("link", name="Staging").click()
+
+    page.wait_for_url("**/staging/metrics/revenue/")
+    expect(page.locator("#numbers .val")).to_have_text("150")
+    expect(page.locator("html")).to_have_attribute("data-env", "staging")
+    assert "[PROD]" not in page.title()
+    expect(page.get_by_role("button", name="Environment: Staging")).to_be_visible()
+    page.get_by_role("link", name="Metrics").first.click()
+    page.wait_for_url("**/staging/metrics/")
+    expect(page.get_by_role("row", name="All net revenue")).to_contain_text("150")
+    page.get_by_role("link", name="Home").click()
+    expect(page.locator("html")).to_have_attribute("data-env", "staging")
+
+
+def test_metrics_are_searched_while_one_types(shop: Shop, enter: Enter) -> None:
+    page = enter(shop.tom)
+    page.goto(shop.path("prod/metrics/"))
+
+    page.get_by_label("Search metrics").fill("customer")
+
+    expect(page.get_by_role("row")).to_have_count(3)
+    expect(page.get_by_label("Search metrics")).to_be_focused()
+    page.wait_for_url("**/metrics/?q=customer*")
+    page.reload()
+    expect(page.get_by_role("row")).to_have_count(3)
+
+
+def test_the_output_of_a_run_arrives_line_by_line(shop: Shop, data_dir: Path, enter: Enter) -> None:
+    run = Run.objects.create(project=shop.project, kind="pull", status="running", claimed_at=timezone.now())
+    command = _command(run, "git fetch", "line 1\nline 2\n")
+    page = enter(shop.tom)
+    page.goto(shop.path(f"runs/{run.pk}/"))
+    log = page.locator(f"#log-{command.pk}")
+    expect(log.locator(".log-lines li:visible")).to_have_count(2)
+
+    RunCommand.objects.filter(pk=command.pk).update(output="line 1\nline 2\nline 3\n")
+    expect(log.locator(".log-lines li:visible").last).to_contain_text("line 3")
+    RunCommand.objects.filter(pk=command.pk).update(exit_code=0, finished_at=timezone.now())
+    expect(page.locator(f"#command-{command.pk}-state")).to_contain_text("exit 0")
+    later = _command(run, "dbt parse", "ERROR in models/a.sql\n")
+    expect(page.locator(f"#log-{later.pk} .bad")).to_contain_text("ERROR in models/a.sql")
+    assert violations(page) == []
+    RunCommand.objects.filter(pk=later.pk).update(exit_code=1, finished_at=timezone.now())
+    Run.objects.filter(pk=run.pk).update(
+        status="failed", error_code="cancelled", finished_at=timezone.now()
+    )
+
+    expect(page.get_by_text("This was cancelled.")).to_be_visible()
+    expect(page.locator(f"#command-{later.pk}-state")).to_contain_text("exit 1")
+    expect(log.locator(".log-lines li")).to_have_count(3)
+
+
+def _command(run: Run, name: str, output: str) -> RunCommand:
+    return RunCommand.objects.create(run=run, name=name, output=output, started_at=timezone.now())

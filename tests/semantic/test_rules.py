@@ -1,0 +1,355 @@
+"""What people may type, which metrics are alike, and which values keep a promise."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from semantic.definitions import Column, Metric, Model, SemanticModel, Vocabulary
+from semantic.fields import TEXTS, MetricFields, ValueRule, name_from
+from semantic.formula import analyse
+from semantic.rules.metric import LIMITS, sending_problems, typing_problems
+from semantic.rules.similar import likeness, similar
+from semantic.rules.text import name_problems, text_problems
+from semantic.rules.values import breach
+
+HOSTILE = {
+    "a variable": "Revenue {{ env_var('SECRET_KEY') }}",
+    "a statement": "{% set x = 1 %}",
+    "a comment": "a {# b",
+    "an open variable": "{{ oops",
+    "an open statement": "50 {% off",
+    "a closing variable": "oops }}",
+    "a closing statement": "50 %} off",
+    "a closing comment": "a #} b",
+    "marks side by side": "{{{{}}}}",
+    "a hidden mark": "{\u200b{ x }}",
+    "NUL": "a\x00b",
+    "escape": "\x1b[31mred",
+    "bell": "a\x07",
+    "delete": "a\x7f",
+    "next line": "a\x85b",
+    "right to left": "abc\u202ecba",
+    "isolate": "\u2066abc\u2069",
+    "Arabic mark": "a\u061c",
+    "zero width space": "re\u200bvenue",
+    "byte order mark": "\ufeffRevenue",
+    "soft hyphen": "re\u00advenue",
+    "word joiner": "a\u2060b",
+    "half a character": "a\ud800",
+    "private use": "a\ue000",
+    "nobody's": "a\uffff",
+    "too long": "x" * 10_001,
+}
+HARMLESS = {
+    "nothing": "",
+    "words": "Revenue after discounts, and before refunds.",
+    "one bracket": "{a} % b # c } {",
+    "percent": "50 % {off}",
+    "YAML": "- a: 'b' | \"c\" # d > e & f * g ! h",
+    "Umlauts": "Umsatz für Bäcker & Söhne (“brutto”)",
+    "Arabic": "الإيرادات",
+    "Chinese": "收入",
+    "emoji": "Revenue 🚀",
+    "family": "👩‍👩‍👧",
+    "a combining accent": "cafe\u0301",
+    "markup": "<script>alert(1)</script>",
+    "SQL": "'; DROP TABLE orders; --",
+    "just fits": "x" * 10_000,
+}
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
+def test_what_could_do_harm_in_dbts_files_is_refused_with_a_reason(text: str) -> None:
+    problems = text_problems(text, limit=10_000)
+
+    assert problems
+    assert all(sentence.endswith(".") for sentence in problems)
+
+
+@pytest.mark.parametrize("text", HARMLESS.values(), ids=HARMLESS.keys())
+def test_what_people_write_is_taken(text: str) -> None:
+    assert text_problems(text, limit=10_000) == []
+
+
+@pytest.mark.parametrize("text", ["a\nb", "a\r\nb", "a\tb"])
+def test_several_lines_belong_only_where_there_is_room_for_them(text: str) -> None:
+    assert text_problems(text, limit=100) == []
+    assert text_problems(text, limit=100, lines=False) == ["This has to be a single line."]
+
+
+def test_too_long_is_said_in_figures() -> None:
+    assert text_problems("x" * 10_001, limit=10_000) == [
+        "This is 10,001 characters long; 10,000 is the most."
+    ]
+
+
+@pytest.mark.parametrize("field", [*LIMITS, "formula"])
+@pytest.mark.parametrize("text", [HOSTILE["a variable"], HOSTILE["NUL"], HOSTILE["right to left"]])
+def test_every_text_of_a_metric_is_looked_at(field: str, text: str) -> None:
+    fields = replace(MetricFields(), **{field: text})
+
+    assert list(typing_problems(fields)) == [field]
+
+
+@pytest.mark.parametrize("field", [*LIMITS, "formula"])
+def test_every_text_of_a_metric_has_an_end(field: str) -> None:
+    assert typing_problems(replace(MetricFields(), **{field: "x" * 10_001}))
+
+
+def test_no_text_of_a_metric_was_forgotten() -> None:
+    assert {*LIMITS, "formula", "name"} == set(TEXTS)
+
+
+@pytest.mark.parametrize("field", ["label", "owner", "group", "model", "time"])
+def test_names_are_single_lines(field: str) -> None:
+    assert list(typing_problems(replace(MetricFields(), **{field: "a\nb"}))) == [field]
+
+
+@pytest.mark.parametrize(
+    ("name", "word"),
+    [
+        ("", "letters"),
+        ("5_apples", "digit"),
+        ("Revenue", "lower-case"),
+        ("net revenue", "lower-case"),
+        ("net-revenue", "lower-case"),
+        ("_revenue", "begins with a letter"),
+        ("umsatz_für", "lower-case"),
+        ("net__revenue", "double underscore"),
+        ("revenue_", "end"),
+        ("a", "two letters"),
+        ("x" * 61, "60"),
+        ("a{{b", "curly"),
+        ("revenue\n", "single line"),
+        ("\u0430_cyrillic", "lower-case"),
+    ],
+)
+def test_a_name_that_dbt_could_not_use_is_refused_with_a_reason(name: str, word: str) -> None:
+    (problem,) = name_problems(name)
+
+    assert word in problem
+
+
+@pytest.mark.parametrize("name", ["ab", "refund_share", "revenue_2026", "x" * 60])
+def test_a_name_that_dbt_can_use_is_taken(name: str) -> None:
+    assert name_problems(name) == []
+
+
+@given(st.text(max_size=120))
+def test_the_name_that_a_label_suggests_can_be_used_or_is_missing(label: str) -> None:
+    name = name_from(label)
+
+    assert len(name) < 2 or name_problems(name) == []
+
+
+def test_the_name_that_a_label_suggests() -> None:
+    assert name_from("Net revenue per customer") == "net_revenue_per_customer"
+    assert name_from("5 + apples!") == "m_5_apples"
+    assert name_from("€€€") == ""
+
+
+@pytest.mark.parametrize(
+    ("rule", "problem"),
+    [
+        (ValueRule("range"), "needs a lowest or a highest"),
+        (ValueRule("range", 2, 1), "above its highest"),
+        (ValueRule("range", 1, 1), ""),
+        (ValueRule("range", low=0), ""),
+        (ValueRule("range", high=0), ""),
+        (ValueRule("positive"), ""),
+    ],
+)
+def test_a_rule_has_to_make_sense(rule: ValueRule, problem: str) -> None:
+    found = typing_problems(MetricFields(rules=(rule,)))
+
+    assert problem in " ".join(found.get("rules", []))
+    assert bool(found) is bool(problem)
+
+
+def test_a_format_that_nobody_offers_is_refused() -> None:
+    assert list(typing_problems(MetricFields(value_format="<b>"))) == ["value_format"]  # type: ignore[arg-type]
+
+
+# -- Before others read it ------------------------------------------------------------------------------
+
+WHOLE = MetricFields(
+    name="refunds", label="Refunds", meaning="What went back.", owner="Maya", formula="SUM(amount)"
+)
+EXISTING = Vocabulary(
+    models={
+        "fct_orders": Model(
+            "fct_orders",
+            "model.shop.fct_orders",
+            columns=(Column("amount", "number"), Column("ordered_on", "date")),
+            semantic=SemanticModel("orders", "fct_orders"),
+        )
+    },
+    metrics={"revenue": Metric("revenue", "simple", label="Net revenue")},
+)
+
+
+def sending(fields: MetricFields, **options: Any) -> dict[str, list[str]]:
+    return sending_problems(fields, analyse(fields.formula, EXISTING), EXISTING, **options)
+
+
+@pytest.mark.parametrize("field", ["label", "meaning", "owner", "formula"])
+def test_what_is_missing_is_said_beside_its_field(field: str) -> None:
+    assert list(sending(replace(WHOLE, **{field: ""}))) == [field]
+
+
+def test_a_formula_that_cannot_be_read_is_told_in_its_own_words() -> None:
+    problems = sending(replace(WHOLE, formula="SUM(nothing)"))
+
+    assert list(problems) == ["formula"]
+    assert "nothing" in problems["formula"][0]
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"name": "revenue"}, "There is a metric revenue already"),
+        ({"name": "fct_orders"}, "There is a model fct_orders already"),
+        ({"label": "net REVENUE"}, "is the name of the metric revenue"),
+        ({"name": ""}, "letters in it"),
+    ],
+)
+def test_a_name_that_is_taken_is_said_beside_the_label(fields: dict[str, str], words: str) -> None:
+    problems = sending(replace(WHOLE, **fields))
+
+    assert words in problems["label"][0]
+
+
+def test_a_metric_may_keep_its_own_name() -> None:
+    fields = replace(WHOLE, name="revenue", label="Net revenue")
+
+    assert "label" not in sending(fields, own_name="revenue")
+
+
+# -- Alike ----------------------------------------------------------------------------------------------
+
+ALIKE = Vocabulary(
+    models={},
+    metrics={
+        name: Metric(name, "simple", label=label)
+        for name, label in {
+            "net_revenue": "Net revenue",
+            "revenue_net": "Revenue, net",
+            "net_revenue_eu": "Net revenue EU",
+            "net_revenues": "Net revenues",
+            "orders": "Orders",
+            "unlabelled_orders": "",
+        }.items()
+    },
+)
+
+
+def found(label: str, canonical: str = "", **options: Any) -> list[tuple[str, str]]:
+    formulas = {"orders": "COUNT(orders)", "net_revenue": "SUM(a)"}
+    alike = similar(label=label, canonical=canonical, vocabulary=ALIKE, formulas=formulas, **options)
+    return [(one.name, one.why) for one in alike]
+
+
+def test_the_same_formula_comes_first_whatever_its_name() -> None:
+    assert found("Net revenue", "COUNT(orders)")[0] == ("orders", "formula")
+
+
+def test_names_that_are_nearly_the_same_are_found_the_nearest_first_and_three_at_most() -> None:
+    alike = found("Net revenue")
+
+    assert len(alike) == 3
+    assert {name for name, _why in alike[:2]} == {"net_revenue", "revenue_net"}
+    assert {why for _name, why in alike} == {"name"}
+
+
+def test_a_metric_without_a_label_is_known_by_its_name() -> None:
+    assert ("unlabelled_orders", "name") in found("Unlabelled orders")
+
+
+@pytest.mark.parametrize("label", ["", "Customers", "of the", "収入"])
+def test_names_that_have_nothing_in_common_are_not(label: str) -> None:
+    assert found(label) == []
+
+
+def test_a_metric_is_not_like_itself() -> None:
+    assert "net_revenue" not in [
+        name for name, _why in found("Net revenue", "SUM(a)", own_name="net_revenue")
+    ]
+
+
+@given(st.text(max_size=40), st.text(max_size=40))
+def test_likeness_is_between_nothing_and_all_and_the_same_either_way_round(one: str, other: str) -> None:
+    assert 0 <= likeness(one, other) <= 1
+    assert likeness(one, one) in (0, 1)
+
+
+# -- Promises about values ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("rule", "value", "percent", "words"),
+    [
+        (ValueRule("not_null"), None, False, "is blank"),
+        (ValueRule("not_null"), 0.0, False, ""),
+        (ValueRule("positive"), 0.0, False, ""),
+        (ValueRule("positive"), -0.01, False, "is -0.01, below 0"),
+        (ValueRule("positive"), None, False, ""),
+        (ValueRule("percentage"), 100.0, False, ""),
+        (ValueRule("percentage"), 100.5, False, "is 100.5, above 100"),
+        (ValueRule("percentage"), -1.0, False, "is -1, below 0"),
+        (ValueRule("percentage"), 1.0, True, ""),
+        (ValueRule("percentage"), 1.2, True, "is 1.2, above 1"),
+        (ValueRule("range", 1, 2), 1.0, False, ""),
+        (ValueRule("range", 1, 2), 2.0, False, ""),
+        (ValueRule("range", 1, 2), 0.9, False, "is 0.9, below 1"),
+        (ValueRule("range", 1, 2), 2.1, False, "is 2.1, above 2"),
+        (ValueRule("range", low=1), 1e9, False, ""),
+        (ValueRule("range", high=1), -1e9, False, ""),
+        (ValueRule("range", 1, 2), None, False, ""),
+    ],
+)
+def test_a_value_keeps_or_breaks_a_promise(
+    rule: ValueRule, value: float | None, percent: bool, words: str
+) -> None:
+    assert breach(rule, value, percent=percent) == words
+
+
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        (ValueRule("not_null"), "never blank"),
+        (ValueRule("positive"), "never below zero"),
+        (ValueRule("percentage"), "0 to 100 %"),
+        (ValueRule("range", 1, 2.5), "from 1 to 2.5"),
+        (ValueRule("range", low=1), "at least 1"),
+        (ValueRule("range", high=2), "at most 2"),
+    ],
+)
+def test_a_promise_reads_as_words(rule: ValueRule, words: str) -> None:
+    assert str(rule) == words
+
+
+@given(
+    st.builds(
+        MetricFields,
+        **{name: st.text(max_size=20) for name in TEXTS},
+        value_format=st.sampled_from(["number", "percent"]),
+        rules=st.lists(st.builds(ValueRule, st.just("range"), st.floats(-9, 0), st.floats(0, 9))).map(tuple),
+    )
+)
+def test_fields_survive_the_way_through_the_database(fields: MetricFields) -> None:
+    again = MetricFields.from_json(fields.to_json())
+
+    assert again == fields
+    assert again.content_hash == fields.content_hash
+
+
+@pytest.mark.parametrize("name", [*TEXTS, "value_format"])
+def test_an_approval_is_bound_to_all_but_the_reason(name: str) -> None:
+    changed = replace(WHOLE, **{name: "percent"})
+
+    assert (changed.content_hash != WHOLE.content_hash) is (name != "why")
