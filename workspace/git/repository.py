@@ -245,8 +245,8 @@ class Mirror:
         return sorted(self._heads())
 
     def has(self, commit: str) -> bool:
-        """Whether the mirror holds this commit."""
-        return commit in self._held(commit)
+        """Whether the mirror holds this commit; not where there is no mirror yet."""
+        return self.path.is_dir() and commit in self._held(commit)
 
     def is_ancestor(self, ancestor: str, descendant: str) -> bool:
         """Whether `descendant` is `ancestor` or was built on it."""
