@@ -61,7 +61,9 @@ def deploy(work: runs.Work) -> dict[str, object]:
 def _plan_again(work: runs.Work) -> None:
     """Where a person had a failed run repeated: what it did not make live, unless something newer is."""
     failed = Deployment.objects.filter(
-        environment=work.params["environment"], run=work.params.get("again", 0), status=DeploymentStatus.FAILED
+        environment=work.params["environment"],
+        run=work.params.get("again", 0),
+        status=DeploymentStatus.FAILED,
     )
     live = Deployment.objects.filter(environment=work.params["environment"], status="live").first()
     for deployment in failed.filter(number__gt=live.number if live else 0):

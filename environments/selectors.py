@@ -95,6 +95,13 @@ def snapshot_vocabulary(snapshot: Snapshot, environment: Environment | None) -> 
     return names
 
 
+def vocabulary_in(manifest: bytes, semantic_manifest: bytes, environment: Environment) -> Vocabulary:
+    """The names in manifests that nobody keeps, with the column types of the environment's warehouse."""
+    live = environment.live
+    columns = _json(live.columns_id) if live is not None and live.columns_id else {}
+    return vocabulary(json.loads(manifest), json.loads(semantic_manifest), columns)
+
+
 def environments_of(project: Project) -> QuerySet[Environment]:
     """A project's environments in their order, with what is live."""
     return Environment.objects.filter(project=project).select_related("live", "connection")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from bisync.lib.errors import BisyncError
 from environments import builds
@@ -19,8 +20,8 @@ from semantic.codegen.metrics import Compiled
 from semantic.definitions import Grain, Vocabulary
 from semantic.fields import MetricFields
 from semantic.importer import vocabulary as vocabulary_from
-from semantic.query.engine import Engine, engine_for, with_relations
-from semantic.query.spec import QuerySpec
+from semantic.query.engine import Engine, NotComputable, engine_for, with_relations
+from semantic.query.spec import QuerySpec, Unsupported
 from semantic.query.sql import metric_sql
 from semantic.rules.metric import sending_problems
 from semantic.rules.values import breach
@@ -40,6 +41,13 @@ class CheckFailed(BisyncError):
 
     code = "check-failed"
     message = "%(why)s"
+
+
+class ChecksReplaced(BisyncError):
+    """Other content is being checked by now: nobody asks for this outcome any more."""
+
+    code = "checks-replaced"
+    message = _("The proposal was changed or sent again meanwhile, so other checks run.")
 
 
 class CheckRun:
@@ -86,14 +94,18 @@ class CheckRun:
 
     def step(self, kind: CheckKind, action: Callable[[], Any]) -> Any:
         """Run one check, its row telling that it runs, what came out, and why not."""
+        if kind not in self.checks:
+            raise ChecksReplaced
         check = self.checks[kind]
         self._tell(check, CheckStatus.RUNNING, started_at=timezone.now())
         self.work.progress(step=kind.value)
         try:
             result = action()
-        except (runs.LeaseLost, CheckFailed):
+        except (runs.LeaseLost, CheckFailed, ChecksReplaced):
             raise
-        except BisyncError as exc:
+        except (BisyncError, Unsupported, NotComputable) as exc:
+            if self.work.cancelled.is_set():
+                raise
             self.fail(check, str(exc))
         if check.status == CheckStatus.RUNNING:
             self._tell(check, CheckStatus.PASSED, finished_at=timezone.now())
@@ -115,7 +127,8 @@ class CheckRun:
         for name, value in also.items():
             setattr(check, name, value)
         with self.work.fenced():
-            check.save(update_fields=["status", *also])
+            if not Check.objects.filter(pk=check.pk).update(status=status, **also):
+                raise ChecksReplaced
 
     def _skip_the_rest(self) -> None:
         for check in self.checks.values():

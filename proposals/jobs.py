@@ -9,11 +9,14 @@ from django.db import transaction
 
 from bisync.lib import crash
 from catalog.models import Snapshot
+from environments.selectors import vocabulary_in
 from proposals import content, generate
 from proposals.actions import publishing
-from proposals.checking import CheckRun
-from proposals.models import Item, Proposal, ProposalStatus
+from proposals.checking import CheckRun, ChecksReplaced
+from proposals.models import CheckStatus, Item, Proposal, ProposalStatus
 from semantic.codegen.metrics import Compiled
+from semantic.definitions import Vocabulary
+from semantic.jobs import parsed
 from semantic.sync import after_pull
 from workspace import runs
 from workspace.git.process import RemoteMoved
@@ -28,7 +31,15 @@ _PUSHES = 5
 @runs.handles("proposal.check")
 def check(work: runs.Work) -> dict[str, object]:
     """Try everything that is tried before anybody approves; each check shows its own outcome."""
-    return CheckRun(work, proposal_of(work)).all()
+    proposal = proposal_of(work)
+    # Where a person had a failed run repeated.
+    proposal.checks.filter(run=work.params.get("again", 0)).update(
+        run=work.run, status=CheckStatus.WAITING, message="", result={}
+    )
+    try:
+        return CheckRun(work, proposal).all()
+    except ChecksReplaced:
+        return {"replaced": True}
 
 
 @runs.handles("proposal.publish")
@@ -69,9 +80,18 @@ def proposal_of(work: runs.Work) -> Proposal:
     ).get(pk=work.params["proposal"])
 
 
-def approved_code(proposal: Proposal) -> list[Compiled]:
-    """The code as it would be generated today. Raises `ApprovalFell` where that is not what was approved."""
-    vocabulary = generate.vocabulary_for(proposal)
+def names_at(proposal: Proposal, mirror: Mirror, head: str) -> Vocabulary:
+    """The names in the repository's head: those of the last pull, or read anew where it moved on since."""
+    if Snapshot.objects.filter(project=proposal.project).latest().commit == head:
+        return generate.vocabulary_for(proposal)
+    manifest, semantic = parsed(proposal.project.repository, mirror, head)
+    return vocabulary_in(manifest, semantic, proposal.target)
+
+
+def approved_code(proposal: Proposal, vocabulary: Vocabulary) -> list[Compiled]:
+    """The code as it would be generated today. Raises `ApprovalFell` where that is not what was approved,
+    and `CannotGenerate` where somebody else has taken a name.
+    """
     items: list[Item] = list(proposal.items.select_related("revision").order_by("id"))
     dialect = proposal.target.connection.adapter
     code = []
@@ -94,9 +114,9 @@ def _decided(work: runs.Work) -> dict[str, Any]:
 
 
 def _commit_and_push(work: runs.Work, proposal: Proposal, mirror: Mirror, head: str) -> dict[str, Any]:
-    code = approved_code(proposal)
-    models = sorted({name for one in code for name in one.models})
     for _attempt in range(_PUSHES):
+        code = approved_code(proposal, names_at(proposal, mirror, head))
+        models = sorted({name for one in code for name in one.models})
         edits = generate.file_edits(
             code,
             partial(generate.present, mirror, head),

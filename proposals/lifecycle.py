@@ -8,8 +8,10 @@ from proposals.models import ProposalStatus as S
 LIFECYCLE = Lifecycle(
     {
         "submit": ({S.DRAFT}, S.IN_REVIEW),
-        # By the author to go on editing, by a reviewer with a reason, by publishing when the code moved.
-        "return": ({S.IN_REVIEW, S.APPROVED, S.PUBLISHING}, S.DRAFT),
+        # By the author to go on editing, or by a reviewer with a reason.
+        "return": ({S.IN_REVIEW, S.APPROVED}, S.DRAFT),
+        # By publishing alone, when the repository moved on: a person could not know what is pushed already.
+        "give_back": ({S.PUBLISHING}, S.DRAFT),
         "approve": ({S.IN_REVIEW}, S.APPROVED),
         "publish": ({S.APPROVED}, S.PUBLISHING),
         "arrive": ({S.PUBLISHING}, S.PUBLISHED),

@@ -9,7 +9,7 @@ from datetime import datetime
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from environments.models import Deployment
+from environments.models import Deployment, DeploymentStatus
 from governance import audit
 from governance.models import AuditEvent, Project, User
 from governance.permissions import roles_of
@@ -37,13 +37,6 @@ class Progress:
     deployment: Deployment | None
     error: str
 
-    @property
-    def busy(self) -> bool:
-        """Whether something is still being done, so that the page should look again."""
-        working = self.run is not None and not self.run.finished
-        building = self.deployment is not None and self.deployment.status in {"planned", "applying"}
-        return working or building
-
 
 def progress(proposal: Proposal) -> Progress:
     """The state inside *publishing*, from the runs themselves."""
@@ -63,11 +56,20 @@ def progress(proposal: Proposal) -> Progress:
     error = ""
     if proposal.status != ProposalStatus.PUBLISHING or (run is not None and not run.finished):
         error = ""
-    elif deployment is not None and deployment.status == "failed":
-        error = deployment.error
-    elif run is not None and run.status == "failed":
+    elif run is not None and run.error:
         error = run.error
+    elif deployment is not None:
+        error = deployment.error or _pull_after(deployment)
     return Progress(run, deployment, error)
+
+
+def _pull_after(deployment: Deployment) -> str:
+    """Why the pull that should have seen a live deployment did not."""
+    if deployment.status != DeploymentStatus.LIVE:
+        return ""
+    pulls = Run.objects.filter(project=deployment.project, kind="pull", created_at__gte=deployment.live_at)
+    last = pulls.order_by("-id").first()
+    return last.error if last is not None else ""
 
 
 # What the history says somebody did.

@@ -33,7 +33,14 @@ def pull(work: runs.Work) -> dict[str, object]:
     if last is not None and last.commit == head == repository.synced_commit:
         return _unchanged(work, repository, last)
     work.progress(step="parse", commit=head)
-    with mirror.worktree(head) as tree, TemporaryDirectory(dir=_base(), prefix="pull-") as into:
+    manifest, semantic = parsed(repository, mirror, head)
+    work.progress(step="catalogue")
+    return _keep(work, repository, mirror, head, manifest=manifest, semantic=semantic)
+
+
+def parsed(repository: Repository, mirror: Mirror, commit: str) -> tuple[bytes, bytes]:
+    """What dbt makes of a commit: its manifest and its semantic manifest."""
+    with mirror.worktree(commit) as tree, TemporaryDirectory(dir=_base(), prefix="pull-") as into:
         dbt = Dbt(
             DbtProject(
                 folder=project_folder(tree, repository),
@@ -46,10 +53,7 @@ def pull(work: runs.Work) -> dict[str, object]:
         )
         dbt.deps()
         target = dbt.parse()
-        manifest = (target / "manifest.json").read_bytes()
-        semantic = (target / "semantic_manifest.json").read_bytes()
-    work.progress(step="catalogue")
-    return _keep(work, repository, mirror, head, manifest=manifest, semantic=semantic)
+        return (target / "manifest.json").read_bytes(), (target / "semantic_manifest.json").read_bytes()
 
 
 def _base() -> Path:

@@ -16,12 +16,15 @@ from governance import audit, permissions
 from governance.models import Project, User
 from proposals import content, generate
 from proposals.lifecycle import LIFECYCLE
-from proposals.models import Check, CheckKind, Item, Proposal, ProposalStatus
+from proposals.models import Check, CheckKind, CheckStatus, Item, Proposal, ProposalStatus, Verdict
 from proposals.rules import may_edit
+from semantic.codegen.entries import Entries
+from semantic.definitions import Vocabulary
 from semantic.fields import MetricFields, name_from
 from semantic.models import Definition, Revision, RevisionState
 from semantic.rules.metric import sending_problems, typing_problems
 from workspace import runs
+from workspace.models import Run
 
 
 class NoTarget(BisyncError):
@@ -65,6 +68,8 @@ def proposal_open(*, project: Project, author: User, environment: Environment | 
     target = environment or production(project)
     if target is None:
         raise NoTarget
+    # Two proposals opened at once would both find the same last number.
+    Project.objects.select_for_update().get(pk=project.pk)
     last = Proposal.objects.filter(project=project).aggregate(last=Max("number"))["last"] or 0
     proposal = Proposal.objects.create(project=project, number=last + 1, author=author, target=target)
     fields = MetricFields(owner=author.name)
@@ -89,7 +94,9 @@ def draft_save(*, proposal: Proposal, fields: MetricFields, version: int, actor:
     revision = proposal.items.select_related("revision").get().revision
     fields = replace(fields, name=fields.name or name_from(fields.label))
     problems = typing_problems(fields)
-    kept = replace(fields, **{name: getattr(revision.metric, name) for name in problems})
+    # The name follows from the label: they are kept together or not at all.
+    refused = {*problems, *({"label", "name"} if {"label", "name"} & problems.keys() else ())}
+    kept = replace(fields, **{name: getattr(revision.metric, name) for name in refused})
     saved = Revision.objects.filter(pk=revision.pk, version=version, state=RevisionState.DRAFT).update(
         fields=kept.to_json(),
         content_hash=kept.content_hash,
@@ -118,15 +125,14 @@ def proposal_submit(*, proposal: Proposal, actor: User) -> Proposal:
     problems = sending_problems(fields, generate.analysis_of(fields, vocabulary), vocabulary)
     if problems:
         raise InvalidInput(problems)
-    dialect = proposal.target.connection.adapter
-    item.entries = generate.compiled(fields, vocabulary, dialect=dialect).entries
+    item.entries = _entries(fields, vocabulary, dialect=proposal.target.connection.adapter)
     item.save(update_fields=["entries"])
     _propose(item.revision, fields, proposal.project)
     LIFECYCLE.advance(
         proposal, "submit", submitted_at=timezone.now(), returned_reason="", title=fields.label[:200]
     )
     now = content.hash_of(proposal)
-    proposal.reviews.filter(stands=True).exclude(content_hash=now).update(stands=False)
+    proposal.reviews.filter(stands=True).update(stands=False)  # of the round before
     audit.record(
         actor=actor,
         action="proposal.submitted",
@@ -136,6 +142,13 @@ def proposal_submit(*, proposal: Proposal, actor: User) -> Proposal:
     )
     checks_start(proposal=proposal, actor=actor)
     return proposal
+
+
+def _entries(fields: MetricFields, vocabulary: Vocabulary, *, dialect: str) -> Entries:
+    try:
+        return generate.compiled(fields, vocabulary, dialect=dialect).entries
+    except generate.CannotGenerate as exc:
+        raise InvalidInput({"formula": [str(exc)]}) from None
 
 
 def _propose(revision: Revision, fields: MetricFields, project: Project) -> None:
@@ -172,6 +185,17 @@ def checks_start(*, proposal: Proposal, actor: User | None) -> None:
     )
 
 
+@runs.on_failure("proposal.check")
+def checks_stopped(run: Run) -> None:
+    """A check that a run leaves behind has failed with it; those after it are skipped."""
+    left = Check.objects.filter(run=run, status__in=[CheckStatus.WAITING, CheckStatus.RUNNING]).order_by("id")
+    if first := left.first():
+        Check.objects.filter(pk=first.pk).update(
+            status=CheckStatus.FAILED, message=run.error, finished_at=timezone.now()
+        )
+    left.update(status=CheckStatus.SKIPPED)
+
+
 @transaction.atomic
 def checks_repeat(*, proposal: Proposal, actor: User) -> None:
     """Run the checks again, for example after the warehouse was away."""
@@ -184,7 +208,7 @@ def checks_repeat(*, proposal: Proposal, actor: User) -> None:
 
 @transaction.atomic
 def proposal_take_back(*, proposal: Proposal, actor: User) -> Proposal:
-    """Return a proposal to its author's desk; approvals fall with the first change."""
+    """Return a proposal to its author's desk; it has to be approved again."""
     _require_author(actor, proposal)
     return back_to_draft(proposal, actor=actor, action="proposal.taken_back", reason="")
 
@@ -203,9 +227,12 @@ def proposal_withdraw(*, proposal: Proposal, actor: User) -> Proposal:
     return proposal
 
 
-def back_to_draft(proposal: Proposal, *, actor: User | None, action: str, reason: str) -> Proposal:
+def back_to_draft(
+    proposal: Proposal, *, actor: User | None, action: str, reason: str, event: str = "return"
+) -> Proposal:
     """The proposal as a draft again, its revisions editable, its approval gone."""
-    LIFECYCLE.advance(proposal, "return", returned_reason=reason, approved_hash="", approved_at=None)
+    LIFECYCLE.advance(proposal, event, returned_reason=reason, approved_hash="", approved_at=None)
+    proposal.reviews.filter(stands=True, verdict=Verdict.APPROVE).update(stands=False)
     Revision.objects.filter(item__proposal=proposal).update(state=RevisionState.DRAFT)
     audit.record(actor=actor, action=action, target=proposal, after={"reason": reason})
     return proposal

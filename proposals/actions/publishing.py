@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from bisync.lib.errors import BisyncError
 from environments.actions import deployment_request
+from environments.models import Deployment, DeploymentStatus
 from governance import audit, permissions
 from governance.models import User
 from proposals import content
@@ -70,16 +71,24 @@ def _ask(proposal: Proposal, actor: User) -> None:
 
 @transaction.atomic
 def proposal_pushed(*, proposal: Proposal, commit: str, head: str, models: list[str]) -> None:
-    """Note the commit that the remote holds, and have production built from `head`, which contains it."""
+    """Note the commit that the remote holds, and have production built from `head`, which contains it.
+
+    Where that is on its way already, or done, nothing is built twice: only the pull is repeated.
+    """
     first = Proposal.objects.filter(pk=proposal.pk, published_commit="").update(published_commit=commit)
     if first:
         audit.record(
             actor=proposal.published_by, action="proposal.pushed", target=proposal, after={"commit": commit}
         )
+    subject = audit.key(proposal)
+    asked = Deployment.objects.filter(environment=proposal.target, subject=subject, commit=head)
+    if asked.exclude(status=DeploymentStatus.FAILED).exists():
+        runs.request(kind="pull", project=proposal.project)
+        return
     deployment_request(
         environment=proposal.target,
         commit=head,
-        subject=audit.key(proposal),
+        subject=subject,
         reason=f"#{proposal.number} {proposal.title}",
         actor=None,
         affected=models,
@@ -89,8 +98,7 @@ def proposal_pushed(*, proposal: Proposal, commit: str, head: str, models: list[
 @transaction.atomic
 def publishing_returned(*, proposal: Proposal, reason: str) -> None:
     """Give the proposal back to its author because the repository moved on; its approval falls."""
-    proposal.reviews.filter(stands=True).update(stands=False)
-    back_to_draft(proposal, actor=None, action="proposal.returned", reason=reason)
+    back_to_draft(proposal, actor=None, action="proposal.returned", reason=reason, event="give_back")
 
 
 @transaction.atomic

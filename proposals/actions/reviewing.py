@@ -12,7 +12,7 @@ from governance.models import User
 from proposals import content
 from proposals.actions.authoring import back_to_draft
 from proposals.lifecycle import LIFECYCLE
-from proposals.models import CheckStatus, Comment, Proposal, ProposalStatus, Review, Verdict
+from proposals.models import CheckKind, CheckStatus, Comment, Proposal, ProposalStatus, Review, Verdict
 from semantic.rules.text import text_problems
 
 APPROVALS_NEEDED = 1
@@ -49,18 +49,18 @@ def proposal_approve(*, proposal: Proposal, seen: str, actor: User, note: str = 
     Raises `NotAllowed` for its author, by whatever route; `ChecksMissing` while a check has not passed.
     """
     permissions.require(actor, "proposal.approve", proposal)
+    if problems := text_problems(note, limit=10_000):
+        raise InvalidInput({"note": problems})
     proposal = Proposal.objects.select_for_update(of=("self",)).get(pk=proposal.pk)
     if proposal.status != ProposalStatus.IN_REVIEW:
         raise NotInReview(status=proposal.get_status_display().lower())
     now = content.hash_of(proposal)
     if seen != now:
         raise ChangedMeanwhile
-    missing = [
-        check.get_kind_display()
-        for check in proposal.checks.all()
-        if check.status != CheckStatus.PASSED or check.content_hash != now
-    ]
-    if missing or not proposal.checks.exists():
+    passed = set(
+        proposal.checks.filter(status=CheckStatus.PASSED, content_hash=now).values_list("kind", flat=True)
+    )
+    if missing := [str(kind.label) for kind in CheckKind if kind not in passed]:
         raise ChecksMissing(checks=", ".join(missing))
     _decide(proposal, actor=actor, verdict=Verdict.APPROVE, now=now, note=note)
     audit.record(actor=actor, action="proposal.approved", target=proposal, after={"content_hash": now})

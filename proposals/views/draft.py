@@ -93,8 +93,8 @@ def edit(request: Request, environment: Environment, number: int) -> HttpRespons
 
 def _posted(request: Request, environment: Environment, proposal: Proposal) -> HttpResponse:
     typed = request.POST.copy()
-    if typed.get("fix"):  # the repair that the line below the formula offers
-        typed["formula"] = typed["fix"]
+    if fix := request.POST.get("fix"):  # the repair that the line below the formula offers
+        typed["formula"] = str(fix)
     form = _form(environment, typed)
     fields = _typed(form)
     saved = _saved(request, proposal, form, fields)

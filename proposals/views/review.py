@@ -19,7 +19,7 @@ from bisync.lib.highlight import Language
 from bisync.lib.web import STOP_POLLING, go, page, swapping
 from environments.numbers import Numbers
 from governance import permissions
-from governance.models import Project
+from governance.models import Project, User
 from governance.permissions import Decision
 from governance.web import Request, in_project
 from proposals import content, rules, selectors
@@ -80,19 +80,13 @@ def _detail(
     problems: dict[str, list[str]] | None = None,
     typed: dict[str, str] | None = None,
 ) -> dict[str, Any]:
-    actor = request.user
     checks = list(proposal.checks.select_related("run"))
     progress = selectors.progress(proposal)
     items = list(proposal.items.select_related("revision__definition").order_by("id"))
     reviews = list(proposal.reviews.select_related("person").order_by("id"))
     now = content.content_hash(items)
     ready = bool(checks) and all(c.status == "passed" and c.content_hash == now for c in checks)
-    may = {
-        "may_approve": permissions.decide(actor, "proposal.approve", proposal),
-        "may_publish": permissions.decide(actor, "proposal.publish", proposal),
-        "may_comment": permissions.decide(actor, "proposal.comment", proposal),
-        "may_edit": rules.may_edit(actor, proposal),
-    }
+    may = _may(request.user, proposal)
     return {
         "proposal": proposal,
         "tone": TONES.get(proposal.target.kind, "dev"),
@@ -104,7 +98,7 @@ def _detail(
         "failed": any(check.status == "failed" for check in checks),
         "stale": any(check.content_hash != now for check in checks),
         "progress": progress,
-        "busy": progress.busy or any(check.status in {"waiting", "running"} for check in checks),
+        "busy": _busy(proposal, checks, progress),
         "steps": selectors.steps(proposal, checks, progress),
         "content_hash": now,
         "reviews": reviews,
@@ -119,6 +113,25 @@ def _detail(
         "problems": {"note": [], "body": [], **(problems or {})},
         "typed": {"note": "", "body": "", **(typed or {})},
     }
+
+
+def _may(actor: User, proposal: Proposal) -> dict[str, Decision]:
+    """What this person may do, and why not."""
+    return {
+        "may_approve": permissions.decide(actor, "proposal.approve", proposal),
+        "may_publish": permissions.decide(actor, "proposal.publish", proposal),
+        "may_comment": permissions.decide(actor, "proposal.comment", proposal),
+        "may_edit": rules.may_edit(actor, proposal),
+    }
+
+
+def _busy(proposal: Proposal, checks: list[Check], progress: selectors.Progress) -> bool:
+    """Whether something will change by itself, so that the page should look again.
+
+    Between two steps of publishing nothing runs for a moment; only a failure ends the wait.
+    """
+    publishing = proposal.status == ProposalStatus.PUBLISHING and not progress.error
+    return publishing or any(check.status in {"waiting", "running"} for check in checks)
 
 
 def _turn(proposal: Proposal, may: Mapping[str, Decision], *, ready: bool, stopped: bool) -> bool:

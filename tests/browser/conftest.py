@@ -110,7 +110,11 @@ def enter(browser: Browser, live_server: Any) -> Iterator[Enter]:
     faults: list[str] = []
 
     def entered(person: User | None = None, **options: Any) -> Page:
-        options = {"locale": "en-GB", "reduced_motion": "reduce", "viewport": {"width": 1440, "height": 900}} | options
+        options = {
+            "locale": "en-GB",
+            "reduced_motion": "reduce",
+            "viewport": {"width": 1440, "height": 900},
+        } | options
         context = browser.new_context(base_url=live_server.url, **options)
         if person is not None:
             client = Client()

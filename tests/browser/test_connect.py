@@ -43,7 +43,9 @@ def test_a_repository_is_connected_and_its_project_appears(
     assert [run.status for run in work_off()] == ["succeeded"]
     expect(page.get_by_role("link", name="shop: Add the project.")).to_be_visible()
     page.get_by_role("link", name="Metrics").click()
-    expect(page.get_by_role("row", name="Revenue per customer")).to_contain_text("Not built in Production yet")
+    expect(page.get_by_role("row", name="Revenue per customer")).to_contain_text(
+        "Not built in Production yet"
+    )
     assert violations(page) == []
 
 

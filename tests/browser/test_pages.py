@@ -100,7 +100,11 @@ def _visits(shop: Shop) -> Iterator[tuple[User | None, str, str]]:
         "runs/": "Runs",
         f"runs/{runs['proposal.check']}/": "Checks #",
     }
-    for person, pages in ((shop.maya, maya), (shop.tom, tom), (shop.priya, {"environments/": "Environments"})):
+    for person, pages in (
+        (shop.maya, maya),
+        (shop.tom, tom),
+        (shop.priya, {"environments/": "Environments"}),
+    ):
         for rest, title in pages.items():
             yield person, shop.path(rest), title
     yield shop.ada, "/", "Projects"
@@ -130,7 +134,7 @@ def test_every_page_is_accessible_fits_and_says_where_one_is(full: Shop, enter: 
         wrong += [f"{path}: {fault}" for fault in _faults(page, title)]
         page.emulate_media(color_scheme="dark")
         wrong += [f"{path} in dark: {fault}" for fault in violations(page)]
-    assert wrong == []
+    assert not wrong, "\n".join(wrong)
 
 
 def _faults(page: Page, title: str) -> Iterator[str]:
@@ -198,9 +202,7 @@ def test_the_output_of_a_run_arrives_line_by_line(shop: Shop, data_dir: Path, en
     expect(page.locator(f"#log-{later.pk} .bad")).to_contain_text("ERROR in models/a.sql")
     assert violations(page) == []
     RunCommand.objects.filter(pk=later.pk).update(exit_code=1, finished_at=timezone.now())
-    Run.objects.filter(pk=run.pk).update(
-        status="failed", error_code="cancelled", finished_at=timezone.now()
-    )
+    Run.objects.filter(pk=run.pk).update(status="failed", error_code="cancelled", finished_at=timezone.now())
 
     expect(page.get_by_text("This was cancelled.")).to_be_visible()
     expect(page.locator(f"#command-{later.pk}-state")).to_contain_text("exit 1")

@@ -33,7 +33,9 @@ def kept() -> MetricFields:
     return Proposal.objects.get().items.get().revision.metric
 
 
-def test_a_metric_is_written_with_suggestions_repairs_and_a_number_beside_it(shop: Shop, enter: Enter) -> None:
+def test_a_metric_is_written_with_suggestions_repairs_and_a_number_beside_it(
+    shop: Shop, enter: Enter
+) -> None:
     page = enter(shop.maya)
     page.goto(shop.path("prod/propose/"))
     page.get_by_role("button", name="Start").click()
