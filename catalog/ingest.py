@@ -109,10 +109,13 @@ def _differs(node: Node, record: NodeRecord) -> str:
     ]
     if (node.group.name if node.group else "") != record.group:
         parts.append("group")
-    if node.fields != dict(record.fields):
+    before, now = dict(node.fields), dict(record.fields)
+    if before.pop("checksum", "") != now.pop("checksum", ""):
+        parts.append("code")
+    if before != now:
         parts.append("definition")
-    before = {(c.name, c.data_type, c.description) for c in node.columns.all()}
-    if before != {(c.name, c.data_type, c.description) for c in record.columns}:
+    columns = {(c.name, c.data_type, c.description) for c in node.columns.all()}
+    if columns != {(c.name, c.data_type, c.description) for c in record.columns}:
         parts.append("columns")
     return ", ".join(parts) or "configuration"
 

@@ -145,6 +145,8 @@ def _node(raw: Raw) -> NodeRecord:
     depends = raw.get("depends_on") or {}
     if kind in {"exposure", "metric", "semantic_model"}:
         fields["depends_on"] = list(depends.get("nodes") or ())
+    if code := (raw.get("checksum") or {}).get("checksum"):
+        fields["checksum"] = code
     return NodeRecord(
         unique_id=str(raw["unique_id"]),
         resource_type=kind,

@@ -113,7 +113,8 @@ def metric_view(environment: Environment, definition: Definition, *, grain: Grai
     numbers, trouble = _numbers(environment.live, version, metric, grain)
     # What its author wrote says more than the parts that dbt knows it by.
     formula = definition.formula or metric.formula
-    said = analyse(formula, version.vocabulary).reads_as if formula else ""
+    read = (analyse(text, version.vocabulary) for text in (formula, metric.formula) if text)
+    said = next((analysis.reads_as for analysis in read if analysis.ok), "")
     return MetricView(metric, numbers, trouble, formula, said)
 
 

@@ -89,8 +89,9 @@ def names_at(proposal: Proposal, mirror: Mirror, head: str) -> Vocabulary:
 
 
 def approved_code(proposal: Proposal, vocabulary: Vocabulary) -> list[Compiled]:
-    """The code as it would be generated today. Raises `ApprovalFell` where that is not what was approved,
-    and `CannotGenerate` where somebody else has taken a name.
+    """The code as it would be generated from these names.
+
+    Raises `ApprovalFell` where that is not what was approved, `CannotGenerate` where a name has been taken.
     """
     items: list[Item] = list(proposal.items.select_related("revision").order_by("id"))
     dialect = proposal.target.connection.adapter

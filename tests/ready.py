@@ -70,11 +70,8 @@ class Ready:
         """A remote of the test's own."""
         return Origin(folder, like=self.remote)
 
-    @transaction.atomic
-    def pulled(self, project: Project) -> Snapshot:
-        """As after the first pull."""
-        found = ingest(project, self.records)
-        sync_metrics(project, self.vocabulary, commit=self.commit)
+    def snapshot(self, project: Project, **fields: Any) -> Snapshot:
+        """What writing and generating need of a pull."""
         Repository.objects.filter(project=project).update(synced_commit=self.commit, synced_at=timezone.now())
         return Snapshot.objects.create(
             project=project,
@@ -84,9 +81,15 @@ class Ready:
             adapter="duckdb",
             manifest=Artifact.keep("manifest.json", self.built.manifest),
             semantic_manifest=Artifact.keep("semantic_manifest.json", self.built.semantic_manifest),
-            counts=found.counts,
-            changes={**found.changes, "first": True},
+            **fields,
         )
+
+    @transaction.atomic
+    def pulled(self, project: Project) -> Snapshot:
+        """As after the first pull, with its catalogue and its definitions."""
+        found = ingest(project, self.records)
+        sync_metrics(project, self.vocabulary, commit=self.commit)
+        return self.snapshot(project, counts=found.counts, changes={**found.changes, "first": True})
 
     def live(self, environment: Environment) -> Deployment:
         """As after the first deployment, with the data in its place."""

@@ -43,7 +43,8 @@ def run_detail(request: Request, project: Project, pk: int) -> HttpResponse:
         "run": run,
         "count": len(commands),
         "commands": [
-            (command, log_lines.tail(command.output), _later(run, command)) for command in commands[known:]
+            (step, command, log_lines.tail(command.output), _later(run, command))
+            for step, command in enumerate(commands[known:], start=known + 1)
         ],
         "may_cancel": permissions.decide(request.user, actions.MAY[run.kind], project),
     }

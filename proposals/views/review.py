@@ -44,6 +44,7 @@ def proposal_list(request: Request, project: Project) -> HttpResponse:
             "tab": tab if tab in {"mine", "all"} else "needs",
             "proposals": Paginator(shown.for_list().order_by("-id"), 25).get_page(request.GET.get("page")),
             "waiting": needs.count(),
+            "may_propose": permissions.decide(request.user, "proposal.create", project),
             "query": f"{urlencode({'tab': tab})}&",
         },
         fragment="rows",

@@ -29,6 +29,11 @@ export function attach(form) {
   form.addEventListener("htmx:beforeRequest", ({ target }) => { if (target === form) unsaved = false; });
   form.addEventListener("htmx:afterRequest", ({ target, detail }) => { if (target === form && !detail.successful) unsaved = true; });
 
+  // A draft saves itself: Enter in a line must not reload the page under somebody who is writing.
+  form.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && event.target.matches("input:not([type=checkbox])")) event.preventDefault();
+  });
+
   // Two saves at once would look like two windows.
   form.addEventListener("submit", (event) => {
     if (!form.classList.contains("htmx-request")) {

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from governance.models import Project
-from tests.browser.conftest import Enter, violations
+from tests.browser.conftest import Enter, Shop, violations
 from tests.factories import PASSWORD, make_user, work_off
 from tests.ready import Ready
 
@@ -83,3 +83,24 @@ def test_what_cannot_be_connected_stays_in_the_form_with_its_reason(
     if scripts:
         assert violations(page) == []
     assert not Project.objects.exists()
+
+
+def test_a_refused_environment_stays_in_its_form(shop: Shop, enter: Enter) -> None:
+    page = enter(shop.ada)
+    page.goto(shop.path("environments/new/"))
+    page.get_by_label("Name", exact=True).fill("Quality \u202e<b>")
+    expect(page.get_by_label("Short name")).to_have_value("quality-b")
+    page.get_by_label("Short name").fill("proposals")
+    page.get_by_label("Schema").fill("1; drop")
+    page.get_by_label("dbt target").fill("{{ x }}")
+    page.get_by_label("dbt variables").fill("[1, 2]")
+
+    with page.expect_response("**/environments/new/") as got:
+        page.get_by_role("button", name="Save").click()
+
+    assert got.value.status == 422
+    for label, text in {"Schema": "1; drop", "dbt target": "{{ x }}", "dbt variables": "[1, 2]"}.items():
+        field = page.get_by_label(label)
+        assert field.input_value() == text
+        assert field.get_attribute("aria-invalid") == "true"
+    assert violations(page) == []

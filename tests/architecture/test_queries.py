@@ -1,0 +1,118 @@
+"""No page asks the database more often than 15 times, and no list asks once for each of its rows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from governance.models import Project, User
+from governance.roles import Role
+from proposals.actions import authoring, reviewing
+from proposals.models import Proposal
+from semantic.models import Definition, Usage
+from tests.factories import make_member, make_project, make_proposal
+from tests.proposals.story import FIELDS
+from tests.ready import Ready
+from workspace.models import Run
+
+MOST = 15
+
+pytestmark = [pytest.mark.django_db, pytest.mark.dbt]
+
+
+@pytest.fixture
+def project(ready: Ready, data_dir: Path, tmp_path: Path) -> Project:
+    """The shop, pulled and live, with a proposal that people talk about and another one still written."""
+    project = make_project(url=ready.origin(tmp_path / "git").url, slug="shop")
+    ready.connected(project)
+    proposal = make_proposal(project, fields=FIELDS)
+    authoring.proposal_submit(proposal=proposal, actor=proposal.author)
+    reviewing.comment_add(proposal=proposal, body="Hello", actor=make_member(project, Role.REVIEWER))
+    make_proposal(project, author=proposal.author)
+    return project
+
+
+@pytest.fixture
+def everybody(project: Project) -> Client:
+    """Somebody who wrote the proposals, with every role."""
+    author = Proposal.objects.earliest("id").author
+    User.objects.filter(pk=author.pk).update(is_superuser=True)
+    for role in Role:
+        author.memberships.get_or_create(project=project, role=role)
+    client = Client()
+    client.force_login(author)
+    return client
+
+
+def queries(client: Client, path: str) -> list[str]:
+    """What a page asks the database when its process has answered before."""
+    assert client.get(path).status_code == 200
+    with CaptureQueriesContext(connection) as captured:
+        client.get(path)
+    return [query["sql"] for query in captured.captured_queries]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/connect/",
+        "/shop/",
+        "/shop/proposals/",
+        "/shop/proposals/?tab=mine",
+        "/shop/proposals/?tab=all",
+        "/shop/proposals/1/",
+        "/shop/prod/propose/",
+        "/shop/prod/proposals/2/edit/",
+        "/shop/prod/vocabulary.json",
+        "/shop/prod/metrics/",
+        "/shop/prod/metrics/?q=revenue&show=new",
+        "/shop/prod/metrics/revenue/",
+        "/shop/dev/metrics/revenue/",
+        "/shop/pulls/",
+        "/shop/runs/",
+        "/shop/environments/",
+        "/shop/environments/new/",
+        "/shop/environments/staging/",
+        "/shop/settings/repository/",
+    ],
+)
+def test_a_page_asks_the_database_at_most_15_times(everybody: Client, path: str) -> None:
+    asked = queries(everybody, path)
+
+    assert len(asked) <= MOST, "\n".join(asked)
+
+
+def test_the_page_of_a_run_and_the_preview_ask_at_most_15_times(everybody: Client) -> None:
+    run = Run.objects.earliest("id")
+    typed = {"label": "Pieces", "formula": "SUM(quantity) / SUM(net_amount)", "version": "1"}
+    everybody.post("/shop/prod/proposals/2/preview/", typed)
+    with CaptureQueriesContext(connection) as captured:
+        assert everybody.post("/shop/prod/proposals/2/preview/", typed).status_code == 200
+
+    assert len(captured) <= MOST
+    assert len(queries(everybody, f"/shop/runs/{run.pk}/")) <= MOST
+
+
+@pytest.mark.parametrize("path", ["/shop/", "/shop/proposals/?tab=all", "/shop/prod/metrics/", "/shop/runs/"])
+def test_a_longer_list_asks_no_more(everybody: Client, project: Project, path: str) -> None:
+    before = queries(everybody, path)
+    for number in range(8):
+        proposal = make_proposal(project, author=make_member(project, Role.CONTRIBUTOR))
+        Proposal.objects.filter(pk=proposal.pk).update(status="in_review", submitted_at=proposal.created_at)
+        Run.objects.create(
+            project=project, kind="pull", subject=str(number), status="failed", requested_by=proposal.author
+        )
+        definition = Definition.objects.create(
+            project=project, name=f"metric_{number}", state="published", unique_id=f"metric.shop.m{number}"
+        )
+        Usage.objects.create(
+            project=project, definition=definition, kind="exposure", key="k", label="Dashboard"
+        )
+
+    after = queries(everybody, path)
+
+    assert len(after) == len(before), "\n".join(after)
