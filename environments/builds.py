@@ -8,10 +8,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
-from django.conf import settings
 from sqlglot import exp
 
 from environments.models import Deployment, Environment
@@ -21,7 +19,7 @@ from workspace.dbt import artifacts
 from workspace.dbt.events import Progress
 from workspace.dbt.runner import BuildResult, Dbt, DbtProject
 from workspace.models import Repository
-from workspace.repositories import project_folder
+from workspace.repositories import clear_leftovers, project_folder
 from workspace.warehouse import release
 from workspace.warehouse.gate import open_warehouse
 from workspace.warehouse.location import Location
@@ -36,15 +34,6 @@ class Built:
     semantic_manifest: bytes
     relations: dict[str, list[str]]
     columns: dict[str, dict[str, str]]
-
-
-@contextmanager
-def workdir() -> Iterator[Path]:
-    """A folder for one run's profiles, target and logs, outside the repository; gone afterwards."""
-    base = Path(settings.DATA_DIR) / "runs"
-    base.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=base, prefix="run-") as folder:
-        yield Path(folder)
 
 
 def dbt_for(
@@ -178,11 +167,28 @@ def columns_of(location: Location, relations: Mapping[str, Sequence[str]]) -> di
     }
 
 
+def outside(location: Location, manifest: Mapping[str, Any], models: Collection[str]) -> dict[str, str]:
+    """Those of `models` that dbt would build elsewhere than in a place on a server → their schema there.
+
+    A DuckDB place is a file of its own, and so are all its schemas.
+    """
+    if location.adapter == "duckdb":
+        return {}
+    own = location.schema
+    return {
+        node["name"]: node["schema"]
+        for node in manifest["nodes"].values()
+        if node["resource_type"] == "model" and node["name"] in models
+        if node["schema"] != own and not node["schema"].startswith(f"{own}_")
+    }
+
+
 @contextmanager
 def sandbox(environment: Environment, name: str) -> Iterator[Location]:
     """A place to try a build in, on top of an environment's live version; gone afterwards."""
     live = environment.live
     if environment.connection.adapter == "duckdb":
+        clear_leftovers(environment.folder / "try")
         path = environment.folder / "try" / name / "warehouse.duckdb"
         location = environment.connection.location(schema=environment.schema, path=str(path))
     else:

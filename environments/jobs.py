@@ -19,7 +19,7 @@ from semantic.query.engine import Engine, NotComputable, engine_for, with_relati
 from semantic.query.spec import Unsupported
 from workspace import runs
 from workspace.models import Artifact
-from workspace.repositories import mirror_of
+from workspace.repositories import mirror_of, workdir
 from workspace.warehouse.base import WarehouseError
 
 logger = logging.getLogger(__name__)
@@ -111,7 +111,7 @@ def _build(work: runs.Work, deployment: Deployment, environment: Environment) ->
     if not mirror.has(deployment.commit):
         mirror.fetch()
     base = None if wanted.everything else live
-    with mirror.worktree(deployment.commit) as tree, builds.workdir() as into:
+    with mirror.worktree(deployment.commit) as tree, workdir() as into:
         work.progress(step="prepare")
         builds.prepare(base, deployment.location)
         dbt = builds.dbt_for(

@@ -28,7 +28,7 @@ from semantic.rules.values import breach
 from workspace import runs
 from workspace.dbt.runner import Dbt
 from workspace.git.repository import Mirror
-from workspace.repositories import mirror_of
+from workspace.repositories import mirror_of, workdir
 from workspace.warehouse.base import Warehouse
 from workspace.warehouse.gate import open_warehouse
 from workspace.warehouse.location import Location
@@ -75,7 +75,7 @@ class CheckRun:
             name = f"p{self.proposal.number}_{self.work.run.pk}"
             with (
                 mirror.worktree(head) as tree,
-                builds.workdir() as into,
+                workdir() as into,
                 builds.sandbox(self.target, name) as location,
             ):
                 for edit in edits:
@@ -83,7 +83,7 @@ class CheckRun:
                     file.parent.mkdir(parents=True, exist_ok=True)
                     file.write_bytes(edit.after)
                 dbt = builds.dbt_for(self.target, repository, tree=tree, into=into, location=location)
-                self.step(CheckKind.PARSE, lambda: self.parse(dbt))
+                self.step(CheckKind.PARSE, lambda: self.parse(dbt, location))
                 built = self.step(CheckKind.BUILD, lambda: self.build(dbt, location, into))
                 self.step(CheckKind.NUMBERS, lambda: self.numbers(location, built))
         except CheckFailed:
@@ -182,10 +182,18 @@ class CheckRun:
         self._tell(check, CheckStatus.RUNNING, message=message, result={"commit": head})
         return edits
 
-    def parse(self, dbt: Dbt) -> None:
-        """dbt reads the project with the change in it."""
+    def parse(self, dbt: Dbt, location: Location) -> None:
+        """dbt reads the project with the change in it, and would build the models where they can be tried."""
         dbt.deps()
-        dbt.parse()
+        manifest = json.loads((dbt.parse() / "manifest.json").read_bytes())
+        models = {name for code in self.code for name in code.models}
+        for name, schema in builds.outside(location, manifest, models).items():
+            why = (
+                f"dbt builds {name} into the schema {schema} whatever the target's schema is, so trying "
+                "this would change production. Let generate_schema_name begin with target.schema, then "
+                "send it again."
+            )
+            self.fail(self.checks[CheckKind.PARSE], why)
         names = ", ".join(name for code in self.code for name in code.metrics)
         self._tell(
             self.checks[CheckKind.PARSE], CheckStatus.RUNNING, message=f"dbt reads {names} without complaint."

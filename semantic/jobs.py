@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
-from django.conf import settings
 from django.utils import timezone
 
 from catalog.ingest import Ingested, ingest
@@ -18,7 +16,7 @@ from workspace import runs
 from workspace.dbt.runner import Dbt, DbtProject
 from workspace.git.repository import Commit, Mirror
 from workspace.models import Artifact, Repository
-from workspace.repositories import mirror_of, project_folder
+from workspace.repositories import mirror_of, project_folder, workdir
 from workspace.warehouse.location import Location
 
 
@@ -40,26 +38,20 @@ def pull(work: runs.Work) -> dict[str, object]:
 
 def parsed(repository: Repository, mirror: Mirror, commit: str) -> tuple[bytes, bytes]:
     """What dbt makes of a commit: its manifest and its semantic manifest."""
-    with mirror.worktree(commit) as tree, TemporaryDirectory(dir=_base(), prefix="pull-") as into:
+    with mirror.worktree(commit) as tree, workdir() as into:
         dbt = Dbt(
             DbtProject(
                 folder=project_folder(tree, repository),
                 checkout=tree,
-                workdir=Path(into),
+                workdir=into,
                 target=repository.dbt_target,
-                location=_reading_place(repository, Path(into)),
+                location=_reading_place(repository, into),
                 executable=repository.dbt_executable,
             )
         )
         dbt.deps()
         target = dbt.parse()
         return (target / "manifest.json").read_bytes(), (target / "semantic_manifest.json").read_bytes()
-
-
-def _base() -> Path:
-    base = Path(settings.DATA_DIR) / "runs"
-    base.mkdir(parents=True, exist_ok=True)
-    return base
 
 
 def _reading_place(repository: Repository, into: Path) -> Location:

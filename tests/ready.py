@@ -88,7 +88,9 @@ class Ready:
     def pulled(self, project: Project) -> Snapshot:
         """As after the first pull, with its catalogue and its definitions."""
         found = ingest(project, self.records)
-        sync_metrics(project, self.vocabulary, commit=self.commit)
+        # A pull knows of no warehouse, and so of no types but those that the project declares.
+        names = vocabulary(self.manifest, json.loads(self.built.semantic_manifest))
+        sync_metrics(project, names, commit=self.commit)
         return self.snapshot(project, counts=found.counts, changes={**found.changes, "first": True})
 
     def live(self, environment: Environment) -> Deployment:

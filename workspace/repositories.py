@@ -1,14 +1,22 @@
-"""A project's repository on this machine: its mirror, its dbt folder, dbt for reading it."""
+"""A project's repository on this machine: its mirror, its dbt folder, a place to work in."""
 
 from __future__ import annotations
 
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
 from bisync.lib.errors import BisyncError
 from workspace.git.repository import Mirror, Remote
 from workspace.models import Repository
+
+_STALE = 86_400  # seconds; longer than any run
 
 
 class FolderOutside(BisyncError):
@@ -35,3 +43,21 @@ def project_folder(tree: Path, repository: Repository) -> Path:
     if not folder.is_relative_to(tree.resolve()):
         raise FolderOutside(folder=repository.folder)
     return folder
+
+
+@contextmanager
+def workdir() -> Iterator[Path]:
+    """A folder for one run's profiles, target and logs, outside the repository; gone afterwards."""
+    base = Path(settings.DATA_DIR) / "runs"
+    base.mkdir(parents=True, exist_ok=True)
+    clear_leftovers(base)
+    with TemporaryDirectory(dir=base, prefix="run-") as folder:
+        yield Path(folder)
+
+
+def clear_leftovers(base: Path) -> None:
+    """Remove the folders in `base` that workers which were killed have left behind."""
+    for left in base.glob("*/"):
+        with suppress(OSError):  # another worker was here first
+            if time.time() - left.stat().st_mtime > _STALE:
+                shutil.rmtree(left)

@@ -1,0 +1,96 @@
+"""A pull by real git and dbt: what changed is told, and one that fails leaves everything as it was."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from catalog.models import Node, Snapshot
+from governance.models import AuditEvent
+from governance.roles import Role
+from semantic.models import Definition, Usage
+from tests.factories import make_member, make_project, work_off
+from tests.ready import Ready
+from workspace.actions import pull_request
+from workspace.models import Repository, Run
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.dbt]
+
+METRICS = "models/metrics.yml"
+EXPOSURE = """
+exposures:
+  - name: weekly
+    label: Weekly numbers
+    type: dashboard
+    url: https://bi.example.com/weekly
+    owner: {name: Ana, email: ana@example.com}
+    depends_on: [ref('fct_orders'), metric('revenue'), metric('completed_share')]
+"""
+
+
+def test_a_pull_brings_what_colleagues_did_and_a_broken_one_changes_nothing(
+    ready: Ready, tmp_path: Path, data_dir: Path
+) -> None:
+    origin = ready.origin(tmp_path / "git")
+    project = make_project(url=origin.url)
+    ready.pulled(project)
+    person = make_member(project, Role.CONTRIBUTOR)
+    text = (origin.clone / METRICS).read_text()
+    changed = text.replace("All net revenue.", "Net of discounts \U0001f680.").replace(
+        "name: gifts\n", "name: presents\n"
+    )
+    head = origin.commit(
+        {METRICS: changed, "models/exposures.yml": EXPOSURE}, "metrics: Say it better.\n\nAt length."
+    )
+
+    pull_request(project=project, actor=person)
+    (run,) = work_off()
+
+    snapshot = Snapshot.objects.get(run=run)
+    assert (run.status, run.result["commit"]) == ("succeeded", head)
+    assert (snapshot.commit, snapshot.subject, snapshot.author) == (head, "metrics: Say it better.", "Ada")
+    told = {
+        kind: {(row["kind"], row["name"]) for row in rows}
+        for kind, rows in snapshot.changes.items()
+        if kind != "first"
+    }
+    assert told == {
+        "added": {("metric", "presents"), ("exposure", "weekly")},
+        "changed": {("metric", "revenue")},
+        "removed": {("metric", "gifts")},
+    }
+    assert snapshot.changes["first"] is False
+    revenue = Definition.objects.get(name="revenue")
+    assert (revenue.description, revenue.state) == ("Net of discounts \U0001f680.", "published")
+    assert {d.name: d.state for d in Definition.objects.filter(name__in=["gifts", "presents"])} == {
+        "gifts": "retired",
+        "presents": "published",
+    }
+    used = Usage.objects.values_list("definition__name", "label", "url", "owner")
+    assert set(used) == {
+        (name, "Weekly numbers", "https://bi.example.com/weekly", "Ana")
+        for name in ("revenue", "completed_share")
+    }
+    assert Repository.objects.get(project=project).synced_commit == head
+    event = AuditEvent.objects.get(action="pull.arrived")
+    assert event.actor == person
+    assert event.after["metrics"] == {"added": ["presents"], "changed": ["revenue"], "removed": ["gifts"]}
+
+    pull_request(project=project, actor=person)
+    (again,) = work_off()
+    assert again.result == {"commit": head, "snapshot": snapshot.pk, "unchanged": True}
+    assert not again.commands.filter(name__startswith="dbt").exists()
+
+    before = list(Node.objects.order_by("pk").values())
+    origin.commit({METRICS: text + "  - name: {{ broken\n"}, "metrics: Break it.")
+    pull_request(project=project, actor=person)
+    (failed,) = work_off()
+
+    assert failed.status == "failed"
+    assert METRICS in failed.error
+    assert list(Node.objects.order_by("pk").values()) == before
+    assert Snapshot.objects.latest() == snapshot
+    assert Repository.objects.get(project=project).synced_commit == head
+    assert Run.objects.filter(status__in=["queued", "running"]).count() == 0
+    assert list((data_dir / "runs").iterdir()) == []
