@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import fcntl
 import http.client
 import logging
@@ -26,12 +25,11 @@ from django.utils.translation import gettext_lazy as _
 
 from bisync import broker
 from bisync.lib.errors import BisyncError
+from bisync.lib.process import die_with_parent
 
 DEFAULT_PORT = 8000
 _TICK = 0.1
 _LOG_BYTES = 5_000_000
-_PR_SET_PDEATHSIG = 1
-_libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 
 class AlreadyRunning(BisyncError):
@@ -181,7 +179,7 @@ class Group:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=_die_with_parent,  # noqa: PLW1509 (only calls that are safe between fork and exec)
+            preexec_fn=die_with_parent,  # noqa: PLW1509 (only calls that are safe between fork and exec)
         )
         self._guard_all()
         threading.Thread(target=self._relay, args=(program.name, program.process), daemon=True).start()
@@ -267,7 +265,7 @@ class _Guard:
     """A small shell that kills the programs should this process vanish without stopping them.
 
     It holds the read end of a pipe whose only other end is ours, so it learns of our death even by SIGKILL.
-    Linux ends our direct children by itself (see `_die_with_parent`), but not theirs.
+    Linux ends our direct children by itself (see `die_with_parent`), but not theirs.
     """
 
     _SCRIPT = """
@@ -303,14 +301,6 @@ class _Guard:
         with contextlib.suppress(BrokenPipeError):
             self._shell.communicate()
         self._shell = None
-
-
-def _die_with_parent() -> None:
-    """Between fork and exec: default signals, and death with the thread that started us."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_DFL)
-    if _libc is not None:
-        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _kill_group(process: subprocess.Popen[bytes]) -> None:

@@ -86,20 +86,6 @@ class Records:
     edges: tuple[tuple[str, str], ...]
 
 
-def loaded(artifact: bytes) -> Any:
-    """dbt's JSON as a database can hold it: without NUL, and without halves of characters."""
-    data = json.loads(artifact)
-    return _storable(data) if b"\\u0000" in artifact or b"\\ud" in artifact.lower() else data
-
-
-def _storable(value: Any) -> Any:
-    if isinstance(value, str):
-        return value.replace("\x00", "").encode("utf-8", "replace").decode()
-    if isinstance(value, dict):
-        return {_storable(key): _storable(item) for key, item in value.items()}
-    return [_storable(item) for item in value] if isinstance(value, list) else value
-
-
 def records(manifest: Raw) -> Records:
     """What the catalogue keeps of a manifest (schema v10 to v12)."""
     metadata = manifest.get("metadata", {})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -10,8 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from django.utils.translation import gettext_lazy as _
 from sqlglot import exp
 
+from bisync.lib.errors import BisyncError
 from environments.models import Deployment, Environment
 from environments.plan import BUILT, relations_after
 from workspace import runs
@@ -23,6 +24,15 @@ from workspace.repositories import clear_leftovers, project_folder
 from workspace.warehouse import release
 from workspace.warehouse.gate import open_warehouse
 from workspace.warehouse.location import Location
+
+
+class BuildsElsewhere(BisyncError):
+    code = "builds-elsewhere"
+    message = _(
+        "dbt builds %(model)s into the schema %(schema)s whatever the target's schema is, so a build would "
+        "change what people read there before it is tested. Let the project's generate_schema_name begin "
+        "with target.schema, then try again."
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +117,14 @@ def build(
     """Build `select` (everything where it is empty) on top of the live version.
 
     What is not selected is read from the live version. Raises `DbtBuildFailed` where a model or a test
-    fails, and then nothing that readers see has changed.
+    fails, `BuildsElsewhere` before anything is built; either way nothing that readers see has changed.
     """
     state: Path | None = None
-    if not select:
-        _seeds_first(dbt)
+    if not select or location.adapter != "duckdb":
+        parsed = artifacts.read_manifest((dbt.parse() / "manifest.json").read_bytes())
+        require_inside(location, parsed)
+        if not select:
+            _seeds_first(dbt, parsed)
     if live is not None and select:
         state = into / "state"
         state.mkdir(exist_ok=True)
@@ -120,7 +133,7 @@ def build(
     results = dbt.build(select, defer_to=state, on_progress=on_progress).require_success()
     manifest = (results.target_path / "manifest.json").read_bytes()
     semantic = (results.target_path / "semantic_manifest.json").read_bytes()
-    nodes: Mapping[str, Any] = json.loads(manifest)["nodes"]
+    nodes: Mapping[str, Any] = artifacts.read_manifest(manifest)["nodes"]
     built = {
         result.unique_id
         for result in results.results
@@ -131,9 +144,8 @@ def build(
     return Built(results, manifest, semantic, relations, columns)
 
 
-def _seeds_first(dbt: Dbt) -> None:
+def _seeds_first(dbt: Dbt, manifest: Mapping[str, Any]) -> None:
     """Load the seeds that models read by source(): dbt does not know that those models wait for them."""
-    manifest = json.loads((dbt.parse() / "manifest.json").read_bytes())
     read = {source["relation_name"] for source in manifest["sources"].values()}
     seeds = [
         node["name"]
@@ -167,20 +179,18 @@ def columns_of(location: Location, relations: Mapping[str, Sequence[str]]) -> di
     }
 
 
-def outside(location: Location, manifest: Mapping[str, Any], models: Collection[str]) -> dict[str, str]:
-    """Those of `models` that dbt would build elsewhere than in a place on a server → their schema there.
+def require_inside(location: Location, manifest: Mapping[str, Any]) -> None:
+    """Raise `BuildsElsewhere` if dbt would build a model of a server's place in a schema of somebody else's.
 
     A DuckDB place is a file of its own, and so are all its schemas.
     """
     if location.adapter == "duckdb":
-        return {}
+        return
     own = location.schema
-    return {
-        node["name"]: node["schema"]
-        for node in manifest["nodes"].values()
-        if node["resource_type"] == "model" and node["name"] in models
-        if node["schema"] != own and not node["schema"].startswith(f"{own}_")
-    }
+    for node in manifest["nodes"].values():
+        schema = node["schema"]
+        if node["resource_type"] == "model" and schema != own and not schema.startswith(f"{own}_"):
+            raise BuildsElsewhere(model=node["name"], schema=schema)
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from semantic.formula.tree import MetricRef
 from semantic.query.engine import Engine, NotComputable, engine_for, with_relations
 from semantic.query.spec import Unsupported
 from workspace import runs
+from workspace.dbt import artifacts
 from workspace.models import Artifact
 from workspace.repositories import mirror_of, workdir
 from workspace.warehouse.base import WarehouseError
@@ -184,7 +185,7 @@ def _measure(work: runs.Work, deployment: Deployment) -> None:
     """Compute every metric's months once, for lists; a metric that cannot be computed is left out."""
     work.progress(step="measure")
     version = reading(deployment)
-    semantic = json.loads(Artifact.objects.get(pk=version.semantic_manifest).content())
+    semantic = artifacts.read_semantic_manifest(Artifact.objects.get(pk=version.semantic_manifest).content())
     try:
         engine = engine_for(with_relations(semantic, version.relations, version.vocabulary), version.dialect)
     except NotComputable:

@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 from django.db.models import QuerySet
 from sqlglot import exp
@@ -16,6 +15,7 @@ from environments.models import Deployment, Environment
 from governance.models import Project
 from semantic.definitions import Vocabulary
 from semantic.importer import vocabulary
+from workspace.dbt import artifacts
 from workspace.models import Artifact
 from workspace.warehouse.location import Location
 
@@ -58,7 +58,7 @@ def reading(deployment: Deployment) -> Reading:
 def _parts(
     manifest: str, semantic_manifest: str, columns: str, relations: str
 ) -> tuple[Vocabulary, Mapping[str, str]]:
-    names = vocabulary(_json(manifest), _json(semantic_manifest), _json(columns) if columns else {})
+    names = _vocabulary(_stored(manifest), _stored(semantic_manifest), columns)
     places: dict[str, list[str]] = json.loads(relations)
     return names, {
         model.name: quoted(*places[model.unique_id])
@@ -72,9 +72,16 @@ def quoted(schema: str, name: str) -> str:
     return exp.table_(name, db=schema, quoted=True).sql(dialect="postgres")
 
 
-def _json(digest: str) -> dict[str, Any]:
-    data: dict[str, Any] = json.loads(Artifact.objects.get(pk=digest).content())
-    return data
+def _stored(digest: str) -> bytes:
+    return Artifact.objects.get(pk=digest).content()
+
+
+def _vocabulary(manifest: bytes, semantic_manifest: bytes, columns: str) -> Vocabulary:
+    return vocabulary(
+        artifacts.read_manifest(manifest),
+        artifacts.read_semantic_manifest(semantic_manifest),
+        json.loads(_stored(columns)) if columns else {},
+    )
 
 
 def vocabulary_of(project: Project, environment: Environment | None) -> Vocabulary:
@@ -98,8 +105,8 @@ def snapshot_vocabulary(snapshot: Snapshot, environment: Environment | None) -> 
 def vocabulary_in(manifest: bytes, semantic_manifest: bytes, environment: Environment) -> Vocabulary:
     """The names in manifests that nobody keeps, with the column types of the environment's warehouse."""
     live = environment.live
-    columns = _json(live.columns_id) if live is not None and live.columns_id else {}
-    return vocabulary(json.loads(manifest), json.loads(semantic_manifest), columns)
+    columns = (live.columns_id or "") if live is not None else ""
+    return _vocabulary(manifest, semantic_manifest, columns)
 
 
 def environments_of(project: Project) -> QuerySet[Environment]:

@@ -8,11 +8,12 @@ from django.utils import timezone
 
 from catalog.ingest import Ingested, ingest
 from catalog.models import Node, Snapshot
-from catalog.reading import Records, loaded, records
+from catalog.reading import Records, records
 from governance import audit
 from semantic.importer import vocabulary
 from semantic.sync import Exposure, call_hooks, sync_metrics, sync_usages
 from workspace import runs
+from workspace.dbt import artifacts
 from workspace.dbt.runner import Dbt, DbtProject
 from workspace.git.repository import Commit, Mirror
 from workspace.models import Artifact, Repository
@@ -72,9 +73,9 @@ def _keep(
     work: runs.Work, repository: Repository, mirror: Mirror, head: str, *, manifest: bytes, semantic: bytes
 ) -> dict[str, object]:
     project = work.project
-    data = loaded(manifest)
+    data = artifacts.read_manifest(manifest)
     found = records(data)
-    names = vocabulary(data, loaded(semantic))
+    names = vocabulary(data, artifacts.read_semantic_manifest(semantic))
     commit: Commit = mirror.log(head, limit=1)[0]
     with work.fenced():
         first = not Node.objects.filter(project=project).exists()

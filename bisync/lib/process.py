@@ -34,13 +34,14 @@ class Finished:
     cancelled: bool = False
 
 
-def _in_child() -> None:
-    """Between fork and exec: default signals, and death with the parent.
+def die_with_parent() -> None:
+    """Between fork and exec: default signals, and death with the thread that started us.
 
     A Celery pool child ignores SIGINT and its children would inherit that, so dbt could not be stopped
     cleanly; and without the death signal a killed worker leaves its commands running.
     """
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
     if _libc is not None:
         _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
@@ -72,7 +73,7 @@ def run(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         start_new_session=True,
-        preexec_fn=_in_child,  # noqa: PLW1509 (only calls that are safe between fork and exec)
+        preexec_fn=die_with_parent,  # noqa: PLW1509 (only calls that are safe between fork and exec)
     )
     lines: list[str] = []
     own: list[str] = []

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from django.core.paginator import Paginator
-from django.http import HttpResponse
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST, require_safe
 
 from bisync.lib.diffs import Diff, diff
@@ -25,6 +25,9 @@ from governance.web import Request, in_project
 from proposals import content, rules, selectors
 from proposals.actions import authoring, publishing, reviewing
 from proposals.models import Check, CheckKind, Item, Proposal, ProposalStatus
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrPromise
 
 TONES = {"production": "prod", "staging": "staging"}
 
@@ -172,115 +175,59 @@ def language(path: str) -> Language:
     return "sql" if path.endswith(".sql") else "yaml" if path.endswith((".yml", ".yaml")) else ""
 
 
-def _act(
-    request: Request, project: Project, number: int, action: Callable[[Proposal], object], say: str
-) -> HttpResponse:
-    """Carry out one action on a proposal and come back to its page."""
-    proposal = _found(request, project, number)
-    try:
-        action(proposal)
-    except InvalidInput as exc:
-        context = _detail(
-            request, proposal, problems=exc.fields, typed={k: request.POST.get(k, "") for k in exc.fields}
-        )
-        return page(request, "proposals/proposal_detail.html", context, status=422)
-    return go(request, reverse("proposal", args=[project.slug, number]), say=say)
+def _post(say: StrPromise, act: Callable[[Proposal, User, QueryDict], object]) -> Callable[..., HttpResponse]:
+    """A view that carries out one action on a proposal, says so, and comes back to its page."""
+
+    @require_POST
+    @in_project
+    def view(request: Request, project: Project, number: int) -> HttpResponse:
+        proposal = _found(request, project, number)
+        try:
+            act(proposal, request.user, request.POST)
+        except InvalidInput as exc:
+            typed = {name: request.POST.get(name, "") for name in exc.fields}
+            context = _detail(request, proposal, problems=exc.fields, typed=typed)
+            return page(request, "proposals/proposal_detail.html", context, status=422)
+        return go(request, reverse("proposal", args=[project.slug, number]), say=str(say))
+
+    return view
 
 
-@require_POST
-@in_project
-def approve(request: Request, project: Project, number: int) -> HttpResponse:
-    seen, note = request.POST.get("seen", ""), request.POST.get("note", "")
-    return _act(
-        request,
-        project,
-        number,
-        lambda p: reviewing.proposal_approve(proposal=p, seen=seen, actor=request.user, note=note),
-        _("Approved."),
-    )
-
-
-@require_POST
-@in_project
-def ask_for_changes(request: Request, project: Project, number: int) -> HttpResponse:
-    note = request.POST.get("note", "")
-    return _act(
-        request,
-        project,
-        number,
-        lambda p: reviewing.proposal_return(proposal=p, note=note, actor=request.user),
-        _("Returned to its author."),
-    )
-
-
-@require_POST
-@in_project
-def comment(request: Request, project: Project, number: int) -> HttpResponse:
-    body = request.POST.get("body", "")
-    return _act(
-        request,
-        project,
-        number,
-        lambda p: reviewing.comment_add(proposal=p, body=body, actor=request.user),
-        _("Comment added."),
-    )
-
-
-@require_POST
-@in_project
-def publish(request: Request, project: Project, number: int) -> HttpResponse:
-    return _act(
-        request,
-        project,
-        number,
-        lambda p: publishing.proposal_publish(proposal=p, actor=request.user),
-        _("Publishing has begun."),
-    )
-
-
-@require_POST
-@in_project
-def publish_again(request: Request, project: Project, number: int) -> HttpResponse:
-    return _act(
-        request,
-        project,
-        number,
-        lambda p: publishing.publishing_repeat(proposal=p, actor=request.user),
-        _("Trying again."),
-    )
-
-
-@require_POST
-@in_project
-def check_again(request: Request, project: Project, number: int) -> HttpResponse:
-    return _act(
-        request,
-        project,
-        number,
-        lambda p: authoring.checks_repeat(proposal=p, actor=request.user),
-        _("The checks have begun again."),
-    )
-
-
-@require_POST
-@in_project
-def take_back(request: Request, project: Project, number: int) -> HttpResponse:
-    return _act(
-        request,
-        project,
-        number,
-        lambda p: authoring.proposal_take_back(proposal=p, actor=request.user),
-        _("It is a draft again."),
-    )
-
-
-@require_POST
-@in_project
-def withdraw(request: Request, project: Project, number: int) -> HttpResponse:
-    return _act(
-        request,
-        project,
-        number,
-        lambda p: authoring.proposal_withdraw(proposal=p, actor=request.user),
-        _("Withdrawn."),
-    )
+approve = _post(
+    _("Approved."),
+    lambda proposal, actor, sent: reviewing.proposal_approve(
+        proposal=proposal, seen=sent.get("seen", ""), actor=actor, note=sent.get("note", "")
+    ),
+)
+ask_for_changes = _post(
+    _("Returned to its author."),
+    lambda proposal, actor, sent: reviewing.proposal_return(
+        proposal=proposal, note=sent.get("note", ""), actor=actor
+    ),
+)
+comment = _post(
+    _("Comment added."),
+    lambda proposal, actor, sent: reviewing.comment_add(
+        proposal=proposal, body=sent.get("body", ""), actor=actor
+    ),
+)
+publish = _post(
+    _("Publishing has begun."),
+    lambda proposal, actor, _sent: publishing.proposal_publish(proposal=proposal, actor=actor),
+)
+publish_again = _post(
+    _("Trying again."),
+    lambda proposal, actor, _sent: publishing.publishing_repeat(proposal=proposal, actor=actor),
+)
+check_again = _post(
+    _("The checks have begun again."),
+    lambda proposal, actor, _sent: authoring.checks_repeat(proposal=proposal, actor=actor),
+)
+take_back = _post(
+    _("It is a draft again."),
+    lambda proposal, actor, _sent: authoring.proposal_take_back(proposal=proposal, actor=actor),
+)
+withdraw = _post(
+    _("Withdrawn."),
+    lambda proposal, actor, _sent: authoring.proposal_withdraw(proposal=proposal, actor=actor),
+)

@@ -13,10 +13,11 @@ from django.test.utils import CaptureQueriesContext
 
 from catalog.ingest import ingest
 from catalog.models import Column, Edge, Group, Node, NodeTest
-from catalog.reading import loaded, records
+from catalog.reading import records
 from governance.models import Project
 from tests.factories import make_project
 from tests.ready import Ready
+from workspace.dbt.artifacts import read_manifest
 
 pytestmark = pytest.mark.django_db
 
@@ -250,7 +251,7 @@ def test_characters_that_no_database_holds_do_not_stop_a_pull(
         "meta": {"k\x00ey": ["\udfff"]},
     }
 
-    found = records(loaded(json.dumps(ingested).encode()))
+    found = records(read_manifest(json.dumps(ingested).encode()))
     ingest(project, found)
 
     orders = Node.objects.get(unique_id=ORDERS)

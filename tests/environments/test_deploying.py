@@ -348,3 +348,22 @@ def test_on_a_server_readers_see_one_version_or_the_next_even_while_workers_die(
         "model.shop.totals": ["analytics__v2_finance", "totals"],
     }
     django_connection.close()
+
+
+@pytest.mark.slow
+def test_a_model_that_would_be_built_where_people_read_is_refused_before_anything_is_built(
+    on_server: tuple[Environment, Origin], server: Cluster
+) -> None:
+    environment, origin = on_server
+    macro = "{% macro generate_schema_name(own, node) %}{{ own or target.schema }}{% endmacro %}"
+
+    asked(environment, origin.commit({"macros/schemas.sql": macro}))
+    (run,) = work_off_deployments()
+
+    assert run.error_code == "builds-elsewhere"
+    assert "dbt builds totals into the schema finance" in run.error
+    with psycopg.connect(server.url()) as connection:
+        found = connection.execute(
+            "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'finance%'"
+        ).fetchall()
+    assert found == []

@@ -6,9 +6,11 @@ import os
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from catalog.reading import records
 from tests.workspace.projects import SHOP, Recorded, duckdb_at, tiny, write
 from workspace import commands
 from workspace.dbt import artifacts
@@ -35,7 +37,7 @@ class Shop:
 
     project: DbtProject
     warehouse_before_build: bool
-    manifest: artifacts.Manifest
+    manifest: dict[str, Any]
     raw_manifest: bytes
     semantic_manifest: bytes
     build: BuildResult
@@ -79,79 +81,59 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
 
 
 def test_a_parse_says_what_wrote_the_manifest_and_leaves_the_warehouse_alone(shop: Shop) -> None:
-    metadata = shop.manifest.metadata
+    metadata = shop.manifest["metadata"]
 
-    assert (metadata.project_name, metadata.adapter_type) == ("shop", "duckdb")
-    assert metadata.dbt_version.startswith("1.11.")
-    assert metadata.generated_at
-    assert metadata.invocation_id
+    assert (metadata["project_name"], metadata["adapter_type"]) == ("shop", "duckdb")
+    assert metadata["dbt_version"].startswith("1.11.")
     assert not shop.warehouse_before_build
 
 
-def test_a_model_comes_with_its_configuration_columns_and_neighbours(shop: Shop) -> None:
-    manifest = shop.manifest
-    orders, revenue = manifest.nodes["model.shop.orders"], manifest.nodes["model.shop.revenue"]
+def test_the_catalogue_reads_what_dbt_writes_of_every_kind(shop: Shop) -> None:
+    found = records(shop.manifest)
+    nodes = {node.unique_id: node for node in found.nodes}
+    orders, revenue = nodes["model.shop.orders"], nodes["model.shop.revenue"]
+    source, exposure = nodes["source.shop.crm.people"], nodes["exposure.shop.weekly"]
+    metric, semantic_model = nodes["metric.shop.revenue"], nodes["semantic_model.shop.orders"]
 
-    assert orders.original_file_path == "models/staging/orders.sql"
-    assert orders.patch_path == "shop://models/schema.yml"
-    assert orders.relation_name == '"wh"."main"."orders"'
-    assert (orders.database, orders.schema, orders.alias) == ("wh", "main", "orders")
-    assert (orders.description, orders.language) == ("One row per order", "sql")
-    assert orders.raw_code is not None
-    assert "ref('raw_orders')" in orders.raw_code
-    assert orders.checksum.name == "sha256"
-    assert (orders.group, orders.access, orders.config.meta) == ("finance", "protected", {"owner": "ana"})
-    assert (revenue.config.materialized, revenue.tags) == ("table", ["mart"])
-    assert revenue.fqn == ["shop", "marts", "revenue"]
-    assert revenue.depends_on.nodes == ["model.shop.orders"]
-    assert "model.shop.revenue" in manifest.child_map["model.shop.orders"]
-    assert manifest.parent_map["model.shop.orders"] == ["seed.shop.raw_orders"]
-    assert list(orders.columns) == ["id", "country"]
-    assert orders.columns["id"].data_type == "integer"
-    assert orders.columns["id"].constraints[0]["type"] == "not_null"
-    assert orders.columns["country"].description == "Where the order came from."
-    assert orders.columns["country"].config.meta == {"pii": False}
-
-
-def test_a_test_says_what_it_tests_and_how_strictly(shop: Shop) -> None:
-    tests = [node for node in shop.manifest.nodes.values() if node.resource_type == "test"]
-    (values,) = [
-        test for test in tests if test.test_metadata and test.test_metadata.name == "accepted_values"
-    ]
-    (singular,) = [test for test in tests if test.test_metadata is None]
-
-    assert (values.attached_node, values.column_name) == ("model.shop.orders", "country")
-    assert values.test_metadata is not None
-    assert values.test_metadata.kwargs["values"] == ["DE"]
-    assert values.config.severity == "warn"
-    assert singular.name == "revenue_is_positive"
-    assert shop.manifest.unit_tests["unit_test.shop.revenue.sums_by_country"].model == "revenue"
-
-
-def test_everything_else_of_a_project_is_in_the_manifest(shop: Shop) -> None:
-    manifest = shop.manifest
-    source = manifest.sources["source.shop.crm.people"]
-    exposure = manifest.exposures["exposure.shop.weekly"]
-    metric = manifest.metrics["metric.shop.revenue"]
-    semantic_model = manifest.semantic_models["semantic_model.shop.orders"]
-
-    assert (source.source_name, source.schema, source.description) == ("crm", "raw", "Everybody")
-    assert (exposure.type, exposure.maturity, exposure.owner.email) == (
-        "dashboard",
-        "high",
-        "ana@example.com",
+    assert (orders.path, orders.patch_path) == ("models/staging/orders.sql", "models/schema.yml")
+    assert orders.relation == '"wh"."main"."orders"'
+    assert (orders.description, orders.fields["language"]) == ("One row per order", "sql")
+    assert orders.fields["checksum"]
+    assert (orders.group, orders.access, orders.meta) == ("finance", "protected", {"owner": "ana"})
+    assert [(column.name, column.data_type) for column in orders.columns][:1] == [("id", "integer")]
+    country = orders.columns[1]
+    assert (country.description, country.meta) == ("Where the order came from.", {"pii": False})
+    assert (revenue.materialized, revenue.tags) == ("table", ("mart",))
+    assert {("seed.shop.raw_orders", orders.unique_id), (orders.unique_id, revenue.unique_id)} <= set(
+        found.edges
     )
-    assert set(exposure.depends_on.nodes) == {"model.shop.revenue", "metric.shop.revenue"}
-    assert (metric.type, metric.label, metric.config.meta) == ("simple", "Revenue", {"unit": "EUR"})
-    assert metric.type_params["measure"]["name"] == "amount"
-    assert [dimension["name"] for dimension in semantic_model.dimensions] == ["ordered_on", "country"]
-    assert manifest.saved_queries["saved_query.shop.by_country"].query_params["metrics"] == ["revenue"]
-    assert manifest.groups["group.shop.finance"].owner.name == "Finance"
-    assert manifest.docs["doc.shop.country"].block_contents == "Where the order came from."
-    assert manifest.nodes["snapshot.shop.orders_history"].config.unique_key == "id"
-    assert [name for name, macro in manifest.macros.items() if macro.package_name == "shop"] == [
-        "macro.shop.cents"
+    assert (source.fields["source_name"], source.fields["schema"], source.description) == (
+        "crm",
+        "raw",
+        "Everybody",
+    )
+    assert (exposure.fields["type"], exposure.fields["maturity"]) == ("dashboard", "high")
+    assert exposure.fields["owner"]["email"] == "ana@example.com"
+    assert set(exposure.fields["depends_on"]) == {"model.shop.revenue", "metric.shop.revenue"}
+    assert (metric.fields["type"], metric.label, metric.meta) == ("simple", "Revenue", {"unit": "EUR"})
+    assert metric.fields["type_params"]["measure"]["name"] == "amount"
+    assert [dimension["name"] for dimension in semantic_model.fields["dimensions"]] == [
+        "ordered_on",
+        "country",
     ]
+    assert nodes["saved_query.shop.by_country"].fields["query_params"]["metrics"] == ["revenue"]
+    assert [(group.name, group.owner_name) for group in found.groups] == [("finance", "Finance")]
+    assert nodes["snapshot.shop.orders_history"].resource_type == "snapshot"
+
+
+def test_the_catalogue_says_what_each_test_tests_and_how_strictly(shop: Shop) -> None:
+    tests = {test.kind: test for test in records(shop.manifest).tests}
+    values, unit = tests["accepted_values"], tests["unit_test"]
+
+    assert (values.node, values.column, values.severity) == ("model.shop.orders", "country", "warn")
+    assert values.arguments["values"] == ["DE"]
+    assert tests["singular"].name == "revenue_is_positive"
+    assert (unit.name, unit.node) == ("sums_by_country", "model.shop.revenue")
 
 
 def test_the_semantic_manifest_is_there_as_metricflow_wants_it(shop: Shop) -> None:

@@ -12,6 +12,14 @@ class DbtFailed(BisyncError):
     message = _("dbt %(command)s failed: %(words)s. The output of this run shows what came before.")
 
 
+class ArtifactUnreadable(BisyncError):
+    code = "dbt-artifact"
+    message = _(
+        "What dbt wrote cannot be read: %(words)s. Bisync reads what dbt Core 1.8 and later write: "
+        "look at the project's dbt executable."
+    )
+
+
 class DbtNotInstalled(BisyncError):
     code = "dbt-not-installed"
     message = _(
