@@ -16,6 +16,7 @@ from environments.selectors import quoted
 from proposals import content, generate
 from proposals.models import Check, CheckKind, CheckStatus, Item, Proposal
 from semantic.codegen.metrics import Compiled
+from semantic.codegen.value_tests import test_names
 from semantic.definitions import Grain, Vocabulary
 from semantic.fields import MetricFields
 from semantic.importer import vocabulary as vocabulary_from
@@ -26,6 +27,7 @@ from semantic.rules.metric import sending_problems
 from semantic.rules.values import breach
 from workspace import runs
 from workspace.dbt import artifacts
+from workspace.dbt.errors import DbtBuildFailed
 from workspace.dbt.runner import Dbt
 from workspace.git.repository import Mirror
 from workspace.repositories import mirror_of, workdir
@@ -197,13 +199,36 @@ class CheckRun:
         live = self.target.live
         models = sorted({name for code in self.code for name in code.models})
         select = models if live else [f"+{name}" for name in models]
-        built = builds.build(
-            dbt, location, live=live, select=select, into=into, on_progress=builds.teller(self.work)
-        )
+        try:
+            built = builds.build(
+                dbt, location, live=live, select=select, into=into, on_progress=builds.teller(self.work)
+            )
+        except DbtBuildFailed as exc:
+            if said := self.broken_promises(exc.params["nodes"]):
+                self.fail(check, said)
+            raise
         tests = sum(result.status == "pass" for result in built.results.results)
         message = f"{', '.join(models)} built, {tests} test{'s' if tests != 1 else ''} passed."
         self._tell(check, CheckStatus.RUNNING, message=message, result=builds.summary(built.results))
         return built
+
+    def broken_promises(self, failed: Any) -> str:
+        """In plain words, where nothing failed but the tests of this proposal's own rules; else ""."""
+        rules = {
+            name: (fields.label, rule)
+            for fields in (item.revision.metric for item in self.items)
+            for name, rule in zip(test_names(fields.name, fields.rules), fields.rules, strict=True)
+        }
+        if not {node["name"] for node in failed} <= set(rules):
+            return ""
+        said = []
+        for node in sorted(failed, key=lambda node: str(node["name"])):
+            label, rule = rules[node["name"]]
+            months = node["failures"] or 0
+            said.append(f"{label} is not “{rule}” in {months} month{'s' if months != 1 else ''}.")
+        blank = any(rules[node["name"]][1].kind == "not_null" for node in failed)
+        said.append("Change the formula or the rule.")
+        return " ".join([*said, *(["COALESCE gives a value where there is none."] if blank else [])])
 
     def numbers(self, location: Location, built: builds.Built) -> None:
         """MetricFlow's SQL and our own give the same number, and it keeps the promised rules."""

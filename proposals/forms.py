@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from semantic.definitions import Vocabulary
+from semantic.definitions import Model, Vocabulary
 from semantic.fields import MetricFields, RuleKind, ValueRule
 
 FORMATS = (
@@ -16,6 +16,7 @@ FORMATS = (
     ("currency", _("Currency · €1,234.50")),
     ("percent", _("Percent · 12.3 %")),
 )
+DATES = {"date", "timestamp"}
 SIMPLE_RULES: tuple[tuple[RuleKind, Any], ...] = (
     ("not_null", _("Never blank")),
     ("positive", _("Never below zero")),
@@ -66,18 +67,8 @@ class MetricForm(forms.Form):
 
     def __init__(self, *args: Any, vocabulary: Vocabulary, groups: list[str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        models = [(m.name, m.label or m.name) for m in vocabulary.models.values() if m.semantic]
-        times = sorted(
-            {
-                d.name
-                for m in vocabulary.models.values()
-                if m.semantic
-                for d in m.semantic.dimensions
-                if d.type == "time"
-            }
-        )
-        self._choices("model", [("", _("Whatever the formula names")), *sorted(models)])
-        self._choices("time", [("", _("The model's usual date")), *((t, t.replace("_", " ")) for t in times)])
+        self._choices("model", [("", _("Whatever the formula names")), *_models(vocabulary)])
+        self._choices("time", [("", _("The model's usual date")), *_times(vocabulary)])
         self._choices("group", [("", _("None")), *((g, g) for g in groups)])
 
     def _choices(self, name: str, choices: list[Any]) -> None:
@@ -109,3 +100,31 @@ class MetricForm(forms.Form):
             "high": spread.high,
             "version": version,
         }
+
+
+def _models(vocabulary: Vocabulary) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Where a metric can start, in two groups for a select."""
+    ready = sorted((m.label or m.name, m.name) for m in vocabulary.models.values() if m.semantic)
+    other = sorted((m.label or m.name, m.name) for m in _without_semantics(vocabulary))
+    named = [(_("Models with metrics or dimensions"), ready), (_("Other models"), other)]
+    return [(str(title), [(name, label) for label, name in found]) for title, found in named if found]
+
+
+def _without_semantics(vocabulary: Vocabulary) -> list[Model]:
+    """The models that could be given a semantic model: with a date, or not built so that none is known."""
+    spine = vocabulary.time_spine.partition(".")[0]
+    return [
+        model
+        for model in vocabulary.models.values()
+        if model.unique_id.startswith("model.") and not model.semantic and model.name != spine
+        if not model.columns or any(column.type in {*DATES, "any"} for column in model.columns)
+    ]
+
+
+def _times(vocabulary: Vocabulary) -> list[tuple[str, str]]:
+    """The dates of those models: time dimensions, and columns where there are no dimensions yet."""
+    semantics = (model.semantic for model in vocabulary.models.values() if model.semantic)
+    found = {d.name for semantic in semantics for d in semantic.dimensions if d.type == "time"}
+    others = _without_semantics(vocabulary)
+    found |= {column.name for model in others for column in model.columns if column.type in DATES}
+    return [(name, name.replace("_", " ")) for name in sorted(found)]

@@ -106,6 +106,8 @@ def _posted(request: Request, environment: Environment, proposal: Proposal) -> H
             authoring.proposal_submit(proposal=proposal, actor=request.user)
         except InvalidInput as exc:
             problems.update(exc.fields)
+        except authoring.InFlight as exc:
+            problems["name"] = [str(exc)]
         else:
             return go(
                 request,

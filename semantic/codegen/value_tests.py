@@ -29,7 +29,7 @@ def tested_rows(tree: Node, vocabulary: Vocabulary, *, dialect: str, time_column
 def value_tests(metric: str, rules: Sequence[ValueRule], rows: RowQuery, *, percent: bool) -> list[Entry]:
     """A data test of the model for each rule; `percent` says that shares run from 0 to 1."""
     tests: list[Entry] = []
-    for number, rule in enumerate(rules, start=1):
+    for rule, name in zip(rules, test_names(metric, rules), strict=True):
         low, high = bounds(rule, percent=percent)
         arguments: Entry = {"expression": rows.value}
         if rows.condition:
@@ -41,13 +41,17 @@ def value_tests(metric: str, rules: Sequence[ValueRule], rows: RowQuery, *, perc
             arguments["maximum"] = whole(high)
         if rule.kind == "not_null":
             arguments["allow_blank"] = False
-        name = f"{metric}_{rule.kind}" + (f"_{number}" if _repeated(rule, rules) else "")
         tests.append({"bisync_metric_in_range": {"name": name, "arguments": arguments}})
     return tests
 
 
-def _repeated(rule: ValueRule, rules: Sequence[ValueRule]) -> bool:
-    return sum(other.kind == rule.kind for other in rules) > 1
+def test_names(metric: str, rules: Sequence[ValueRule]) -> list[str]:
+    """What dbt calls the test of each rule."""
+    kinds = [rule.kind for rule in rules]
+    return [
+        f"{metric}_{kind}" + (f"_{number}" if kinds.count(kind) > 1 else "")
+        for number, kind in enumerate(kinds, start=1)
+    ]
 
 
 def whole(value: float) -> int | float:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.test import Client
 
 from bisync.lib.errors import InvalidInput, NotAllowed
 from bisync.lib.states import IllegalTransition
@@ -311,6 +312,21 @@ def test_a_metric_has_one_proposal_at_a_time(maya: User) -> None:
     assert second.status == "draft"
 
 
+def test_the_form_says_beside_the_name_that_a_colleague_is_at_it_already(maya: User, client: Client) -> None:
+    sent(maya)
+    second = opened(maya)
+    client.force_login(maya)
+    typed = {name: value for name, value in FIELDS.to_json().items() if name != "rules"}
+
+    answer = client.post(
+        f"/{second.project.slug}/prod/proposals/{second.number}/edit/", {**typed, "act": "send", "version": 1}
+    )
+
+    assert answer.status_code == 422
+    assert "has an open proposal already" in answer.context["form"].errors["label"][0]
+    assert revision(second).metric.formula == FIELDS.formula
+
+
 # -- Taking back and giving up --------------------------------------------------------------------------
 
 
@@ -441,3 +457,18 @@ def test_checks_that_were_replaced_meanwhile_end_quietly(
     first.refresh_from_db()
     assert (first.status, first.result) == ("succeeded", {"replaced": True})
     assert set(proposal.checks.values_list("status", flat=True)) == {"waiting"}
+
+
+@pytest.mark.dbt
+def test_a_rule_that_does_not_hold_is_told_in_words(story: Story) -> None:
+    rules = (ValueRule("not_null"), ValueRule("range", None, 0.001))
+    proposal = sent(story.maya, replace(FIELDS, rules=rules))
+
+    story.work()
+
+    build = proposal.checks.get(kind="build")
+    assert (build.status, proposal.checks.get(kind="numbers").status) == ("failed", "skipped")
+    assert build.message == (
+        "Discount share is not “never blank” in 1 month. Discount share is not “at most 0.001” in 2 months. "
+        "Change the formula or the rule. COALESCE gives a value where there is none."
+    )

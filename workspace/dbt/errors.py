@@ -80,7 +80,7 @@ class DbtPackagesMissing(BisyncError):
 
 
 class DbtBuildFailed(BisyncError):
-    """`nodes` lists unique_id, status and message of what failed."""
+    """`nodes` lists unique_id, name, status, message and failing rows of what failed."""
 
     code = "dbt-build-failed"
     message = _("%(count)s of %(total)s nodes failed: %(summary)s")

@@ -90,7 +90,16 @@ class BuildResult:
             count=len(failed),
             total=len(self.results),
             summary=". ".join(named) + (_(". And %(count)s more.") % {"count": more} if more else "."),
-            nodes=[{"unique_id": n.unique_id, "status": n.status, "message": n.message} for n in failed],
+            nodes=[
+                {
+                    "unique_id": node.unique_id,
+                    "name": node.name,
+                    "status": node.status,
+                    "message": node.message,
+                    "failures": node.failures,
+                }
+                for node in failed
+            ],
         )
 
 

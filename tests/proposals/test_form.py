@@ -1,0 +1,48 @@
+"""What the form offers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from proposals.forms import MetricForm
+from semantic.definitions import Column, Dimension, Model, SemanticModel, ValueType, Vocabulary
+
+
+def model(name: str, *types: ValueType, kind: str = "model", **also: Any) -> Model:
+    columns = tuple(Column(f"{name}_{number}", type_) for number, type_ in enumerate(types))
+    return Model(name, f"{kind}.shop.{name}", columns, **also)
+
+
+def offered(*models: Model, time_spine: str = "") -> tuple[list[Any], list[str]]:
+    known = Vocabulary(models={m.name: m for m in models}, metrics={}, time_spine=time_spine)
+    form = MetricForm(vocabulary=known, groups=[])
+    return form.fields["model"].choices[1:], [name for name, _label in form.fields["time"].choices[1:]]  # type: ignore[attr-defined]
+
+
+ORDERS = SemanticModel("orders", "orders", dimensions=(Dimension("ordered_at", "time", "orders_1", "day"),))
+
+
+def test_every_model_with_a_date_is_offered_those_with_metrics_first() -> None:
+    models, times = offered(
+        model("orders", "integer", "date", semantic=ORDERS, label="Orders"),
+        model("visits", "text", "timestamp"),
+        model("countries", "text"),
+        model("not_built_yet"),
+        model("undeclared", "any"),
+        model("days", "date"),
+        model("raw_visits", "date", kind="seed"),
+        time_spine="days.days_0",
+    )
+
+    assert models == [
+        ("Models with metrics or dimensions", [("orders", "Orders")]),
+        ("Other models", [(name, name) for name in ("not_built_yet", "undeclared", "visits")]),
+    ]
+    assert times == ["ordered_at", "visits_1"]
+
+
+def test_a_project_without_semantic_models_has_somewhere_to_start() -> None:
+    models, times = offered(model("visits", "date"))
+
+    assert models == [("Other models", [("visits", "visits")])]
+    assert times == ["visits_0"]
