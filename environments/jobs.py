@@ -195,8 +195,8 @@ def _measure(work: runs.Work, deployment: Deployment) -> None:
     for metric in list(version.vocabulary.metrics)[:MEASURED_METRICS]:
         try:
             numbers = _months(version, engine, metric)
-        except (NotComputable, WarehouseError):
-            logger.info("metric not measured", extra={"metric": metric, "run": work.run.pk})
+        except (NotComputable, WarehouseError) as exc:
+            logger.info("metric not measured", extra={"metric": metric, "run": work.run.pk, "why": str(exc)})
             continue
         points = [[point.period.isoformat(), point.value] for point in numbers.points]
         found.append(MetricSeries(deployment=deployment, metric=metric, points=points))

@@ -166,6 +166,8 @@ class Vocabulary:
     # Model → the one column that dbt's tests show to be unique and never null.
     keys: Mapping[str, str] = field(default_factory=dict)
     synonyms: Mapping[str, str] = field(default_factory=dict)
+    # The dbt that read it, which is the one that code is written for.
+    dbt_version: tuple[int, int] = (1, 11)
 
     @cached_property
     def measures(self) -> Mapping[str, tuple[Model, Measure]]:

@@ -69,6 +69,7 @@ def vocabulary(
         metrics={metric.name: metric for metric in sorted(metrics, key=lambda metric: metric.name)},
         time_spine=_time_spine(manifest, semantic_manifest),
         keys=primary_keys(manifest),
+        dbt_version=dbt_version(manifest),
     )
     formulas = {
         name: replace(metric, formula=metric_formula(metric, known, dialect=project.dialect))
@@ -81,6 +82,12 @@ def dialect(manifest: Raw) -> str:
     """How the project's SQL is spelled, in sqlglot's words."""
     adapter = str((manifest.get("metadata") or {}).get("adapter_type") or "")
     return ADAPTERS.get(adapter, adapter)
+
+
+def dbt_version(manifest: Raw) -> tuple[int, int]:
+    """Major and minor version of the dbt that wrote a manifest; the oldest supported where none is said."""
+    found = re.match(r"(\d+)\.(\d+)", str((manifest.get("metadata") or {}).get("dbt_version") or ""))
+    return (int(found[1]), int(found[2])) if found else (1, 8)
 
 
 def relations(manifest: Raw) -> dict[str, str]:

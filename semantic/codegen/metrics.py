@@ -189,7 +189,10 @@ def _tests(draft: MetricDraft, tree: Node, additions: Additions, dialect: str) -
     if rows is None:
         return ("The rules are checked by Bisync alone: dbt's tests look at the rows of one model.",)
     percent = draft.value_format == "percent"
-    additions.tests[rows.model] = value_tests(draft.name, draft.validations, rows, percent=percent)
+    version = additions.vocabulary.dbt_version
+    additions.tests[rows.model] = value_tests(
+        draft.name, draft.validations, rows, percent=percent, dbt_version=version
+    )
     return ()
 
 

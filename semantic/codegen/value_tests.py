@@ -14,6 +14,8 @@ from semantic.query.spec import Unsupported
 from semantic.query.sql import RowQuery, row_query
 from semantic.rules.values import bounds
 
+# From this version on, dbt reads a test's arguments under a key of their own, and warns of the old way.
+NESTED_ARGUMENTS = (1, 11)
 MACRO_FILE = "macros/bisync/bisync_metric_tests.sql"
 MACRO = Path(__file__).with_name("bisync_metric_tests.sql").read_text(encoding="utf-8")
 
@@ -26,7 +28,9 @@ def tested_rows(tree: Node, vocabulary: Vocabulary, *, dialect: str, time_column
         return None
 
 
-def value_tests(metric: str, rules: Sequence[ValueRule], rows: RowQuery, *, percent: bool) -> list[Entry]:
+def value_tests(
+    metric: str, rules: Sequence[ValueRule], rows: RowQuery, *, percent: bool, dbt_version: tuple[int, int]
+) -> list[Entry]:
     """A data test of the model for each rule; `percent` says that shares run from 0 to 1."""
     tests: list[Entry] = []
     for rule, name in zip(rules, test_names(metric, rules), strict=True):
@@ -41,7 +45,8 @@ def value_tests(metric: str, rules: Sequence[ValueRule], rows: RowQuery, *, perc
             arguments["maximum"] = whole(high)
         if rule.kind == "not_null":
             arguments["allow_blank"] = False
-        tests.append({"bisync_metric_in_range": {"name": name, "arguments": arguments}})
+        given = {"arguments": arguments} if dbt_version >= NESTED_ARGUMENTS else arguments
+        tests.append({"bisync_metric_in_range": {"name": name, **given}})
     return tests
 
 

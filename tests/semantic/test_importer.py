@@ -134,6 +134,15 @@ def test_what_belongs_to_a_package_has_no_file_to_write_to() -> None:
     assert vocabulary(manifest(theirs), {}).models["orders"].file == ""
 
 
+@pytest.mark.parametrize(
+    ("said", "version"), [("1.11.16", (1, 11)), ("1.9.0b2", (1, 9)), ("", (1, 8)), (None, (1, 8))]
+)
+def test_the_dbt_that_code_is_written_for_is_the_one_that_read_the_project(
+    said: str | None, version: tuple[int, int]
+) -> None:
+    assert vocabulary({"metadata": {"dbt_version": said}}, {}).dbt_version == version
+
+
 def test_an_empty_manifest_is_an_empty_vocabulary() -> None:
     known = vocabulary({}, {})
 

@@ -117,6 +117,22 @@ def test_a_rule_about_the_value_is_a_data_test_of_the_model() -> None:
     ]
 
 
+def test_an_older_dbt_gets_its_arguments_as_it_knows_them() -> None:
+    known = replace(SHOP, dbt_version=(1, 10))
+    analysis = analyse("SUM(discount)", known, model="fct_orders")
+    draft = MetricDraft("found", "Found", "", analysis, validations=(ValueRule("positive"),))
+
+    (test,) = data_tests(compile_metric(draft, known))
+
+    assert test == {
+        "name": "found_positive",
+        "expression": "SUM(discount)",
+        "time_column": "ordered_at",
+        "grain": "month",
+        "minimum": 0,
+    }
+
+
 @pytest.mark.parametrize(
     ("rule", "limits"),
     [
