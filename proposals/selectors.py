@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Q
+from django.db.models import CharField, Exists, OuterRef, Q, Subquery, Value
+from django.db.models.functions import Cast, Concat
+from django.db.models.lookups import Exact, In
 from django.utils.translation import gettext as _
 
 from environments.models import Deployment, DeploymentStatus
@@ -14,19 +16,31 @@ from governance import audit
 from governance.models import AuditEvent, Project, User
 from governance.permissions import roles_of
 from governance.roles import GRANTS
-from proposals.models import Check, Proposal, ProposalQuerySet, ProposalStatus
+from proposals.models import Check, CheckStatus, Proposal, ProposalQuerySet, ProposalStatus
 from workspace.models import Run
 
 
 def needing(user: User, project: Project) -> ProposalQuerySet:
-    """The proposals that wait for this person: to approve, to publish, or to go on writing."""
+    """The proposals that wait for this person: to correct, to approve, to publish or to try that again."""
     roles = roles_of(user, project)
-    wanted = Q(author=user, status=ProposalStatus.DRAFT) & ~Q(returned_reason="")
+    failed = Q(Exists(Check.objects.filter(proposal=OuterRef("pk"), status=CheckStatus.FAILED)))
+    in_review = Q(status=ProposalStatus.IN_REVIEW)
+    to_correct = Q(status=ProposalStatus.DRAFT) & ~Q(returned_reason="") | in_review & failed
+    wanted = Q(author=user) & to_correct
     if roles & GRANTS["proposal.approve"]:
-        wanted |= Q(status=ProposalStatus.IN_REVIEW) & ~Q(author=user)
+        wanted |= in_review & ~failed & ~Q(author=user)
     if roles & GRANTS["proposal.publish"]:
-        wanted |= Q(status=ProposalStatus.APPROVED)
+        wanted |= Q(status=ProposalStatus.APPROVED) | Q(status=ProposalStatus.PUBLISHING) & _stopped()
     return Proposal.objects.visible_to(user).filter(wanted, project=project)
+
+
+def _stopped() -> Q:
+    """Of a proposal that is being published: whether the last attempt ended before its aim."""
+    key = Concat(Value("proposal:"), Cast(OuterRef("pk"), CharField()))
+    commits = Run.objects.filter(kind="proposal.publish", subject=key).order_by("-id")
+    builds = Deployment.objects.filter(environment=OuterRef("target"), subject=key).order_by("-id")
+    commit, build = (Subquery(found.values("status")[:1]) for found in (commits, builds))
+    return Q(In(commit, ["failed", "cancelled"])) | Q(Exact(commit, "succeeded"), Exact(build, "failed"))
 
 
 @dataclass(frozen=True, slots=True)

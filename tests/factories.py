@@ -75,12 +75,13 @@ def make_environment(project: Project) -> Environment:
 
 def make_snapshot(project: Project, manifest: Mapping[str, Any], semantic: Mapping[str, Any]) -> Snapshot:
     """A pull's result, without the pull."""
+    metadata = {"dbt_schema_version": "https://schemas.getdbt.com/dbt/manifest/v12.json"}
     return Snapshot.objects.create(
         project=project,
         commit=f"{next(_numbers):040x}",
         dbt_version="1.11.0",
         adapter="duckdb",
-        manifest=Artifact.keep("manifest.json", json.dumps(manifest).encode()),
+        manifest=Artifact.keep("manifest.json", json.dumps({"metadata": metadata, **manifest}).encode()),
         semantic_manifest=Artifact.keep("semantic_manifest.json", json.dumps(semantic).encode()),
         counts={"model": 0, "metric": 0, "test": 0},
         changes={"added": [], "changed": [], "removed": [], "first": True},

@@ -14,6 +14,8 @@ from django.utils import timezone
 
 from bisync.lib.errors import InvalidInput, NotAllowed
 from bisync.lib.states import IllegalTransition
+from environments.models import Deployment
+from governance import audit
 from governance.models import AuditEvent, Membership, Project, User
 from governance.roles import Role
 from proposals import content, selectors
@@ -377,6 +379,44 @@ def test_the_inbox_holds_what_waits_for_this_person(proposal: Proposal, tom: Use
     assert waiting() == {"maya": [], "tom": [], "priya": [1]}
     reviewing.proposal_return(proposal=Proposal.objects.get(), note="No.", actor=tom)
     assert waiting() == {"maya": [1], "tom": [], "priya": []}
+
+
+def test_what_failed_waits_for_its_author_and_not_for_reviewers(proposal: Proposal, tom: User) -> None:
+    proposal.checks.filter(kind="build").update(status="failed")
+
+    assert needs(proposal.author, proposal.project) == [1]
+    assert needs(tom, proposal.project) == []
+
+
+@pytest.mark.parametrize(
+    ("commit", "build", "waits"),
+    [
+        ("running", None, False),
+        ("failed", None, True),
+        ("cancelled", None, True),
+        ("succeeded", None, False),
+        ("succeeded", "applying", False),
+        ("succeeded", "failed", True),
+        ("queued", "failed", False),
+        ("succeeded", "planned", False),
+    ],
+)
+def test_publishing_that_stopped_waits_for_the_publishers(
+    proposal: Proposal, commit: str, build: str | None, waits: bool
+) -> None:
+    priya = make_member(proposal.project, Role.PUBLISHER)
+    approve(proposal, make_member(proposal.project, Role.REVIEWER))
+    Proposal.objects.update(status="publishing")
+    subject = audit.key(proposal)
+    Run.objects.create(project=proposal.project, kind="proposal.publish", subject=subject, status="failed")
+    Run.objects.filter(kind="proposal.publish").update(finished_at=timezone.now())
+    Run.objects.create(project=proposal.project, kind="proposal.publish", subject=subject, status=commit)
+    if build:
+        Deployment.objects.create(
+            environment=proposal.target, number=9, subject=subject, status=build, commit="c2"
+        )
+
+    assert needs(priya, proposal.project) == ([1] if waits else [])
 
 
 def test_the_inbox_costs_the_same_for_one_row_and_for_twelve(
