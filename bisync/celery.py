@@ -17,6 +17,7 @@ app.conf.update(
     broker_url=settings.REDIS_URL or "redis://127.0.0.1:6379/0",
     result_backend=None,
     task_ignore_result=True,
+    task_default_queue="quick",
     task_acks_late=True,
     task_reject_on_worker_lost=True,
     worker_prefetch_multiplier=1,

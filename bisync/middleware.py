@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from dataclasses import asdict
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 
+from bisync import health
 from bisync.lib import trace
 from bisync.lib.errors import BisyncError
 from bisync.lib.web import swapping
@@ -30,6 +32,31 @@ class RequestId:
             trace.current.reset(token)
         response["X-Request-Id"] = request.id  # type: ignore[attr-defined]
         return response
+
+
+class Health:
+    """Answers `/health/live` and `/health/ready` to whoever watches over the process.
+
+    Before anything else looks at the request: a container asks by number, without a name and without HTTPS.
+    """
+
+    def __init__(self, answer: Answer) -> None:
+        self.answer = answer
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.method in {"GET", "HEAD"}:
+            if request.path == "/health/live":
+                return HttpResponse("alive\n", content_type="text/plain")
+            if request.path == "/health/ready":
+                return self._ready()
+        return self.answer(request)
+
+    def _ready(self) -> HttpResponse:
+        parts = health.parts()
+        ready = health.ready(parts)
+        status = "ready" if all(part.ok for part in parts) else "degraded" if ready else "unavailable"
+        told = {"status": status, "parts": [asdict(part) for part in parts]}
+        return JsonResponse(told, status=200 if ready else 503, headers={"Cache-Control": "no-store"})
 
 
 class ExpectedErrors:

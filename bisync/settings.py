@@ -50,8 +50,21 @@ _public = urlsplit(BISYNC_URL)
 if _public.scheme not in {"http", "https"} or not _public.hostname:
     raise ImproperlyConfigured("BISYNC_URL must be an address such as https://bisync.example.com.")
 HTTPS = _public.scheme == "https"
+LOCAL = _public.hostname in {"127.0.0.1", "localhost", "::1"}
+# What would give everything away stops start-up.
+if DEBUG and not LOCAL:
+    raise ImproperlyConfigured(
+        "BISYNC_DEBUG shows secrets on error pages: take it off, or use it on localhost."
+    )
+if len(SECRET_KEY) < 32:
+    raise ImproperlyConfigured("BISYNC_SECRET_KEY must have at least 32 characters, made at random.")
+if not (HTTPS or LOCAL or env.flag("BISYNC_INSECURE_HTTP")):
+    raise ImproperlyConfigured(
+        "BISYNC_URL must begin with https://, or passwords travel in the open. "
+        "Where the network itself is trusted, say so by BISYNC_INSECURE_HTTP=yes."
+    )
 ALLOWED_HOSTS = [_public.hostname, *env.words("BISYNC_HOSTS")]
-if _public.hostname in {"127.0.0.1", "localhost"}:
+if LOCAL:
     ALLOWED_HOSTS += ["127.0.0.1", "localhost", "[::1]"]
 CSRF_TRUSTED_ORIGINS = [BISYNC_URL]
 SECURE_PROXY_SSL_HEADER = (
@@ -112,6 +125,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "bisync.middleware.RequestId",
+    "bisync.middleware.Health",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.middleware.gzip.GZipMiddleware",
@@ -223,7 +237,7 @@ QUERY_ROW_LIMIT = env.number("BISYNC_QUERY_ROW_LIMIT", 10_000)
 # -- Static files, language, time ---------------------------------------------------------------------
 
 STATIC_URL = "static/"
-STATIC_ROOT = DATA_DIR / "static"
+STATIC_ROOT = Path(env.text("BISYNC_STATIC_DIR", str(DATA_DIR / "static")))
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
@@ -242,11 +256,18 @@ USE_I18N = True
 
 # -- Logs ---------------------------------------------------------------------------------------------
 
+# text for people, json for machines; both tell the request or run.
+LOG_FORMAT = env.text("BISYNC_LOG_FORMAT", "text")
+if LOG_FORMAT not in {"text", "json"}:
+    raise ImproperlyConfigured("BISYNC_LOG_FORMAT must be text or json.")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {"traced": {"()": "bisync.lib.logs.Traced"}},
+    "formatters": {"text": {"()": "bisync.lib.logs.Lines"}, "json": {"()": "bisync.lib.logs.Json"}},
+    "handlers": {
+        "console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["traced"]}
+    },
     "root": {"handlers": ["console"], "level": env.text("BISYNC_LOG_LEVEL", "INFO")},
     "loggers": {
         "sqlglot": {"level": "ERROR"},

@@ -378,7 +378,7 @@ def _worker() -> list[str]:
         "--concurrency",
         "2",
         "--queues",
-        "celery",
+        "quick,heavy",
         "--beat",
         "--schedule",
         schedule,
@@ -388,10 +388,8 @@ def _worker() -> list[str]:
 
 def _web(host: str, port: int) -> list[str]:
     address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    # Browsers reuse a connection for about a minute; closing it sooner resets some of their requests.
-    options = ["--worker-class", "gthread", "--workers", "2", "--threads", "8", "--keep-alive", "75"]
-    limits = ["--timeout", "60", "--graceful-timeout", "3", "--no-control-socket"]
-    return [sys.executable, "-m", "gunicorn", "bisync.wsgi", "--bind", address, *options, *limits]
+    options = ["--config", "python:bisync.gunicorn", "--bind", address, "--graceful-timeout", "3"]
+    return [sys.executable, "-m", "gunicorn", "bisync.wsgi", *options]
 
 
 def _answers(host: str, port: int) -> bool:

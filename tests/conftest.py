@@ -36,7 +36,7 @@ def ready(tmp_path_factory: pytest.TempPathFactory) -> Ready:
 def rings(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The ids of the runs for which workers were rung; no broker hears of them."""
     rung: list[int] = []
-    monkeypatch.setattr(runs, "ring", rung.append)
+    monkeypatch.setattr(runs, "ring", lambda run_id, _kind: rung.append(run_id))
     return rung
 
 

@@ -32,6 +32,7 @@ from bisync.lib.states import Lifecycle
 from governance.models import Project, User
 from workspace import commands
 from workspace.models import Run, RunCommand, RunStatus
+from workspace.models.runs import HEAVY
 
 logger = logging.getLogger(__name__)
 
@@ -178,10 +179,13 @@ def _lease() -> timedelta:
     return timedelta(seconds=settings.RUN_LEASE_SECONDS)
 
 
-def ring(run_id: int) -> None:
+def ring(run_id: int, kind: str) -> None:
     """Tell the workers that there is something to do. A broker that is away only costs time."""
+    queue = "heavy" if kind in HEAVY else "quick"
     try:
-        current_app.send_task("workspace.execute_run", args=[run_id], retry=True, retry_policy=_PATIENCE)
+        current_app.send_task(
+            "workspace.execute_run", args=[run_id], queue=queue, retry=True, retry_policy=_PATIENCE
+        )
     except (BrokerError, OSError):
         Run.objects.filter(pk=run_id).update(rung_at=None)
         logger.warning("broker away, the sweeper will ring again", extra={"run": run_id})
@@ -209,13 +213,13 @@ def request(
         except IntegrityError:
             continue  # the run we lost to was claimed before we could read it: there is room again
         if created:
-            _ring_later(run.pk)
+            _ring_later(run)
         return run
 
 
-def _ring_later(run_id: int) -> None:
+def _ring_later(run: Run) -> None:
     """Ring once the run is committed. Whatever goes wrong then, the click was accepted."""
-    transaction.on_commit(lambda: ring(run_id), robust=True)
+    transaction.on_commit(lambda: ring(run.pk, run.kind), robust=True)
 
 
 def cancel(run: Run) -> Run:
@@ -431,8 +435,8 @@ def sweep() -> int:
     waiting = Q(status=RunStatus.QUEUED, created_at__lt=now - timedelta(seconds=2))
     lapsed = Q(status=RunStatus.RUNNING, lease_until__lt=now)
     quiet = Q(rung_at=None) | Q(rung_at__lt=now - RING_AGAIN)
-    due = list(Run.objects.filter(waiting | lapsed, quiet).order_by("id").values_list("pk", flat=True)[:100])
+    due = dict(Run.objects.filter(waiting | lapsed, quiet).order_by("id").values_list("pk", "kind")[:100])
     Run.objects.filter(pk__in=due).update(rung_at=now)
-    for run_id in due:
-        ring(run_id)
+    for run_id, kind in due.items():
+        ring(run_id, kind)
     return len(due)

@@ -33,6 +33,19 @@ def _box(keys: tuple[str, ...]) -> MultiFernet:
     )
 
 
+def sealed(text: str) -> str:
+    """`text`, encrypted with the newest key."""
+    return _box(tuple(settings.BISYNC_SECRET_KEYS)).encrypt(text.encode()).decode()
+
+
+def unsealed(token: str) -> str:
+    """What was sealed, by any of the keys. Raises `SecretUnreadable` where none of them fits."""
+    try:
+        return _box(tuple(settings.BISYNC_SECRET_KEYS)).decrypt(token.encode()).decode()
+    except InvalidToken:
+        raise SecretUnreadable from None
+
+
 if TYPE_CHECKING:
     _Text = models.TextField[str, str]
 else:
@@ -43,17 +56,10 @@ class EncryptedTextField(_Text):
     """Text that the database holds encrypted (Fernet) and that no form shows again."""
 
     def get_prep_value(self, value: Any) -> Any:
-        if not value:
-            return value
-        return _box(tuple(settings.BISYNC_SECRET_KEYS)).encrypt(str(value).encode()).decode()
+        return sealed(str(value)) if value else value
 
     def from_db_value(self, value: str | None, *_args: object) -> str | None:
-        if not value:
-            return value
-        try:
-            return _box(tuple(settings.BISYNC_SECRET_KEYS)).decrypt(value.encode()).decode()
-        except InvalidToken:
-            raise SecretUnreadable from None
+        return unsealed(value) if value else value
 
 
 def redact(text: str, secrets: Collection[str]) -> str:

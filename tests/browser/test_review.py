@@ -114,8 +114,7 @@ def test_the_same_way_without_scripts(shop: Shop, enter: Enter) -> None:
     priya = window(shop.priya)
     priya.goto(maya.url)
     priya.get_by_role("button", name="Publish to Production").click()
-    worked()
-    priya.reload()
+    worked()  # meanwhile the page reloads itself every few seconds
     expect(priya.locator("#proposal-status")).to_have_text("Published")
     priya.get_by_role("link", name="See the metric").click()
     expect(priya.get_by_role("heading", level=1)).to_have_text("Gift pieces")

@@ -219,6 +219,16 @@ def test_of_eight_workers_that_hear_the_bell_one_does_the_work(project: Project,
     assert Run.objects.get().attempt == 1
 
 
+def test_pulls_and_commits_do_not_wait_behind_builds(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[str] = []
+    monkeypatch.setattr(current_app, "send_task", lambda _name, *, queue, **_how: sent.append(queue))
+
+    for kind in ("pull", "proposal.publish", "proposal.check", "environment.deploy"):
+        real_ring(1, kind)
+
+    assert sent == ["quick", "quick", "heavy", "heavy"]
+
+
 @pytest.mark.parametrize("status", [RunStatus.SUCCEEDED, RunStatus.FAILED, RunStatus.CANCELLED])
 def test_a_bell_that_rings_again_does_nothing(project: Project, handle: Handle, status: str) -> None:
     handle(lambda work: pytest.fail("done twice"))

@@ -27,6 +27,10 @@ KINDS = {
 }
 
 
+# What builds: it takes minutes, and pulls and commits should not wait behind it.
+HEAVY = frozenset({"environment.deploy", "proposal.check"})
+
+
 class RunQuerySet(models.QuerySet["Run"]):
     def visible_to(self, user: User) -> RunQuerySet:
         return self.filter(project__in=Project.objects.visible_to(user))
