@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import sqlite3
 import subprocess
 import tarfile
@@ -16,7 +17,7 @@ from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import IO, Any
 
 from django.apps import apps
 from django.conf import settings
@@ -125,20 +126,31 @@ def _migrations() -> list[str]:
 
 
 def _unpacked(source: Path, folder: Path) -> dict[str, Any]:
+    """What the backup says it holds, each of its files below `folder`, and no others."""
     try:
         with tarfile.open(source) as archive:
-            archive.extractall(folder, filter="data")
-        contents: dict[str, Any] = json.loads((folder / CONTENTS).read_text(encoding="utf-8"))
-        damaged = [name for name, digest in contents["files"].items() if _digest(folder / name) != digest]
-    except (OSError, tarfile.TarError, ValueError, KeyError) as exc:
-        reason = _("%(file)s is no backup of Bisync's, or is damaged: %(why)s.") % {
-            "file": source,
-            "why": exc,
-        }
-        raise BackupRefused(reason=reason) from None
-    if damaged:
-        raise BackupRefused(reason=_("The backup is damaged: %(name)s has changed.") % {"name": damaged[0]})
+            contents: dict[str, Any] = json.loads(_member(archive, CONTENTS).read())
+            for name, digest in contents["files"].items():
+                target = (folder / name).resolve()
+                if not target.is_relative_to(folder.resolve()):
+                    raise ValueError(name)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                with target.open("wb") as to:
+                    shutil.copyfileobj(_member(archive, name), to)
+                if _digest(target) != digest:
+                    words = _("The backup is damaged: %(name)s has changed.")
+                    raise BackupRefused(reason=words % {"name": name})
+    except (OSError, tarfile.TarError, ValueError, KeyError, AttributeError) as exc:
+        words = _("%(file)s is no backup of Bisync's, or is damaged: %(why)s.")
+        raise BackupRefused(reason=words % {"file": source, "why": exc}) from None
     return contents
+
+
+def _member(archive: tarfile.TarFile, name: str) -> IO[bytes]:
+    content = archive.extractfile(name)
+    if content is None:
+        raise ValueError(name)
+    return content
 
 
 def _refuse_unfit(contents: Mapping[str, Any]) -> None:

@@ -121,6 +121,9 @@ INSTALLED_APPS = [
     "csp",
     "django_htmx",
     "template_partials.apps.SimpleAppConfig",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
 ]
 
 MIDDLEWARE = [
@@ -233,6 +236,45 @@ BISYNC_LOCAL_REMOTES = env.flag("BISYNC_LOCAL_REMOTES", default=True)
 # How long a page may wait for the warehouse, and how many rows it may take.
 QUERY_TIMEOUT_SECONDS = env.number("BISYNC_QUERY_TIMEOUT_SECONDS", 10)
 QUERY_ROW_LIMIT = env.number("BISYNC_QUERY_ROW_LIMIT", 10_000)
+
+# -- The API ------------------------------------------------------------------------------------------
+
+# How much one person may ask, in pages of Django REST framework's words: 600/minute.
+API_RATE = env.text("BISYNC_API_RATE", "600/minute")
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "bisync.api.auth.Bearer",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated", "bisync.api.auth.Scoped"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_THROTTLE_CLASSES": [
+        "rest_framework.throttling.UserRateThrottle",
+        "rest_framework.throttling.AnonRateThrottle",
+    ],
+    "DEFAULT_THROTTLE_RATES": {"user": API_RATE, "anon": "30/minute"},
+    "EXCEPTION_HANDLER": "bisync.api.errors.answer",
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Bisync",
+    "DESCRIPTION": "What the pages do, for programs. Failures are answered as {code, message, params}.",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "ENUM_NAME_OVERRIDES": {
+        "CheckStatus": "proposals.models.CheckStatus.choices",
+        "DeploymentStatus": "environments.models.DeploymentStatus.choices",
+        "ProposalStatus": "proposals.models.ProposalStatus.choices",
+        "RunStatus": "workspace.models.RunStatus.choices",
+    },
+}
 
 # -- Static files, language, time ---------------------------------------------------------------------
 

@@ -8,13 +8,17 @@ from django.urls import include, path
 
 from bisync import views
 from environments.views import project_connect
+from governance.views import revoke, token_list
 
 handler500 = "bisync.views.server_error"
 
 urlpatterns = [
     path("admin/", admin.site.urls),
+    path("api/v1/", include("bisync.api.urls")),
     path("sign-in/", views.SignIn.as_view(), name="sign-in"),
     path("sign-out/", LogoutView.as_view(), name="sign-out"),
+    path("account/tokens/", token_list, name="tokens"),
+    path("account/tokens/<int:pk>/revoke/", revoke, name="token-revoke"),
     path("account/appearance/", views.appearance, name="appearance"),
     path("", views.home, name="home"),
     path("connect/", project_connect, name="connect"),

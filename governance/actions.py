@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import secrets
+from collections.abc import Collection
+from datetime import timedelta
+
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from bisync.lib.errors import BisyncError, InvalidInput
+from bisync.lib.errors import BisyncError, InvalidInput, NotAllowed
 from governance import audit, permissions
-from governance.models import Membership, Project, User
+from governance.models import ApiToken, Membership, Project, Scope, User
+from governance.models.tokens import digest_of
 from governance.roles import Role
+
+LONGEST_TOKEN_DAYS = 366
 
 
 class LastAdmin(BisyncError):
@@ -72,6 +80,44 @@ def theme_choose(*, user: User, theme: str) -> User:
     user.theme = theme
     user.save(update_fields=["theme"])
     return user
+
+
+@transaction.atomic
+def token_create(*, user: User, name: str, scopes: Collection[str], days: int) -> tuple[ApiToken, str]:
+    """A token of one's own, and its text, which is shown this once and kept nowhere."""
+    problems: dict[str, list[str]] = {}
+    if not name.strip() or len(name) > 80:
+        problems["name"] = [str(_("Say in up to 80 characters what uses it."))]
+    if not scopes or not set(scopes) <= set(Scope.values):
+        problems["scopes"] = [str(_("Choose from: %(names)s.") % {"names": ", ".join(Scope.values)})]
+    if not 1 <= days <= LONGEST_TOKEN_DAYS:
+        words = _("Between 1 and %(days)s days.") % {"days": LONGEST_TOKEN_DAYS}
+        problems["days"] = [str(words)]
+    if problems:
+        raise InvalidInput(problems)
+    text = f"bisync_{secrets.token_urlsafe(32)}"
+    token = ApiToken.objects.create(
+        user=user,
+        name=name.strip(),
+        prefix=text[:12],
+        digest=digest_of(text),
+        scopes=sorted({Scope.READ.value, *scopes}),
+        expires_at=timezone.now() + timedelta(days=days),
+    )
+    after = {"name": token.name, "scopes": token.scopes, "expires": token.expires_at.isoformat()}
+    audit.record(actor=user, action="token.created", target=token, after=after)
+    return token, text
+
+
+@transaction.atomic
+def token_revoke(*, token: ApiToken, actor: User) -> ApiToken:
+    """End a token at once: one's own, or anybody's by whoever administers Bisync."""
+    if token.user_id != actor.pk and not actor.is_superuser:
+        raise NotAllowed(reason=_("This token belongs to somebody else."))
+    if ApiToken.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=timezone.now()):
+        audit.record(actor=actor, action="token.revoked", target=token)
+    token.refresh_from_db()
+    return token
 
 
 def _role(user: User, role: Role) -> dict[str, object]:

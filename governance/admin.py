@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from bisync.lib.admin import ReadOnlyAdmin
 from governance import audit
 from governance.actions import role_grant, role_revoke
-from governance.models import AuditEvent, Membership, Project, User
+from governance.models import Answered, ApiToken, AuditEvent, Membership, Project, User
 from governance.roles import Role
 
 
@@ -90,3 +90,19 @@ class AuditEventAdmin(ReadOnlyAdmin):
     search_fields = ("target", "action", "actor__email", "request_id")
     list_select_related = ("actor", "project")
     date_hierarchy = "at"
+
+
+@admin.register(ApiToken)
+class ApiTokenAdmin(ReadOnlyAdmin):
+    list_display = ("name", "user", "prefix", "expires_at", "last_used_at", "revoked_at")
+    search_fields = ("name", "user__email", "prefix")
+    list_select_related = ("user",)
+    exclude = ("digest",)
+
+
+@admin.register(Answered)
+class AnsweredAdmin(ReadOnlyAdmin):
+    list_display = ("key", "user", "status", "at")
+    search_fields = ("key", "user__email")
+    list_select_related = ("user",)
+    exclude = ("body",)

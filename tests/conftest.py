@@ -10,6 +10,9 @@ import pytest
 from django.conf import settings
 from django.core.cache import cache
 
+from governance.roles import Role
+from tests.factories import make_member, make_project
+from tests.proposals.story import Story
 from tests.ready import Ready
 from workspace import runs
 
@@ -30,6 +33,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def ready(tmp_path_factory: pytest.TempPathFactory) -> Ready:
     """The tiny shop, built once."""
     return Ready.make(tmp_path_factory.mktemp("ready"))
+
+
+@pytest.fixture
+def story(ready: Ready, tmp_path: Path, data_dir: Path) -> Story:
+    """Pulled and live in production, as `Story.begin` leaves it, without a build of its own."""
+    origin = ready.origin(tmp_path / "git")
+    project = make_project(url=origin.url)
+    return Story(
+        origin=origin,
+        project=project,
+        production=ready.connected(project),
+        maya=make_member(project, Role.CONTRIBUTOR, name="Maya Chen"),
+        tom=make_member(project, Role.REVIEWER, name="Tom Okafor"),
+        priya=make_member(project, Role.PUBLISHER, name="Priya Nair"),
+    )
 
 
 @pytest.fixture(autouse=True)

@@ -2,5 +2,6 @@
 
 from governance.models.audit import AuditEvent
 from governance.models.people import Membership, Project, User
+from governance.models.tokens import Answered, ApiToken, Scope
 
-__all__ = ["AuditEvent", "Membership", "Project", "User"]
+__all__ = ["Answered", "ApiToken", "AuditEvent", "Membership", "Project", "Scope", "User"]

@@ -108,6 +108,7 @@ def _visits(shop: Shop) -> Iterator[tuple[User | None, str, str]]:
         for rest, title in pages.items():
             yield person, shop.path(rest), title
     yield shop.ada, "/", "Projects"
+    yield shop.ada, "/account/tokens/", "API tokens"
     yield shop.ada, "/connect/", "Connect a repository"
     yield shop.ada, shop.path("settings/repository/"), "Repository"
     yield shop.ada, shop.path("environments/new/"), "Add an environment"
