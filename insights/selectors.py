@@ -69,7 +69,8 @@ def metric_rows(environment: Environment, *, search: str = "", show: str = "") -
 def metrics_of(project: Project) -> QuerySet[Definition]:
     """The metrics that people speak of, without the named parts of another's calculation that dbt needs."""
     metrics = Definition.objects.filter(project=project, kind="metric")
-    return metrics.exclude(fields__meta__bisync__has_key="helper_of")
+    # Not `exclude(… has_key …)`: on PostgreSQL that leaves out whatever has no meta at all.
+    return metrics.filter(fields__meta__bisync__helper_of__isnull=True)
 
 
 def value_format(meta: object) -> str:

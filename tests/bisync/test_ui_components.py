@@ -24,7 +24,7 @@ def _nowhere(_request: object) -> HttpResponse:
     return HttpResponse()
 
 
-urlpatterns = [path(name, _nowhere, name=name) for name in ("appearance", "sign-in", "sign-out")]
+urlpatterns = [path(name, _nowhere, name=name) for name in ("appearance", "sign-in", "sign-out", "tokens")]
 pytestmark = pytest.mark.urls(__name__)
 
 NASTY = '"><script>alert(1)</script>'
