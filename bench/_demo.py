@@ -24,7 +24,7 @@ def prepare() -> None:
     from bisync.demo import company
     from workspace import runs
 
-    runs.ring = lambda _run_id: None  # nobody listens: the work is done below
+    runs.ring = lambda _run_id, _kind: None  # nobody listens: the work is done below
     company._finished = lambda run: runs.execute(run.pk)
     call_command("migrate", interactive=False, verbosity=0)
     call_command("collectstatic", interactive=False, verbosity=0)
