@@ -12,6 +12,7 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 from sqlglot import exp
 
+from bisync.lib import scratch
 from bisync.lib.errors import BisyncError
 from environments.models import Deployment, Environment
 from environments.plan import BUILT, relations_after
@@ -20,7 +21,7 @@ from workspace.dbt import artifacts
 from workspace.dbt.events import Progress
 from workspace.dbt.runner import BuildResult, Dbt, DbtProject
 from workspace.models import Repository
-from workspace.repositories import clear_leftovers, project_folder
+from workspace.repositories import project_folder
 from workspace.warehouse import release
 from workspace.warehouse.gate import open_warehouse
 from workspace.warehouse.location import Location
@@ -196,14 +197,15 @@ def require_inside(location: Location, manifest: Mapping[str, Any]) -> None:
 @contextmanager
 def sandbox(environment: Environment, name: str) -> Iterator[Location]:
     """A place to try a build in, on top of an environment's live version; gone afterwards."""
-    live = environment.live
     if environment.connection.adapter == "duckdb":
-        clear_leftovers(environment.folder / "try")
-        path = environment.folder / "try" / name / "warehouse.duckdb"
-        location = environment.connection.location(schema=environment.schema, path=str(path))
-    else:
-        location = environment.connection.location(schema=f"{environment.schema}__{name}")
-    prepare(live, location)
+        with scratch.folder(environment.folder / "try", f"{name}-") as folder:
+            path = str(folder / "warehouse.duckdb")
+            location = environment.connection.location(schema=environment.schema, path=path)
+            prepare(environment.live, location)
+            yield location
+        return
+    location = environment.connection.location(schema=f"{environment.schema}__{name}")
+    prepare(environment.live, location)
     try:
         yield location
     finally:

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
+from bisync.lib import scratch
 from bisync.lib.errors import BisyncError
 from workspace.git.repository import Mirror, Remote
 from workspace.models import Repository
-
-_STALE = 86_400  # seconds; longer than any run
 
 
 class FolderOutside(BisyncError):
@@ -48,16 +44,5 @@ def project_folder(tree: Path, repository: Repository) -> Path:
 @contextmanager
 def workdir() -> Iterator[Path]:
     """A folder for one run's profiles, target and logs, outside the repository; gone afterwards."""
-    base = Path(settings.DATA_DIR) / "runs"
-    base.mkdir(parents=True, exist_ok=True)
-    clear_leftovers(base)
-    with TemporaryDirectory(dir=base, prefix="run-") as folder:
-        yield Path(folder)
-
-
-def clear_leftovers(base: Path) -> None:
-    """Remove the folders in `base` that workers which were killed have left behind."""
-    for left in base.glob("*/"):
-        with suppress(OSError):  # another worker was here first
-            if time.time() - left.stat().st_mtime > _STALE:
-                shutil.rmtree(left)
+    with scratch.folder(Path(settings.DATA_DIR) / "runs", "run-") as folder:
+        yield folder

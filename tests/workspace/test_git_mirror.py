@@ -162,22 +162,16 @@ def test_a_lock_that_is_young_belongs_to_somebody_and_stays(mirror: Mirror) -> N
     assert lock.exists()
 
 
-def test_what_a_killed_worker_left_behind_is_removed_after_a_day(mirror: Mirror) -> None:
+def test_half_a_pack_that_a_killed_worker_left_behind_is_removed_after_a_day(mirror: Mirror) -> None:
     mirror.fetch()
-    worktrees = mirror.path.parent / "worktrees"
-    left, in_use = worktrees / "1-left", worktrees / "1-in-use"
-    half_a_pack = mirror.path / "objects/pack/tmp_pack_x"
-    (left / "tree").mkdir(parents=True)
-    in_use.mkdir()
-    half_a_pack.touch()
-    for path in (left, half_a_pack):
-        make_old(path, seconds=90_000)
+    old, young = (mirror.path / f"objects/pack/tmp_pack_{name}" for name in ("old", "young"))
+    for path in (old, young):
+        path.touch()
+    make_old(old, seconds=90_000)
 
     mirror.fetch()
 
-    assert not left.exists()
-    assert not half_a_pack.exists()
-    assert in_use.exists()
+    assert (old.exists(), young.exists()) == (False, True)
 
 
 # -- Reading -----------------------------------------------------------------------------------------

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import time
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +13,7 @@ from governance.roles import Role
 from tests.factories import make_member, make_project
 from workspace.actions import repository_connect
 from workspace.models import Repository
-from workspace.repositories import FolderOutside, clear_leftovers, project_folder, workdir
+from workspace.repositories import FolderOutside, project_folder
 
 pytestmark = pytest.mark.django_db
 
@@ -112,20 +110,3 @@ def test_a_folder_that_leads_out_of_the_checkout_is_refused(project: Project, tm
         repository.folder = folder
         with pytest.raises(FolderOutside):
             project_folder(tmp_path / "tree", repository)
-
-
-def test_a_place_to_work_in_is_gone_afterwards_and_so_is_what_killed_workers_left(data_dir: Path) -> None:
-    old, fresh, file = (data_dir / "runs" / name for name in ("run-old", "run-fresh", "notes"))
-    for folder in (old, fresh):
-        (folder / "target").mkdir(parents=True)
-    file.write_text("not ours")
-    days_ago = time.time() - 2 * 86_400
-    for path in (old, file):
-        os.utime(path, (days_ago, days_ago))
-
-    with workdir() as into:
-        assert into.parent == data_dir / "runs"
-        assert not old.exists()
-
-    assert sorted((data_dir / "runs").iterdir()) == [file, fresh]
-    clear_leftovers(data_dir / "nowhere")

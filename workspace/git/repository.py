@@ -19,6 +19,7 @@ from pathlib import Path
 
 from django.utils.translation import gettext_lazy as _
 
+from bisync.lib import scratch
 from bisync.lib.errors import BisyncError
 from workspace.git.process import (
     NOTHING,
@@ -219,7 +220,6 @@ class Mirror:
             (self.path.glob("refs/**/*.lock"), _STALE_LOCK),
             (self.path.glob("objects/pack/tmp_*"), _STALE_FILES),
             (self.path.parent.glob("new-*"), _STALE_FILES),
-            (self.path.parent.glob("worktrees/*"), _STALE_FILES),
         )
         now = time.time()
         for leftovers, age in places:
@@ -311,13 +311,13 @@ class Mirror:
         would have to be pruned after a crash. Symbolic links come out as text.
         """
         self._require(commit)
-        with self._scratch() as scratch:
-            tree = scratch / "tree"
+        with self._scratch() as place:
+            tree = place / "tree"
             tree.mkdir()
             places = {
                 "GIT_DIR": str(self.path),
                 "GIT_WORK_TREE": str(tree),
-                "GIT_INDEX_FILE": str(scratch / "index"),
+                "GIT_INDEX_FILE": str(place / "index"),
             }
             self._write("read-tree", "--reset", "-u", commit, env=places)
             yield tree
@@ -365,8 +365,8 @@ class Mirror:
 
     def _write_tree(self, parent: str, changes: Mapping[str, tuple[str, str]]) -> str:
         lines = "".join(f"{mode} {oid}\t{path}\0" for path, (mode, oid) in changes.items())
-        with self._scratch() as scratch:
-            index = {"GIT_INDEX_FILE": str(scratch / "index")}
+        with self._scratch() as place:
+            index = {"GIT_INDEX_FILE": str(place / "index")}
             self._write("read-tree", parent, env=index)
             self._write("update-index", "-z", "--index-info", env=index, stdin=lines.encode())
             return self._write("write-tree", env=index)
@@ -415,12 +415,8 @@ class Mirror:
     @contextmanager
     def _scratch(self) -> Iterator[Path]:
         """A folder of this caller's own, beside the mirror, gone afterwards."""
-        parent = self.path.parent / "worktrees"
-        parent.mkdir(exist_ok=True)
-        with tempfile.TemporaryDirectory(
-            dir=parent, prefix=f"{self.path.stem}-", ignore_cleanup_errors=True
-        ) as scratch:
-            yield Path(scratch)
+        with scratch.folder(self.path.parent / "worktrees", f"{self.path.stem}-") as folder:
+            yield folder
 
 
 def _remove(path: Path) -> None:
