@@ -62,8 +62,9 @@ def explain(finished: Finished, *, command: str, folder: Path, location: Locatio
 
 
 def shorten(said: str, folder: Path) -> str:
-    """What dbt said in one sentence without its full stop, paths as the repository has them."""
-    text = _HEADING.sub("", said.replace(f"{folder}/", ""))
+    """What dbt said in one sentence without its full stop, paths seen from the project's folder."""
+    said = said.replace(f"{folder}/", "").replace(f"{folder.parent}/", "../")
+    text = _HEADING.sub("", said)
     raw = _YAML_WORDS.search(text)
     text = raw[1] if raw else text
     for position in _POSITIONS:
