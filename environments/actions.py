@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from django.core.exceptions import ValidationError
-from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -38,6 +37,12 @@ class NothingToDeploy(BisyncError):
     http_status = 409
 
 
+class Overtaken(BisyncError):
+    code = "overtaken"
+    message = _("A newer version went live in %(environment)s meanwhile, so this one was not built.")
+    http_status = 409
+
+
 class LiveMoved(BisyncError):
     code = "live-moved"
     message = _("%(environment)s got another version meanwhile. Deploy again to build on that one.")
@@ -64,7 +69,7 @@ class NewProject:
     schema: str = "analytics"
 
 
-@transaction.atomic
+@audit.atomic()
 def project_connect(*, new: NewProject, actor: User) -> Project:
     """A project with its repository, one warehouse and three environments; its first pull is asked for."""
     project = project_create(slug=new.slug, name=new.name, actor=actor)
@@ -133,7 +138,7 @@ def environments_default(
 _SHOWN = ("slug", "name", "kind", "dbt_target", "schema", "branch", "variables")
 
 
-@transaction.atomic
+@audit.atomic()
 def environment_save(*, environment: Environment, values: Mapping[str, object], actor: User) -> Environment:
     """Create or change an environment. Raises `InvalidInput` with sentences beside the fields."""
     permissions.require(actor, "environment.configure", environment.project)
@@ -173,7 +178,7 @@ def _problems(environment: Environment) -> dict[str, list[str]]:
     return problems
 
 
-@transaction.atomic
+@audit.atomic()
 def deployment_request(
     *,
     environment: Environment,
@@ -193,7 +198,7 @@ def deployment_request(
     if not commit:
         raise NothingToDeploy
     # Two requests at once would both find the same last number.
-    Environment.objects.select_for_update().get(pk=environment.pk)
+    Environment.objects.select_for_update(no_key=True).get(pk=environment.pk)
     number = Deployment.objects.filter(environment=environment).aggregate(last=Max("number"))["last"] or 0
     deployment = Deployment.objects.create(
         environment=environment,
@@ -223,7 +228,7 @@ def deployment_request(
     return deployment
 
 
-@transaction.atomic
+@audit.atomic()
 def deployment_go_live(*, deployment: Deployment, onto: Deployment | None) -> Deployment:
     """Point the environment's readers to this version, provided `onto` is still the live one.
 
@@ -245,6 +250,16 @@ def deployment_go_live(*, deployment: Deployment, onto: Deployment | None) -> De
         after={"version": deployment.number, "commit": deployment.commit},
     )
     return deployment
+
+
+@runs.on_retry("environment.deploy")
+def deployments_again(run: Run, again: Run) -> None:
+    """What a run did not make live waits for the next one."""
+    failed = Deployment.objects.filter(run=run, status=DeploymentStatus.FAILED)
+    for deployment in failed.select_related("environment__live"):
+        live = deployment.environment.live
+        if live is None or live.number < deployment.number:
+            LIFECYCLE.advance(deployment, "plan_again", run=again, error_code="", error_params={})
 
 
 @runs.on_failure("environment.deploy")

@@ -20,7 +20,7 @@ from workspace import runs
 from workspace.dbt import artifacts
 from workspace.dbt.events import Progress
 from workspace.dbt.runner import BuildResult, Dbt, DbtProject
-from workspace.models import Repository
+from workspace.models import Repository, Run
 from workspace.repositories import project_folder
 from workspace.warehouse import release
 from workspace.warehouse.gate import open_warehouse
@@ -181,7 +181,7 @@ def columns_of(location: Location, relations: Mapping[str, Sequence[str]]) -> di
 
 
 def require_inside(location: Location, manifest: Mapping[str, Any]) -> None:
-    """Raise `BuildsElsewhere` if dbt would build a model of a server's place in a schema of somebody else's.
+    """Raise `BuildsElsewhere` if dbt would build for a server's place in a schema of somebody else's.
 
     A DuckDB place is a file of its own, and so are all its schemas.
     """
@@ -190,26 +190,42 @@ def require_inside(location: Location, manifest: Mapping[str, Any]) -> None:
     own = location.schema
     for node in manifest["nodes"].values():
         schema = node["schema"]
-        if node["resource_type"] == "model" and schema != own and not schema.startswith(f"{own}_"):
+        built = node["resource_type"] in BUILT and node["config"].get("materialized") != "ephemeral"
+        if built and schema != own and not schema.startswith(f"{own}_"):
             raise BuildsElsewhere(model=node["name"], schema=schema)
 
 
 @contextmanager
-def sandbox(environment: Environment, name: str) -> Iterator[Location]:
-    """A place to try a build in, on top of an environment's live version; gone afterwards."""
+def sandbox(environment: Environment, run: Run) -> Iterator[Location]:
+    """A place for a run to try a build in, on top of an environment's live version; gone afterwards."""
     if environment.connection.adapter == "duckdb":
-        with scratch.folder(environment.folder / "try", f"{name}-") as folder:
+        with scratch.folder(environment.folder / "try", f"{run.pk}-") as folder:
             path = str(folder / "warehouse.duckdb")
             location = environment.connection.location(schema=environment.schema, path=path)
             prepare(environment.live, location)
             yield location
         return
-    location = environment.connection.location(schema=f"{environment.schema}__{name}")
+    location = environment.connection.location(schema=f"{environment.schema}__try{run.pk}")
+    _forget_tries(environment)
     prepare(environment.live, location)
     try:
         yield location
     finally:
         remove(location)
+
+
+def _forget_tries(environment: Environment) -> None:
+    """Drop a server's schemas in which runs that have ended, or were killed, tried something."""
+    location = environment.connection.location(schema=environment.schema)
+    tried = re.compile(re.escape(environment.schema) + r"__try(\d+)(_.*)?", re.DOTALL)
+    found = {name: int(match[1]) for name in _all_schemas(location) if (match := tried.fullmatch(name))}
+    ended = set(
+        Run.objects.filter(
+            pk__in=found.values(), project=environment.project, finished_at__isnull=False
+        ).values_list("pk", flat=True)
+    )
+    if left := [name for name, run in found.items() if run in ended]:
+        release.drop_schemas(location, left)
 
 
 def publish(deployment: Deployment, before: Deployment | None) -> None:

@@ -9,7 +9,7 @@ import shutil
 from bisync.lib import crash
 from bisync.lib.errors import BisyncError
 from environments import builds
-from environments.actions import LIFECYCLE, deployment_go_live
+from environments.actions import LIFECYCLE, Overtaken, deployment_go_live
 from environments.models import Deployment, DeploymentStatus, Environment, MetricSeries
 from environments.numbers import Numbers, by_period, of_sql
 from environments.plan import plan
@@ -38,7 +38,6 @@ def deploy(work: runs.Work) -> dict[str, object]:
     """
     failures: list[BisyncError] = []
     versions: list[int] = []
-    _plan_again(work)
     while deployment := _next(work.params["environment"]):
         try:
             _deploy(work, deployment)
@@ -59,19 +58,6 @@ def deploy(work: runs.Work) -> dict[str, object]:
     return {"versions": versions}
 
 
-def _plan_again(work: runs.Work) -> None:
-    """Where a person had a failed run repeated: what it did not make live, unless something newer is."""
-    failed = Deployment.objects.filter(
-        environment=work.params["environment"],
-        run=work.params.get("again", 0),
-        status=DeploymentStatus.FAILED,
-    )
-    live = Deployment.objects.filter(environment=work.params["environment"], status="live").first()
-    for deployment in failed.filter(number__gt=live.number if live else 0):
-        with work.fenced():
-            LIFECYCLE.advance(deployment, "plan_again", error_code="", error_params={})
-
-
 def _next(environment: int) -> Deployment | None:
     """The oldest deployment that waits, or that a lost worker had begun."""
     unfinished = [DeploymentStatus.PLANNED, DeploymentStatus.APPLYING]
@@ -87,6 +73,7 @@ def _deploy(work: runs.Work, deployment: Deployment) -> None:
     with work.fenced():
         LIFECYCLE.advance(deployment, "apply", run=work.run)
     try:
+        _require_newest(deployment)
         _build_and_switch(work, deployment)
     except runs.LeaseLost:
         raise
@@ -96,6 +83,13 @@ def _deploy(work: runs.Work, deployment: Deployment) -> None:
             LIFECYCLE.advance(deployment, "fail", error_code=code, error_params=params)
         raise
     _forget_old_versions(deployment.environment)
+
+
+def _require_newest(deployment: Deployment) -> None:
+    """One that a person had repeated may meet a later one that was faster."""
+    environment = Environment.objects.select_related("live").get(pk=deployment.environment_id)
+    if environment.live is not None and environment.live.number > deployment.number:
+        raise Overtaken(environment=environment.name)
 
 
 def _build(work: runs.Work, deployment: Deployment, environment: Environment) -> None:

@@ -7,7 +7,6 @@ from collections.abc import Collection
 from datetime import timedelta
 
 from django.core.exceptions import ValidationError
-from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -35,7 +34,7 @@ def checked(instance: Project) -> Project:
     return instance
 
 
-@transaction.atomic
+@audit.atomic()
 def project_create(*, slug: str, name: str, actor: User) -> Project:
     """A new project, with its creator as admin."""
     project = checked(Project(slug=slug, name=name.strip()))
@@ -46,7 +45,7 @@ def project_create(*, slug: str, name: str, actor: User) -> Project:
     return project
 
 
-@transaction.atomic
+@audit.atomic()
 def role_grant(*, project: Project, user: User, role: Role, actor: User) -> Membership:
     """Give a person a role; one they hold already stays as it is."""
     permissions.require(actor, "people.manage", project)
@@ -57,12 +56,12 @@ def role_grant(*, project: Project, user: User, role: Role, actor: User) -> Memb
     return membership
 
 
-@transaction.atomic
+@audit.atomic()
 def role_revoke(*, project: Project, user: User, role: Role, actor: User) -> None:
     """Take a role away. Raises `LastAdmin` rather than leave a project without one."""
     permissions.require(actor, "people.manage", project)
     # Two admins who remove each other at once would both still see the other one.
-    Project.objects.select_for_update().get(pk=project.pk)
+    Project.objects.select_for_update(no_key=True).get(pk=project.pk)
     others = Membership.objects.filter(project=project, role=Role.ADMIN, user__is_active=True)
     if role == Role.ADMIN and not others.exclude(user=user).exists():
         raise LastAdmin
@@ -72,7 +71,7 @@ def role_revoke(*, project: Project, user: User, role: Role, actor: User) -> Non
         audit.record(actor=actor, action="role.revoked", target=project, before=_role(user, role))
 
 
-@transaction.atomic
+@audit.atomic()
 def theme_choose(*, user: User, theme: str) -> User:
     """Keep a person's choice of appearance."""
     if theme not in User.Theme.values:
@@ -82,7 +81,7 @@ def theme_choose(*, user: User, theme: str) -> User:
     return user
 
 
-@transaction.atomic
+@audit.atomic()
 def token_create(*, user: User, name: str, scopes: Collection[str], days: int) -> tuple[ApiToken, str]:
     """A token of one's own, and its text, which is shown this once and kept nowhere."""
     problems: dict[str, list[str]] = {}
@@ -109,7 +108,7 @@ def token_create(*, user: User, name: str, scopes: Collection[str], days: int) -
     return token, text
 
 
-@transaction.atomic
+@audit.atomic()
 def token_revoke(*, token: ApiToken, actor: User) -> ApiToken:
     """End a token at once: one's own, or anybody's by whoever administers Bisync."""
     if token.user_id != actor.pk and not actor.is_superuser:

@@ -6,7 +6,6 @@ from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm
-from django.db import transaction
 from django.http import HttpRequest
 
 from bisync.lib.admin import ReadOnlyAdmin
@@ -43,7 +42,7 @@ class PersonAdmin(UserAdmin[User]):
         return False
 
     def save_model(self, request: HttpRequest, obj: User, form: forms.ModelForm[Any], change: bool) -> None:  # noqa: FBT001
-        with transaction.atomic():
+        with audit.atomic():
             super().save_model(request, obj, form, change)
             actor = request.user if isinstance(request.user, User) else None
             action = "person.changed" if change else "person.created"

@@ -1,4 +1,8 @@
-"""The one announcement of every change: an audit row in the same transaction."""
+"""The one announcement of every change: an audit row in the same transaction.
+
+The rows form a chain, so their writers take turns. They do so as the last thing before they commit: whoever
+waited for a turn with nothing else to lock could never be waited for in a circle.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +10,11 @@ import hashlib
 import hmac
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 from django.conf import settings
-from django.db import connection, models
+from django.db import connection, models, transaction
 from django.utils import timezone
 
 from bisync.lib import trace
@@ -22,6 +28,28 @@ def key(target: models.Model) -> str:
     return f"{target._meta.model_name}:{target.pk}"
 
 
+_noted: ContextVar[list[AuditEvent] | None] = ContextVar("noted", default=None)
+
+
+@contextmanager
+def atomic() -> Iterator[None]:
+    """A transaction that may `record`; its events are written at its end. Also a decorator.
+
+    Inside another one it is a savepoint, and its events join those of the outer one.
+    """
+    outer, mine = _noted.get(), list[AuditEvent]()
+    token = _noted.set(mine)
+    try:
+        with transaction.atomic():
+            yield
+            if outer is None:
+                _append(mine)
+    finally:
+        _noted.reset(token)
+    if outer is not None:
+        outer.extend(mine)
+
+
 def record(
     *,
     actor: User | None,
@@ -29,32 +57,41 @@ def record(
     target: models.Model,
     before: Mapping[str, object] | None = None,
     after: Mapping[str, object] | None = None,
-) -> AuditEvent:
-    """Write one event into the transaction of the change that it describes.
+) -> None:
+    """Have one event written with the change that it describes.
 
-    `actor` is None where Bisync acted by itself. Raises RuntimeError outside a transaction.
+    `actor` is None where Bisync acted by itself. Raises RuntimeError outside `atomic`.
     """
-    if not connection.in_atomic_block:
+    events = _noted.get()
+    if events is None:
         raise RuntimeError("An audit event belongs into the transaction of its change.")
+    project = getattr(target, "project", None)
+    events.append(
+        AuditEvent(
+            project=project if isinstance(project, Project) else None,
+            actor=actor,
+            action=action,
+            target=key(target),
+            before=dict(before or {}),
+            after=dict(after or {}),
+            request_id=trace.current.get()[:40],
+        )
+    )
+
+
+def _append(events: list[AuditEvent]) -> None:
+    """Write events to the end of the chain."""
+    if not events:
+        return
     if connection.vendor == "postgresql":
         # One writer at a time, or two events would follow the same one. SQLite has one writer anyway.
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_CHAIN_LOCK])
-    project = getattr(target, "project", None)
-    event = AuditEvent(
-        project=project if isinstance(project, Project) else None,
-        actor=actor,
-        action=action,
-        target=key(target),
-        before=dict(before or {}),
-        after=dict(after or {}),
-        request_id=trace.current.get()[:40],
-        at=timezone.now(),
-        previous_hash=AuditEvent.objects.order_by("-id").values_list("hash", flat=True).first() or "start",
-    )
-    event.hash = digest(event)
-    event.save(force_insert=True)
-    return event
+    previous = AuditEvent.objects.order_by("-id").values_list("hash", flat=True).first() or "start"
+    for event in events:
+        event.at, event.previous_hash = timezone.now(), previous
+        event.hash = previous = digest(event)
+        event.save(force_insert=True)
 
 
 def digest(event: AuditEvent) -> str:

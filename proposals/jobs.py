@@ -5,15 +5,13 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from django.db import transaction
-
 from bisync.lib import crash
 from catalog.models import Snapshot
 from environments.selectors import vocabulary_in
 from proposals import content, generate
 from proposals.actions import publishing
 from proposals.checking import CheckRun, ChecksReplaced
-from proposals.models import CheckStatus, Item, Proposal, ProposalStatus
+from proposals.models import Item, Proposal, ProposalStatus
 from semantic.codegen.metrics import Compiled
 from semantic.definitions import Vocabulary
 from semantic.jobs import parsed
@@ -32,10 +30,6 @@ _PUSHES = 5
 def check(work: runs.Work) -> dict[str, object]:
     """Try everything that is tried before anybody approves; each check shows its own outcome."""
     proposal = proposal_of(work)
-    # Where a person had a failed run repeated.
-    proposal.checks.filter(run=work.params.get("again", 0)).update(
-        run=work.run, status=CheckStatus.WAITING, message="", result={}
-    )
     try:
         return CheckRun(work, proposal).all()
     except ChecksReplaced:
@@ -176,5 +170,4 @@ def arrive(work: runs.Work, snapshot: Snapshot) -> None:
         if live is None or not mirror.is_ancestor(commit, snapshot.commit):
             continue
         if mirror.has(live.commit) and mirror.is_ancestor(commit, live.commit):
-            with transaction.atomic():
-                publishing.proposal_arrived(proposal=proposal)
+            publishing.proposal_arrived(proposal=proposal)

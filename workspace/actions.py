@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from django.core.exceptions import ValidationError
-from django.db import models, transaction
+from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from bisync.lib.errors import BisyncError, InvalidInput
@@ -33,13 +33,19 @@ class NotFinished(BisyncError):
     http_status = 409
 
 
+class NothingToRepeat(BisyncError):
+    code = "run-succeeded"
+    message = _("There is nothing to repeat: %(run)s has succeeded.")
+    http_status = 409
+
+
 class FinishedAlready(BisyncError):
     code = "run-finished-already"
     message = _("There is nothing to stop: %(run)s has ended.")
     http_status = 409
 
 
-@transaction.atomic
+@audit.atomic()
 def repository_connect(*, project: Project, values: Mapping[str, object], actor: User) -> Repository:
     """Create or change where the project's dbt code comes from.
 
@@ -64,7 +70,7 @@ def repository_connect(*, project: Project, values: Mapping[str, object], actor:
     return repository
 
 
-@transaction.atomic
+@audit.atomic()
 def connection_save(
     *, project: Project, values: Mapping[str, object], actor: User, connection: Connection | None = None
 ) -> Connection:
@@ -111,7 +117,7 @@ def _note(
     audit.record(actor=actor, action=action, target=record, before=before, after=after)
 
 
-@transaction.atomic
+@audit.atomic()
 def pull_request(*, project: Project, actor: User) -> Run:
     """Ask for a pull; one that waits already is the answer."""
     permissions.require(actor, "project.pull", project)
@@ -120,7 +126,7 @@ def pull_request(*, project: Project, actor: User) -> Run:
     return run
 
 
-@transaction.atomic
+@audit.atomic()
 def run_cancel(*, run: Run, actor: User) -> Run:
     """Stop a run that waits or works."""
     permissions.require(actor, MAY[run.kind], run.project)
@@ -131,18 +137,14 @@ def run_cancel(*, run: Run, actor: User) -> Run:
     return run
 
 
-@transaction.atomic
+@audit.atomic()
 def run_retry(*, run: Run, actor: User) -> Run:
-    """Ask again for what a finished run was to do; its handler finds that run as `again`."""
+    """Ask again for what a run that failed, or was cancelled, was to do."""
     permissions.require(actor, MAY[run.kind], run.project)
     if not run.finished:
         raise NotFinished
-    again = runs.request(
-        kind=run.kind,
-        project=run.project,
-        subject=run.subject,
-        params={**run.params, "again": run.pk},
-        requested_by=actor,
-    )
+    if run.status == RunStatus.SUCCEEDED:
+        raise NothingToRepeat(run=run.title)
+    again = runs.repeat(run, requested_by=actor)
     audit.record(actor=actor, action="run.retried", target=again, before={"run": run.pk})
     return again

@@ -29,6 +29,7 @@ from bisync.lib import trace
 from bisync.lib.errors import BisyncError
 from bisync.lib.process import KEPT_OUTPUT, Finished
 from bisync.lib.states import Lifecycle
+from governance import audit
 from governance.models import Project, User
 from workspace import commands
 from workspace.models import Run, RunCommand, RunStatus
@@ -110,7 +111,7 @@ class Work:
     def fenced(self) -> Iterator[None]:
         """A transaction that only commits while this worker still owns the run."""
         now = timezone.now()
-        with transaction.atomic():
+        with audit.atomic():
             # With the lease: on SQLite nobody can extend it while the transaction lasts.
             self._write(heartbeat_at=now, lease_until=now + _lease())
             yield
@@ -170,6 +171,23 @@ def on_failure(kind: str) -> Callable[[Aftermath], Aftermath]:
     return register
 
 
+Repetition = Callable[[Run, Run], None]
+_ON_RETRY: dict[str, Repetition] = {}
+
+
+def on_retry(kind: str) -> Callable[[Repetition], Repetition]:
+    """Register what hands the work of a run that failed, or was cancelled, to the one that repeats it.
+
+    It is called with both, in the transaction that asks for the second, and may refuse with a `BisyncError`.
+    """
+
+    def register(repetition: Repetition) -> Repetition:
+        _ON_RETRY[kind] = repetition
+        return repetition
+
+    return register
+
+
 def load_handlers() -> None:
     """Import every app's `jobs`; only whoever works needs them, and MetricFlow comes with them."""
     autodiscover_modules("jobs")
@@ -215,6 +233,20 @@ def request(
         if created:
             _ring_later(run)
         return run
+
+
+def repeat(run: Run, *, requested_by: User) -> Run:
+    """Ask again for what a run did not achieve. Call it in a transaction."""
+    again = request(
+        kind=run.kind,
+        project=run.project,
+        subject=run.subject,
+        params=run.params,
+        requested_by=requested_by,
+    )
+    if run.kind in _ON_RETRY:
+        _ON_RETRY[run.kind](run, again)
+    return again
 
 
 def _ring_later(run: Run) -> None:

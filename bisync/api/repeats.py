@@ -9,13 +9,13 @@ from datetime import timedelta
 from functools import wraps
 from typing import Any
 
-from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from bisync.lib.errors import BisyncError
+from governance import audit
 from governance.models import Answered, User
 
 HEADER = "Idempotency-Key"
@@ -39,14 +39,14 @@ def once(view: View) -> View:
     def inner(self: Any, request: Request, *args: Any, **kwargs: Any) -> Response:
         key = request.headers.get(HEADER, "")
         if not key:
-            with transaction.atomic():
+            with audit.atomic():
                 return view(self, request, *args, **kwargs)
         if len(key) > LONGEST:
             raise KeyReused
         Answered.objects.filter(at__lt=timezone.now() - KEPT).delete()
         user, digest = request.user, _digest(request)
         assert isinstance(user, User)
-        with transaction.atomic():
+        with audit.atomic():
             # Whoever asks the same at the same moment waits here until the first is answered.
             note, fresh = _noted(user, key, digest)
             if not fresh:

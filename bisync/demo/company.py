@@ -10,12 +10,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from django.conf import settings
-from django.db import transaction
 
 from bisync.lib.errors import BisyncError
 from environments.actions import NewProject, deployment_request, environment_save, project_connect
 from environments.models import Environment
 from environments.selectors import environments_of
+from governance import audit
 from governance.actions import role_grant
 from governance.models import Project, User
 from governance.roles import Role
@@ -145,7 +145,7 @@ def _finished(run: Run) -> None:
         raise DemoIncomplete(why=run.error or run.get_status_display())
 
 
-@transaction.atomic
+@audit.atomic()
 def _half_finished(project: Project, author: User) -> None:
     """A draft to go on with, as a person might have left it."""
     proposal = proposal_open(project=project, author=author)

@@ -25,8 +25,7 @@ def folder(base: Path, prefix: str) -> Iterator[Path]:
     try:
         yield path
     finally:
-        shutil.rmtree(path, ignore_errors=True)
-        _lock_of(path).unlink(missing_ok=True)
+        _remove(path)
         lock.close()
 
 
@@ -35,8 +34,14 @@ def clear(base: Path) -> None:
     for name in base.glob("*.lock"):
         with suppress(OSError), name.open("r+b") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # raises where somebody is at work
-            shutil.rmtree(name.with_suffix(""), ignore_errors=True)
-            name.unlink(missing_ok=True)
+            _remove(name.with_suffix(""))
+
+
+def _remove(path: Path) -> None:
+    """Remove a folder, and its lock once nothing is left: a child that dies late may still write there."""
+    shutil.rmtree(path, ignore_errors=True)
+    if not path.exists():
+        _lock_of(path).unlink(missing_ok=True)
 
 
 def _begun(base: Path, prefix: str) -> tuple[Path, IO[bytes]]:

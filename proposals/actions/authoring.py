@@ -47,6 +47,12 @@ class NotADraft(BisyncError):
     http_status = 409
 
 
+class NotUnderReview(BisyncError):
+    code = "not-under-review"
+    message = _("This proposal is %(status)s, so there is nothing to check.")
+    http_status = 409
+
+
 class InFlight(BisyncError):
     code = "proposal-in-flight"
     message = _("%(metric)s has an open proposal already. Join that one, or wait until it is published.")
@@ -61,7 +67,7 @@ class Saved:
     problems: dict[str, list[str]]
 
 
-@transaction.atomic
+@audit.atomic()
 def proposal_open(*, project: Project, author: User, environment: Environment | None = None) -> Proposal:
     """An empty draft of a metric, seen by its author alone until it is sent for review."""
     permissions.require(author, "proposal.create", project)
@@ -69,7 +75,7 @@ def proposal_open(*, project: Project, author: User, environment: Environment | 
     if target is None:
         raise NoTarget
     # Two proposals opened at once would both find the same last number.
-    Project.objects.select_for_update().get(pk=project.pk)
+    Project.objects.select_for_update(no_key=True).get(pk=project.pk)
     last = Proposal.objects.filter(project=project).aggregate(last=Max("number"))["last"] or 0
     proposal = Proposal.objects.create(project=project, number=last + 1, author=author, target=target)
     fields = MetricFields(owner=author.name)
@@ -81,7 +87,7 @@ def proposal_open(*, project: Project, author: User, environment: Environment | 
     return proposal
 
 
-@transaction.atomic
+@audit.atomic()
 def draft_save(*, proposal: Proposal, fields: MetricFields, version: int, actor: User) -> Saved:
     """Keep what the author typed. A formula that is wrong is kept too; text that is unsafe is not.
 
@@ -111,7 +117,7 @@ def draft_save(*, proposal: Proposal, fields: MetricFields, version: int, actor:
     return Saved(revision, problems)
 
 
-@transaction.atomic
+@audit.atomic()
 def proposal_submit(*, proposal: Proposal, actor: User) -> Proposal:
     """Hand a draft to its reviewers and start its checks.
 
@@ -196,24 +202,37 @@ def checks_stopped(run: Run) -> None:
     left.update(status=CheckStatus.SKIPPED)
 
 
-@transaction.atomic
+@runs.on_retry("proposal.check")
+def checks_again(run: Run, again: Run) -> None:
+    """The checks of a run wait for the next one, from the first on."""
+    checks = Check.objects.filter(run=run)
+    if check := checks.select_related("proposal").first():
+        _require_checkable(check.proposal)
+    checks.update(run=again, status=CheckStatus.WAITING, message="", result={}, finished_at=None)
+
+
+def _require_checkable(proposal: Proposal) -> None:
+    if proposal.status not in {ProposalStatus.IN_REVIEW, ProposalStatus.APPROVED}:
+        raise NotUnderReview(status=proposal.get_status_display().lower())
+
+
+@audit.atomic()
 def checks_repeat(*, proposal: Proposal, actor: User) -> None:
     """Run the checks again, for example after the warehouse was away."""
     permissions.require(actor, "proposal.create", proposal)
-    if proposal.status not in {ProposalStatus.IN_REVIEW, ProposalStatus.APPROVED}:
-        raise NotADraft(status=proposal.get_status_display().lower())
+    _require_checkable(proposal)
     audit.record(actor=actor, action="proposal.checked_again", target=proposal)
     checks_start(proposal=proposal, actor=actor)
 
 
-@transaction.atomic
+@audit.atomic()
 def proposal_take_back(*, proposal: Proposal, actor: User) -> Proposal:
     """Return a proposal to its author's desk; it has to be approved again."""
     _require_author(actor, proposal)
     return back_to_draft(proposal, actor=actor, action="proposal.taken_back", reason="")
 
 
-@transaction.atomic
+@audit.atomic()
 def proposal_withdraw(*, proposal: Proposal, actor: User) -> Proposal:
     """Give a proposal up. It stays readable."""
     _require_author(actor, proposal)

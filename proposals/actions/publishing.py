@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -31,7 +30,7 @@ class NotPublishing(BisyncError):
     http_status = 409
 
 
-@transaction.atomic
+@audit.atomic()
 def proposal_publish(*, proposal: Proposal, actor: User) -> Proposal:
     """Start publishing approved content: commit, push, production build, pull."""
     permissions.require(actor, "proposal.publish", proposal)
@@ -48,7 +47,7 @@ def proposal_publish(*, proposal: Proposal, actor: User) -> Proposal:
     return proposal
 
 
-@transaction.atomic
+@audit.atomic()
 def publishing_repeat(*, proposal: Proposal, actor: User) -> Proposal:
     """Try again where the push or the production build failed; what is done already is not repeated."""
     permissions.require(actor, "proposal.publish", proposal)
@@ -69,7 +68,7 @@ def _ask(proposal: Proposal, actor: User) -> None:
     )
 
 
-@transaction.atomic
+@audit.atomic()
 def proposal_pushed(*, proposal: Proposal, commit: str, head: str, models: list[str]) -> None:
     """Note the commit that the remote holds, and have production built from `head`, which contains it.
 
@@ -95,13 +94,13 @@ def proposal_pushed(*, proposal: Proposal, commit: str, head: str, models: list[
     )
 
 
-@transaction.atomic
+@audit.atomic()
 def publishing_returned(*, proposal: Proposal, reason: str) -> None:
     """Give the proposal back to its author because the repository moved on; its approval falls."""
     back_to_draft(proposal, actor=None, action="proposal.returned", reason=reason, event="give_back")
 
 
-@transaction.atomic
+@audit.atomic()
 def proposal_arrived(*, proposal: Proposal) -> None:
     """A pull has seen the commit, and readers of production see its build: it is published."""
     now = timezone.now()

@@ -42,7 +42,7 @@ class DecidedAlready(BisyncError):
     http_status = 409
 
 
-@transaction.atomic
+@audit.atomic()
 def proposal_approve(*, proposal: Proposal, seen: str, actor: User, note: str = "") -> Proposal:
     """Approve exactly the content whose hash is `seen`; the last needed approval locks it in.
 
@@ -51,7 +51,7 @@ def proposal_approve(*, proposal: Proposal, seen: str, actor: User, note: str = 
     permissions.require(actor, "proposal.approve", proposal)
     if problems := text_problems(note, limit=10_000):
         raise InvalidInput({"note": problems})
-    proposal = Proposal.objects.select_for_update(of=("self",)).get(pk=proposal.pk)
+    proposal = Proposal.objects.select_for_update(of=("self",), no_key=True).get(pk=proposal.pk)
     if proposal.status != ProposalStatus.IN_REVIEW:
         raise NotInReview(status=proposal.get_status_display().lower())
     now = content.hash_of(proposal)
@@ -70,7 +70,7 @@ def proposal_approve(*, proposal: Proposal, seen: str, actor: User, note: str = 
     return proposal
 
 
-@transaction.atomic
+@audit.atomic()
 def proposal_return(*, proposal: Proposal, note: str, actor: User) -> Proposal:
     """Ask the author for changes, with a reason that they can act on."""
     permissions.require(actor, "proposal.approve", proposal)
@@ -96,7 +96,7 @@ def _decide(proposal: Proposal, *, actor: User, verdict: Verdict, now: str, note
         raise DecidedAlready from None
 
 
-@transaction.atomic
+@audit.atomic()
 def comment_add(*, proposal: Proposal, body: str, actor: User) -> Comment:
     """Say something about a proposal."""
     permissions.require(actor, "proposal.comment", proposal)

@@ -58,6 +58,18 @@ def test_what_a_killed_worker_left_is_cleared_and_what_others_work_in_is_not(tmp
                 worker.stdout.close()
 
 
+def test_a_child_that_still_writes_there_only_delays_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched, scratch.folder(tmp_path, "run-") as folder:
+        patched.setattr(scratch.shutil, "rmtree", lambda _path, **_options: None)
+    assert folder.exists()
+
+    scratch.clear(tmp_path)
+
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_many_at_once_never_clear_each_other(tmp_path: Path) -> None:
     def work() -> bool:
         for _ in range(40):

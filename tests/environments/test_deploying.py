@@ -25,7 +25,7 @@ from tests.fakes.git_remote import Origin
 from tests.postgres import Cluster
 from tests.ready import Ready
 from workspace import runs
-from workspace.actions import run_retry
+from workspace.actions import run_cancel, run_retry
 from workspace.models import Connection, Run, RunCommand
 from workspace.warehouse.postgres import close_idle
 
@@ -195,6 +195,31 @@ def test_a_version_that_fails_leaves_the_live_one_and_the_next_one_is_built_on_t
     assert live_of(production) == mended
 
 
+def test_a_deployment_stays_with_whatever_run_was_last_asked_to_repeat_it(
+    production: Environment, origin: Origin
+) -> None:
+    priya = make_member(production.project, Role.PUBLISHER)
+    second = asked(production, origin.commit({VISITS: "select 1 as visit_id, 10 as customer_id\n"}))
+    for _time in range(2):
+        run = Run.objects.latest("id")
+        run_cancel(run=run, actor=priya)
+        run.refresh_from_db()
+        second.refresh_from_db()
+        assert (second.run, second.status, second.error_code) == (run, "failed", "cancelled")
+        again = run_retry(run=run, actor=priya)
+        second.refresh_from_db()
+        assert (second.run, second.status, second.error) == (again, "planned", "")
+
+    # A later one is faster than the repetition.
+    first = live_of(production)
+    Deployment.objects.filter(pk=first.pk).update(number=3)
+    (last,) = work_off_deployments()
+
+    second.refresh_from_db()
+    assert (last.status, last.error_code, second.error_code) == ("failed", "overtaken", "overtaken")
+    assert live_of(production) == first
+
+
 def test_a_worker_killed_at_each_point_in_turn_leaves_one_live_version_built_twice_at_most(
     production: Environment, origin: Origin, kill_at: list[str], settings: Any, data_dir: Path
 ) -> None:
@@ -351,17 +376,24 @@ def test_on_a_server_readers_see_one_version_or_the_next_even_while_workers_die(
 
 
 @pytest.mark.slow
-def test_a_model_that_would_be_built_where_people_read_is_refused_before_anything_is_built(
-    on_server: tuple[Environment, Origin], server: Cluster
+@pytest.mark.parametrize("kind", ["model", "seed"])
+def test_what_would_be_built_where_people_read_is_refused_before_anything_is_built(
+    on_server: tuple[Environment, Origin], server: Cluster, kind: str
 ) -> None:
     environment, origin = on_server
     macro = "{% macro generate_schema_name(own, node) %}{{ own or target.schema }}{% endmacro %}"
+    files: dict[str, str | None] = {"macros/schemas.sql": macro}
+    if kind == "seed":
+        totals = SERVER_FILES["models/totals.sql"].replace("schema='finance'", "materialized='table'")
+        files |= {"models/totals.sql": totals, "seeds/rates.csv": "day,rate\n2026-01-01,1\n"}
+        files["seeds/rates.yml"] = "seeds:\n  - name: rates\n    config: {schema: finance}\n"
 
-    asked(environment, origin.commit({"macros/schemas.sql": macro}))
+    asked(environment, origin.commit(files))
     (run,) = work_off_deployments()
 
     assert run.error_code == "builds-elsewhere"
-    assert "dbt builds totals into the schema finance" in run.error
+    built = {"model": "totals", "seed": "rates"}[kind]
+    assert f"dbt builds {built} into the schema finance" in run.error
     with psycopg.connect(server.url()) as connection:
         found = connection.execute(
             "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'finance%'"

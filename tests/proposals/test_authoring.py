@@ -17,7 +17,9 @@ from governance.roles import Role
 from proposals import content
 from proposals.actions import authoring, reviewing
 from proposals.actions.authoring import EditedMeanwhile, InFlight, NotADraft, NoTarget
+from proposals.checking import CheckRun
 from proposals.models import Check, Proposal, ProposalStatus
+from semantic.codegen.value_tests import test_names as rule_names
 from semantic.fields import MetricFields, ValueRule
 from semantic.models import Definition, Revision
 from tests.factories import make_environment, make_member, make_project, make_user
@@ -25,6 +27,7 @@ from tests.proposals.story import FIELDS, Story
 from tests.ready import Ready
 from tests.threads import at_once
 from workspace import runs
+from workspace.actions import run_cancel, run_retry
 from workspace.models import Run
 
 pytestmark = pytest.mark.django_db
@@ -392,7 +395,7 @@ def test_checks_can_be_run_again_by_those_who_propose(maya: User) -> None:
 
 
 def test_checks_of_a_draft_are_not_run(maya: User) -> None:
-    with pytest.raises(NotADraft):
+    with pytest.raises(authoring.NotUnderReview):
         authoring.checks_repeat(proposal=opened(maya), actor=maya)
 
 
@@ -432,11 +435,9 @@ def test_a_remote_that_is_away_fails_the_check_in_words_and_the_button_repeats_i
     checks = list(proposal.checks.order_by("id"))
     assert [check.status for check in checks] == ["passed", "failed", "skipped", "skipped", "skipped"]
     assert checks[1].message == run.error != ""
-    runs_again = Run.objects.create(
-        project=story.project, kind="proposal.check", params={"proposal": proposal.pk, "again": run.pk}
-    )
-    runs.execute(runs_again.pk)
-    assert set(proposal.checks.values_list("run", flat=True)) == {runs_again.pk}
+    again = run_retry(run=run, actor=story.maya)
+    runs.execute(again.pk)
+    assert set(proposal.checks.values_list("run", flat=True)) == {again.pk}
     assert [check.status for check in proposal.checks.order_by("id")][:2] == ["passed", "failed"]
 
 
@@ -472,3 +473,29 @@ def test_a_rule_that_does_not_hold_is_told_in_words(story: Story) -> None:
         "Discount share is not “never blank” in 1 month. Discount share is not “at most 0.001” in 2 months. "
         "Change the formula or the rule. COALESCE gives a value where there is none."
     )
+
+
+def test_a_rule_that_could_not_be_tried_is_not_told_as_broken(maya: User) -> None:
+    proposal = sent(maya, replace(FIELDS, rules=(ValueRule("not_null"),)))
+    checks = CheckRun(runs.Work(Run.objects.get()), proposal)
+    (name,) = rule_names(FIELDS.name, (ValueRule("not_null"),))
+    failed = {"name": name, "status": "fail", "failures": 2}
+
+    assert "“never blank” in 2 months" in checks.broken_promises([failed])
+    assert checks.broken_promises([failed | {"status": "error", "failures": None}]) == ""
+
+
+def test_a_lost_run_of_checks_is_repeated_while_the_proposal_is_under_review(maya: User) -> None:
+    proposal = sent(maya)
+    run_cancel(run=Run.objects.get(), actor=maya)
+    assert set(proposal.checks.values_list("status", flat=True)) == {"failed", "skipped"}
+
+    again = run_retry(run=Run.objects.get(), actor=maya)
+    assert set(proposal.checks.values_list("status", "run")) == {("waiting", again.pk)}
+
+    run_cancel(run=again, actor=maya)
+    again.refresh_from_db()
+    authoring.proposal_withdraw(proposal=proposal, actor=maya)
+    with pytest.raises(authoring.NotUnderReview, match="withdrawn"):
+        run_retry(run=again, actor=maya)
+    assert "waiting" not in proposal.checks.values_list("status", flat=True)

@@ -545,6 +545,10 @@ def test_a_finished_run_is_asked_for_again_with_what_it_was_to_do(project: Proje
     run = runs.request(kind="pull", project=project, subject="x", params={"a": 1})
     with pytest.raises(actions.NotFinished):
         actions.run_retry(run=run, actor=contributor)
+    Run.objects.update(status=RunStatus.SUCCEEDED)
+    run.refresh_from_db()
+    with pytest.raises(actions.NothingToRepeat, match="has succeeded"):
+        actions.run_retry(run=run, actor=contributor)
     Run.objects.update(status=RunStatus.FAILED)
     run.refresh_from_db()
 
@@ -552,7 +556,7 @@ def test_a_finished_run_is_asked_for_again_with_what_it_was_to_do(project: Proje
 
     assert again != run
     assert (again.kind, again.subject, again.status) == ("pull", "x", "queued")
-    assert again.params == {"a": 1, "again": run.pk}
+    assert again.params == {"a": 1}
     assert again.requested_by == contributor
     assert AuditEvent.objects.get(action="run.retried").before == {"run": run.pk}
 
