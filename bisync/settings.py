@@ -227,6 +227,8 @@ REDIS_URL = env.secret("BISYNC_REDIS_URL")
 
 # A worker extends its lease while it works; a run whose lease has lapsed is taken up again.
 RUN_LEASE_SECONDS = env.number("BISYNC_RUN_LEASE_SECONDS", 30)
+# With less than this nothing is begun: what waits goes on once there is room.
+DISK_RESERVE_BYTES = env.number("BISYNC_DISK_RESERVE_MB", 200) * 2**20
 RUN_ATTEMPTS = env.number("BISYNC_RUN_ATTEMPTS", 3)
 # The longest that one dbt or git command may take.
 DBT_TIMEOUT_SECONDS = env.number("BISYNC_DBT_TIMEOUT_SECONDS", 1800)

@@ -9,6 +9,7 @@ from typing import Any
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from bisync.lib import crash
 from bisync.lib.errors import BisyncError
 from environments import builds
 from environments.numbers import Point, day, differences, number, same
@@ -97,6 +98,7 @@ class CheckRun:
         """Run one check, its row telling that it runs, what came out, and why not."""
         if kind not in self.checks:
             raise ChecksReplaced
+        crash.point(f"check-{kind.value}")
         check = self.checks[kind]
         self._tell(check, CheckStatus.RUNNING, started_at=timezone.now())
         self.work.progress(step=kind.value)

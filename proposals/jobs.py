@@ -167,7 +167,12 @@ def arrive(work: runs.Work, snapshot: Snapshot) -> None:
     for proposal in waiting:
         live = proposal.target.live
         commit = proposal.published_commit
-        if live is None or not mirror.is_ancestor(commit, snapshot.commit):
+        if not mirror.is_ancestor(commit, snapshot.commit):
+            # Where the push came after this pull had looked, the branch holds it by now.
+            if not mirror.is_ancestor(commit, mirror.fetch()):
+                publishing.commit_lost(proposal=proposal)
+            continue
+        if live is None:
             continue
         if mirror.has(live.commit) and mirror.is_ancestor(commit, live.commit):
             publishing.proposal_arrived(proposal=proposal)

@@ -11,6 +11,7 @@ from django.db.models.functions import Cast, Concat
 from django.db.models.lookups import Exact, In
 from django.utils.translation import gettext as _
 
+from bisync.lib.errors import sentence
 from environments.models import Deployment, DeploymentStatus
 from governance import audit
 from governance.models import AuditEvent, Project, User
@@ -40,7 +41,8 @@ def _stopped() -> Q:
     commits = Run.objects.filter(kind="proposal.publish", subject=key).order_by("-id")
     builds = Deployment.objects.filter(environment=OuterRef("target"), subject=key).order_by("-id")
     commit, build = (Subquery(found.values("status")[:1]) for found in (commits, builds))
-    return Q(In(commit, ["failed", "cancelled"])) | Q(Exact(commit, "succeeded"), Exact(build, "failed"))
+    stopped = Q(In(commit, ["failed", "cancelled"])) | Q(Exact(commit, "succeeded"), Exact(build, "failed"))
+    return stopped | Q(Exact(commit, "succeeded"), published_commit="")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,8 @@ def progress(proposal: Proposal) -> Progress:
         error = ""
     elif run is not None and run.error:
         error = run.error
+    elif run is not None and not proposal.published_commit:
+        error = sentence("commit-lost", {})
     elif deployment is not None:
         error = deployment.error or _pull_after(deployment)
     return Progress(run, deployment, error)
@@ -97,6 +101,7 @@ WORDS = {
     "proposal.approved": _("approved it"),
     "proposal.commented": _("commented"),
     "proposal.publishing": _("published it"),
+    "proposal.commit_lost": _("noticed that the commit is gone from the branch"),
     "proposal.publishing_again": _("had publishing tried again"),
     "proposal.pushed": _("committed it to the repository"),
     "proposal.published": _("made it live"),

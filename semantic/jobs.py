@@ -6,6 +6,7 @@ from pathlib import Path
 
 from django.utils import timezone
 
+from bisync.lib import crash
 from catalog.ingest import Ingested, ingest
 from catalog.models import Node, Snapshot
 from catalog.reading import Records, records
@@ -77,6 +78,7 @@ def _keep(
     found = records(data)
     names = vocabulary(data, artifacts.read_semantic_manifest(semantic))
     commit: Commit = mirror.log(head, limit=1)[0]
+    crash.point("pull-read")
     with work.fenced():
         first = not Node.objects.filter(project=project).exists()
         ingested = ingest(project, found)
@@ -104,6 +106,7 @@ def _keep(
             after={"commit": head, "metrics": metrics},
         )
         call_hooks(work, snapshot)
+        crash.point("pull-kept")
     return {"commit": head, "snapshot": snapshot.pk, **_in_short(ingested)}
 
 

@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from bisync.lib import process
+from bisync.lib import crash, process
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,8 +72,9 @@ def run(
         if on_line is not None:
             on_line(line)
 
+    crash.point(f"before {name}")
     finished = process.run(
-        argv,
+        crash.doomed(name, argv),
         cwd=cwd,
         env=env,
         secrets=secrets,
@@ -83,5 +84,6 @@ def run(
         on_line=both,
         cancelled=recorder.stopped,
     )
+    crash.point(f"after {name}")
     recorder.finish(finished)
     return finished

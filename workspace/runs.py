@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import logging
 import secrets
+import shutil
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from celery import current_app
@@ -25,13 +26,13 @@ from django.utils.module_loading import autodiscover_modules
 from django.utils.translation import gettext_lazy as _
 from kombu.exceptions import OperationalError as BrokerError
 
-from bisync.lib import trace
+from bisync.lib import crash, trace
 from bisync.lib.errors import BisyncError
 from bisync.lib.process import KEPT_OUTPUT, Finished
 from bisync.lib.states import Lifecycle
 from governance import audit
 from governance.models import Project, User
-from workspace import commands
+from workspace import commands, leases
 from workspace.models import Run, RunCommand, RunStatus
 from workspace.models.runs import HEAVY
 
@@ -110,10 +111,9 @@ class Work:
     @contextmanager
     def fenced(self) -> Iterator[None]:
         """A transaction that only commits while this worker still owns the run."""
-        now = timezone.now()
         with audit.atomic():
             # With the lease: on SQLite nobody can extend it while the transaction lasts.
-            self._write(heartbeat_at=now, lease_until=now + _lease())
+            self._write(**leases.renewed())
             yield
 
     def _write(self, **values: object) -> None:
@@ -131,8 +131,7 @@ class Work:
 
     def beat(self) -> None:
         """Extend the lease, and learn whether the run was cancelled or lost."""
-        now = timezone.now()
-        kept = self._mine.update(heartbeat_at=now, lease_until=now + _lease())
+        kept = self._mine.update(**leases.renewed())
         if not kept:
             self.lost.set()
         elif self._mine.filter(cancel_requested=True).exists():
@@ -191,10 +190,6 @@ def on_retry(kind: str) -> Callable[[Repetition], Repetition]:
 def load_handlers() -> None:
     """Import every app's `jobs`; only whoever works needs them, and MetricFlow comes with them."""
     autodiscover_modules("jobs")
-
-
-def _lease() -> timedelta:
-    return timedelta(seconds=settings.RUN_LEASE_SECONDS)
 
 
 def ring(run_id: int, kind: str) -> None:
@@ -271,9 +266,11 @@ def execute(run_id: int) -> None:
         return
     work = Work(run)
     token = trace.current.set(f"run-{run.pk}")
+    phase = crash.phase.set(run.kind)
     try:
         with _recording(work):
             result = HANDLERS[run.kind](work)
+        crash.point("done")
         _end(work, "succeed", result=dict(result or {}))
     except LeaseLost:
         logger.warning("lease lost", extra={"run": run.pk})
@@ -283,37 +280,34 @@ def execute(run_id: int) -> None:
         else:
             _fail(work, exc)
     except Exception as exc:
-        _fail(work, exc)
-        raise  # a bug: let the worker's log have it
+        if _fail(work, exc):
+            raise  # a bug: let the worker's log have it
     finally:
+        crash.phase.reset(phase)
         trace.current.reset(token)
 
 
 def _claim(run_id: int) -> Run | None:
-    now = timezone.now()
+    if not room_left():
+        logger.error("the disk is full, so nothing is begun", extra={"run": run_id})
+        return None
     candidate = Run.objects.filter(pk=run_id)
-    _give_up(candidate.filter(_lapsed(now)))
+    _give_up(candidate.filter(leases.lapsed()))
     token = secrets.token_hex(16)
     try:
         with transaction.atomic():
-            won = candidate.filter(Q(status=RunStatus.QUEUED) | _lapsed(now)).update(
+            won = candidate.filter(Q(status=RunStatus.QUEUED) | leases.lapsed()).update(
                 status=RunStatus.RUNNING,
                 token=token,
                 attempt=F("attempt") + 1,
-                claimed_at=now,
-                heartbeat_at=now,
-                lease_until=now + _lease(),
+                claimed_at=timezone.now(),
+                **leases.renewed(),
             )
             if won:
                 _killed_commands(run_id)
     except IntegrityError:
         return None  # its predecessor is still at work; the sweeper rings again
     return Run.objects.select_related("project").get(pk=run_id, token=token) if won else None
-
-
-def _lapsed(now: datetime) -> Q:
-    """Runs whose worker stopped reporting."""
-    return Q(status=RunStatus.RUNNING, lease_until__lt=now)
 
 
 def _give_up(lapsed: QuerySet[Run]) -> None:
@@ -355,9 +349,24 @@ def _killed_commands(run_id: int) -> None:
     )
 
 
-def _fail(work: Work, exc: Exception) -> None:
+def room_left() -> bool:
+    """Whether the disk has space enough to begin anything."""
+    try:
+        return shutil.disk_usage(settings.DATA_DIR).free >= settings.DISK_RESERVE_BYTES
+    except OSError:
+        return True  # whatever is wrong there, space is not known to be
+
+
+def _fail(work: Work, exc: Exception) -> bool:
+    """Close the run with its failure; False where it was given back instead."""
+    if not room_left():
+        # Whatever it says, this is why: somebody takes it up when there is space again.
+        logger.error("the disk is full, so this waits", extra={"run": work.run.pk}, exc_info=exc)
+        work._mine.update(lease_until=timezone.now() - timedelta(days=1), attempt=F("attempt") - 1)
+        return False
     code, params = told(exc, work.run)
     _end(work, "fail", error_code=code, error_params=params)
+    return True
 
 
 def told(exc: Exception, run: Run) -> tuple[str, dict[str, Any]]:
@@ -455,7 +464,7 @@ class CommandRecorder:
 
 def due() -> QuerySet[Run]:
     """Runs that wait, and those whose worker stopped reporting, oldest first."""
-    return Run.objects.filter(Q(status=RunStatus.QUEUED) | _lapsed(timezone.now())).order_by("id")
+    return Run.objects.filter(Q(status=RunStatus.QUEUED) | leases.lapsed()).order_by("id")
 
 
 def sweep() -> int:
@@ -464,10 +473,12 @@ def sweep() -> int:
     Each is rung for at most every half minute: the queue must not fill up while all workers are busy.
     """
     now = timezone.now()
-    waiting = Q(status=RunStatus.QUEUED, created_at__lt=now - timedelta(seconds=2))
-    lapsed = Q(status=RunStatus.RUNNING, lease_until__lt=now)
-    quiet = Q(rung_at=None) | Q(rung_at__lt=now - RING_AGAIN)
-    due = dict(Run.objects.filter(waiting | lapsed, quiet).order_by("id").values_list("pk", "kind")[:100])
+    # What seems to come from the future was written before the clock was set back.
+    new = Q(created_at__range=(now - timedelta(seconds=2), now))
+    rung = Q(rung_at__range=(now - RING_AGAIN, now))
+    waiting = Q(status=RunStatus.QUEUED) & ~new
+    found = Run.objects.filter(waiting | leases.lapsed()).exclude(rung).order_by("id")
+    due = dict(found.values_list("pk", "kind")[:100])
     Run.objects.filter(pk__in=due).update(rung_at=now)
     for run_id, kind in due.items():
         ring(run_id, kind)

@@ -24,6 +24,15 @@ class ApprovalFell(BisyncError):
     http_status = 409
 
 
+class CommitLost(BisyncError):
+    code = "commit-lost"
+    message = _(
+        "The commit was pushed, but the branch does not hold it any more: somebody rewrote its history. "
+        "Publish again to commit it anew."
+    )
+    http_status = 409
+
+
 class NotPublishing(BisyncError):
     code = "not-publishing"
     message = _("There is nothing to repeat: this proposal is %(status)s.")
@@ -92,6 +101,14 @@ def proposal_pushed(*, proposal: Proposal, commit: str, head: str, models: list[
         actor=None,
         affected=models,
     )
+
+
+@audit.atomic()
+def commit_lost(*, proposal: Proposal) -> None:
+    """Note that the branch does not hold the commit any more: somebody rewrote its history."""
+    lost = proposal.published_commit
+    if Proposal.objects.filter(pk=proposal.pk, published_commit=lost).update(published_commit=""):
+        audit.record(actor=None, action="proposal.commit_lost", target=proposal, before={"commit": lost})
 
 
 @audit.atomic()

@@ -215,6 +215,7 @@ def test_a_repository_that_dbt_cannot_read_is_left_alone_until_it_can_be_read_ag
     publishing.publishing_repeat(proposal=proposal, actor=story.priya)
     assert publish().status == "succeeded"
     assert len(ours(story)) == 1
+    proposal.refresh_from_db()
     assert selectors.progress(proposal).error == ""
 
 
@@ -241,6 +242,46 @@ def _manifests(story: Story) -> tuple[bytes, bytes]:
     """What dbt would say of a head in which only the README differs."""
     snapshot = Snapshot.objects.get(project=story.project)
     return snapshot.manifest.content(), snapshot.semantic_manifest.content()
+
+
+def rewritten(story: Story, base: str) -> None:
+    """A colleague pushes another history by force, one that knows nothing of what came after `base`."""
+    git = story.origin.git
+    git("checkout", "--quiet", "-B", "other", base)
+    (story.origin.clone / "README.md").write_text("Rewritten.\n")
+    git("add", ".")
+    git("commit", "--quiet", "--amend", "--message", "all: Begin anew.")
+    git("push", "--quiet", "--force", "origin", "other:main")
+
+
+@pytest.mark.parametrize("point", ["publish-start", "publish-committed", "publish-pushed", "publish-saved"])
+def test_a_history_that_is_rewritten_meanwhile_is_never_overwritten_and_a_lost_commit_is_told(
+    story: Story, proposal: Proposal, monkeypatch: pytest.MonkeyPatch, point: str
+) -> None:
+    base = story.head()
+    monkeypatch.setattr("proposals.jobs.parsed", lambda *_args: _manifests(story))
+
+    at_point(monkeypatch, point, lambda: rewritten(story, base))
+    assert publish().status == "succeeded"
+    head = story.head()
+    snapshot_at(story, head)
+    mirror_of(story.project.repository).fetch()
+    pulled(story)
+
+    proposal.refresh_from_db()
+    if ours(story):
+        assert proposal.published_commit == head
+    else:
+        assert proposal.published_commit == ""
+        assert "rewrote its history" in selectors.progress(proposal).error
+        assert proposal in selectors.needing(story.priya, story.project)
+        assert told(proposal)[-1] == "proposal.commit_lost"
+        publishing.publishing_repeat(proposal=proposal, actor=story.priya)
+        assert publish().status == "succeeded"
+        proposal.refresh_from_db()
+    assert ours(story) == [proposal.published_commit] == [story.head()]
+    assert shown(story, "README.md") == "Rewritten."
+    assert selectors.progress(proposal).error == ""
 
 
 # -- Workers that die -----------------------------------------------------------------------------------

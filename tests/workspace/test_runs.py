@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import threading
 import time
@@ -313,6 +314,37 @@ def test_a_run_whose_worker_reports_is_left_alone(project: Project, handle: Hand
     assert (run.status, run.attempt, run.token) == (RunStatus.RUNNING, 1, "dead")
 
 
+def test_a_clock_that_is_set_back_holds_nothing_up(
+    project: Project, handle: Handle, rings: list[int]
+) -> None:
+    handle(lambda work: None)
+    tomorrow = timezone.now() + timedelta(days=1)
+    left = dead(project)
+    waits = wanted(project, subject="waits")
+    Run.objects.update(lease_until=tomorrow, created_at=tomorrow, rung_at=tomorrow)
+
+    assert runs.sweep() == 2
+    runs.execute(left.pk)
+
+    assert rings == [left.pk, waits.pk]
+    assert Run.objects.get(pk=left.pk).status == RunStatus.SUCCEEDED
+
+
+def test_the_clock_of_a_worker_decides_no_lease(
+    project: Project, handle: Handle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handle(lambda work: pytest.fail("stolen"))
+    run = dead(project)
+    Run.objects.update(lease_until=timezone.now() + timedelta(seconds=20))
+    ahead = timezone.now() + timedelta(hours=1)
+    monkeypatch.setattr(timezone, "now", lambda: ahead)
+
+    runs.execute(run.pk)
+
+    run.refresh_from_db()
+    assert (run.status, run.attempt) == (RunStatus.RUNNING, 1)
+
+
 def test_after_three_lost_workers_nobody_tries_again(
     project: Project, handle: Handle, aftermath: list[str]
 ) -> None:
@@ -594,7 +626,7 @@ def test_output_is_shown_while_the_command_goes_on(project: Project, handle: Han
         os.mkfifo(fifo)
 
         def look() -> None:
-            until(lambda: RunCommand.objects.get().output)
+            until(lambda: RunCommand.objects.exclude(output="").exists())
             shown.append(RunCommand.objects.get().output)
             fifo.write_text("second\n")
 
@@ -616,6 +648,39 @@ def test_a_command_outside_a_run_is_kept_nowhere(tmp_path: Path) -> None:
 
     assert finished.exit_code == 0
     assert not RunCommand.objects.exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk needs root")
+def test_on_a_full_disk_work_waits_and_goes_on_once_there_is_room(
+    project: Project, handle: Handle, settings: Any, tmp_path: Path
+) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(disk)], check=True)
+    settings.DATA_DIR, settings.DISK_RESERVE_BYTES = disk, 2**20
+    filler = disk / "log"
+
+    def work_on(work: Work) -> None:
+        (disk / "build").write_bytes(b"x" * 5 * 2**20)
+
+    try:
+        handle(work_on)
+        run = wanted(project)
+        filler.write_bytes(b"x" * 7 * 2**20 + b"x" * 2**19)
+        runs.execute(run.pk)
+        assert Run.objects.get().status == RunStatus.QUEUED
+
+        filler.write_bytes(b"x" * 6 * 2**20)
+        for _time in range(4):  # more often than a run may lose its worker
+            runs.execute(run.pk)
+            assert (Run.objects.get().status, Run.objects.get().error) == (RunStatus.RUNNING, "")
+
+        filler.unlink()
+        assert runs.due().count() == 1
+        runs.execute(run.pk)
+        assert Run.objects.get().status == RunStatus.SUCCEEDED
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
 
 
 # -- The sweep ------------------------------------------------------------------------------------------

@@ -1,0 +1,77 @@
+"""`manage.py reference`: write the pages of docs/reference that the code itself knows best."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from django.apps import apps
+from django.conf import settings
+from django.core.management import BaseCommand
+from django.utils.module_loading import autodiscover_modules
+from django.utils.translation import override
+
+from bisync.lib.errors import known_errors
+from governance.roles import GRANTS, LABELS, Role
+
+FOLDER = Path(__file__).resolve().parents[3] / "docs/reference"
+
+
+class Command(BaseCommand):
+    help = "Write docs/reference/errors.md and permissions.md from the code."
+
+    def handle(self, *_args: object, **_options: Any) -> None:
+        for name, text in pages().items():
+            (FOLDER / name).write_text(text, encoding="utf-8")
+            self.stdout.write(f"docs/reference/{name}")
+
+
+def pages() -> dict[str, str]:
+    """File name → text."""
+    import_module(settings.ROOT_URLCONF)
+    autodiscover_modules("jobs")
+    with override("en"):
+        return {"errors.md": _errors(), "permissions.md": _permissions()}
+
+
+def _errors() -> str:
+    ours = {"bisync", *(app.name for app in apps.get_app_configs())}
+    rows = [
+        (f"`{code}`", str(kind.http_status), _plain(str(kind.message)))
+        for code, kind in sorted(known_errors().items())
+        if kind.__module__.partition(".")[0] in ours
+    ]
+    return _page(
+        "Error codes",
+        "What can fail in an expected way, on pages and in the API. A code stays what it is; its sentence "
+        "may be reworded. `%(…)s` stands for what the API gives as `params`.",
+        ("code", "HTTP", "sentence"),
+        rows,
+    )
+
+
+def _permissions() -> str:
+    rows = [
+        (f"`{name}`", str(LABELS[name]), *("●" if role in granted else "" for role in Role))
+        for name, granted in GRANTS.items()
+    ]
+    return _page(
+        "Permissions",
+        "What each role may do in its project; a person may hold several. Beside the roles there are rules: "
+        "nobody approves a proposal that they wrote, and only its author edits a draft. Superusers count as "
+        "admins.",
+        ("permission", "in words", *(str(role.label) for role in Role)),
+        rows,
+    )
+
+
+def _page(title: str, lead: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    table = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+    return f"# {title}\n\n{lead} Made by `manage.py reference`.\n\n{table}\n"
+
+
+def _plain(sentence: str) -> str:
+    return " ".join(sentence.replace("|", "\\|").split())
