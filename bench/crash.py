@@ -1,172 +1,242 @@
-"""Proposals on their way while workers, dbt and git are killed at random: one commit each, nothing left.
+"""Workers, dbt and git killed at every step and at random: one commit each, nothing lost, nothing left.
 
-BISYNC_BENCH_PROPOSALS (30), BISYNC_BENCH_KILLS (100), BISYNC_BENCH_WORKERS (4), BISYNC_BENCH_SEED (1) and
-BISYNC_BENCH_DATABASE (postgres or sqlite) change what is done. It ends with exit code 1, and a sentence for
-each broken promise, where there is any.
+BISYNC_BENCH_PARTS (default: all) chooses among: matrix-sqlite, matrix-postgres, soak, mutants. For the soak,
+BISYNC_BENCH_PROPOSALS (30), BISYNC_BENCH_KILLS (100), BISYNC_BENCH_WORKERS (4) and BISYNC_BENCH_SEED (1) say
+how much is done. It ends with exit code 1, and a sentence for each broken promise, where there is any.
 """
 
 from __future__ import annotations
 
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from bench._common import emit
+from bench._common import emit, percentile
+from tests.crashes import KINDS, MUTANTS, Scene
+
+if TYPE_CHECKING:
+    from proposals.models import Proposal
 
 PROPOSALS, KILLS, WORKERS, SEED = (
     int(os.environ.get(f"BISYNC_BENCH_{name}", default))
     for name, default in (("PROPOSALS", "30"), ("KILLS", "100"), ("WORKERS", "4"), ("SEED", "1"))
 )
-LEASE = 4
-PATIENCE = 3600
-ROOT = Path(__file__).resolve().parent.parent
+PARTS = ("matrix-sqlite", "matrix-postgres", "mutants", "soak")
+# One pass, as the tests make it: between the steps whose effects others see.
+IN_A_PASS = re.compile(r": (publish|deploy|pull)-|check-build|publish: kill git push|deploy: kill dbt build")
+PATIENCE = 5400
 
 
 def main() -> int:
+    """Each part has a process of its own: settings are read once."""
+    if len(sys.argv) > 1:
+        return one(sys.argv[1])
+    wanted = os.environ.get("BISYNC_BENCH_PARTS", ",".join(PARTS)).split(",")
+    codes = [subprocess.call([sys.executable, __file__, part]) for part in wanted]
+    return 1 if any(codes) else 0
+
+
+def one(part: str) -> int:
     from tests.postgres import Cluster
 
-    cluster = Cluster() if os.environ.get("BISYNC_BENCH_DATABASE", "postgres") == "postgres" else None
+    cluster = None if part.endswith("sqlite") or part == "mutants" else Cluster()
     if cluster:
         cluster.start()
     try:
         with tempfile.TemporaryDirectory(prefix="bisync-crash-") as folder:
-            home = Path(folder)
-            os.environ.update(
-                BISYNC_DATA_DIR=str(home / "data"),
-                BISYNC_DATABASE_URL=cluster.url() if cluster else "",
-                BISYNC_REDIS_URL="redis://127.0.0.1:1/0",
-                BISYNC_RUN_LEASE_SECONDS=str(LEASE),
-                # A run is set aside after so many lost workers; here they are lost without its fault.
-                BISYNC_RUN_ATTEMPTS="999",
-                BISYNC_LOG_LEVEL="CRITICAL",
-                DJANGO_SETTINGS_MODULE="bisync.settings",
-            )
-            (home / "data").mkdir()
-            return Soak(home).go()
+            scene = Scene(Path(folder), database_url=cluster.url() if cluster else "")
+            if part == "mutants":
+                return mutants(scene)
+            done = Soak(scene).go() if part == "soak" else matrix(scene, part)
+            for sentence in done:
+                print(sentence, file=sys.stderr)
+            return 1 if done else 0
     finally:
         if cluster:
             cluster.stop()
 
 
+# -- Every step -----------------------------------------------------------------------------------------
+
+
+def matrix(scene: Scene, part: str) -> list[str]:
+    """Kill at each point of each kind of run, one after the other; the broken promises."""
+    points = learn(scene, part)
+    started = time.monotonic()
+    missed = [point for point in points if not kill_at(scene, point)]
+    scene.finish()
+    broken = scene.broken_promises() + [f"no worker came by {point}" for point in missed]
+    emit("crash", f"{part}: kills", len(points) - len(missed), "kills")
+    emit("crash", f"{part}: commits", scene.commits() - scene.base, "commits")
+    emit("crash", f"{part}: broken promises", len(broken), "promises")
+    emit("crash", f"{part}: in all", time.monotonic() - started, "s")
+    return broken
+
+
+def learn(scene: Scene, part: str) -> list[str]:
+    """The points that one proposal comes by on its way, in their order."""
+    log = scene.home / "points"
+    scene.propose()
+    while not scene.finished():
+        scene.people_go_on()
+        scene.work(log=str(log))
+    seen = dict.fromkeys(log.read_text().splitlines())
+    points = [point for kind in KINDS for point in seen if point.startswith(f"{kind}: ")]
+    return [point for point in points if not part.startswith("pass") or IN_A_PASS.search(point)]
+
+
+def kill_at(scene: Scene, point: str, *, mutant: str = "") -> bool:
+    """Have a worker die at a point, or its command; whether one came by."""
+    kind = point.partition(":")[0]
+    for _try in range(2):
+        bring_to(scene, kind)
+        if scene.work(kind, crash_at=point, mutant=mutant):
+            return True
+        if ": kill " in point and _command_was_killed(kind):
+            return True
+    return False
+
+
+def _command_was_killed(kind: str) -> bool:
+    from workspace.models import Run
+
+    last = Run.objects.filter(kind=kind).latest("id")
+    return bool(last.commands.filter(exit_code=-signal.SIGKILL).exists())
+
+
+def bring_to(scene: Scene, kind: str) -> None:
+    """Go on with the open proposal, or a new one, until a run of this kind waits or was interrupted."""
+    from workspace.models import Run
+
+    if scene.finished():
+        scene.propose()
+    while not Run.objects.filter(kind=kind, status__in=["queued", "running"]).exists():
+        scene.people_go_on()
+        if scene.finished():
+            scene.propose()
+        for other in KINDS[: KINDS.index(kind)] if kind != "pull" else KINDS[:3]:
+            scene.work(other)
+        if kind != "pull" and Run.objects.filter(kind="pull", status="queued").exists():
+            scene.work("pull")
+
+
+# -- Broken on purpose ----------------------------------------------------------------------------------
+
+
+def mutants(scene: Scene) -> int:
+    """Variants without one of the rules have to break a promise that the harness sees."""
+    kill_at(scene, "proposal.publish: publish-pushed", mutant="hash-not-saved")
+    scene.finish(mutant="hash-not-saved", patience=60)
+    caught = {"hash-not-saved": scene.broken_promises()}
+    scene.faults.clear()
+    for _proposal in range(2):
+        scene.propose()
+    deadline = time.monotonic() + 90
+    while not scene.finished() and time.monotonic() < deadline:
+        scene.people_go_on()
+        workers = [scene.worker(mutant="no-fence") for _ in range(3)]
+        for worker in workers:
+            try:
+                worker.wait(timeout=60)
+            except subprocess.TimeoutExpired:
+                worker.kill()
+                worker.wait()
+    known = set(caught["hash-not-saved"])
+    caught["no-fence"] = [sentence for sentence in scene.broken_promises() if sentence not in known]
+    for name in MUTANTS:
+        emit("crash", f"mutant {name}: broken promises", len(caught[name]), "promises")
+        for sentence in caught[name]:
+            print(f"{name}: {sentence}", file=sys.stderr)
+    return 0 if all(caught.values()) else 1
+
+
+# -- At random ------------------------------------------------------------------------------------------
+
+
 class Soak:
-    """The demo of a bad day: people propose, approve and publish; everything that works is killed."""
+    """A bad day: people propose, approve and publish; everything that works is killed."""
 
-    def __init__(self, home: Path) -> None:
-        import django
-
-        django.setup()
-        from django.core.management import call_command
-
-        from tests.proposals.story import Story
-        from workspace import runs
-
-        call_command("migrate", interactive=False, verbosity=0)
-        runs.ring = lambda _run_id, _kind: None  # workers look by themselves
-        self.home = home
-        self.story = Story.begin(home)
-        self.base = int(self.story.git("rev-list", "--count", "main"))
+    def __init__(self, scene: Scene) -> None:
+        self.scene = scene
         self.random = random.Random(SEED)
         self.kills: Counter[str] = Counter()
+        self.hit: dict[int, tuple[int, float]] = {}
         self.recovered: list[float] = []
         self.workers: list[subprocess.Popen[bytes]] = []
 
-    def go(self) -> int:
+    def go(self) -> list[str]:
         started = time.monotonic()
-        self.propose()
+        proposals: list[Proposal] = [self.scene.propose() for _number in range(PROPOSALS)]
         next_kill = time.monotonic() + 2
-        while not self.finished():
-            if time.monotonic() - started > PATIENCE:
-                break
-            self.keep_workers()
-            self.people_go_on()
-            if sum(self.kills.values()) < KILLS and time.monotonic() > next_kill:
-                self.kill_something()
-                next_kill = time.monotonic() + self.random.uniform(0.3, 3)
-            time.sleep(0.1)
-        seconds = time.monotonic() - started
-        for worker in self.workers:
-            worker.terminate()
-            worker.wait()
-        broken = self.broken_promises()
+        try:
+            while not self.scene.finished() and time.monotonic() - started < PATIENCE:
+                self.keep_workers()
+                self.scene.people_go_on()
+                self.look_after_the_hit()
+                if sum(self.kills.values()) < KILLS and time.monotonic() > next_kill:
+                    self.kill_something()
+                    next_kill = time.monotonic() + self.random.uniform(0.3, 6)
+                time.sleep(0.1)
+        finally:
+            for worker in self.workers:
+                worker.kill()
+                worker.wait()
+        broken = self.scene.broken_promises()
+        if sum(self.kills.values()) < KILLS:
+            broken.append(f"only {sum(self.kills.values())} of {KILLS} kills were done")
         for name, count in sorted(self.kills.items()):
-            emit("crash", f"kills of {name}", count, "kills")
-        emit("crash", "proposals published", self.published(), "proposals")
-        emit("crash", "until all were published", seconds, "s")
-        emit("crash", "broken promises", len(broken), "promises")
-        for sentence in broken:
-            print(sentence, file=sys.stderr)
-        return 1 if broken else 0
-
-    # -- People -----------------------------------------------------------------------------------------
-
-    def propose(self) -> None:
-        from dataclasses import replace
-
-        from proposals.actions import authoring
-        from semantic.fields import name_from
-        from tests.proposals.story import FIELDS
-
-        for number in range(1, PROPOSALS + 1):
-            label = f"Discount share {number}"
-            fields = replace(FIELDS, label=label, name=name_from(label))
-            proposal = authoring.proposal_open(project=self.story.project, author=self.story.maya)
-            authoring.draft_save(proposal=proposal, fields=fields, version=1, actor=self.story.maya)
-            authoring.proposal_submit(proposal=proposal, actor=self.story.maya)
-
-    def people_go_on(self) -> None:
-        """What people do when they look again: approve, publish, repeat what failed for a passing cause."""
-        from bisync.lib.errors import BisyncError
-        from proposals import content, selectors
-        from proposals.actions import authoring, publishing, reviewing
-        from proposals.models import Proposal
-
-        story = self.story
-        for proposal in Proposal.objects.exclude(status="published").order_by("id"):
-            states = set(proposal.checks.values_list("status", flat=True))
-            try:
-                if proposal.status == "draft":
-                    authoring.proposal_submit(proposal=proposal, actor=story.maya)
-                elif proposal.status == "in_review" and states == {"passed"}:
-                    seen = content.hash_of(proposal)
-                    reviewing.proposal_approve(proposal=proposal, seen=seen, actor=story.tom)
-                elif proposal.status == "in_review" and states & {"failed"}:
-                    authoring.checks_repeat(proposal=proposal, actor=story.maya)
-                elif proposal.status == "approved":
-                    publishing.proposal_publish(proposal=proposal, actor=story.priya)
-                elif proposal.status == "publishing" and selectors.progress(proposal).error:
-                    publishing.publishing_repeat(proposal=proposal, actor=story.priya)
-            except BisyncError:
-                continue  # somebody was faster; the next look decides
-
-    # -- Trouble ----------------------------------------------------------------------------------------
+            emit("crash", f"soak: kills of {name}", count, "kills")
+        emit("crash", "soak: proposals", len(proposals), "proposals")
+        emit("crash", "soak: commits", self.scene.commits() - self.scene.base, "commits")
+        for share in (0.5, 0.95):
+            if self.recovered:
+                value = percentile(self.recovered, share)
+                emit("crash", f"soak: p{share * 100:.0f} until a killed run was taken up again", value, "s")
+        emit("crash", "soak: in all", time.monotonic() - started, "s")
+        emit("crash", "soak: broken promises", len(broken), "promises")
+        return broken
 
     def keep_workers(self) -> None:
         self.workers = [worker for worker in self.workers if worker.poll() is None]
         while len(self.workers) < WORKERS:
-            argv = [sys.executable, "manage.py", "work", "--patience", "3600"]
-            quiet = subprocess.DEVNULL
-            self.workers.append(subprocess.Popen(argv, cwd=ROOT, stdout=quiet, stderr=quiet))
+            self.workers.append(self.scene.worker())
+
+    def look_after_the_hit(self) -> None:
+        """How long runs waited whose worker was killed."""
+        from workspace.models import Run
+
+        for run in Run.objects.filter(pk__in=self.hit):
+            attempt, since = self.hit[run.pk]
+            if run.attempt > attempt:
+                self.recovered.append(time.monotonic() - since)
+            if run.attempt > attempt or run.finished:
+                del self.hit[run.pk]
 
     def kill_something(self) -> None:
         """`kill -9` for a worker, or for a dbt or git that one has started."""
+        from workspace.models import Run
+
         found = [(kind, pid) for kind, pid in self.processes() if kind != "other"]
         if not found:
             return
-        kinds = sorted({kind for kind, _pid in found})
-        kind = self.random.choice(kinds)
+        kind = self.random.choice(sorted({kind for kind, _pid in found}))
         pid = self.random.choice(sorted(pid for name, pid in found if name == kind))
         try:
             os.kill(pid, signal.SIGKILL)
         except ProcessLookupError:
             return
         self.kills[kind] += 1
+        if kind == "worker":
+            for run in Run.objects.filter(status="running"):
+                self.hit.setdefault(run.pk, (run.attempt, time.monotonic()))
 
     def processes(self) -> list[tuple[str, int]]:
         """The workers and all that they started, by kind."""
@@ -190,64 +260,6 @@ class Soak:
             if above in workers:
                 found.append((names[pid], pid))
         return found
-
-    # -- Promises ---------------------------------------------------------------------------------------
-
-    def published(self) -> int:
-        from proposals.models import Proposal
-
-        return Proposal.objects.filter(status="published").count()
-
-    def finished(self) -> bool:
-        from workspace.models import Run
-
-        busy = Run.objects.filter(status__in=["queued", "running"]).exists()
-        return self.published() == PROPOSALS and not busy
-
-    def broken_promises(self) -> list[str]:
-        return [*self._of_git(), *self._of_rows(), *self._of_the_machine()]
-
-    def _of_git(self) -> Iterator[str]:
-        from proposals.models import Proposal
-
-        story, published = self.story, self.published()
-        commits = int(story.git("rev-list", "--count", "main")) - self.base
-        if commits != published:
-            yield f"{published} published proposals made {commits} commits"
-        said = Counter(story.git("log", "--format=%(trailers:key=Bisync-Proposal,valueonly)", "main").split())
-        for proposal in Proposal.objects.filter(status="published"):
-            if said[f"{story.project.slug}#{proposal.number}"] != 1:
-                yield f"the remote does not hold exactly one commit for {proposal}"
-        if trouble := story.git("fsck", "--strict", "--no-dangling").strip():
-            yield f"git fsck: {trouble}"
-
-    def _of_rows(self) -> Iterator[str]:
-        from governance import audit
-        from proposals.models import Proposal
-        from workspace.models import Run, RunCommand
-
-        if self.published() != PROPOSALS:
-            states = Counter(Proposal.objects.values_list("status", flat=True))
-            yield f"{PROPOSALS} proposals should be published: {dict(states)}"
-        if Run.objects.filter(status__in=["queued", "running"]).exists():
-            yield "a run is unfinished"
-        if RunCommand.objects.filter(finished_at=None).exists():
-            yield "a command is shown as running"
-        self.story.production.refresh_from_db()
-        live = self.story.production.live
-        if live is None or live.commit != self.story.head():
-            yield "production is not at the remote's head"
-        if wrong := list(audit.broken_links()):
-            yield f"the audit chain is broken at {wrong}"
-
-    def _of_the_machine(self) -> Iterator[str]:
-        from bisync.lib import scratch
-
-        data = self.home / "data"
-        for name in ("runs", "git/worktrees", f"warehouse/{self.story.project.pk}/prod/try"):
-            scratch.clear(data / name)  # as the next run would do first
-            if left := [path.name for path in (data / name).glob("*")]:
-                yield f"{name} holds {left}"
 
 
 if __name__ == "__main__":
