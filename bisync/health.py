@@ -13,10 +13,12 @@ from celery import current_app
 from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from workspace.models import Run, RunStatus
+from workspace.models.runs import HEAVY
 
 logger = logging.getLogger(__name__)
 
@@ -41,14 +43,16 @@ class Part:
 
 
 def parts() -> list[Part]:
-    """Every part as it is now, the vital ones first. Takes about two seconds at worst, and raises nothing."""
-    found = [_database()]
-    if found[0].ok:
-        found.append(_migrations())
-    found += [_data_dir(), _broker()]
-    if found[0].ok:
-        found.append(_worker())
-    return found
+    """Every part as it is now, the vital ones first. Takes about seven seconds at worst, and raises nothing.
+
+    What cannot be known is left out: tables without a database, workers without tables.
+    """
+    try:
+        vital = [_database(), _migrations()]
+        workers = _workers() if ready(vital) else []
+    except DatabaseError as exc:
+        vital, workers = [_no_database(exc)], []
+    return [*vital, _data_dir(), _broker(), *workers]
 
 
 def ready(found: list[Part]) -> bool:
@@ -57,20 +61,27 @@ def ready(found: list[Part]) -> bool:
 
 
 def _database() -> Part:
-    name, remedy = _("Database"), _("Start the database, or correct BISYNC_DATABASE_URL.")
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
-    except DatabaseError as exc:
-        logger.warning("database away", extra={"why": str(exc).strip()})
-        return Part(name, ok=False, message=_("It does not answer."), remedy=remedy, vital=True)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
     vendor = {"postgresql": "PostgreSQL", "sqlite": "SQLite"}.get(connection.vendor, connection.vendor)
-    return Part(name, ok=True, message=_("%(vendor)s answers.") % {"vendor": vendor}, vital=True)
+    return Part(_("Database"), ok=True, message=_("%(vendor)s answers.") % {"vendor": vendor}, vital=True)
+
+
+def _no_database(exc: DatabaseError) -> Part:
+    logger.warning("database away", extra={"why": str(exc).strip()})
+    remedy = _("Start the database, or correct BISYNC_DATABASE_URL.")
+    return Part(_("Database"), ok=False, message=_("It does not answer."), remedy=remedy, vital=True)
+
+
+def missing_migrations() -> list[str]:
+    """The migrations that the database lacks, in their order: "app.name" each."""
+    executor = MigrationExecutor(connection)
+    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    return [f"{migration.app_label}.{migration.name}" for migration, _backwards in plan]
 
 
 def _migrations() -> Part:
-    executor = MigrationExecutor(connection)
-    missing = len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
+    missing = len(missing_migrations())
     return Part(
         _("Tables"),
         ok=not missing,
@@ -101,23 +112,36 @@ def _broker() -> Part:
             str(current_app.conf.broker_url), socket_timeout=1, socket_connect_timeout=1
         ) as client:
             client.ping()
-    except redis.RedisError as exc:
+    except (redis.RedisError, ValueError) as exc:  # the latter where the address is none
         logger.warning("broker away", extra={"why": type(exc).__name__})
         remedy = _("Start it, or correct BISYNC_REDIS_URL. Nothing is lost meanwhile: work waits.")
         return Part(name, ok=False, message=_("It does not answer."), remedy=remedy)
     return Part(name, ok=True, message=_("It answers."))
 
 
-def _worker() -> Part:
-    name = _("Workers")
-    late = Run.objects.filter(status=RunStatus.QUEUED, created_at__lt=timezone.now() - UNATTENDED).count()
-    busy = Run.objects.filter(status=RunStatus.RUNNING, lease_until__gte=timezone.now()).count()
+def _workers() -> list[Part]:
+    """Whether each queue's work is taken up: a worker that builds says nothing about one that should pull."""
+    heavy = Q(kind__in=HEAVY)
+    return [
+        _queue(_("Workers: pulls and commits"), "quick", ~heavy),
+        _queue(_("Workers: builds"), "heavy", heavy),
+    ]
+
+
+def _queue(name: str, queue: str, kinds: Q) -> Part:
+    now = timezone.now()
+    runs = Run.objects.filter(kinds)
+    waits = Q(status=RunStatus.QUEUED, created_at__lt=now - UNATTENDED)
+    left = Q(status=RunStatus.RUNNING, lease_until__lt=now - UNATTENDED)
+    late = runs.filter(waits | left).count()
+    busy = runs.filter(status=RunStatus.RUNNING, lease_until__gte=now).count()
     if late and not busy:
         return Part(
             name,
             ok=False,
             message=_("%(count)s runs wait, and nobody takes them up.") % {"count": late},
-            remedy=_("Start a worker, and see its log where one runs already."),
+            remedy=_("Start a worker for the queue “%(queue)s”, and see its log where one runs already.")
+            % {"queue": queue},
         )
     return Part(
         name, ok=True, message=_("%(busy)s at work, %(late)s runs wait.") % {"busy": busy, "late": late}

@@ -9,7 +9,8 @@ import sys
 import urllib.error
 import urllib.request
 
-PATIENCE = 4
+# Longer than /health/ready takes at worst, or nobody would learn what is wrong.
+PATIENCE = 8
 
 
 def main(url: str) -> int:

@@ -214,6 +214,8 @@ def _database(url: str) -> dict[str, object]:
         "PORT": str(parts.port or ""),
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
+        # A server that does not answer at all is told of, not waited for.
+        "OPTIONS": {"connect_timeout": 5},
     }
 
 

@@ -13,6 +13,8 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 from django.utils import timezone
 
+from bisync import probe
+from bisync import settings as settings_module
 from tests.factories import make_project
 from workspace.models import Run
 
@@ -49,36 +51,82 @@ def test_a_database_that_is_away_is_told_and_not_raised(client: Client, data_dir
 
     assert (status, word) == (503, "unavailable")
     assert told["Database"]["message"] == "It does not answer."
-    assert "Workers" not in told
+    assert set(told) == {"Database", "Disk", "Broker"}
 
 
-def test_tables_that_are_behind_are_told(client: Client, data_dir: Path) -> None:
+def test_a_database_that_goes_while_one_looks_is_told_and_not_raised(client: Client, data_dir: Path) -> None:
+    def goes(execute: Any, sql: str, *args: Any) -> Any:
+        if "workspace_run" in sql:
+            raise OperationalError("terminating connection due to administrator command")
+        return execute(sql, *args)
+
+    with connection.execute_wrapper(goes):
+        status, _word, told = parts(client)
+
+    assert status == 503
+    assert set(told) == {"Database", "Disk", "Broker"}
+
+
+def test_tables_that_are_not_there_yet_are_told(client: Client, data_dir: Path) -> None:
     MigrationRecorder(connection).migration_qs.filter(app="workspace").delete()
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE workspace_run RENAME TO workspace_not_yet")
 
     status, _word, told = parts(client)
 
     assert status == 503
     assert "manage.py migrate" in told["Tables"]["remedy"]
+    assert set(told) == {"Database", "Tables", "Disk", "Broker"}
 
 
-@pytest.mark.parametrize(("age", "at_work", "ok"), [(10, False, True), (90, False, False), (90, True, True)])
-def test_work_that_nobody_takes_up_is_told(
-    client: Client, data_dir: Path, age: int, at_work: bool, ok: bool
-) -> None:
-    project = make_project()
+def test_whoever_probes_is_more_patient_than_the_answer_takes_at_worst() -> None:
+    database: Any = settings_module._database("postgres://bisync@db.example.com/bisync")
+    broker = 2  # a second to connect and one for the answer
+
+    assert database["OPTIONS"]["connect_timeout"] + broker < probe.PATIENCE
+
+
+def run(kind: str, status: str = "queued", *, age: int = 90, lease: int = 0) -> None:
+    """A run asked for `age` seconds ago, whose worker has `lease` seconds left."""
     now = timezone.now()
-    Run.objects.create(project=project, kind="pull")
-    Run.objects.update(created_at=now - timedelta(seconds=age))
-    if at_work:
-        Run.objects.create(
-            project=project,
-            kind="environment.deploy",
-            status="running",
-            token="t",
-            lease_until=now + timedelta(minutes=1),
-        )
+    made = Run.objects.create(
+        project=make_project(), kind=kind, status=status, lease_until=now + timedelta(seconds=lease)
+    )
+    Run.objects.filter(pk=made.pk).update(created_at=now - timedelta(seconds=age))
 
-    assert parts(client)[2]["Workers"]["ok"] is ok
+
+def unattended(client: Client) -> set[str]:
+    """The queues for which a worker is missing."""
+    told = parts(client)[2]
+    names = {"Workers: pulls and commits": "quick", "Workers: builds": "heavy"}
+    missing = {queue for name, queue in names.items() if not told[name]["ok"]}
+    assert all(f"queue “{names[name]}”" in told[name]["remedy"] for name in names if not told[name]["ok"])
+    return missing
+
+
+def test_work_that_nobody_takes_up_is_told_by_queue(client: Client, data_dir: Path) -> None:
+    run("pull", age=10)
+    run("environment.deploy", age=10)
+    assert unattended(client) == set()
+
+    run("pull")
+    assert unattended(client) == {"quick"}
+    run("proposal.check")
+    assert unattended(client) == {"quick", "heavy"}
+
+    run("environment.deploy", "running", lease=20)
+    assert unattended(client) == {"quick"}
+    run("proposal.publish", "running", lease=20)
+    assert unattended(client) == set()
+
+
+def test_a_run_whose_worker_died_counts_as_waiting_once_others_had_time_to_take_it_up(
+    client: Client, data_dir: Path
+) -> None:
+    run("environment.deploy", "running", lease=-10)
+    assert unattended(client) == set()
+    run("environment.deploy", "running", lease=-90)
+    assert unattended(client) == {"heavy"}
 
 
 def test_a_folder_that_cannot_be_written_is_told(client: Client, settings: Any, tmp_path: Path) -> None:

@@ -9,9 +9,9 @@ from typing import Any
 from django.conf import settings
 from django.core.management import BaseCommand, CommandError, call_command
 from django.db import connection
-from django.db.migrations.executor import MigrationExecutor
 
 from bisync import supervisor
+from bisync.health import missing_migrations
 from bisync.lib.errors import BisyncError
 
 
@@ -52,11 +52,8 @@ class Command(BaseCommand):
 
 
 def _require_migrated() -> None:
-    executor = MigrationExecutor(connection)
-    missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
-    if missing:
-        first = f"{missing[0][0].app_label}.{missing[0][0].name}"
+    if missing := missing_migrations():
         raise CommandError(
-            f"The database lacks {len(missing)} migrations, {first} first: "
+            f"The database lacks {len(missing)} migrations, {missing[0]} first: "
             "run “manage.py migrate”, or start with --migrate."
         )
