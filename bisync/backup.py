@@ -1,6 +1,6 @@
 """Everything that Bisync alone knows, in one file, and back from it.
 
-A backup holds the database, the warehouse files of one machine, and the key that this machine made for
+A backup holds Bisync's own tables, the warehouse files of one machine, and the key that this machine made for
 itself. Git mirrors are not in it: a pull brings them back.
 """
 
@@ -13,10 +13,10 @@ import shutil
 import sqlite3
 import subprocess
 import tarfile
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from datetime import datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import IO, Any
 
 from django.apps import apps
@@ -27,13 +27,17 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from bisync import env
+from bisync.lib import scratch
 from bisync.lib.errors import BisyncError
 from bisync.lib.secrets import SecretUnreadable, sealed, unsealed
-from environments.models import Deployment
+from bisync.supervisor import claimed
+from environments.models import Deployment, DeploymentStatus
+from governance.models import User
 
 FORMAT = 1
 CONTENTS = "bisync-backup.json"
-SQLITE, DUMP, KEY = "database.sqlite3", "database.dump", "secret-key"
+SQLITE, DUMP, KEY, WAREHOUSE = "database.sqlite3", "database.dump", "secret-key", "warehouse"
 CANARY = "bisync"
 
 
@@ -46,29 +50,22 @@ def backup(target: Path) -> dict[str, Any]:
     """Write a backup to `target`, readable by its owner alone; returns what it holds.
 
     Bisync may go on working meanwhile: the database is read at one moment, and warehouse files never
-    change. Raises `BackupRefused` where the file exists or the database's own tool fails.
+    change. Raises `BackupRefused` where the file exists, cannot be written, or the database's own tool fails.
     """
+    if not target.parent.is_dir():
+        words = _("There is no folder %(folder)s. Make it first, or name another.")
+        raise BackupRefused(reason=words % {"folder": target.parent})
     if target.exists():
         raise BackupRefused(reason=_("%(file)s exists already. Choose another name.") % {"file": target})
-    part = target.with_name(f"{target.name}.part")
-    with TemporaryDirectory(dir=target.parent, prefix=".bisync-backup-") as folder:
-        files = {**_database(Path(folder)), **_own_files()}
-        contents = {
-            "format": FORMAT,
-            "made_at": timezone.now().isoformat(),
-            "database": connection.vendor,
-            "migrations": _migrations(),
-            "canary": sealed(CANARY),
-            "files": {name: _digest(file) for name, file in files.items()},
-        }
-        told = Path(folder) / CONTENTS
-        told.write_text(json.dumps(contents, indent=1), encoding="utf-8")
-        part.touch(mode=0o600)
-        with tarfile.open(part, "w") as archive:
-            archive.add(told, CONTENTS)
-            for name, file in files.items():
-                archive.add(file, name)
-    part.rename(target)
+    try:
+        with _appearing(target) as file, scratch.folder(settings.DATA_DIR / "runs", "backup-") as folder:
+            contents = _gathered(folder)
+            with tarfile.open(fileobj=file, mode="w") as archive:
+                for name in (CONTENTS, *contents["files"]):
+                    archive.add(folder / name, name)
+    except OSError as exc:
+        words = _("%(file)s could not be written: %(why)s.")
+        raise BackupRefused(reason=words % {"file": target, "why": exc.strerror or exc}) from None
     return contents
 
 
@@ -76,53 +73,118 @@ def restore(source: Path) -> dict[str, Any]:
     """Bring a backup back into an installation that holds nothing yet; returns what it held.
 
     Everything is verified before anything is changed. Raises `BackupRefused` where the backup is damaged,
-    is of another database or a newer Bisync, cannot be opened by the keys here, or something is here already.
+    is of another database or a newer Bisync, cannot be opened by the keys here, or something is here already,
+    and `AlreadyRunning` where `manage.py serve` works here.
     """
-    with TemporaryDirectory(dir=settings.DATA_DIR, prefix=".bisync-restore-") as name:
-        folder = Path(name)
+    with claimed(settings.DATA_DIR), scratch.folder(settings.DATA_DIR / "runs", "restore-") as folder:
         contents = _unpacked(source, folder)
-        _refuse_unfit(contents)
-        key = folder / KEY
-        if key.exists():
-            _place(key, settings.DATA_DIR / KEY)
-        for file in contents["files"]:
-            if file.startswith("warehouse/"):
-                _place(folder / file, settings.DATA_DIR / file)
-        connection.close()
+        _refuse_unfit(contents, folder)
+        # The database first: it is what may still refuse.
         if connection.vendor == "sqlite":
+            connection.close()
             _place(folder / SQLITE, Path(connection.settings_dict["NAME"]))
         else:
-            options = ["--clean", "--if-exists", "--no-owner", "--single-transaction", "--exit-on-error"]
-            _postgres_tool("pg_restore", [*options, "--dbname", _database_name(), str(folder / DUMP)])
+            _load(folder / DUMP)
+        for name in contents["files"]:
+            if name == KEY or name.startswith(f"{WAREHOUSE}/"):
+                _place(folder / name, settings.DATA_DIR / name)
     return contents
 
 
-def _database(folder: Path) -> dict[str, Path]:
+# -- Making ---------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _appearing(target: Path) -> Iterator[IO[bytes]]:
+    """A file that is at `target` when it is complete and on the disk, and nowhere if that fails."""
+    part = target.with_name(f"{target.name}.part")
+    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        try:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+            part.rename(target)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
+
+
+def _gathered(folder: Path) -> dict[str, Any]:
+    """Put everything that belongs into a backup below `folder`; returns its table of contents."""
+    began = timezone.now()
+    if (settings.DATA_DIR / KEY).exists():
+        _keep(settings.DATA_DIR / KEY, folder / KEY)
+    # Before and after the database: what is live in it was finished before one or the other, and deployments
+    # remove older versions meanwhile.
+    _keep_versions(folder, since=began)
+    database = _dump(folder)
+    _keep_versions(folder, since=began)
+    versions = sorted(file.relative_to(folder) for file in (folder / WAREHOUSE).rglob("*") if file.is_file())
+    names = [database, *([KEY] if (folder / KEY).exists() else []), *map(str, versions)]
+    contents = {
+        "format": FORMAT,
+        "made_at": began.isoformat(),
+        "database": connection.vendor,
+        "migrations": _migrations(),
+        "canary": sealed(CANARY),
+        "files": {name: _digest(folder / name) for name in names},
+    }
+    (folder / CONTENTS).write_text(json.dumps(contents, indent=1), encoding="utf-8")
+    return contents
+
+
+def _keep_versions(folder: Path, *, since: datetime) -> None:
+    """Keep the warehouse files of finished versions. Older ones may vanish at any moment, live ones not."""
+    finished = Deployment.objects.filter(manifest__isnull=False, environment__connection__adapter="duckdb")
+    for version in finished.select_related("environment").order_by("id"):
+        kept = folder / version.file.relative_to(settings.DATA_DIR)
+        if kept.exists():
+            continue
+        try:
+            _keep(version.file, kept)
+        except FileNotFoundError:
+            if version.status == DeploymentStatus.LIVE or (version.live_at and version.live_at >= since):
+                words = _("%(file)s of %(version)s is missing. Try again; if it stays away, deploy first.")
+                raise BackupRefused(reason=words % {"file": version.file, "version": version}) from None
+
+
+def _keep(file: Path, to: Path) -> None:
+    to.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(file, to)
+    except FileNotFoundError:
+        raise
+    except OSError:  # this file system has no links, or is another one
+        shutil.copyfile(file, to)
+
+
+def _dump(folder: Path) -> str:
+    """Copy the database, as it is at one moment, into `folder`; returns the file's name."""
     if connection.vendor == "sqlite":
-        copy = folder / SQLITE
         with (
             closing(sqlite3.connect(connection.settings_dict["NAME"])) as live,
-            closing(sqlite3.connect(copy)) as to,
+            closing(sqlite3.connect(folder / SQLITE)) as to,
         ):
             live.backup(to)
-        return {SQLITE: copy}
-    dump = folder / DUMP
-    _postgres_tool("pg_dump", ["--format", "custom", "--file", str(dump), _database_name()])
-    return {DUMP: dump}
+        return SQLITE
+    ours = [f'--table="{table}"' for table in _own_tables()]
+    _postgres_tool("pg_dump", ["--format", "custom", "--file", str(folder / DUMP), *ours, _database_name()])
+    return DUMP
 
 
-def _own_files() -> dict[str, Path]:
-    """The machine's own key, and the warehouse files of finished versions."""
-    found = {KEY: settings.DATA_DIR / KEY} if (settings.DATA_DIR / KEY).exists() else {}
-    finished = Deployment.objects.filter(manifest__isnull=False, environment__connection__adapter="duckdb")
-    files = [deployment.file for deployment in finished.select_related("environment").order_by("id")]
-    return found | {str(file.relative_to(settings.DATA_DIR)): file for file in files if file.exists()}
+def _own_tables() -> list[str]:
+    """Bisync's tables that are there; somebody else's may be in the same database."""
+    names = [*connection.introspection.django_table_names(), MigrationRecorder.Migration._meta.db_table]
+    return sorted(set(names) & set(connection.introspection.table_names()))
 
 
 def _migrations() -> list[str]:
     applied = MigrationRecorder(connection).applied_migrations()
     ours = {config.label for config in apps.get_app_configs()}
     return sorted(f"{app}.{name}" for app, name in applied if app in ours)
+
+
+# -- Bringing back --------------------------------------------------------------------------------------
 
 
 def _unpacked(source: Path, folder: Path) -> dict[str, Any]:
@@ -135,7 +197,8 @@ def _unpacked(source: Path, folder: Path) -> dict[str, Any]:
                 if not target.is_relative_to(folder.resolve()):
                     raise ValueError(name)
                 target.parent.mkdir(parents=True, exist_ok=True)
-                with target.open("wb") as to:
+                # As secret as the database and the key that some of them are.
+                with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as to:
                     shutil.copyfileobj(_member(archive, name), to)
                 if _digest(target) != digest:
                     words = _("The backup is damaged: %(name)s has changed.")
@@ -153,7 +216,7 @@ def _member(archive: tarfile.TarFile, name: str) -> IO[bytes]:
     return content
 
 
-def _refuse_unfit(contents: Mapping[str, Any]) -> None:
+def _refuse_unfit(contents: Mapping[str, Any], folder: Path) -> None:
     if contents["format"] != FORMAT:
         raise BackupRefused(reason=_("This backup is of a newer Bisync. Install that one first."))
     if contents["database"] != connection.vendor:
@@ -163,14 +226,24 @@ def _refuse_unfit(contents: Mapping[str, Any]) -> None:
     if unknown := sorted(set(contents["migrations"]) - known):
         words = _("This backup is of a newer Bisync, which has %(name)s. Install that one first.")
         raise BackupRefused(reason=words % {"name": unknown[0]})
-    if connection.introspection.table_names() and apps.get_model("governance.User").objects.exists():
+    if User._meta.db_table in connection.introspection.table_names() and User.objects.exists():
         raise BackupRefused(reason=_("There are people in this installation. Restore into an empty one."))
-    if KEY not in contents["files"]:
-        try:
-            unsealed(contents["canary"])
-        except SecretUnreadable:
-            words = _("The keys here do not open the backup's secrets: set BISYNC_ENCRYPTION_KEYS as it was.")
-            raise BackupRefused(reason=words) from None
+    try:
+        unsealed(contents["canary"], _keys_afterwards(folder))
+    except SecretUnreadable:
+        words = _(
+            "The keys here do not open the backup's secrets: set BISYNC_SECRET_KEY and "
+            "BISYNC_ENCRYPTION_KEYS as they were, and not at all where they were not."
+        )
+        raise BackupRefused(reason=words) from None
+
+
+def _keys_afterwards(folder: Path) -> Sequence[str]:
+    """The keys for stored secrets once the backup's own key is in its place, if there is one."""
+    own = folder / KEY
+    if own.exists() and not (env.secret("BISYNC_ENCRYPTION_KEYS") or env.secret("BISYNC_SECRET_KEY")):
+        return [own.read_text(encoding="utf-8").strip()]
+    return settings.BISYNC_SECRET_KEYS
 
 
 def _place(file: Path, target: Path) -> None:
@@ -178,6 +251,21 @@ def _place(file: Path, target: Path) -> None:
     for leftover in (f"{target.name}-wal", f"{target.name}-shm"):
         target.with_name(leftover).unlink(missing_ok=True)
     file.replace(target)
+
+
+def _load(dump: Path) -> None:
+    """Put the dump's tables in place of ours, or leave everything as it is."""
+    script = dump.with_suffix(".sql")
+    _postgres_tool("pg_restore", ["--no-owner", "--no-privileges", "--file", str(script), str(dump)])
+    # Not by pg_restore itself: an older Bisync's dump does not know the tables that refer to its own by now.
+    tables = ", ".join(map(connection.ops.quote_name, _own_tables()))
+    drop = ["--command", f"DROP TABLE {tables}"] if tables else []
+    connection.close()
+    options = ["--no-psqlrc", "--quiet", "--set", "ON_ERROR_STOP=1", "--single-transaction"]
+    _postgres_tool("psql", [*options, "--dbname", _database_name(), *drop, "--file", str(script)])
+
+
+# -- Tools ----------------------------------------------------------------------------------------------
 
 
 def _digest(file: Path) -> str:
@@ -192,10 +280,10 @@ def _database_name() -> str:
 def _postgres_tool(name: str, arguments: list[str]) -> None:
     to = connection.settings_dict
     given = {"PGHOST": to["HOST"], "PGPORT": to["PORT"], "PGUSER": to["USER"], "PGPASSWORD": to["PASSWORD"]}
-    env = {"PATH": os.environ["PATH"], **{key: str(value) for key, value in given.items() if value}}
+    told = {"PATH": os.environ["PATH"], **{key: str(value) for key, value in given.items() if value}}
     try:
         subprocess.run(
-            [name, "--no-password", *arguments], env=env, check=True, capture_output=True, text=True
+            [name, "--no-password", *arguments], env=told, check=True, capture_output=True, text=True
         )
     except FileNotFoundError:
         words = _("%(name)s is missing: install PostgreSQL's client programs.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -38,10 +38,10 @@ def sealed(text: str) -> str:
     return _box(tuple(settings.BISYNC_SECRET_KEYS)).encrypt(text.encode()).decode()
 
 
-def unsealed(token: str) -> str:
-    """What was sealed, by any of the keys. Raises `SecretUnreadable` where none of them fits."""
+def unsealed(token: str, keys: Sequence[str] | None = None) -> str:
+    """What was sealed, by any of `keys` or the settings'. Raises `SecretUnreadable` where none fits."""
     try:
-        return _box(tuple(settings.BISYNC_SECRET_KEYS)).decrypt(token.encode()).decode()
+        return _box(tuple(keys or settings.BISYNC_SECRET_KEYS)).decrypt(token.encode()).decode()
     except InvalidToken:
         raise SecretUnreadable from None
 

@@ -9,6 +9,7 @@ from typing import Any
 from django.core.management import BaseCommand, CommandError
 
 from bisync.backup import restore
+from bisync.health import missing_migrations
 from bisync.lib.errors import BisyncError
 
 
@@ -27,3 +28,5 @@ class Command(BaseCommand):
         self.stdout.write(
             f"Restored {contents['database']} and {count - 1} more files, of {contents['made_at']}."
         )
+        if missing_migrations():
+            self.stdout.write("It is of an older Bisync: run “manage.py migrate” now.")
