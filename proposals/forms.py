@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from semantic.definitions import Model, Vocabulary
 from semantic.fields import MetricFields, RuleKind, ValueRule
+from semantic.formula.types import DATES
 
 FORMATS = (
     ("number", _("Number · 1,234.5")),
@@ -16,7 +17,6 @@ FORMATS = (
     ("currency", _("Currency · €1,234.50")),
     ("percent", _("Percent · 12.3 %")),
 )
-DATES = {"date", "timestamp"}
 SIMPLE_RULES: tuple[tuple[RuleKind, Any], ...] = (
     ("not_null", _("Never blank")),
     ("positive", _("Never below zero")),

@@ -7,10 +7,12 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 ValueFormat: TypeAlias = Literal["number", "integer", "currency", "percent"]
 RuleKind: TypeAlias = Literal["not_null", "positive", "percentage", "range"]
+FORMATS: tuple[ValueFormat, ...] = get_args(ValueFormat)
+RULES: tuple[RuleKind, ...] = get_args(RuleKind)
 
 
 @dataclass(frozen=True, slots=True)

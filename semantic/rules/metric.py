@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 
 from semantic.definitions import Vocabulary
-from semantic.fields import MetricFields, ValueRule
+from semantic.fields import FORMATS, RULES, MetricFields, ValueRule
 from semantic.formula import Analysis
 from semantic.rules.text import name_problems, text_problems
 
@@ -19,8 +20,6 @@ LIMITS: Mapping[str, tuple[int, bool]] = {
     "model": (255, False),
     "time": (255, False),
 }
-FORMATS = frozenset({"number", "integer", "currency", "percent"})
-
 Problems = dict[str, list[str]]
 
 
@@ -38,15 +37,29 @@ def typing_problems(fields: MetricFields) -> Problems:
         problems["name"] = found
     if fields.value_format not in FORMATS:
         problems["value_format"] = ["Choose how to show the number."]
-    if rules := [sentence for rule in fields.rules for sentence in rule_problems(rule)]:
+    if rules := rules_problems(fields.rules):
         problems["rules"] = rules
     return problems
 
 
+def rules_problems(rules: Sequence[ValueRule]) -> list[str]:
+    """Why the validation rules make no sense; empty where they do."""
+    problems = [sentence for rule in rules for sentence in rule_problems(rule)]
+    kinds = [rule.kind for rule in rules]
+    if len(kinds) != len(set(kinds)):
+        problems.append("Each kind of rule can be there once.")
+    return problems
+
+
 def rule_problems(rule: ValueRule) -> list[str]:
-    """Why a validation rule makes no sense; empty where it does."""
+    """Why one validation rule makes no sense; empty where it does."""
+    limits = [limit for limit in (rule.low, rule.high) if limit is not None]
+    if rule.kind not in RULES:
+        return ["Choose what always holds."]
     if rule.kind != "range":
-        return []
+        return ["Only a range has a lowest and a highest value."] if limits else []
+    if not all(math.isfinite(limit) for limit in limits):
+        return ["The lowest and the highest value of a range have to be numbers."]
     if rule.low is None and rule.high is None:
         return ["A range needs a lowest or a highest value."]
     if rule.low is not None and rule.high is not None and rule.low > rule.high:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+from django.http import QueryDict
+
 from proposals.forms import MetricForm
 from semantic.definitions import Column, Dimension, Model, SemanticModel, ValueType, Vocabulary
+from semantic.fields import MetricFields, ValueRule
 
 
 def model(name: str, *types: ValueType, kind: str = "model", **also: Any) -> Model:
@@ -46,3 +50,32 @@ def test_a_project_without_semantic_models_has_somewhere_to_start() -> None:
 
     assert models == [("Other models", [("visits", "visits")])]
     assert times == ["visits_0"]
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        (),
+        (ValueRule("range", low=0.5),),
+        (ValueRule("range", 0, 1), ValueRule("positive"), ValueRule("not_null"), ValueRule("percentage")),
+    ],
+)
+def test_a_draft_that_came_by_api_is_the_same_after_it_was_opened_and_saved(
+    rules: tuple[ValueRule, ...],
+) -> None:
+    fields = MetricFields(
+        label="Revenue", meaning="What came in.\nAll of it.", value_format="percent", rules=rules
+    )
+    nothing = Vocabulary(models={}, metrics={})
+    opened = MetricForm(vocabulary=nothing, groups=[], initial=MetricForm.initial_of(fields, 1))
+
+    sent = QueryDict(mutable=True)
+    for name in opened.fields:
+        value = opened[name].value()
+        sent.setlist(name, value if isinstance(value, list) else ["" if value is None else str(value)])
+    saved = MetricForm(sent, vocabulary=nothing, groups=[])
+
+    assert saved.is_valid()
+    again = saved.metric()
+    assert {**again.to_json(), "rules": ()} == {**fields.to_json(), "rules": ()}
+    assert set(again.rules) == set(rules)

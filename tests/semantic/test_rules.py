@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from semantic.definitions import Column, Metric, Model, SemanticModel, Vocabulary
-from semantic.fields import TEXTS, MetricFields, ValueRule, name_from
+from semantic.fields import RULES, TEXTS, MetricFields, RuleKind, ValueRule, name_from
 from semantic.formula import analyse
 from semantic.rules.metric import LIMITS, sending_problems, typing_problems
 from semantic.rules.similar import likeness, similar
@@ -161,7 +161,11 @@ def test_the_name_that_a_label_suggests() -> None:
         (ValueRule("range", 1, 1), ""),
         (ValueRule("range", low=0), ""),
         (ValueRule("range", high=0), ""),
+        (ValueRule("range", low=float("nan")), "have to be numbers"),
+        (ValueRule("range", high=float("inf")), "have to be numbers"),
         (ValueRule("positive"), ""),
+        (ValueRule("positive", low=5), "Only a range"),
+        (ValueRule("odd"), "Choose what always holds"),  # type: ignore[arg-type]
     ],
 )
 def test_a_rule_has_to_make_sense(rule: ValueRule, problem: str) -> None:
@@ -331,6 +335,16 @@ def test_a_value_keeps_or_breaks_a_promise(
 )
 def test_a_promise_reads_as_words(rule: ValueRule, words: str) -> None:
     assert str(rule) == words
+
+
+@pytest.mark.parametrize("kind", RULES)
+def test_a_kind_of_rule_is_there_once(kind: RuleKind) -> None:
+    """The form has one place for each, and would drop another one without a word."""
+    low = 0.0 if kind == "range" else None
+    once, twice = (MetricFields(rules=tuple(ValueRule(kind, low) for _ in range(times))) for times in (1, 2))
+
+    assert typing_problems(once) == {}
+    assert typing_problems(twice) == {"rules": ["Each kind of rule can be there once."]}
 
 
 @given(
