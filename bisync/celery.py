@@ -36,10 +36,15 @@ app.conf.update(
     },
     beat_schedule={
         "sweep-runs": {"task": "workspace.sweep_runs", "schedule": 5.0, "options": {"expires": 5}},
+        "forget-answers": {
+            "task": "governance.forget_answers",
+            "schedule": 3600.0,
+            "options": {"expires": 3600},
+        },
     },
     timezone="UTC",
 )
-app.autodiscover_tasks(["workspace"])
+app.autodiscover_tasks(["workspace", "governance"])
 
 
 @setup_logging.connect

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
 
+_SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400}
+
 
 def text(name: str, default: str = "") -> str:
     """The setting as text, or `default` where it is unset or empty."""
@@ -37,6 +39,17 @@ def number(name: str, default: int) -> int:
         return int(value)
     except ValueError:
         raise ImproperlyConfigured(f"{name} must be a whole number, not {value!r}.") from None
+
+
+def rate(name: str, default: str) -> tuple[int, int]:
+    """The setting, such as 600/minute, as a number and the seconds in which it is allowed."""
+    value = text(name, default).strip()
+    most, _slash, unit = value.partition("/")
+    if unit not in _SECONDS or not most.isdecimal() or int(most) < 1:
+        raise ImproperlyConfigured(
+            f"{name} must be a number for each second, minute, hour or day, such as {default}, not {value!r}."
+        )
+    return int(most), _SECONDS[unit]
 
 
 def words(name: str, default: str = "") -> list[str]:

@@ -67,9 +67,9 @@ ALLOWED_HOSTS = [_public.hostname, *env.words("BISYNC_HOSTS")]
 if LOCAL:
     ALLOWED_HOSTS += ["127.0.0.1", "localhost", "[::1]"]
 CSRF_TRUSTED_ORIGINS = [BISYNC_URL]
-SECURE_PROXY_SSL_HEADER = (
-    ("HTTP_X_FORWARDED_PROTO", "https") if env.flag("BISYNC_BEHIND_PROXY", default=HTTPS) else None
-)
+# Whether a proxy in front says how, and from where, it was asked.
+BEHIND_PROXY = env.flag("BISYNC_BEHIND_PROXY", default=HTTPS)
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None
 SECURE_SSL_REDIRECT = HTTPS
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
@@ -227,6 +227,21 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # redis://:password@host:port/0; `manage.py serve` starts an embedded Valkey where it is empty.
 REDIS_URL = env.secret("BISYNC_REDIS_URL")
 
+_local_memory = "django.core.cache.backends.locmem.LocMemCache"
+_counts: dict[str, object] = {
+    "BACKEND": _local_memory,
+    "LOCATION": "counts",
+    "OPTIONS": {"MAX_ENTRIES": 10_000},
+}
+if REDIS_URL:
+    _counts = {"BACKEND": "bisync.lib.limits.SharedCounts", "LOCATION": REDIS_URL, "KEY_PREFIX": "bisync"}
+CACHES: dict[str, dict[str, object]] = {
+    # What queries gave: each process keeps its own.
+    "default": {"BACKEND": _local_memory},
+    # How often something was done, which all web processes count together.
+    "counts": _counts,
+}
+
 # A worker extends its lease while it works; a run whose lease has lapsed is taken up again.
 RUN_LEASE_SECONDS = env.number("BISYNC_RUN_LEASE_SECONDS", 30)
 # With less than this nothing is begun: what waits goes on once there is room.
@@ -243,8 +258,8 @@ QUERY_ROW_LIMIT = env.number("BISYNC_QUERY_ROW_LIMIT", 10_000)
 
 # -- The API ------------------------------------------------------------------------------------------
 
-# How much one person may ask, in pages of Django REST framework's words: 600/minute.
-API_RATE = env.text("BISYNC_API_RATE", "600/minute")
+# How much one person may ask: so many requests in so many seconds.
+API_RATE = env.rate("BISYNC_API_RATE", "600/minute")
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "bisync.api.auth.Bearer",
@@ -253,13 +268,12 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated", "bisync.api.auth.Scoped"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "DEFAULT_THROTTLE_CLASSES": [
-        "rest_framework.throttling.UserRateThrottle",
-        "rest_framework.throttling.AnonRateThrottle",
-    ],
-    "DEFAULT_THROTTLE_RATES": {"user": API_RATE, "anon": "30/minute"},
+    "DEFAULT_SCHEMA_CLASS": "bisync.api.description.Described",
+    "DEFAULT_THROTTLE_CLASSES": ["bisync.api.throttle.PerPerson"],
     "EXCEPTION_HANDLER": "bisync.api.errors.answer",
+    # There is one format, and OPTIONS has nothing to add to the description.
+    "URL_FORMAT_OVERRIDE": None,
+    "DEFAULT_METADATA_CLASS": None,
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
 SPECTACULAR_SETTINGS = {
@@ -269,11 +283,12 @@ SPECTACULAR_SETTINGS = {
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SCHEMA_PATH_PREFIX": "/api/v1",
+    # A change has to name the version that it was made from.
+    "COMPONENT_SPLIT_PATCH": False,
     "ENUM_NAME_OVERRIDES": {
         "CheckStatus": "proposals.models.CheckStatus.choices",
+        "DefinitionState": "semantic.models.DefinitionState.choices",
         "DeploymentStatus": "environments.models.DeploymentStatus.choices",
         "ProposalStatus": "proposals.models.ProposalStatus.choices",
         "RunStatus": "workspace.models.RunStatus.choices",

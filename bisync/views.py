@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from django.contrib.auth.decorators import login_required
+from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView
+from django.core.exceptions import NON_FIELD_ERRORS
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template import loader
@@ -16,6 +18,7 @@ from environments.models import Environment
 from governance import permissions
 from governance.actions import theme_choose
 from governance.models import Project
+from governance.signing_in import TOO_MANY, SignInForm
 from governance.web import Request, in_project
 from insights.selectors import metrics_of
 from proposals.models import Proposal
@@ -26,8 +29,13 @@ from workspace.models import Run
 class SignIn(LoginView):
     """E-mail and password; whoever is signed in already goes on."""
 
+    authentication_form = SignInForm
     template_name = "governance/sign_in.html"
     redirect_authenticated_user = True
+
+    def form_invalid(self, form: AuthenticationForm) -> HttpResponse:
+        status = 429 if form.has_error(NON_FIELD_ERRORS, TOO_MANY) else 200
+        return self.render_to_response(self.get_context_data(form=form), status=status)
 
 
 @login_required

@@ -124,6 +124,9 @@ _KEPT: Mapping[str, tuple[str, ...]] = {
 }
 
 
+KINDS = tuple(_KEPT)
+
+
 def _node(raw: Raw) -> NodeRecord:
     config = raw.get("config") or {}
     kind = str(raw["resource_type"])

@@ -12,11 +12,12 @@ from django.utils.translation import gettext_lazy as _
 
 from bisync.lib.errors import BisyncError, InvalidInput, NotAllowed
 from governance import audit, permissions
-from governance.models import ApiToken, Membership, Project, Scope, User
+from governance.models import Answered, ApiToken, Membership, Project, Scope, User
 from governance.models.tokens import digest_of
 from governance.roles import Role
 
 LONGEST_TOKEN_DAYS = 366
+ANSWERS_KEPT = timedelta(days=2)
 
 
 class LastAdmin(BisyncError):
@@ -117,6 +118,12 @@ def token_revoke(*, token: ApiToken, actor: User) -> ApiToken:
         audit.record(actor=actor, action="token.revoked", target=token)
     token.refresh_from_db()
     return token
+
+
+def answers_forget() -> int:
+    """Forget what requests were answered so long ago that nobody repeats them; returns how many."""
+    gone, _kinds = Answered.objects.filter(at__lt=timezone.now() - ANSWERS_KEPT).delete()
+    return gone
 
 
 def _role(user: User, role: Role) -> dict[str, object]:

@@ -13,6 +13,9 @@ from governance import audit
 from governance.actions import role_grant, role_revoke
 from governance.models import Answered, ApiToken, AuditEvent, Membership, Project, User
 from governance.roles import Role
+from governance.signing_in import AdminSignInForm
+
+admin.site.login_form = AdminSignInForm
 
 
 class NewPersonForm(AdminUserCreationForm[User]):

@@ -43,10 +43,7 @@ def metric_rows(environment: Environment, *, search: str = "", show: str = "") -
     else:
         wanted = wanted.exclude(state=DefinitionState.RETIRED)
         wanted = wanted.exclude(unique_id="", state=DefinitionState.DRAFT)
-    for word in search.split():
-        wanted = wanted.filter(
-            Q(name__icontains=word) | Q(label__icontains=word) | Q(description__icontains=word)
-        )
+    wanted = searched(wanted, search)
     live = environment.live
     series = dict(
         MetricSeries.objects.filter(deployment=live).values_list("metric", "points") if live else ()
@@ -71,6 +68,14 @@ def metrics_of(project: Project) -> QuerySet[Definition]:
     metrics = Definition.objects.filter(project=project, kind="metric")
     # Not `exclude(… has_key …)`: on PostgreSQL that leaves out whatever has no meta at all.
     return metrics.filter(fields__meta__bisync__helper_of__isnull=True)
+
+
+def searched(metrics: QuerySet[Definition], search: str) -> QuerySet[Definition]:
+    """Those metrics in which every word is found."""
+    for word in search.split():
+        found = Q(name__icontains=word) | Q(label__icontains=word) | Q(description__icontains=word)
+        metrics = metrics.filter(found)
+    return metrics
 
 
 def value_format(meta: object) -> str:
@@ -143,3 +148,9 @@ def open_proposal(project: Project, definition: Definition, user: User) -> Propo
         .order_by("-id")
         .first()
     )
+
+
+def published_by(definition: Definition) -> QuerySet[Proposal]:
+    """The proposals that made a metric what it is, the last one first."""
+    published = Proposal.objects.filter(items__revision__definition=definition, status="published")
+    return published.select_related("author", "published_by").order_by("-published_at")

@@ -16,7 +16,6 @@ from environments.web import in_environment
 from governance import permissions
 from governance.web import Request
 from insights import selectors
-from proposals.models import Proposal
 from semantic.definitions import Grain
 from semantic.models import Definition
 
@@ -67,11 +66,7 @@ def metric_detail(request: Request, environment: Environment, name: str) -> Http
             "owner": selectors.owner(meta),
             "usages": definition.usages.all(),
             "open_proposal": selectors.open_proposal(project, definition, request.user),
-            "published_by": Proposal.objects.filter(
-                items__revision__definition=definition, status="published"
-            )
-            .select_related("author", "published_by")
-            .order_by("-published_at"),
+            "published_by": selectors.published_by(definition),
             "may_propose": permissions.decide(request.user, "proposal.create", environment),
         },
         fragment="numbers",

@@ -12,12 +12,14 @@ from django.db.models.lookups import Exact, In
 from django.utils.translation import gettext as _
 
 from bisync.lib.errors import sentence
-from environments.models import Deployment, DeploymentStatus
+from environments.models import Deployment, DeploymentStatus, Environment
+from environments.selectors import vocabulary_of
 from governance import audit
 from governance.models import AuditEvent, Project, User
 from governance.permissions import roles_of
 from governance.roles import GRANTS
 from proposals.models import Check, CheckStatus, Proposal, ProposalQuerySet, ProposalStatus
+from semantic.formula import functions
 from workspace.models import Run
 
 
@@ -88,6 +90,32 @@ def _pull_after(deployment: Deployment) -> str:
     pulls = Run.objects.filter(project=deployment.project, kind="pull", created_at__gte=deployment.live_at)
     last = pulls.order_by("-id").first()
     return last.error if last is not None else ""
+
+
+def names_for(project: Project, environment: Environment | None) -> dict[str, list[dict[str, str]]]:
+    """The functions, fields and metrics that a formula may use there, as an editor suggests them."""
+    names = vocabulary_of(project, environment)
+    fields = [
+        {
+            "name": column.name,
+            "label": column.label or column.name.replace("_", " "),
+            "type": column.type,
+            "table": model.name,
+            "description": column.description,
+        }
+        for model in names.models.values()
+        if model.semantic
+        for column in model.columns
+    ]
+    metrics = [
+        {"name": m.name, "label": m.label or m.name, "description": m.description}
+        for m in names.metrics.values()
+    ]
+    known = [
+        {"name": f.name, "signature": f.signature, "summary": f.summary, "example": f.example}
+        for f in functions()
+    ]
+    return {"functions": known, "fields": fields, "metrics": metrics}
 
 
 # What the history says somebody did.

@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.http import Http404
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
 from bisync.lib.errors import BisyncError, InvalidInput
+from bisync.lib.limits import TooMany
+
+
+class BodyTooLong(BisyncError):
+    code = "body-too-long"
+    message = gettext_lazy("This is more than a request may hold. Send less at a time.")
+    http_status = 413
 
 
 def answer(exc: Exception, _context: dict[str, Any]) -> Response | None:
     """The answer to an expected failure; None for a bug, which becomes a 500."""
+    if isinstance(exc, RequestDataTooBig):
+        exc = BodyTooLong()
+    elif isinstance(exc, exceptions.Throttled):
+        exc = TooMany(seconds=math.ceil(getattr(exc, "wait", None) or 1))
     if isinstance(exc, BisyncError):
         set_rollback()
-        return _told(exc.http_status, exc.code, str(exc), _params(exc))
+        headers = {"Retry-After": str(exc.params["seconds"])} if isinstance(exc, TooMany) else {}
+        return _told(exc.http_status, exc.code, str(exc), _params(exc), headers)
     if isinstance(exc, Http404):
         exc = exceptions.NotFound(_("There is nothing here, or nothing that you may see."))
     elif isinstance(exc, PermissionDenied):
@@ -29,8 +43,6 @@ def answer(exc: Exception, _context: dict[str, Any]) -> Response | None:
     headers = {}
     if getattr(exc, "auth_header", None):
         headers["WWW-Authenticate"] = exc.auth_header  # type: ignore[attr-defined]
-    if getattr(exc, "wait", None):
-        headers["Retry-After"] = str(int(exc.wait))  # type: ignore[attr-defined]
     if isinstance(exc, exceptions.ValidationError):
         fields = exc.detail if isinstance(exc.detail, dict) else {"": exc.detail}
         first = next(iter(fields.items()), ("", ""))

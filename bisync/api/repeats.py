@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable
-from datetime import timedelta
 from functools import wraps
 from typing import Any
 
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import OpenApiParameter
+from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -19,8 +20,13 @@ from governance import audit
 from governance.models import Answered, User
 
 HEADER = "Idempotency-Key"
-KEPT = timedelta(days=2)
-LONGEST = 200
+_KEY = r"[!-~]{1,200}"
+KEY = OpenApiParameter(
+    HEADER,
+    {"type": "string", "pattern": f"^{_KEY}$"},
+    OpenApiParameter.HEADER,
+    description="Makes a repetition within two days do nothing twice.",
+)
 
 
 class KeyReused(BisyncError):
@@ -29,44 +35,49 @@ class KeyReused(BisyncError):
     http_status = 422
 
 
+class KeyUnusable(BisyncError):
+    code = "idempotency-key-unusable"
+    message = _("An Idempotency-Key has 1 to 200 letters, digits or signs, and no blanks. Make another one.")
+    http_status = 422
+
+
 View = Callable[..., Response]
 
 
 def once(view: View) -> View:
-    """Let a view's work and the note of its answer be one transaction; a repetition reads the note."""
+    """Let a view's work and the note of its answer be one transaction; a repetition reads the note.
+
+    The view's project has been found by then, so whoever was removed from it reads no old answers.
+    """
 
     @wraps(view)
     def inner(self: Any, request: Request, *args: Any, **kwargs: Any) -> Response:
-        key = request.headers.get(HEADER, "")
-        if not key:
+        key = request.headers.get(HEADER)
+        if key is None:
             with audit.atomic():
                 return view(self, request, *args, **kwargs)
-        if len(key) > LONGEST:
-            raise KeyReused
-        Answered.objects.filter(at__lt=timezone.now() - KEPT).delete()
+        if not re.fullmatch(_KEY, key):
+            raise KeyUnusable
         user, digest = request.user, _digest(request)
         assert isinstance(user, User)
         with audit.atomic():
             # Whoever asks the same at the same moment waits here until the first is answered.
-            note, fresh = _noted(user, key, digest)
+            note, fresh = Answered.objects.get_or_create(
+                user=user, key=key, defaults={"request_digest": digest}
+            )
             if not fresh:
                 if note.request_digest != digest:
                     raise KeyReused
                 return Response(note.body, status=note.status, headers={"Idempotent-Replayed": "true"})
             response = view(self, request, *args, **kwargs)
             note.status = response.status_code
-            note.body = json.loads(json.dumps(response.data, default=str))
+            note.body = json.loads(JSONRenderer().render(response.data))
             note.save(update_fields=["status", "body"])
             return response
 
     return inner
 
 
-def _noted(user: User, key: str, digest: str) -> tuple[Answered, bool]:
-    """The note of this key, and whether it was made now."""
-    return Answered.objects.get_or_create(user=user, key=key, defaults={"request_digest": digest})
-
-
 def _digest(request: Request) -> str:
-    body = json.dumps(request.data, sort_keys=True, default=str)
+    body = json.dumps(request.data, sort_keys=True)
     return hashlib.sha256(f"{request.method} {request.path}\n{body}".encode()).hexdigest()

@@ -1,22 +1,32 @@
-"""What the API shows and takes. Nothing here saves."""
+"""What the API shows. Nothing here saves."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from catalog.models import Column, Node, Snapshot
-from environments.models import Deployment, Environment
+from catalog.models import Column, Group, Node, NodeTest, Snapshot
+from catalog.selectors import children_of, parents_of
+from environments.models import Deployment, Environment, MetricSeries
+from environments.numbers import Numbers
 from governance.models import Project, User
-from proposals import content
-from proposals.models import Check, Comment, Proposal, Review
-from semantic.fields import MetricFields, name_from
-from semantic.models import Definition
-from workspace.models import Run, RunCommand
+from governance.permissions import roles_of
+from governance.roles import Role
+from insights import selectors as insights
+from proposals.models import Proposal
+from semantic.models import Definition, Usage
+from workspace.models import Connection, Repository, Run, RunCommand
 
-FORMATS = ("number", "integer", "currency", "percent")
-RULES = ("not_null", "positive", "percentage", "range")
+
+class Failure(serializers.Serializer[Any]):
+    code = serializers.CharField(help_text="What programs go by; it stays the same.")
+    message = serializers.CharField(help_text="What happened and what to do next, for people.")
+    params = serializers.DictField(help_text="What the message speaks of.")
+
+
+# -- People and projects --------------------------------------------------------------------------------
 
 
 class Person(serializers.ModelSerializer[User]):
@@ -34,20 +44,55 @@ class Me(Person):
         fields = ("email", "name", "scopes")  # type: ignore[assignment]
 
 
+class MemberShape(Person):
+    roles = serializers.SerializerMethodField()
+
+    class Meta(Person.Meta):
+        fields = ("email", "name", "is_active", "roles")  # type: ignore[assignment]
+
+    @extend_schema_field(serializers.ListField(child=serializers.ChoiceField(Role.choices)))
+    def get_roles(self, person: Any) -> list[str]:
+        return sorted(membership.role for membership in person.held)
+
+
 class ProjectShape(serializers.ModelSerializer[Project]):
     class Meta:
         model = Project
         fields = ("slug", "name", "created_at")
 
 
+class RepositoryShape(serializers.ModelSerializer[Repository]):
+    class Meta:
+        model = Repository
+        fields = ("url", "branch", "folder", "synced_commit", "synced_at")
+
+
+class ProjectDetail(ProjectShape):
+    repository = RepositoryShape(read_only=True, allow_null=True, default=None)
+    roles = serializers.SerializerMethodField(help_text="Yours.")
+
+    class Meta(ProjectShape.Meta):
+        fields = (*ProjectShape.Meta.fields, "repository", "roles")  # type: ignore[assignment]
+
+    @extend_schema_field(serializers.ListField(child=serializers.ChoiceField(Role.choices)))
+    def get_roles(self, project: Project) -> list[str]:
+        return sorted(roles_of(self.context["request"].user, project))
+
+
+# -- Runs, pulls, environments --------------------------------------------------------------------------
+
+
 class RunCommandShape(serializers.ModelSerializer[RunCommand]):
     class Meta:
         model = RunCommand
-        fields = ("name", "exit_code", "started_at", "finished_at", "output")
+        fields = ("name", "attempt", "exit_code", "started_at", "finished_at", "output")
 
 
 class RunShape(serializers.ModelSerializer[Run]):
-    requested_by = Person(read_only=True)
+    title = serializers.CharField(read_only=True)
+    requested_by = Person(read_only=True, allow_null=True)
+    progress = serializers.DictField(read_only=True, help_text="step, and while dbt builds done of total.")
+    result = serializers.DictField(read_only=True)
     error = serializers.CharField(read_only=True, help_text="Why it failed, in words.")
     seconds = serializers.FloatField(read_only=True, allow_null=True)
 
@@ -56,6 +101,7 @@ class RunShape(serializers.ModelSerializer[Run]):
         fields = (
             "id",
             "kind",
+            "title",
             "status",
             "attempt",
             "progress",
@@ -64,6 +110,7 @@ class RunShape(serializers.ModelSerializer[Run]):
             "error",
             "requested_by",
             "created_at",
+            "claimed_at",
             "finished_at",
             "seconds",
         )
@@ -76,7 +123,22 @@ class RunDetail(RunShape):
         fields = (*RunShape.Meta.fields, "commands")  # type: ignore[assignment]
 
 
+class ChangeShape(serializers.Serializer[Any]):
+    kind = serializers.CharField()
+    name = serializers.CharField()
+    what = serializers.CharField(help_text="Which parts of it changed.")
+
+
+class ChangesShape(serializers.Serializer[Any]):
+    first = serializers.BooleanField(default=False, help_text="Of the first pull everything was new.")
+    added = ChangeShape(many=True)
+    changed = ChangeShape(many=True)
+    removed = ChangeShape(many=True)
+
+
 class PullShape(serializers.ModelSerializer[Snapshot]):
+    counts = serializers.DictField(child=serializers.IntegerField(), read_only=True)
+
     class Meta:
         model = Snapshot
         fields = (
@@ -88,20 +150,79 @@ class PullShape(serializers.ModelSerializer[Snapshot]):
             "dbt_version",
             "adapter",
             "counts",
-            "changes",
+            "run_id",
             "created_at",
         )
 
 
-class NodeShape(serializers.ModelSerializer[Node]):
-    group: serializers.SlugRelatedField[Any] = serializers.SlugRelatedField("name", read_only=True)
+class PullDetail(PullShape):
+    changes = ChangesShape(read_only=True)
+
+    class Meta(PullShape.Meta):
+        fields = (*PullShape.Meta.fields, "changes")  # type: ignore[assignment]
+
+
+class ConnectionShape(serializers.ModelSerializer[Connection]):
+    class Meta:
+        model = Connection
+        fields = ("name", "adapter")
+
+
+class DeploymentShape(serializers.ModelSerializer[Deployment]):
+    requested_by = Person(read_only=True, allow_null=True)
+    error = serializers.CharField(read_only=True, help_text="Why it failed, in words.")
 
     class Meta:
-        model = Node
+        model = Deployment
         fields = (
-            "unique_id",
-            "resource_type",
-            "name",
+            "number",
+            "status",
+            "commit",
+            "reason",
+            "requested_by",
+            "run_id",
+            "created_at",
+            "live_at",
+            "error_code",
+            "error",
+        )
+
+
+class EnvironmentShape(serializers.ModelSerializer[Environment]):
+    connection = ConnectionShape(read_only=True)
+    variables = serializers.DictField(read_only=True)
+    live = DeploymentShape(read_only=True, allow_null=True)
+
+    class Meta:
+        model = Environment
+        fields = ("slug", "name", "kind", "connection", "dbt_target", "schema", "branch", "variables", "live")
+
+
+# -- What dbt knows -------------------------------------------------------------------------------------
+
+
+class GroupShape(serializers.ModelSerializer[Group]):
+    class Meta:
+        model = Group
+        fields = ("name", "owner_name", "owner_email")
+
+
+class NodeName(serializers.ModelSerializer[Node]):
+    class Meta:
+        model = Node
+        fields = ("unique_id", "resource_type", "name")
+
+
+class NodeShape(NodeName):
+    group: serializers.SlugRelatedField[Any] = serializers.SlugRelatedField(
+        "name", read_only=True, allow_null=True
+    )
+    tags = serializers.ListField(child=serializers.CharField(), read_only=True)
+    meta = serializers.DictField(read_only=True)
+
+    class Meta(NodeName.Meta):
+        fields = (  # type: ignore[assignment]
+            *NodeName.Meta.fields,
             "label",
             "description",
             "package",
@@ -116,31 +237,111 @@ class NodeShape(serializers.ModelSerializer[Node]):
 
 
 class ColumnShape(serializers.ModelSerializer[Column]):
+    meta = serializers.DictField(read_only=True)
+
     class Meta:
         model = Column
         fields = ("name", "data_type", "description", "meta")
 
 
+class NodeTestShape(serializers.ModelSerializer[NodeTest]):
+    arguments = serializers.DictField(read_only=True)
+
+    class Meta:
+        model = NodeTest
+        fields = ("name", "kind", "column", "arguments", "severity")
+
+
 class NodeDetail(NodeShape):
     columns = ColumnShape(many=True, read_only=True)
+    tests = NodeTestShape(many=True, read_only=True)
+    parents = serializers.SerializerMethodField(help_text="What it reads.")
+    children = serializers.SerializerMethodField(help_text="What reads it.")
 
     class Meta(NodeShape.Meta):
-        fields = (*NodeShape.Meta.fields, "fields", "columns")  # type: ignore[assignment]
+        fields = (  # type: ignore[assignment]
+            *NodeShape.Meta.fields,
+            "patch_path",
+            "fields",
+            "columns",
+            "tests",
+            "parents",
+            "children",
+        )
+
+    @extend_schema_field(NodeName(many=True))
+    def get_parents(self, node: Node) -> Any:
+        return NodeName(parents_of(node), many=True).data
+
+    @extend_schema_field(NodeName(many=True))
+    def get_children(self, node: Node) -> Any:
+        return NodeName(children_of(node), many=True).data
+
+
+# -- Metrics --------------------------------------------------------------------------------------------
 
 
 class MetricShape(serializers.ModelSerializer[Definition]):
+    type = serializers.CharField(source="fields.type", read_only=True, default="")
+    value_format = serializers.SerializerMethodField(help_text="number, integer, currency or percent.")
+    owner = serializers.SerializerMethodField()
+
     class Meta:
         model = Definition
         fields = (
             "name",
             "label",
             "description",
+            "type",
             "formula",
+            "value_format",
+            "owner",
             "state",
             "file",
             "published_commit",
+            "published_at",
             "changed_at",
         )
+
+    def get_value_format(self, definition: Definition) -> str:
+        return insights.value_format(definition.fields.get("meta"))
+
+    def get_owner(self, definition: Definition) -> str:
+        return insights.owner(definition.fields.get("meta"))
+
+
+class UsageShape(serializers.ModelSerializer[Usage]):
+    class Meta:
+        model = Usage
+        fields = ("kind", "key", "label", "url", "owner")
+
+
+class PublishedShape(serializers.ModelSerializer[Proposal]):
+    author = Person(read_only=True)
+    published_by = Person(read_only=True, allow_null=True)
+
+    class Meta:
+        model = Proposal
+        fields = ("number", "title", "author", "published_by", "published_at", "published_commit")
+
+
+class MetricDetail(MetricShape):
+    usages = UsageShape(many=True, read_only=True, help_text="Where it is used.")
+    open_proposal = serializers.SerializerMethodField(
+        help_text="The number of the proposal that is about to change it."
+    )
+    history = serializers.SerializerMethodField(help_text="The proposals that made it what it is.")
+
+    class Meta(MetricShape.Meta):
+        fields = (*MetricShape.Meta.fields, "usages", "open_proposal", "history")  # type: ignore[assignment]
+
+    def get_open_proposal(self, definition: Definition) -> int | None:
+        found = insights.open_proposal(definition.project, definition, self.context["request"].user)
+        return found.number if found else None
+
+    @extend_schema_field(PublishedShape(many=True))
+    def get_history(self, definition: Definition) -> Any:
+        return PublishedShape(insights.published_by(definition), many=True).data
 
 
 class PointShape(serializers.Serializer[Any]):
@@ -151,146 +352,48 @@ class PointShape(serializers.Serializer[Any]):
 class NumbersShape(serializers.Serializer[Any]):
     environment = serializers.CharField()
     grain = serializers.CharField()
+    here = serializers.BooleanField(help_text="Whether the environment's live version has this metric.")
+    formula = serializers.CharField()
+    reads_as = serializers.CharField(help_text="The formula as a sentence.")
     points = PointShape(many=True)
     trouble = serializers.CharField(help_text="Why there is no number, in words; empty where there is one.")
     sql = serializers.CharField()
 
 
-class DeploymentShape(serializers.ModelSerializer[Deployment]):
-    class Meta:
-        model = Deployment
-        fields = ("number", "status", "commit", "reason", "created_at", "live_at", "error")
-
-    error = serializers.CharField(read_only=True)
-
-
-class EnvironmentShape(serializers.ModelSerializer[Environment]):
-    live = DeploymentShape(read_only=True, allow_null=True)
+class SeriesShape(serializers.ModelSerializer[MetricSeries]):
+    points = serializers.SerializerMethodField()
 
     class Meta:
-        model = Environment
-        fields = ("slug", "name", "kind", "dbt_target", "schema", "branch", "variables", "live")
+        model = MetricSeries
+        fields = ("metric", "points")
+
+    @extend_schema_field(PointShape(many=True))
+    def get_points(self, series: MetricSeries) -> Any:
+        return PointShape(Numbers.stored(series.points).points, many=True).data
 
 
-class RuleShape(serializers.Serializer[Any]):
-    kind = serializers.ChoiceField(choices=RULES)
-    low = serializers.FloatField(required=False, allow_null=True, default=None)
-    high = serializers.FloatField(required=False, allow_null=True, default=None)
+class FunctionShape(serializers.Serializer[Any]):
+    name = serializers.CharField()
+    signature = serializers.CharField()
+    summary = serializers.CharField()
+    example = serializers.CharField()
 
 
-class MetricDraft(serializers.Serializer[Any]):
-    """A metric as the form has it. What is left out stays as it was."""
-
-    label = serializers.CharField(required=False, allow_blank=True)  # type: ignore[assignment]
-    meaning = serializers.CharField(required=False, allow_blank=True)
-    context = serializers.CharField(required=False, allow_blank=True)  # type: ignore[assignment]
-    formula = serializers.CharField(required=False, allow_blank=True)
-    model = serializers.CharField(
-        required=False, allow_blank=True, help_text="Where the formula's fields are."
-    )
-    time = serializers.CharField(required=False, allow_blank=True, help_text="The date to count by.")
-    value_format = serializers.ChoiceField(choices=FORMATS, required=False)
-    owner = serializers.CharField(required=False, allow_blank=True)
-    group = serializers.CharField(required=False, allow_blank=True)
-    why = serializers.CharField(required=False, allow_blank=True)
-    rules = RuleShape(many=True, required=False)
-
-    def over(self, stored: MetricFields) -> MetricFields:
-        """The stored fields with those that were given in their place."""
-        given = dict(self.validated_data)
-        merged = MetricFields.from_json({**stored.to_json(), **given})
-        return MetricFields.from_json({**merged.to_json(), "name": name_from(merged.label)})
+class FieldShape(serializers.Serializer[Any]):
+    name = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
+    type = serializers.CharField()
+    table = serializers.CharField()
+    description = serializers.CharField()
 
 
-class DraftChange(MetricDraft):
-    version = serializers.IntegerField(min_value=1, help_text="The version that the change was made from.")
+class KnownMetric(serializers.Serializer[Any]):
+    name = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
+    description = serializers.CharField()
 
 
-class CheckShape(serializers.ModelSerializer[Check]):
-    class Meta:
-        model = Check
-        fields = ("kind", "status", "message", "content_hash", "run_id", "started_at", "finished_at")
-
-
-class ReviewShape(serializers.ModelSerializer[Review]):
-    person = Person(read_only=True)
-
-    class Meta:
-        model = Review
-        fields = ("person", "verdict", "content_hash", "note", "stands", "at")
-
-
-class CommentShape(serializers.ModelSerializer[Comment]):
-    author = Person(read_only=True)
-
-    class Meta:
-        model = Comment
-        fields = ("id", "author", "body", "at")
-        read_only_fields = ("at",)
-
-
-class ProposalShape(serializers.ModelSerializer[Proposal]):
-    author = Person(read_only=True)
-    target: serializers.SlugRelatedField[Any] = serializers.SlugRelatedField("slug", read_only=True)
-
-    class Meta:
-        model = Proposal
-        fields = (
-            "number",
-            "title",
-            "status",
-            "author",
-            "target",
-            "created_at",
-            "submitted_at",
-            "approved_at",
-            "published_at",
-            "published_commit",
-            "returned_reason",
-        )
-
-
-class ItemShape(serializers.Serializer[Any]):
-    version = serializers.IntegerField(source="revision.version")
-    metric = serializers.JSONField(source="revision.fields")
-    files = serializers.JSONField(help_text="Per file: path, before, after.")
-
-
-class ProposalDetail(ProposalShape):
-    items = ItemShape(many=True, read_only=True)
-    checks = CheckShape(many=True, read_only=True)
-    reviews = ReviewShape(many=True, read_only=True)
-    comments = CommentShape(many=True, read_only=True)
-    content_hash = serializers.SerializerMethodField(help_text="What an approval names as seen.")
-
-    class Meta(ProposalShape.Meta):
-        fields = (  # type: ignore[assignment]
-            *ProposalShape.Meta.fields,
-            "content_hash",
-            "items",
-            "checks",
-            "reviews",
-            "comments",
-        )
-
-    def get_content_hash(self, proposal: Proposal) -> str:
-        return content.hash_of(proposal)
-
-
-class Approval(serializers.Serializer[Any]):
-    content_hash = serializers.CharField(help_text="Of the content that was read.")
-    note = serializers.CharField(required=False, allow_blank=True, default="")
-
-
-class Return(serializers.Serializer[Any]):
-    note = serializers.CharField(help_text="What should change.")
-
-
-class DeploymentWish(serializers.Serializer[Any]):
-    reason = serializers.CharField(required=False, default="", max_length=200)
-
-
-class Failure(serializers.Serializer[Any]):
-    code = serializers.CharField()
-    message = serializers.CharField()
-    params = serializers.DictField()
+class VocabularyShape(serializers.Serializer[Any]):
+    functions = FunctionShape(many=True)
+    columns = FieldShape(many=True, source="fields")
+    metrics = KnownMetric(many=True)

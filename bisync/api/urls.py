@@ -1,50 +1,48 @@
 from __future__ import annotations
 
 from django.urls import path
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from drf_spectacular.views import SpectacularAPIView
 
-from bisync.api import views
+from bisync.api import catalogue, docs, projects, proposals
+
+PROJECT = "projects/<slug:project>"
+ENVIRONMENT = f"{PROJECT}/environments/<slug:environment>"
+PROPOSAL = f"{PROJECT}/proposals/<int:number>"
 
 urlpatterns = [
+    path("", docs.reference, name="api"),
     path("schema/", SpectacularAPIView.as_view(), name="api-schema"),
-    path("", SpectacularSwaggerSplitView.as_view(url_name="api-schema"), name="api-docs"),
-    path("me/", views.MeView.as_view(), name="api-me"),
-    path("projects/", views.Projects.as_view(), name="api-projects"),
-    path("projects/<slug:project>/pulls/", views.Pulls.as_view(), name="api-pulls"),
-    path("projects/<slug:project>/nodes/", views.Catalogue.as_view(), name="api-nodes"),
-    path("projects/<slug:project>/nodes/<str:unique_id>/", views.CatalogueNode.as_view(), name="api-node"),
-    path("projects/<slug:project>/metrics/", views.Metrics.as_view(), name="api-metrics"),
-    path("projects/<slug:project>/metrics/<str:name>/", views.Metric.as_view(), name="api-metric"),
+    path("me/", projects.MeView.as_view(), name="api-me"),
+    path("projects/", projects.Projects.as_view(), name="api-projects"),
+    path(f"{PROJECT}/", projects.OneProject.as_view(), name="api-project"),
+    path(f"{PROJECT}/members/", projects.Members.as_view(), name="api-members"),
+    path(f"{PROJECT}/pulls/", projects.Pulls.as_view(), name="api-pulls"),
+    path(f"{PROJECT}/pulls/<int:pk>/", projects.OnePull.as_view(), name="api-pull"),
+    path(f"{PROJECT}/environments/", projects.Environments.as_view(), name="api-environments"),
+    path(f"{ENVIRONMENT}/", projects.OneEnvironment.as_view(), name="api-environment"),
+    path(f"{ENVIRONMENT}/deployments/", projects.Deployments.as_view(), name="api-deployments"),
+    path(f"{ENVIRONMENT}/series/", catalogue.Series.as_view(), name="api-series"),
+    path(f"{ENVIRONMENT}/vocabulary/", catalogue.Vocabulary.as_view(), name="api-vocabulary"),
+    path(f"{PROJECT}/runs/", projects.Runs.as_view(), name="api-runs"),
+    path(f"{PROJECT}/runs/<int:pk>/", projects.OneRun.as_view(), name="api-run"),
+    path(f"{PROJECT}/runs/<int:pk>/cancel/", projects.RunCancel.as_view(), name="api-run-cancel"),
+    path(f"{PROJECT}/runs/<int:pk>/retry/", projects.RunRetry.as_view(), name="api-run-retry"),
+    path(f"{PROJECT}/groups/", catalogue.Groups.as_view(), name="api-groups"),
+    path(f"{PROJECT}/nodes/", catalogue.Nodes.as_view(), name="api-nodes"),
+    path(f"{PROJECT}/nodes/<str:unique_id>/", catalogue.OneNode.as_view(), name="api-node"),
+    path(f"{PROJECT}/metrics/", catalogue.Metrics.as_view(), name="api-metrics"),
+    path(f"{PROJECT}/metrics/<str:name>/", catalogue.OneMetric.as_view(), name="api-metric"),
     path(
-        "projects/<slug:project>/metrics/<str:name>/numbers/<slug:environment>/",
-        views.MetricNumbers.as_view(),
+        f"{PROJECT}/metrics/<str:name>/numbers/<slug:environment>/",
+        catalogue.MetricNumbers.as_view(),
         name="api-metric-numbers",
     ),
-    path("projects/<slug:project>/environments/", views.Environments.as_view(), name="api-environments"),
-    path(
-        "projects/<slug:project>/environments/<slug:environment>/deployments/",
-        views.Deployments.as_view(),
-        name="api-deployments",
-    ),
-    path("projects/<slug:project>/runs/", views.Runs.as_view(), name="api-runs"),
-    path("projects/<slug:project>/runs/<int:pk>/", views.RunView.as_view(), name="api-run"),
-    path("projects/<slug:project>/runs/<int:pk>/cancel/", views.RunCancel.as_view(), name="api-run-cancel"),
-    path("projects/<slug:project>/runs/<int:pk>/retry/", views.RunRetry.as_view(), name="api-run-retry"),
-    path("projects/<slug:project>/proposals/", views.Proposals.as_view(), name="api-proposals"),
-    path(
-        "projects/<slug:project>/proposals/<int:number>/", views.ProposalView.as_view(), name="api-proposal"
-    ),
-    path(
-        "projects/<slug:project>/proposals/<int:number>/comments/",
-        views.Comments.as_view(),
-        name="api-comments",
-    ),
+    path(f"{PROJECT}/proposals/", proposals.Proposals.as_view(), name="api-proposals"),
+    path(f"{PROPOSAL}/", proposals.OneProposal.as_view(), name="api-proposal"),
+    path(f"{PROPOSAL}/preview/", proposals.Preview.as_view(), name="api-preview"),
+    path(f"{PROPOSAL}/comments/", proposals.Comments.as_view(), name="api-comments"),
     *(
-        path(
-            f"projects/<slug:project>/proposals/<int:number>/{name}/",
-            view.as_view(),
-            name=f"api-proposal-{name}",
-        )
-        for name, view in views.STEPS.items()
+        path(f"{PROPOSAL}/{name}/", view.as_view(), name=f"api-proposal-{name}")
+        for name, view in proposals.STEPS.items()
     ),
 ]

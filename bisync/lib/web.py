@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
@@ -45,3 +47,18 @@ def toast(response: HttpResponse, text: str, tone: str = "ok") -> HttpResponse:
     """Let the page behind an htmx swap show a toast, without a navigation."""
     response["HX-Trigger"] = json.dumps({"bisync:toast": {"text": text, "tone": tone}})
     return response
+
+
+def address_of(request: HttpRequest) -> str:
+    """The address that a request comes from, "" where nobody says. A whole IPv6 network counts as one.
+
+    Behind a proxy it is the last one of X-Forwarded-For: those before it are what the client claims.
+    """
+    told = request.META.get("HTTP_X_FORWARDED_FOR" if settings.BEHIND_PROXY else "REMOTE_ADDR", "")
+    try:
+        address = ip_address(told.rpartition(",")[2].strip())
+    except ValueError:
+        return ""
+    if isinstance(address, IPv6Address):
+        return str(address.ipv4_mapped or ip_network((address, 64), strict=False))
+    return str(address)

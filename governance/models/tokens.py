@@ -66,6 +66,8 @@ class Answered(models.Model):
         verbose_name = _("answered request")
         verbose_name_plural = _("answered requests")
         constraints = [models.UniqueConstraint(fields=["user", "key"], name="answered_once")]
+        # What is old is looked for every hour.
+        indexes = [models.Index(fields=["at"], name="answered_at")]
 
     def __str__(self) -> str:
         return self.key

@@ -23,9 +23,9 @@ from proposals.actions import authoring
 from proposals.forms import MetricForm
 from proposals.models import Proposal
 from proposals.preview import preview as previewed
+from proposals.selectors import names_for
 from semantic.definitions import Grain
 from semantic.fields import MetricFields, name_from
-from semantic.formula import functions
 from semantic.models import Revision
 
 GRAINS: tuple[Grain, ...] = get_args(Grain)
@@ -209,27 +209,6 @@ def preview(request: Request, environment: Environment, number: int) -> HttpResp
 @in_environment
 def vocabulary(_request: Request, environment: Environment) -> JsonResponse:
     """Functions, fields and metrics for the editor's suggestions."""
-    names = vocabulary_of(environment.project, environment)
-    fields = [
-        {
-            "name": column.name,
-            "label": column.label or column.name.replace("_", " "),
-            "type": column.type,
-            "table": model.name,
-            "description": column.description,
-        }
-        for model in names.models.values()
-        if model.semantic
-        for column in model.columns
-    ]
-    metrics = [
-        {"name": m.name, "label": m.label or m.name, "description": m.description}
-        for m in names.metrics.values()
-    ]
-    known = [
-        {"name": f.name, "signature": f.signature, "summary": f.summary, "example": f.example}
-        for f in functions()
-    ]
-    answer = JsonResponse({"functions": known, "fields": fields, "metrics": metrics})
+    answer = JsonResponse(names_for(environment.project, environment))
     answer["Cache-Control"] = "private, max-age=60"
     return answer

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -15,12 +14,13 @@ from django.utils import timezone
 
 from bisync.lib.errors import NotAllowed
 from governance.actions import token_create, token_revoke
-from governance.models import Answered, ApiToken, AuditEvent, Project, User
+from governance.models import ApiToken, AuditEvent, Project, User
 from governance.models.tokens import Scope
 from governance.roles import Role
 from proposals.models import Proposal
 from semantic.models import Revision
 from tests.factories import make_environment, make_member, make_project, make_proposal, make_user
+from tests.programs import Program
 from tests.proposals.story import FIELDS, Story
 from tests.ready import Ready
 from workspace.models import Run
@@ -28,30 +28,6 @@ from workspace.models import Run
 pytestmark = pytest.mark.django_db
 
 DRAFT = {name: value for name, value in FIELDS.to_json().items() if name != "name"}
-
-
-class Program:
-    """Somebody's program, with a token for some scopes."""
-
-    def __init__(self, user: User, *scopes: str) -> None:
-        self.token, self.text = token_create(user=user, name="script", scopes=scopes or Scope.values, days=1)
-        self.client = Client()
-
-    def ask(self, method: str, path: str, data: object = None, **headers: str) -> tuple[int, Any]:
-        answer = self.client.generic(
-            method,
-            f"/api/v1{path}",
-            json.dumps(data) if data is not None else "",
-            content_type="application/json",
-            headers={"authorization": f"Bearer {self.text}", **headers},
-        )
-        return answer.status_code, answer.json()
-
-    def get(self, path: str) -> tuple[int, Any]:
-        return self.ask("GET", path)
-
-    def post(self, path: str, data: object = None, **headers: str) -> tuple[int, Any]:
-        return self.ask("POST", path, {} if data is None else data, **headers)
 
 
 @pytest.fixture
@@ -108,26 +84,6 @@ def test_only_its_person_or_an_operator_revokes_a_token(maya: User) -> None:
     with pytest.raises(NotAllowed):
         token_revoke(token=token, actor=make_user())
     assert token_revoke(token=token, actor=User.objects.create_superuser("b@x.example", "x" * 12)).revoked_at
-
-
-@pytest.mark.parametrize(
-    ("scope", "method", "path"),
-    [
-        ("propose", "POST", "/projects/shop/proposals/"),
-        ("operate", "POST", "/projects/shop/pulls/"),
-        ("publish", "POST", "/projects/shop/environments/prod/deployments/"),
-        ("approve", "POST", "/projects/shop/proposals/1/approve/"),
-        ("publish", "POST", "/projects/shop/proposals/1/publish/"),
-    ],
-)
-def test_a_token_does_only_what_it_is_for(project: Project, scope: str, method: str, path: str) -> None:
-    person = make_member(project, *Role)
-    others = [name for name in Scope.values if name != scope]
-
-    status, told = Program(person, *others).ask(method, path, {})
-
-    assert status == 403
-    assert f"“{scope}”" in told["message"]
 
 
 def test_one_makes_and_revokes_tokens_on_a_page(maya: User) -> None:
@@ -227,42 +183,6 @@ def test_a_stale_change_is_refused(project: Project, maya: User) -> None:
     assert Revision.objects.get().metric == replace(
         FIELDS, label="Net discount share", name="net_discount_share"
     )
-
-
-def test_the_same_request_twice_does_its_work_once(project: Project, maya: User) -> None:
-    program = Program(maya)
-    keys = {"idempotency-key": "abc"}
-
-    first = program.post("/projects/shop/proposals/", DRAFT, **keys)
-    again = program.post("/projects/shop/proposals/", DRAFT, **keys)
-    other = program.post("/projects/shop/proposals/", {"label": "Other"}, **keys)
-    of_another = Program(make_member(project, Role.CONTRIBUTOR)).post(
-        "/projects/shop/proposals/", DRAFT, **keys
-    )
-
-    assert first == again
-    assert (other[0], other[1]["code"]) == (422, "idempotency-key-reused")
-    assert of_another[0] == 201
-    assert Proposal.objects.count() == 2
-
-
-def test_what_was_refused_may_be_asked_again_with_the_same_key(project: Project, maya: User) -> None:
-    program, keys = Program(maya), {"idempotency-key": "abc"}
-
-    assert program.post("/projects/shop/proposals/", {"meaning": "{{ x }}"}, **keys)[0] == 422
-    assert not Answered.objects.exists()
-    assert program.post("/projects/shop/proposals/", DRAFT, **keys)[0] == 201
-
-
-def test_who_asks_too_often_is_told_when_to_come_back(maya: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    from rest_framework.throttling import UserRateThrottle
-
-    monkeypatch.setattr(UserRateThrottle, "THROTTLE_RATES", {"user": "2/minute"})
-    program = Program(maya)
-
-    answers = [program.get("/me/")[0] for _ in range(3)]
-
-    assert answers == [200, 200, 429]
 
 
 def test_a_browser_needs_the_forms_token_to_change_anything(maya: User, project: Project) -> None:

@@ -36,6 +36,9 @@ def started(tmp_path: Path, **settings: str) -> subprocess.CompletedProcess[str]
         ({"BISYNC_SECRET_KEY": "short"}, "at least 32 characters"),
         ({"BISYNC_DATABASE_URL": "mysql://x"}, "must begin with postgres://"),
         ({"BISYNC_LOG_FORMAT": "xml"}, "text or json"),
+        ({"BISYNC_API_RATE": "600"}, "such as 600/minute, not '600'"),
+        ({"BISYNC_API_RATE": "600/fortnight"}, "each second, minute, hour or day"),
+        ({"BISYNC_API_RATE": "0/minute"}, "BISYNC_API_RATE must be"),
         ({"BISYNC_SECRET_KEY_FILE": "/nowhere/key"}, "cannot be read"),
     ],
 )
@@ -54,6 +57,7 @@ def test_what_is_unsafe_is_refused(tmp_path: Path, settings: dict[str, str], wor
         {"BISYNC_URL": "https://bi.example.com"},
         {"BISYNC_URL": "http://bi.example.com", "BISYNC_INSECURE_HTTP": "yes"},
         {"BISYNC_DEBUG": "yes"},
+        {"BISYNC_API_RATE": "5/second"},
     ],
 )
 def test_what_is_safe_starts(tmp_path: Path, settings: dict[str, str]) -> None:

@@ -1,0 +1,121 @@
+"""The catalogue over the API: what dbt knows, the metrics, their numbers, and what formulas may use."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Q, QuerySet
+from django.shortcuts import get_object_or_404
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from bisync.api import drafts, shapes
+from bisync.api.base import InProject, Listing, Single
+from catalog.models import Group, Node
+from environments.models import MetricSeries
+from insights.selectors import metric_view, metrics_of, searched
+from proposals.selectors import names_for
+from semantic.models import Definition
+
+
+class Groups(Listing):
+    """dbt's groups and their owners."""
+
+    serializer_class = shapes.GroupShape
+
+    def get_queryset(self) -> QuerySet[Group]:
+        return Group.objects.filter(project=self.project)
+
+
+class Nodes(Listing):
+    """Models, sources, seeds, exposures, metrics and the rest, as the last pull saw them."""
+
+    serializer_class = shapes.NodeShape
+    asks = drafts.NodeSearch
+
+    def get_queryset(self) -> QuerySet[Node]:
+        nodes = Node.objects.filter(project=self.project).select_related("group")
+        if kind := self.asked.get("kind"):
+            nodes = nodes.filter(resource_type=kind)
+        for word in self.asked.get("q", "").split():
+            nodes = nodes.filter(Q(name__icontains=word) | Q(description__icontains=word))
+        return nodes
+
+
+class OneNode(Single):
+    """One thing that dbt knows: its columns and tests, what it reads, and what reads it."""
+
+    serializer_class = shapes.NodeDetail
+
+    def found(self) -> Node:
+        nodes = Node.objects.filter(project=self.project).select_related("group")
+        return get_object_or_404(
+            nodes.prefetch_related("columns", "tests"), unique_id=self.kwargs["unique_id"]
+        )
+
+
+class Metrics(Listing):
+    """The project's metrics."""
+
+    serializer_class = shapes.MetricShape
+    asks = drafts.MetricSearch
+
+    def get_queryset(self) -> QuerySet[Definition]:
+        metrics = metrics_of(self.project).exclude(unique_id="", state="draft")
+        if state := self.asked.get("state"):
+            metrics = metrics.filter(state=state)
+        return searched(metrics, self.asked.get("q", ""))
+
+
+class OneMetric(Single):
+    """One metric: what it means, where it is used, and the proposals that made it."""
+
+    serializer_class = shapes.MetricDetail
+
+    def found(self) -> Definition:
+        metrics = Definition.objects.filter(project=self.project, kind="metric").select_related("project")
+        return get_object_or_404(metrics.prefetch_related("usages"), name=self.kwargs["name"])
+
+
+class MetricNumbers(InProject):
+    """A metric's values in one environment."""
+
+    asks = drafts.ByPeriod
+
+    @extend_schema(responses=shapes.NumbersShape)
+    def get(self, _request: Request, **_path: Any) -> Response:
+        place, grain = self.environment(), self.asked["grain"]
+        definition = get_object_or_404(
+            Definition, project=self.project, kind="metric", name=self.kwargs["name"]
+        )
+        view = metric_view(place, definition, grain=grain)
+        shown = {
+            "environment": place.slug,
+            "grain": grain,
+            "here": view.metric is not None,
+            "formula": view.formula,
+            "reads_as": view.reads_as,
+            "points": view.numbers.points if view.numbers else [],
+            "trouble": view.trouble,
+            "sql": view.numbers.sql if view.numbers else "",
+        }
+        return Response(shapes.NumbersShape(shown).data)
+
+
+class Series(Listing):
+    """The months of every metric that the environment's live version has, as they were at its deployment."""
+
+    serializer_class = shapes.SeriesShape
+
+    def get_queryset(self) -> QuerySet[MetricSeries]:
+        # Without a live version there are none: deployment is never null.
+        return MetricSeries.objects.filter(deployment=self.environment().live)
+
+
+class Vocabulary(InProject):
+    """The functions, columns and metrics that a formula may use in an environment."""
+
+    @extend_schema(responses=shapes.VocabularyShape)
+    def get(self, _request: Request, **_path: Any) -> Response:
+        return Response(shapes.VocabularyShape(names_for(self.project, self.environment())).data)

@@ -1,0 +1,287 @@
+"""Proposals as the API shows and takes them, and what may be asked of lists. Nothing here saves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from bisync.api.shapes import Person, PointShape
+from catalog.reading import KINDS
+from proposals import content, selectors
+from proposals.actions.reviewing import APPROVALS_NEEDED
+from proposals.models import Check, Comment, Proposal, ProposalStatus, Review
+from semantic.fields import FORMATS, RULES, MetricFields, name_from
+from semantic.models import DefinitionState
+from semantic.query.spec import GRAINS
+
+# -- What may be asked ----------------------------------------------------------------------------------
+
+
+class Search(serializers.Serializer[Any]):
+    q = serializers.CharField(
+        required=False, allow_blank=True, max_length=400, help_text="Words that all have to be found."
+    )
+
+
+class NodeSearch(Search):
+    kind = serializers.ChoiceField(KINDS, required=False)
+
+
+class MetricSearch(Search):
+    state = serializers.ChoiceField(DefinitionState.choices, required=False)
+
+
+class ProposalSearch(serializers.Serializer[Any]):
+    needs = serializers.ChoiceField(["me"], required=False, help_text="Only what waits for you.")
+    author = serializers.ChoiceField(["me"], required=False, help_text="Only your own.")
+    status = serializers.ChoiceField(ProposalStatus.choices, required=False)
+
+
+class ByPeriod(serializers.Serializer[Any]):
+    grain = serializers.ChoiceField(GRAINS, default="month")
+
+
+class ByPeriodThere(ByPeriod):
+    environment = serializers.SlugField(
+        required=False, help_text="Whose data is used; else those of where the proposal goes."
+    )
+
+
+# -- What is sent ---------------------------------------------------------------------------------------
+
+
+class RuleShape(serializers.Serializer[Any]):
+    """What always holds. `low` and `high` belong to a range, which needs one of them."""
+
+    kind = serializers.ChoiceField(RULES)
+    low = serializers.FloatField(required=False, allow_null=True)
+    high = serializers.FloatField(required=False, allow_null=True)
+
+
+class MetricDraft(serializers.Serializer[Any]):
+    """A metric as the form has it. What is left out stays as it was."""
+
+    label = serializers.CharField(required=False, allow_blank=True)  # type: ignore[assignment]
+    meaning = serializers.CharField(required=False, allow_blank=True)
+    context = serializers.CharField(required=False, allow_blank=True)  # type: ignore[assignment]
+    formula = serializers.CharField(required=False, allow_blank=True)
+    model = serializers.CharField(
+        required=False, allow_blank=True, help_text="Where the formula's fields are."
+    )
+    time = serializers.CharField(required=False, allow_blank=True, help_text="The date to count by.")
+    value_format = serializers.ChoiceField(FORMATS, required=False)
+    owner = serializers.CharField(required=False, allow_blank=True)
+    group = serializers.CharField(required=False, allow_blank=True)
+    why = serializers.CharField(required=False, allow_blank=True)
+    rules = RuleShape(many=True, required=False)
+
+    @staticmethod
+    def over(stored: MetricFields, given: Mapping[str, Any]) -> MetricFields:
+        """The stored fields with those that were given in their place."""
+        merged = MetricFields.from_json({**stored.to_json(), **given})
+        return MetricFields.from_json({**merged.to_json(), "name": name_from(merged.label)})
+
+
+class DraftChange(MetricDraft):
+    version = serializers.IntegerField(
+        min_value=1, max_value=2**31 - 1, help_text="The version that the change was made from."
+    )
+
+
+class Approval(serializers.Serializer[Any]):
+    content_hash = serializers.CharField(help_text="Of the content that was read.")
+    note = serializers.CharField(required=False, allow_blank=True, default="")
+
+
+class Return(serializers.Serializer[Any]):
+    note = serializers.CharField(help_text="What should change.")
+
+
+class DeploymentWish(serializers.Serializer[Any]):
+    reason = serializers.CharField(required=False, allow_blank=True, default="", max_length=200)
+
+
+# -- What is shown --------------------------------------------------------------------------------------
+
+
+class CheckShape(serializers.ModelSerializer[Check]):
+    result = serializers.DictField(read_only=True, help_text="What was found, for example the numbers.")
+
+    class Meta:
+        model = Check
+        fields = (
+            "kind",
+            "status",
+            "message",
+            "result",
+            "content_hash",
+            "run_id",
+            "started_at",
+            "finished_at",
+        )
+
+
+class ReviewShape(serializers.ModelSerializer[Review]):
+    person = Person(read_only=True)
+
+    class Meta:
+        model = Review
+        fields = ("person", "verdict", "content_hash", "note", "stands", "at")
+
+
+class CommentShape(serializers.ModelSerializer[Comment]):
+    author = Person(read_only=True)
+
+    class Meta:
+        model = Comment
+        fields = ("id", "author", "body", "at")
+        read_only_fields = ("at",)
+
+
+class ProposalShape(serializers.ModelSerializer[Proposal]):
+    author = Person(read_only=True)
+    target: serializers.SlugRelatedField[Any] = serializers.SlugRelatedField("slug", read_only=True)
+
+    class Meta:
+        model = Proposal
+        fields = (
+            "number",
+            "title",
+            "status",
+            "author",
+            "target",
+            "created_at",
+            "changed_at",
+            "submitted_at",
+            "approved_at",
+            "published_at",
+            "published_commit",
+            "returned_reason",
+        )
+
+
+class FileShape(serializers.Serializer[Any]):
+    path = serializers.CharField()
+    new = serializers.BooleanField()
+    before = serializers.CharField()
+    after = serializers.CharField()
+
+
+class ItemShape(serializers.Serializer[Any]):
+    version = serializers.IntegerField(source="revision.version")
+    metric = serializers.DictField(source="revision.fields")
+    files = FileShape(many=True, help_text="The files as they would become.")
+
+
+class StepShape(serializers.Serializer[Any]):
+    label = serializers.CharField()  # type: ignore[assignment]
+    state = serializers.ChoiceField(["done", "now", "failed", "todo"])
+    detail = serializers.CharField()
+
+
+class ProgressShape(serializers.Serializer[Any]):
+    run_id = serializers.IntegerField(allow_null=True, help_text="The run that commits.")
+    deployment = serializers.IntegerField(allow_null=True, help_text="The number of the deployment.")
+    error = serializers.CharField(help_text="Why publishing stopped, in words.")
+
+
+class EventShape(serializers.Serializer[Any]):
+    who = serializers.CharField()
+    what = serializers.CharField()
+    at = serializers.DateTimeField()
+
+
+class ProposalDetail(ProposalShape):
+    published_by = Person(read_only=True, allow_null=True)
+    items = ItemShape(many=True, read_only=True)
+    checks = CheckShape(many=True, read_only=True)
+    reviews = ReviewShape(many=True, read_only=True)
+    comments = CommentShape(many=True, read_only=True)
+    content_hash = serializers.SerializerMethodField(help_text="What an approval names as seen.")
+    approvals_needed = serializers.SerializerMethodField()
+    progress = serializers.SerializerMethodField()
+    steps = serializers.SerializerMethodField()
+    history = serializers.SerializerMethodField()
+
+    class Meta(ProposalShape.Meta):
+        fields = (  # type: ignore[assignment]
+            *ProposalShape.Meta.fields,
+            "published_by",
+            "content_hash",
+            "approvals_needed",
+            "items",
+            "checks",
+            "reviews",
+            "comments",
+            "progress",
+            "steps",
+            "history",
+        )
+
+    def get_content_hash(self, proposal: Proposal) -> str:
+        return content.content_hash(list(proposal.items.all()))
+
+    def get_approvals_needed(self, _proposal: Proposal) -> int:
+        return APPROVALS_NEEDED
+
+    @extend_schema_field(ProgressShape)
+    def get_progress(self, proposal: Proposal) -> dict[str, object]:
+        found = self._progress(proposal)
+        return {
+            "run_id": found.run.pk if found.run else None,
+            "deployment": found.deployment.number if found.deployment else None,
+            "error": found.error,
+        }
+
+    @extend_schema_field(StepShape(many=True))
+    def get_steps(self, proposal: Proposal) -> Any:
+        steps = selectors.steps(proposal, list(proposal.checks.all()), self._progress(proposal))
+        return StepShape(steps, many=True).data
+
+    @extend_schema_field(EventShape(many=True))
+    def get_history(self, proposal: Proposal) -> Any:
+        events = [{"who": who, "what": what, "at": at} for who, _by, what, at in selectors.history(proposal)]
+        return EventShape(events, many=True).data
+
+    def _progress(self, proposal: Proposal) -> selectors.Progress:
+        if not hasattr(self, "_found"):
+            self._found = selectors.progress(proposal)
+        return self._found
+
+
+class ProblemShape(serializers.Serializer[Any]):
+    code = serializers.CharField()
+    level = serializers.ChoiceField(["error", "warning", "hint"])
+    message = serializers.CharField()
+    hint = serializers.CharField()
+    start = serializers.IntegerField(help_text="Where in the formula it begins.")
+    end = serializers.IntegerField()
+
+
+class SimilarShape(serializers.Serializer[Any]):
+    name = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
+    why = serializers.ChoiceField(["formula", "name"], help_text="What they have in common.")
+    formula = serializers.CharField()
+
+
+class PreviewShape(serializers.Serializer[Any]):
+    """What a draft comes to; parts that cannot be had are null, and `trouble` says why."""
+
+    problems = ProblemShape(many=True, source="analysis.problems", help_text="What the formula lacks.")
+    reads_as = serializers.CharField(source="analysis.reads_as", help_text="The formula as a sentence.")
+    missing = serializers.DictField(
+        child=serializers.ListField(child=serializers.CharField()),
+        help_text="By field, what has to change before it can be sent for review.",
+    )
+    grain = serializers.CharField()
+    points = PointShape(many=True, source="numbers.points", allow_null=True, default=None)
+    sql = serializers.CharField(source="numbers.sql", default="")
+    total = serializers.FloatField(allow_null=True)
+    yaml = serializers.CharField(help_text="The dbt code as it would be written.")
+    notes = serializers.ListField(child=serializers.CharField())
+    similar = SimilarShape(many=True, help_text="Metrics that are the same, or nearly.")
+    trouble = serializers.CharField()

@@ -1,0 +1,12 @@
+"""What Celery runs by the clock. No logic lives here."""
+
+from __future__ import annotations
+
+from celery import shared_task
+
+from governance import actions
+
+
+@shared_task(name="governance.forget_answers", ignore_result=True)
+def forget_answers() -> None:
+    actions.answers_forget()
