@@ -10,6 +10,8 @@ from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
 
+from bisync.lib.addresses import Places
+
 _SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400}
 
 
@@ -55,6 +57,14 @@ def rate(name: str, default: str) -> tuple[int, int]:
 def words(name: str, default: str = "") -> list[str]:
     """The setting split at commas, without blanks."""
     return [word.strip() for word in text(name, default).split(",") if word.strip()]
+
+
+def places(name: str, default: str = "") -> Places:
+    """The setting as hosts and networks, separated by commas."""
+    try:
+        return Places.of(words(name, default))
+    except ValueError as exc:
+        raise ImproperlyConfigured(f"{name} lists a network that is none: {exc}.") from None
 
 
 def secret(name: str, default: str = "") -> str:

@@ -51,6 +51,7 @@ if _public.scheme not in {"http", "https"} or not _public.hostname:
     raise ImproperlyConfigured("BISYNC_URL must be an address such as https://bisync.example.com.")
 HTTPS = _public.scheme == "https"
 LOCAL = _public.hostname in {"127.0.0.1", "localhost", "::1"}
+PRIVATE_NETWORKS = "10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, 100.64.0.0/10, fc00::/7"
 # What would give everything away stops start-up.
 if DEBUG and not LOCAL:
     raise ImproperlyConfigured(
@@ -250,8 +251,12 @@ RUN_ATTEMPTS = env.number("BISYNC_RUN_ATTEMPTS", 3)
 # The longest that one dbt or git command may take.
 DBT_TIMEOUT_SECONDS = env.number("BISYNC_DBT_TIMEOUT_SECONDS", 1800)
 GIT_TIMEOUT_SECONDS = env.number("BISYNC_GIT_TIMEOUT_SECONDS", 120)
-# Whether a repository may be a folder of this machine: handy on one's own, unwanted on a shared server.
-BISYNC_LOCAL_REMOTES = env.flag("BISYNC_LOCAL_REMOTES", default=True)
+# Whether a repository may be on this machine: handy on one's own, unwanted on a shared server.
+BISYNC_LOCAL_REMOTES = env.flag("BISYNC_LOCAL_REMOTES", default=LOCAL)
+# Hosts and networks that are not on the internet, where repositories may be all the same.
+BISYNC_PRIVATE_REMOTES = env.places("BISYNC_PRIVATE_REMOTES", PRIVATE_NETWORKS if LOCAL else "")
+# The dbt programs, besides its own, that Bisync starts for projects that name them; * stands for anything.
+BISYNC_DBT_EXECUTABLES = env.words("BISYNC_DBT_EXECUTABLES", "*" if LOCAL else "")
 # How long a page may wait for the warehouse, and how many rows it may take.
 QUERY_TIMEOUT_SECONDS = env.number("BISYNC_QUERY_TIMEOUT_SECONDS", 10)
 QUERY_ROW_LIMIT = env.number("BISYNC_QUERY_ROW_LIMIT", 10_000)

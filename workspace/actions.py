@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from django.core.exceptions import ValidationError
 from django.db import models
@@ -12,8 +12,10 @@ from bisync.lib.errors import BisyncError, InvalidInput
 from governance import audit, permissions
 from governance.models import Project, User
 from workspace import runs
-from workspace.git.urls import check_branch, check_url
+from workspace.dbt.versions import require_allowed
+from workspace.git.urls import check_branch, check_url, same_server
 from workspace.models import Connection, Repository, Run, RunStatus
+from workspace.warehouse.base import WarehouseNotAllowed, require_host
 
 _REPOSITORY_SHOWN = ("url", "branch", "folder", "username", "dbt_target", "dbt_executable")
 _CONNECTION_SHOWN = ("name", "adapter", "host", "port", "database", "user")
@@ -53,21 +55,35 @@ def repository_connect(*, project: Project, values: Mapping[str, object], actor:
     """
     permissions.require(actor, "repository.configure", project)
     repository = Repository.objects.filter(project=project).first() or Repository(project=project)
-    problems: dict[str, list[str]] = {}
-    for name, check in (("url", check_url), ("branch", check_branch)):
-        try:
-            check(str(values.get(name, "")).strip())
-        except BisyncError as exc:
-            problems[name] = [str(exc)]
-    folder = str(values.get("folder", "")).strip().strip("/")
-    if folder.startswith("-") or any(part in {"..", ".git", ""} for part in folder.split("/") if folder):
-        problems["folder"] = [str(_("Name a folder inside the repository, such as transform/dbt."))]
-    before = _assign(repository, {**values, "folder": folder}, _REPOSITORY_SHOWN)
+    values = {**values, "folder": str(values.get("folder", "")).strip().strip("/")}
+    before = _assign(repository, values, _REPOSITORY_SHOWN)
+    problems = _repository_problems(repository)
+    if before and "url" not in problems and not same_server(str(before["url"]), repository.url):
+        _require_typed(repository, values, problems)
     if any(getattr(repository, name) != value for name, value in before.items()):
         repository.synced_commit = ""  # what was pulled was read in another way
     _save(repository, problems)
     _note(repository, "repository", before, _REPOSITORY_SHOWN, actor)
     return repository
+
+
+def _repository_problems(repository: Repository) -> dict[str, list[str]]:
+    """What git or dbt would misread, or should not be asked for; each is judged again when it is used."""
+    problems: dict[str, list[str]] = {}
+    checks: tuple[tuple[str, Callable[[str], object]], ...] = (
+        ("url", check_url),
+        ("branch", check_branch),
+        ("dbt_executable", require_allowed),
+    )
+    for name, check in checks:
+        try:
+            check(getattr(repository, name))
+        except BisyncError as exc:
+            problems[name] = [str(exc)]
+    folder = repository.folder
+    if folder.startswith("-") or any(part in {"..", ".git", ""} for part in folder.split("/") if folder):
+        problems["folder"] = [str(_("Name a folder inside the repository, such as transform/dbt."))]
+    return problems
 
 
 @audit.atomic()
@@ -83,6 +99,12 @@ def connection_save(
         for name in ("host", "database", "user"):
             if not getattr(connection, name):
                 problems[name] = [str(_("PostgreSQL needs this."))]
+        try:
+            require_host(connection.host, look_up=False)
+        except WarehouseNotAllowed as exc:
+            problems["host"] = [str(exc)]
+    if before and (before["host"], before["port"]) != (connection.host, connection.port):
+        _require_typed(connection, values, problems)
     _save(connection, problems)
     _note(connection, "connection", before, _CONNECTION_SHOWN, actor)
     return connection
@@ -95,6 +117,15 @@ def _assign(record: models.Model, values: Mapping[str, object], shown: tuple[str
             continue
         setattr(record, name, value.strip() if isinstance(value, str) and name not in SECRETS else value)
     return before
+
+
+def _require_typed(
+    record: models.Model, values: Mapping[str, object], problems: dict[str, list[str]]
+) -> None:
+    """A stored password stays where it was meant to go: whoever moves the address types it again."""
+    stored = type(record)._default_manager.filter(pk=record.pk).exclude(password="")
+    if not values.get("password") and stored.exists():
+        problems["password"] = [str(_("The address is another server's. Type the password or token again."))]
 
 
 def _save(record: models.Model, problems: dict[str, list[str]]) -> None:

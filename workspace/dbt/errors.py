@@ -27,6 +27,15 @@ class DbtNotInstalled(BisyncError):
     )
 
 
+class DbtNotAllowed(BisyncError):
+    code = "dbt-not-allowed"
+    message = _(
+        "Bisync may not start %(executable)s. Leave the dbt executable empty, or let an operator list its "
+        "full path in BISYNC_DBT_EXECUTABLES."
+    )
+    http_status = 422
+
+
 class DbtUnsupported(BisyncError):
     code = "dbt-unsupported"
     message = _(

@@ -24,6 +24,7 @@ from workspace.dbt.errors import (
     DbtSelectionInvalid,
     DbtTimeout,
 )
+from workspace.warehouse.base import require_host
 
 if TYPE_CHECKING:
     from bisync.lib.errors import BisyncError
@@ -148,6 +149,8 @@ class Dbt:
         What is not selected is read from `defer_to`, a directory with the manifest of another version.
         `on_progress` is called from another thread and must not raise.
         """
+        if self._project.location.host:
+            require_host(self._project.location.host, look_up=True)
         options = ["--partial-parse" if self._parsed else "--no-partial-parse"]
         options += _listed("--select", select) + _listed("--exclude", exclude)
         for resource_type in resource_types:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 import sys
+from fnmatch import fnmatchcase
 from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
 from typing import TypeAlias
 
+from django.conf import settings
+
 from workspace import commands
-from workspace.dbt.errors import DbtNotInstalled, DbtUnsupported
+from workspace.dbt.errors import DbtNotAllowed, DbtNotInstalled, DbtUnsupported
 
 Version: TypeAlias = tuple[int, int]
 
@@ -21,8 +24,18 @@ OWN = Path(sys.executable).parent / "dbt"
 _INSTALLED = re.compile(r"installed: +v?(\d+)\.(\d+)")
 
 
+def require_allowed(executable: str) -> None:
+    """Raise `DbtNotAllowed` for a file that the operator did not list. "" stands for Bisync's own dbt."""
+    path = Path(executable)
+    listed = any(fnmatchcase(executable, pattern) for pattern in settings.BISYNC_DBT_EXECUTABLES)
+    plain = path.is_absolute() and ".." not in path.parts and executable.isprintable()
+    if executable and path != OWN and not (listed and plain):
+        raise DbtNotAllowed(executable=executable)
+
+
 def installed(executable: Path) -> Version:
     """The version of the dbt at `executable`; raises unless it is one that Bisync can drive."""
+    require_allowed(str(executable))
     if not executable.is_file():
         raise DbtNotInstalled(executable=str(executable))
     version = _version(executable, executable.stat().st_mtime_ns)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
@@ -226,6 +226,21 @@ def credentials(username: str, password: str) -> dict[str, str]:
         # With a token the forges accept any name, but not an empty one.
         "BISYNC_GIT_USERNAME": username or "x-access-token",
         "BISYNC_GIT_PASSWORD": password,
+    }
+
+
+def pinned(host: str, port: int, addresses: Sequence[str]) -> dict[str, str]:
+    """The environment in which git over HTTP finds `host` at these addresses, whatever its name leads to.
+
+    Between our look at a name and git's own, its owner may let it lead somewhere else.
+    """
+    if not addresses or ":" in host:
+        return {}  # no server, or an address already
+    known = ",".join(f"[{address}]" if ":" in address else address for address in addresses)
+    return {
+        "GIT_CONFIG_COUNT": str(len(_CONFIG) + 1),
+        f"GIT_CONFIG_KEY_{len(_CONFIG)}": "http.curloptResolve",
+        f"GIT_CONFIG_VALUE_{len(_CONFIG)}": f"{host}:{port}:{known}",
     }
 
 

@@ -30,10 +30,11 @@ from workspace.git.process import (
     RemoteMoved,
     credentials,
     git,
+    pinned,
     plumbing,
 )
 from workspace.git.sanitise import commit_message, has_odd_parts, is_writable, person_text
-from workspace.git.urls import check_branch, check_host, check_url
+from workspace.git.urls import check_branch, check_url, server_of
 
 _TRACKING = "refs/remotes/origin/"
 _FETCH_ATTEMPTS = 6
@@ -191,12 +192,13 @@ class Mirror:
         """Run a command that talks to the remote, whose address is judged now, not only when saved."""
         transport = check_url(self.remote.url)
         check_branch(self.remote.branch)
-        check_host(self.remote.url)
+        server = server_of(self.remote.url)
         return git(
             *args,
             cwd=self.path,
             env={
                 "GIT_ALLOW_PROTOCOL": transport,
+                **pinned(server.host, server.port, server.addresses),
                 **credentials(self.remote.username, self.remote.password),
             },
             secrets=(self.remote.password,),

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
-import socket
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
+from bisync.lib import addresses
 from bisync.lib.errors import BisyncError
-from workspace.git.process import plumbing
+from workspace.git.process import failure, plumbing
 
 _HOST = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 _USER = r"[A-Za-z0-9_][A-Za-z0-9._-]*"
 _SCP_LIKE = re.compile(rf"{_USER}@(?P<host>{_HOST}):(?!:)(?P<path>[^-].*)")
+_PORTS = {"https": 443, "http": 80}
 _LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -43,6 +44,22 @@ class UrlNotAllowed(UrlRefused):
     )
 
 
+class UrlIsLocal(UrlNotAllowed):
+    code = "git-url-local"
+    message = _(
+        "%(place)s is on the machine that runs Bisync, where it may not look for repositories. Give the "
+        "address of a git server, or let an operator allow it by BISYNC_LOCAL_REMOTES."
+    )
+
+
+class UrlIsPrivate(UrlNotAllowed):
+    code = "git-url-private"
+    message = _(
+        "%(place)s is in a private network, where Bisync may not look for repositories. Let an operator add "
+        "it to BISYNC_PRIVATE_REMOTES, or give the address of a git server on the internet."
+    )
+
+
 class BranchRefused(BisyncError):
     code = "git-branch-refused"
     message = _("%(branch)s cannot be the name of a branch. Give it as git shows it, for example main.")
@@ -51,7 +68,7 @@ class BranchRefused(BisyncError):
 def check_url(url: str) -> str:
     """The transport of `url` (https, http, ssh or file), provided that Bisync may use the address.
 
-    Looks nothing up, so forms may call it; `check_host` is for the moment of use.
+    Looks nothing up, so forms may call it; `server_of` is for the moment of use.
     """
     if not url.isprintable() or url.startswith("-"):
         raise UrlRefused
@@ -72,12 +89,39 @@ def check_url(url: str) -> str:
     return parts.scheme
 
 
-def check_host(url: str) -> None:
-    """Refuse `url` where its host name leads to a place that Bisync may not use."""
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Where git is sent: what its name led to when it was judged. No addresses where there is no server."""
+
+    host: str = ""
+    port: int = 0
+    addresses: tuple[str, ...] = ()
+
+
+def server_of(url: str) -> Server:
+    """The server of `url`, provided that Bisync may use every place that its name leads to now."""
     scp_like = _SCP_LIKE.fullmatch(url)
-    host = scp_like["host"] if scp_like else _split(url).hostname
-    if host:
-        _check_addresses(host, look_up=True)
+    parts = _split(url)
+    host = scp_like["host"] if scp_like else parts.hostname
+    if not host:
+        return Server()
+    found = _check_addresses(host, look_up=True)
+    if parts.scheme in _PORTS and not found:
+        raise failure("fetch", f"could not resolve host: {host}")
+    return Server(host, parts.port or _PORTS.get(parts.scheme, 0), tuple(found))
+
+
+def same_server(one: str, other: str) -> bool:
+    """Whether a password for the server of `one` is sent to nobody else at `other`."""
+    return _server(one) == _server(other)
+
+
+def _server(url: str) -> tuple[str, str, int | None]:
+    scp_like = _SCP_LIKE.fullmatch(url)
+    if scp_like:
+        return "ssh", scp_like["host"].lower(), None
+    parts = _split(url)
+    return parts.scheme, (parts.hostname or "").lower(), parts.port
 
 
 def check_branch(branch: str) -> None:
@@ -118,23 +162,21 @@ def _check_server(parts: SplitResult) -> None:
     _check_addresses(host, look_up=False)
 
 
-def _check_addresses(host: str, *, look_up: bool) -> None:
-    """Refuse this machine and link-local addresses (cloud metadata), in any notation of theirs."""
-    try:
-        found = socket.getaddrinfo(
-            host, None, type=socket.SOCK_STREAM, flags=0 if look_up else socket.AI_NUMERICHOST
-        )
-    except (OSError, UnicodeError):
-        return  # no address: git will say so itself
-    for entry in found:
-        address = ipaddress.ip_address(str(entry[4][0]).partition("%")[0])
-        address = getattr(address, "ipv4_mapped", None) or address
-        if address.is_loopback:
+def _check_addresses(host: str, *, look_up: bool) -> list[str]:
+    """The addresses of a host, in any notation; refused where one of them is not to be called."""
+    found = addresses.of_host(host, look_up=look_up)
+    for text in found:
+        address = addresses.plain(text)
+        where = addresses.reach(address)
+        if where == "local":
             _require_local(host)
-        elif address.is_link_local or address.is_multicast or address.is_unspecified:
+        elif where == "never":
             raise UrlNotAllowed(place=host)
+        elif where == "private" and not settings.BISYNC_PRIVATE_REMOTES.hold(host, address):
+            raise UrlIsPrivate(place=host)
+    return found
 
 
 def _require_local(place: str) -> None:
-    if not getattr(settings, "BISYNC_LOCAL_REMOTES", True):
-        raise UrlNotAllowed(place=place)
+    if not settings.BISYNC_LOCAL_REMOTES:
+        raise UrlIsLocal(place=place)

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
+from bisync.lib.addresses import of_host, plain, reach
 from bisync.lib.errors import BisyncError
 
 if TYPE_CHECKING:
@@ -54,6 +55,11 @@ class WarehouseRefused(WarehouseError):
         "The warehouse %(place)s refused access: %(reason)s. Check the user name and password, and what this "
         "user is allowed to do."
     )
+
+
+class WarehouseNotAllowed(WarehouseRefused):
+    code = "warehouse-not-allowed"
+    message = _("%(place)s is no address of a warehouse. Give the host name of your PostgreSQL server.")
 
 
 class QueryTooSlow(WarehouseError):
@@ -149,6 +155,16 @@ def place(location: Location) -> str:
     if location.adapter == "duckdb":
         return location.path
     return f"{location.host}:{location.port}/{location.database}"
+
+
+def require_host(hosts: str, *, look_up: bool) -> None:
+    """Raise `WarehouseNotAllowed` where a host leads to link-local addresses, such as cloud metadata.
+
+    Private networks and this machine are where warehouses usually are.
+    """
+    for host in hosts.split(","):
+        if any(reach(plain(text)) == "never" for text in of_host(host, look_up=look_up)):
+            raise WarehouseNotAllowed(place=host)
 
 
 _REFUSED = re.compile(

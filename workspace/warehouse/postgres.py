@@ -25,6 +25,7 @@ from workspace.warehouse.base import (
     connection_failure,
     first_line,
     place,
+    require_host,
     require_query,
 )
 
@@ -132,6 +133,7 @@ class Postgres:
 
 def connect(location: Location, *, read_only: bool) -> Connection:
     """A new connection; the caller closes it."""
+    require_host(location.host, look_up=True)
     connection = psycopg.connect(
         host=location.host,
         port=location.port,
