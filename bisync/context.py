@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -10,7 +12,7 @@ from bisync.lib.shell import EnvironmentLink, NavLink, Shell
 from environments.models import Environment
 from environments.selectors import environments_of
 from governance.models import Project, User
-from governance.permissions import decide
+from governance.permissions import decide, operates
 from proposals.selectors import needing
 
 
@@ -21,7 +23,7 @@ def shell(request: HttpRequest) -> dict[str, object]:
         return {"shell": Shell()}
     project = getattr(request, "project", None)
     if not isinstance(project, Project):
-        return {"shell": Shell(theme=user.theme)}
+        return {"shell": Shell(theme=user.theme, nav=_own_nav(request, user))}
     every = list(environments_of(project))
     here = _here(request, project, every)
     return {
@@ -71,28 +73,60 @@ def _links(
 
 
 def _nav(request: HttpRequest, project: Project, user: User, here: Environment | None) -> tuple[NavLink, ...]:
-    name = request.resolver_match.url_name if request.resolver_match else ""
-    waiting = needing(user, project).count()
-    entries: list[tuple[str, str, str, str, list[str], int, set[str]]] = [
-        ("project", _("Home"), "house", "", [], 0, {"project"}),
-        ("proposals", _("Proposals"), "git-pull-request-arrow", _("Change"), [], waiting,
-         {"proposals", "proposal", "proposal-edit"}),
-        ("pulls", _("Sync"), "refresh-cw", _("Change"), [], 0, {"pulls", "runs", "run"}),
-        ("environments", _("Environments"), "server", _("Change"), [], 0,
-         {"environments", "environment-new", "environment-edit"}),
+    slug, waiting = project.slug, needing(user, project).count()
+    change, govern = _("Change"), _("Govern")
+    entries = [
+        _Entry("project", _("Home"), "house"),
+        _Entry("proposals", _("Proposals"), "git-pull-request-arrow", change,
+               count=waiting, also=("proposal", "proposal-edit")),
+        _Entry("pulls", _("Sync"), "refresh-cw", change, also=("pull-detail", "runs", "run")),
+        _Entry("environments", _("Environments"), "server", change,
+               also=("environment-new", "environment-edit")),
+        _Entry("people", _("People"), "users", govern, also=("member", "member-add", "member-link")),
     ]  # fmt: skip
     if here is not None:
-        entries.insert(1, ("metrics", _("Metrics"), "sigma", "", [here.slug], 0, {"metrics", "metric"}))
+        metrics = _Entry("metrics", _("Metrics"), "sigma", arguments=(here.slug,), also=("metric",))
+        entries.insert(1, metrics)
     if decide(user, "repository.configure", project):
-        entries.append(("repository", _("Repository"), "settings", _("Govern"), [], 0, {"repository"}))
-    return tuple(
-        NavLink(
-            label=label,
-            url=reverse(view, args=[project.slug, *extra]),
-            icon=icon,
-            group=group,
-            count=count,
-            current=name in names,
+        entries.append(_Entry("repository", _("Repository"), "settings", govern))
+    return tuple(entry.link(request, slug) for entry in entries)
+
+
+def _own_nav(request: HttpRequest, user: User) -> tuple[NavLink, ...]:
+    """Outside a project: one's own pages, and for whoever runs the installation its console."""
+    account, system = _("Your account"), _("Installation")
+    entries = [
+        _Entry("home", _("Projects"), "folder-git-2", also=("connect",)),
+        _Entry("tokens", _("API tokens"), "key-round", account),
+        _Entry("password", _("Password"), "lock-keyhole", account),
+    ]
+    if operates(user):
+        entries += [
+            _Entry("system-people", _("People"), "users", system,
+                   also=("system-person", "system-person-add", "system-person-link")),
+        ]  # fmt: skip
+    return tuple(entry.link(request) for entry in entries)
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """One place to go. It is the current one on the page `view` and on those that it leads to: `also`."""
+
+    view: str
+    label: str
+    icon: str
+    group: str = ""
+    count: int = 0
+    arguments: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
+
+    def link(self, request: HttpRequest, *first: str) -> NavLink:
+        name = request.resolver_match.url_name if request.resolver_match else ""
+        return NavLink(
+            label=self.label,
+            url=reverse(self.view, args=[*first, *self.arguments]),
+            icon=self.icon,
+            group=self.group,
+            count=self.count,
+            current=name in {self.view, *self.also},
         )
-        for view, label, icon, group, extra, count, names in entries
-    )

@@ -8,7 +8,7 @@ from django.urls import include, path
 
 from bisync import views
 from environments.views import project_connect
-from governance.views import revoke, token_list
+from governance.views import account, tokens
 
 handler500 = "bisync.views.server_error"
 
@@ -17,12 +17,16 @@ urlpatterns = [
     path("api/v1/", include("bisync.api.urls")),
     path("sign-in/", views.SignIn.as_view(), name="sign-in"),
     path("sign-out/", LogoutView.as_view(), name="sign-out"),
-    path("account/tokens/", token_list, name="tokens"),
-    path("account/tokens/<int:pk>/revoke/", revoke, name="token-revoke"),
+    path("account/password/", account.password, name="password"),
+    path("account/join/", account.join, name="join"),
+    path("account/tokens/", tokens.token_list, name="tokens"),
+    path("account/tokens/<int:pk>/revoke/", tokens.revoke, name="token-revoke"),
     path("account/appearance/", views.appearance, name="appearance"),
     path("", views.home, name="home"),
     path("connect/", project_connect, name="connect"),
+    path("system/", include("bisync.system.urls")),
     path("<slug:project>/", views.project_home, name="project"),
+    path("<slug:project>/", include("governance.urls")),
     path("<slug:project>/", include("workspace.urls")),
     path("<slug:project>/", include("environments.urls")),
     path("<slug:project>/", include("proposals.urls")),

@@ -18,7 +18,18 @@ from workspace.warehouse.location import Location
 
 # The second part of addresses that are not an environment's.
 RESERVED_SLUGS = frozenset(
-    ["proposals", "pulls", "runs", "environments", "settings", "lineage", "models", "audit"]
+    [
+        "proposals",
+        "pulls",
+        "runs",
+        "environments",
+        "settings",
+        "lineage",
+        "models",
+        "metrics",
+        "audit",
+        "people",
+    ]
 )
 
 

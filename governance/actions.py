@@ -1,4 +1,4 @@
-"""Projects and the people in them."""
+"""Projects, the people in them, and how people come in and go."""
 
 from __future__ import annotations
 
@@ -6,24 +6,40 @@ import secrets
 from collections.abc import Collection
 from datetime import timedelta
 
+from django.contrib.auth.hashers import make_password
+from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
+from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from bisync.lib.errors import BisyncError, InvalidInput, NotAllowed
 from governance import audit, permissions
-from governance.models import Answered, ApiToken, Membership, Project, Scope, User
+from governance.models import Answered, ApiToken, Membership, PasswordLink, Project, Scope, User
 from governance.models.tokens import digest_of
 from governance.roles import Role
 
 LONGEST_TOKEN_DAYS = 366
 ANSWERS_KEPT = timedelta(days=2)
+LINK_DAYS = 7
 
 
 class LastAdmin(BisyncError):
     code = "last-admin"
     message = _("A project needs an admin. Make somebody else one first.")
     http_status = 409
+
+
+class OnlyAdmin(BisyncError):
+    code = "only-admin"
+    message = _("%(person)s is the only admin of %(projects)s. Make somebody else an admin there first.")
+    http_status = 409
+
+
+class LinkSpent(BisyncError):
+    code = "link-spent"
+    message = _("This link was used already, or is too old. Ask whoever gave it to you for a new one.")
+    http_status = 410
 
 
 def checked(instance: Project) -> Project:
@@ -50,6 +66,8 @@ def project_create(*, slug: str, name: str, actor: User) -> Project:
 def role_grant(*, project: Project, user: User, role: Role, actor: User) -> Membership:
     """Give a person a role; one they hold already stays as it is."""
     permissions.require(actor, "people.manage", project)
+    if user == actor and permissions.would_raise(actor, role, project):
+        raise NotAllowed(reason=_("Nobody gives rights to themselves. Ask another admin of the project."))
     membership, created = Membership.objects.get_or_create(project=project, user=user, role=role)
     if created:
         permissions.forget_roles(user)
@@ -63,13 +81,204 @@ def role_revoke(*, project: Project, user: User, role: Role, actor: User) -> Non
     permissions.require(actor, "people.manage", project)
     # Two admins who remove each other at once would both still see the other one.
     Project.objects.select_for_update(no_key=True).get(pk=project.pk)
-    others = Membership.objects.filter(project=project, role=Role.ADMIN, user__is_active=True)
-    if role == Role.ADMIN and not others.exclude(user=user).exists():
+    if role == Role.ADMIN and _last_admin(project, user):
         raise LastAdmin
     gone, _kinds = Membership.objects.filter(project=project, user=user, role=role).delete()
     if gone:
         permissions.forget_roles(user)
         audit.record(actor=actor, action="role.revoked", target=project, before=_role(user, role))
+
+
+@audit.atomic()
+def roles_set(*, project: Project, user: User, roles: Collection[str], actor: User) -> None:
+    """Have a person hold exactly these roles in a project; with none of them they have left it."""
+    permissions.require(actor, "people.manage", project)
+    if not set(roles) <= set(Role.values):
+        raise InvalidInput({"roles": [str(_("Choose from the roles that there are."))]})
+    # Before anything is noted: whoever deactivates somebody takes the two in this order as well.
+    Project.objects.select_for_update(no_key=True).get(pk=project.pk)
+    held = set(Membership.objects.filter(project=project, user=user).values_list("role", flat=True))
+    for role in sorted(set(roles) - held):
+        role_grant(project=project, user=user, role=Role(role), actor=actor)
+    # Whoever leaves may do so as long as they are still an admin.
+    for role in sorted(held - set(roles), key=lambda role: role == Role.ADMIN):
+        role_revoke(project=project, user=user, role=Role(role), actor=actor)
+
+
+@audit.atomic()
+def person_add(
+    *, email: str, name: str, actor: User, project: Project | None = None, roles: Collection[str] = ()
+) -> tuple[User, str]:
+    """A person with these roles, and where they are new the text of their password link.
+
+    Without a project they come into the installation alone, which only its administrators may have.
+    """
+    if project is None:
+        permissions.require_operator(actor)
+    else:
+        permissions.require(actor, "people.manage", project)
+    email = email.strip().lower()
+    if problems := _problems(email, name, project, roles):
+        raise InvalidInput(problems)
+    person, created = User.objects.get_or_create(
+        email=email, defaults={"name": name.strip(), "password": make_password(None)}
+    )
+    if created:
+        after = {"email": email, "name": person.name}
+        audit.record(actor=actor, action="person.created", target=person, after=after)
+    if project is not None:
+        for role in sorted(set(roles)):
+            role_grant(project=project, user=person, role=Role(role), actor=actor)
+    return person, _new_link(person, actor) if created else ""
+
+
+def _problems(email: str, name: str, project: Project | None, roles: Collection[str]) -> dict[str, list[str]]:
+    problems: dict[str, list[str]] = {}
+    known = User.objects.filter(email=email).first()
+    if known is None:
+        try:
+            User(email=email, name=name.strip()).clean_fields(exclude={"password"})
+        except ValidationError as exc:
+            problems = {field: list(texts) for field, texts in exc.message_dict.items()}
+        if not name.strip():
+            problems["name"] = [str(_("Nobody here has this address yet: say what they are called."))]
+    elif not known.is_active:
+        words = _("%(name)s was deactivated. An administrator of this installation can reactivate them.")
+        problems["email"] = [str(words % {"name": known})]
+    elif project is None:
+        problems["email"] = [str(_("%(name)s is here already.") % {"name": known})]
+    if project is not None and (not roles or not set(roles) <= set(Role.values)):
+        problems["roles"] = [str(_("Choose at least one role."))]
+    return problems
+
+
+@audit.atomic()
+def link_make(*, person: User, actor: User) -> str:
+    """The text of a new password link, shown this once; an older one that nobody used is void."""
+    answer = permissions.may_make_link(actor, person)
+    if not answer:
+        raise NotAllowed(reason=answer.reason)
+    return _new_link(person, actor)
+
+
+def _new_link(person: User, actor: User) -> str:
+    # Two who make one at once would both find nothing to remove.
+    User.objects.select_for_update(no_key=True).get(pk=person.pk)
+    PasswordLink.objects.filter(user=person, used_at=None).delete()
+    text = secrets.token_urlsafe(32)
+    expires = timezone.now() + timedelta(days=LINK_DAYS)
+    PasswordLink.objects.create(user=person, digest=digest_of(text), made_by=actor, expires_at=expires)
+    audit.record(
+        actor=actor, action="person.link_made", target=person, after={"expires": expires.isoformat()}
+    )
+    return text
+
+
+@audit.atomic()
+def link_use(*, link: PasswordLink, password: str) -> User:
+    """Set the password of the link's person, once. Raises `LinkSpent` or `InvalidInput`."""
+    now = timezone.now()
+    person = User.objects.select_for_update(no_key=True).get(pk=link.user_id)
+    # Without a join: PostgreSQL would judge a row that it waited for by how it was before.
+    unused = PasswordLink.objects.filter(pk=link.pk, used_at=None, expires_at__gt=now)
+    if not person.is_active or not unused.update(used_at=now):
+        raise LinkSpent
+    return _set_password(person, password, "person.password_set")
+
+
+@audit.atomic()
+def password_change(*, user: User, old: str, new: str) -> User:
+    """Change one's own password, which ends every session: the door renews the one it came by."""
+    if not user.check_password(old):
+        raise InvalidInput({"old": [str(_("This is not your present password."))]})
+    return _set_password(user, new, "person.password_changed")
+
+
+def _set_password(user: User, password: str, action: str) -> User:
+    try:
+        validate_password(password, user)
+    except ValidationError as exc:
+        raise InvalidInput({"password": list(exc.messages)}) from None
+    user.set_password(password)
+    user.save(update_fields=["password"])
+    audit.record(actor=user, action=action, target=user)
+    return user
+
+
+@audit.atomic()
+def person_deactivate(*, person: User, actor: User) -> User:
+    """Close somebody's account: their sessions, tokens and links end at once and do not come back.
+
+    Raises `OnlyAdmin` rather than leave a project without an admin.
+    """
+    person = _other(person, actor)
+    mine = Project.objects.filter(memberships__user=person, memberships__role=Role.ADMIN)
+    left = [project.name for project in mine.select_for_update(of=("self",)) if _last_admin(project, person)]
+    if left:
+        raise OnlyAdmin(person=str(person), projects=", ".join(left))
+    if User.objects.filter(pk=person.pk, is_active=True).update(
+        is_active=False, sessions_ended=F("sessions_ended") + 1
+    ):
+        ApiToken.objects.filter(user=person, revoked_at=None).update(revoked_at=timezone.now())
+        PasswordLink.objects.filter(user=person, used_at=None).delete()
+        audit.record(actor=actor, action="person.deactivated", target=person)
+    person.refresh_from_db()
+    return person
+
+
+@audit.atomic()
+def person_reactivate(*, person: User, actor: User) -> User:
+    """Let somebody sign in again, with the roles they had."""
+    person = _other(person, actor)
+    if User.objects.filter(pk=person.pk, is_active=False).update(is_active=True):
+        audit.record(actor=actor, action="person.reactivated", target=person)
+    person.refresh_from_db()
+    return person
+
+
+@audit.atomic()
+def operator_appoint(*, person: User, actor: User) -> User:
+    """Make somebody an administrator of this installation."""
+    person = _other(person, actor)
+    if not (person.joined and person.is_active):
+        # Whoever holds the link of somebody who has not joined would become one.
+        raise NotAllowed(reason=_("%(name)s has to sign in once before that.") % {"name": person})
+    return _operate(person, actor, operator=True)
+
+
+@audit.atomic()
+def operator_dismiss(*, person: User, actor: User) -> User:
+    """Make an administrator of this installation a person like others; one always remains: `actor`."""
+    return _operate(_other(person, actor), actor, operator=False)
+
+
+def _operate(person: User, actor: User, *, operator: bool) -> User:
+    if User.objects.filter(pk=person.pk, is_superuser=not operator).update(
+        is_superuser=operator, is_staff=operator
+    ):
+        action = "person.administers" if operator else "person.administers_no_more"
+        audit.record(actor=actor, action=action, target=person)
+    person.refresh_from_db()
+    return person
+
+
+def _other(person: User, actor: User) -> User:
+    """The person as they are now, held until the end, for an administrator who is somebody else.
+
+    Two administrators who close each other's accounts at once would otherwise leave none.
+    """
+    both = User.objects.select_for_update(no_key=True).filter(pk__in=[person.pk, actor.pk])
+    held = {user.pk: user for user in both.order_by("pk")}
+    permissions.require_operator(held[actor.pk])
+    if person.pk == actor.pk:
+        raise NotAllowed(reason=_("Nobody does this to themselves. Ask another administrator."))
+    return held[person.pk]
+
+
+def _last_admin(project: Project, user: User) -> bool:
+    """Whether nobody else who is active could administer the project."""
+    admins = Membership.objects.filter(project=project, role=Role.ADMIN, user__is_active=True)
+    return not admins.exclude(user=user).exists()
 
 
 @audit.atomic()

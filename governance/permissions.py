@@ -59,6 +59,12 @@ def forget_roles(user: User) -> None:
     user.__dict__.pop("_roles", None)
 
 
+def would_raise(actor: User, role: Role, project: Project) -> bool:
+    """Whether the role would let somebody do what their present ones do not."""
+    held = roles_of(actor, project)
+    return any(role in granted and not held & granted for granted in GRANTS.values())
+
+
 def decide(actor: User, permission: str, obj: Any) -> Decision:
     """Whether `actor` may do `permission` to `obj` (a project, or anything with a `.project`)."""
     granted = GRANTS[permission]  # an unknown permission is a typo: fail loudly
@@ -77,3 +83,35 @@ def require(actor: User, permission: str, obj: Any) -> None:
     answer = decide(actor, permission, obj)
     if not answer:
         raise NotAllowed(reason=answer.reason)
+
+
+def operates(actor: User) -> Decision:
+    """Whether `actor` administers this installation: its people, queues, settings and whole history."""
+    if actor.is_active and actor.is_superuser:
+        return ALLOWED
+    return refused(_("Only administrators of this installation may do this."))
+
+
+def require_operator(actor: User) -> None:
+    """Raise `NotAllowed` unless `actor` administers this installation."""
+    answer = operates(actor)
+    if not answer:
+        raise NotAllowed(reason=answer.reason)
+
+
+def may_make_link(actor: User, person: User) -> Decision:
+    """Whether `actor` may make the link by which `person` sets a password, and so could sign in as them.
+
+    Admins of a project may for whom they invited, as long as that gives them no right they do not have.
+    """
+    if not person.is_active:
+        return refused(_("%(name)s is deactivated.") % {"name": person})
+    if operates(actor):
+        return ALLOWED
+    if not person.joined and not person.is_superuser:
+        projects = list(Project.objects.filter(memberships__user=person).distinct())
+        if projects and all(decide(actor, "people.manage", project) for project in projects):
+            return ALLOWED
+    return refused(
+        _("Ask an administrator of this installation for a new link for %(name)s.") % {"name": person}
+    )

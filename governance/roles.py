@@ -18,6 +18,17 @@ class Role(models.TextChoices):
     ADMIN = "admin", _("Admin")
 
 
+# What a role is for, in a sentence beside its box.
+ABOUT = {
+    Role.VIEWER: _("Reads metrics and proposals."),
+    Role.CONTRIBUTOR: _("Proposes changes, pulls."),
+    Role.REVIEWER: _("Approves what others propose."),
+    Role.STEWARD: _("Approves what others propose, for a field of their own."),
+    Role.PUBLISHER: _("Publishes what was approved, deploys."),
+    Role.AUDITOR: _("Reads the audit log, comments."),
+    Role.ADMIN: _("Configures the project and its people; approves and publishes nothing."),
+}
+
 _EVERYBODY = frozenset(Role)
 _WORKING = _EVERYBODY - {Role.VIEWER, Role.AUDITOR}
 

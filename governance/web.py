@@ -48,3 +48,16 @@ def in_project(
         return view(asked, found, *args, **kwargs)
 
     return inner
+
+
+def for_operators(view: Callable[Concatenate[Request, P], HttpResponse]) -> Callable[..., HttpResponse]:
+    """Sign-in first; then only for administrators of this installation."""
+
+    @login_required
+    @wraps(view)
+    def inner(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        asked = cast("Request", request)
+        permissions.require_operator(asked.user)
+        return view(asked, *args, **kwargs)
+
+    return inner

@@ -9,13 +9,15 @@ from django.contrib.auth.models import PermissionsMixin
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models
+from django.urls import reverse
+from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
 from governance.roles import Role
 
 # The first part of addresses that are not a project's.
 RESERVED_SLUGS = frozenset(
-    "account admin api connect health help hooks new projects search sign-in sign-out static".split()  # noqa: SIM905
+    "account admin api connect health help hooks new projects search sign-in sign-out static system".split()  # noqa: SIM905
 )
 
 
@@ -48,6 +50,8 @@ class User(AbstractBaseUser, PermissionsMixin):
     is_staff = models.BooleanField(_("may use the admin site"), default=False)
     is_active = models.BooleanField(_("active"), default=True)
     date_joined = models.DateTimeField(_("joined"), auto_now_add=True)
+    # Part of what a session is checked against, so that counting up ends every one of them.
+    sessions_ended = models.PositiveIntegerField(default=0, editable=False)
 
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = ["name"]
@@ -60,6 +64,19 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def __str__(self) -> str:
         return self.name or self.email
+
+    def get_absolute_url(self) -> str:
+        return reverse("system-person", args=[self.pk])
+
+    def get_session_auth_hash(self) -> str:
+        """What every session of theirs has to know: it changes with the password, and to end them all."""
+        known = f"{self.password}:{self.sessions_ended}"
+        return salted_hmac("governance.User.session", known, algorithm="sha256").hexdigest()
+
+    @property
+    def joined(self) -> bool:
+        """Whether they have set a password, and so can sign in."""
+        return self.has_usable_password()
 
     @property
     def initials(self) -> str:
@@ -74,7 +91,6 @@ class User(AbstractBaseUser, PermissionsMixin):
 
 
 def _slug_is_free(value: str) -> None:
-
     if value in RESERVED_SLUGS:
         raise ValidationError(_("“%(slug)s” is used by Bisync itself; choose another.") % {"slug": value})
 
@@ -111,6 +127,9 @@ class Project(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def get_absolute_url(self) -> str:
+        return reverse("project", args=[self.slug])
 
     @property
     def project(self) -> Project:

@@ -78,6 +78,10 @@ def queries(client: Client, path: str) -> list[str]:
         "/shop/environments/new/",
         "/shop/environments/staging/",
         "/shop/settings/repository/",
+        "/shop/people/",
+        "/account/password/",
+        "/system/people/",
+        "/system/people/1/",
     ],
 )
 def test_a_page_asks_the_database_at_most_15_times(everybody: Client, path: str) -> None:
@@ -97,7 +101,17 @@ def test_the_page_of_a_run_and_the_preview_ask_at_most_15_times(everybody: Clien
     assert len(queries(everybody, f"/shop/runs/{run.pk}/")) <= MOST
 
 
-@pytest.mark.parametrize("path", ["/shop/", "/shop/proposals/?tab=all", "/shop/prod/metrics/", "/shop/runs/"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/shop/",
+        "/shop/proposals/?tab=all",
+        "/shop/prod/metrics/",
+        "/shop/runs/",
+        "/shop/people/",
+        "/system/people/",
+    ],
+)
 def test_a_longer_list_asks_no_more(everybody: Client, project: Project, path: str) -> None:
     before = queries(everybody, path)
     for number in range(8):

@@ -13,6 +13,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
 from catalog.models import Node
+from governance.actions import token_create
 from governance.models import Project, User
 from governance.roles import Role
 from proposals.models import Proposal
@@ -24,7 +25,7 @@ from workspace.models import RunCommand
 pytestmark = pytest.mark.django_db
 
 # Whoever is not signed in may come here, and nowhere else.
-OPEN = {"sign-in"}
+OPEN = {"sign-in", "join"}
 # Signing out needs nobody to be signed in; Django's admin has its own sign-in.
 SIGN_OUT = "sign-out"
 
@@ -49,7 +50,9 @@ def patterns(
 ALL: list[Address] = sorted((name, tuple(sorted(arguments))) for name, arguments in patterns())
 OF_A_PROJECT = [(name, arguments) for name, arguments in ALL if "project" in arguments]
 # Those that name something inside the project which another project may have as well.
-OF_A_THING = [(n, a) for n, a in OF_A_PROJECT if {"pk", "number", "name", "command", "unique_id"} & set(a)]
+THINGS = {"pk", "number", "name", "command", "unique_id", "member"}
+OF_A_THING = [(n, a) for n, a in OF_A_PROJECT if THINGS & set(a)]
+OF_THE_INSTALLATION = [(name, arguments) for name, arguments in ALL if name.startswith("system")]
 
 
 class World:
@@ -79,6 +82,9 @@ class World:
             "command": command.pk,
             "pk": run.pk,
             "pull-detail": snapshot.pk,
+            "member": self.author.pk,
+            "person": self.author.pk,
+            "token": token_create(user=self.author, name="export", scopes=["read"], days=1)[0].pk,
         }
 
     def path(self, address: Address, things: dict[str, Any] | None = None) -> str:
@@ -92,6 +98,11 @@ class World:
 @pytest.fixture
 def world() -> World:
     return World()
+
+
+@pytest.fixture
+def boss() -> User:
+    return User.objects.create_superuser("boss@example.com", "a-long-enough-password", name="Boss")
 
 
 def signed_in(user: User) -> Client:
@@ -169,13 +180,27 @@ def test_what_belongs_to_another_project_is_not_found_in_mine() -> None:
     assert everything() == before
 
 
-def test_a_look_changes_nothing(world: World) -> None:
+def test_a_look_changes_nothing(world: World, boss: User) -> None:
+    member, operator = signed_in(world.author), signed_in(boss)
+    before = everything()
+
+    answers = {
+        a[0]: (operator if a in OF_THE_INSTALLATION else member).get(world.path(a)).status_code for a in ALL
+    }
+
+    assert answers.pop("join") == 410  # nobody gave them a link
+    assert {name: status for name, status in answers.items() if status not in {200, 302, 405}} == {}
+    assert everything() == before
+
+
+def test_the_console_is_for_administrators_of_the_installation(world: World) -> None:
     member = signed_in(world.author)
     before = everything()
 
-    answers = {address[0]: member.get(world.path(address)).status_code for address in ALL}
+    answers = {address[0]: both(member, world.path(address)) for address in OF_THE_INSTALLATION}
 
-    assert {name: status for name, status in answers.items() if status not in {200, 302, 405}} == {}
+    assert {name: answer for name, answer in answers.items() if set(answer) - {403, 405}} == {}
+    assert len(answers) > 5
     assert everything() == before
 
 
@@ -213,8 +238,7 @@ def test_a_draft_is_its_authors_until_it_is_sent(world: World) -> None:
     assert other.get(path).status_code == 200
 
 
-def test_a_superuser_sees_every_project_and_others_only_theirs(world: World) -> None:
-    boss = User.objects.create_superuser("boss@example.com", "a-long-enough-password", name="Boss")
+def test_a_superuser_sees_every_project_and_others_only_theirs(world: World, boss: User) -> None:
     make_project()
 
     assert Project.objects.visible_to(boss).count() == 2

@@ -24,7 +24,8 @@ def _nowhere(_request: object) -> HttpResponse:
     return HttpResponse()
 
 
-urlpatterns = [path(name, _nowhere, name=name) for name in ("appearance", "sign-in", "sign-out", "tokens")]
+PAGES = ("appearance", "password", "sign-in", "sign-out", "system", "tokens")
+urlpatterns = [path(name, _nowhere, name=name) for name in PAGES]
 pytestmark = pytest.mark.urls(__name__)
 
 NASTY = '"><script>alert(1)</script>'
@@ -37,6 +38,7 @@ class Somebody:
     initials: str = "PN"
     avatar: str = "av-d"
     is_authenticated: bool = True
+    is_superuser: bool = False
 
     def __str__(self) -> str:
         return self.name

@@ -11,6 +11,7 @@ from playwright.sync_api import Page, expect
 
 from environments.actions import NewProject, project_connect
 from environments.models import Environment
+from governance.actions import person_add
 from governance.models import User
 from proposals import content
 from proposals.actions import authoring, reviewing
@@ -109,6 +110,17 @@ def _visits(shop: Shop) -> Iterator[tuple[User | None, str, str]]:
             yield person, shop.path(rest), title
     yield shop.ada, "/", "Projects"
     yield shop.ada, "/account/tokens/", "API tokens"
+    yield shop.ada, "/account/password/", "Password"
+    yield shop.ada, shop.path("people/"), "People"
+    yield shop.ada, shop.path("people/add/"), "Add a person"
+    yield shop.ada, shop.path(f"people/{shop.tom.pk}/"), "Tom Okafor"
+    yield shop.ada, "/system/people/", "Not allowed"
+    boss = User.objects.create_superuser("boss@example.com", name="Boss")
+    yield boss, "/system/people/", "People"
+    yield boss, "/system/people/add/", "Add a person"
+    yield boss, f"/system/people/{shop.tom.pk}/", "Tom Okafor"
+    _new, key = person_add(email="new@example.com", name="New Person", actor=boss)
+    yield None, f"/account/join/?key={key}", "Set your password"
     yield shop.ada, "/connect/", "Connect a repository"
     yield shop.ada, shop.path("settings/repository/"), "Repository"
     yield shop.ada, shop.path("environments/new/"), "Add an environment"

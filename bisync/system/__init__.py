@@ -1,0 +1,1 @@
+"""The console of the installation: pages for whoever runs it."""

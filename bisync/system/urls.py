@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+from django.urls import path
+
+from bisync.system import views
+from governance.views import people
+
+urlpatterns = [
+    path("", views.begin, name="system"),
+    path("people/", people.person_list, name="system-people"),
+    path("people/add/", people.person_add, name="system-person-add"),
+    path("people/<int:person>/", people.person, name="system-person"),
+    path("people/<int:person>/link/", people.person_link, name="system-person-link"),
+    path("people/<int:person>/deactivate/", people.person_deactivate, name="system-person-deactivate"),
+    path("people/<int:person>/reactivate/", people.person_reactivate, name="system-person-reactivate"),
+    path("people/<int:person>/appoint/", people.person_appoint, name="system-person-appoint"),
+    path("people/<int:person>/dismiss/", people.person_dismiss, name="system-person-dismiss"),
+    path(
+        "people/<int:person>/tokens/<int:token>/revoke/",
+        people.token_revoke,
+        name="system-person-token-revoke",
+    ),
+]
