@@ -39,7 +39,7 @@ class Described(AutoSchema):
         return about[1:2] or about[:1]
 
     def _get_serializer_name(self, *args: Any, **kwargs: Any) -> str:
-        name: str = super()._get_serializer_name(*args, **kwargs)  # type: ignore[no-untyped-call]
+        name: str = super()._get_serializer_name(*args, **kwargs)
         return name.removesuffix("Shape")
 
     def _get_response_bodies(self, direction: Direction = "response") -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,6 @@ from typing import Any
 from django.apps import apps
 from django.conf import settings
 from django.core.management import BaseCommand
-from django.utils.module_loading import autodiscover_modules
 from django.utils.translation import override
 
 from bisync.lib.errors import known_errors
@@ -30,18 +30,18 @@ class Command(BaseCommand):
 
 def pages() -> dict[str, str]:
     """File name → text."""
-    import_module(settings.ROOT_URLCONF)
-    autodiscover_modules("jobs")
     with override("en"):
         return {"errors.md": _errors(), "permissions.md": _permissions()}
 
 
 def _errors() -> str:
-    ours = {"bisync", *(app.name for app in apps.get_app_configs())}
+    ours = set(_modules_with_codes())
+    for module in ours:
+        import_module(module)
     rows = [
         (f"`{code}`", str(kind.http_status), _plain(str(kind.message)))
         for code, kind in sorted(known_errors().items())
-        if kind.__module__.partition(".")[0] in ours
+        if kind.__module__ in ours
     ]
     return _page(
         "Error codes",
@@ -50,6 +50,14 @@ def _errors() -> str:
         ("code", "HTTP", "sentence"),
         rows,
     )
+
+
+def _modules_with_codes() -> Iterator[str]:
+    """The modules of the product that define an error."""
+    for package in ("bisync", *(app.name for app in apps.get_app_configs())):
+        for file in (settings.BASE_DIR / package).rglob("*.py"):
+            if re.search(r"^    code = ", file.read_text(encoding="utf-8"), re.MULTILINE):
+                yield ".".join(file.relative_to(settings.BASE_DIR).with_suffix("").parts)
 
 
 def _permissions() -> str:

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('governance', '0002_api_tokens'),
+        ('governance', '0003_answered_at'),
     ]
 
     operations = [
