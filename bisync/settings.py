@@ -250,6 +250,9 @@ DISK_RESERVE_BYTES = env.number("BISYNC_DISK_RESERVE_MB", 200) * 2**20
 RUN_ATTEMPTS = env.number("BISYNC_RUN_ATTEMPTS", 3)
 # The longest that one dbt or git command may take.
 DBT_TIMEOUT_SECONDS = env.number("BISYNC_DBT_TIMEOUT_SECONDS", 1800)
+# What reading a project may take: a template, or an alias in YAML, can ask for any amount.
+PARSE_TIMEOUT_SECONDS = env.number("BISYNC_PARSE_TIMEOUT_SECONDS", 300)
+PARSE_MEMORY_MB = env.number("BISYNC_PARSE_MEMORY_MB", 4096)
 GIT_TIMEOUT_SECONDS = env.number("BISYNC_GIT_TIMEOUT_SECONDS", 120)
 # Whether a repository may be on this machine: handy on one's own, unwanted on a shared server.
 BISYNC_LOCAL_REMOTES = env.flag("BISYNC_LOCAL_REMOTES", default=LOCAL)
@@ -257,6 +260,10 @@ BISYNC_LOCAL_REMOTES = env.flag("BISYNC_LOCAL_REMOTES", default=LOCAL)
 BISYNC_PRIVATE_REMOTES = env.places("BISYNC_PRIVATE_REMOTES", PRIVATE_NETWORKS if LOCAL else "")
 # The dbt programs, besides its own, that Bisync starts for projects that name them; * stands for anything.
 BISYNC_DBT_EXECUTABLES = env.words("BISYNC_DBT_EXECUTABLES", "*" if LOCAL else "")
+# Whether Python models may run: on DuckDB they do so on this machine, with the rights of the worker.
+BISYNC_PYTHON_MODELS = env.flag("BISYNC_PYTHON_MODELS", default=LOCAL)
+# The most that a repository's packed history, or the files of one of its commits, may take on this machine.
+REPOSITORY_MB = env.number("BISYNC_REPOSITORY_MB", 4096)
 # How long a page may wait for the warehouse, and how many rows it may take.
 QUERY_TIMEOUT_SECONDS = env.number("BISYNC_QUERY_TIMEOUT_SECONDS", 10)
 QUERY_ROW_LIMIT = env.number("BISYNC_QUERY_ROW_LIMIT", 10_000)

@@ -14,6 +14,8 @@ from governance.models import Project
 
 M = TypeVar("M", bound=models.Model)
 LISTED = 300
+# No warehouse has tables so wide.
+MOST_COLUMNS = 10_000
 # Those of a node's columns that a record gives as they are.
 _PLAIN = (
     "resource_type", "name", "label", "description", "package", "path", "patch_path", "relation",
@@ -41,7 +43,7 @@ def ingest(project: Project, found: Records) -> Ingested:
     changes = _nodes(project, found, groups)
     _tests(project, found)
     _edges(project, found)
-    counts: dict[str, int] = {}
+    counts = {"model": 0, "metric": 0}  # which every list of pulls shows
     for record in found.nodes:
         counts[record.resource_type] = counts.get(record.resource_type, 0) + 1
     counts["test"] = len(found.tests)
@@ -126,16 +128,17 @@ def _told(record: NodeRecord, what: str) -> dict[str, str]:
 
 def _columns(node: Node, record: NodeRecord) -> None:
     node.columns.all().delete()
+    named = {fitting(Column, "name", column.name): column for column in record.columns[:MOST_COLUMNS]}
     Column.objects.bulk_create(
         Column(
             node=node,
-            name=column.name,
+            name=name,
             position=position,
             data_type=fitting(Column, "data_type", column.data_type),
             description=column.description,
             meta=dict(column.meta),
         )
-        for position, column in enumerate(record.columns)
+        for position, (name, column) in enumerate(named.items())
     )
 
 

@@ -13,6 +13,7 @@ Raw = Mapping[str, Any]
 NODES = frozenset({"model", "seed", "snapshot"})
 TESTS = frozenset({"test"})
 KEY_LENGTH = 400
+GROUP_LENGTH = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +103,10 @@ def records(manifest: Raw) -> Records:
         edges=tuple(
             sorted(
                 {
-                    (parent, child)
+                    (_key(parent), _key(child))
                     for child, parents in manifest.get("parent_map", {}).items()
                     for parent in parents
-                    if parent in known and child in known
+                    if _key(parent) in known and _key(child) in known
                 }
             )
         ),
@@ -137,7 +138,7 @@ def _node(raw: Raw) -> NodeRecord:
     if code := (raw.get("checksum") or {}).get("checksum"):
         fields["checksum"] = code
     return NodeRecord(
-        unique_id=str(raw["unique_id"]),
+        unique_id=_key(str(raw["unique_id"])),
         resource_type=kind,
         name=str(raw["name"]),
         package=str(raw.get("package_name") or ""),
@@ -147,7 +148,7 @@ def _node(raw: Raw) -> NodeRecord:
         patch_path=str(raw.get("patch_path") or "").split("://", 1)[-1],
         relation=str(raw.get("relation_name") or ""),
         materialized=str(config.get("materialized") or ""),
-        group=str(raw.get("group") or config.get("group") or ""),
+        group=str(raw.get("group") or config.get("group") or "")[:GROUP_LENGTH],
         access=str(raw.get("access") or config.get("access") or ""),
         tags=tuple(raw.get("tags") or config.get("tags") or ()),
         meta={**(raw.get("meta") or {}), **(config.get("meta") or {})},
@@ -180,7 +181,7 @@ def _tests(manifest: Raw) -> Iterator[TestRecord]:
             unique_id=_key(str(raw["unique_id"])),
             name=str(raw["name"]),
             kind=f"{space}.{kind}" if space else kind,
-            node=str(raw.get("attached_node") or parents[-1]),
+            node=_key(str(raw.get("attached_node") or parents[-1])),
             column=str(raw.get("column_name") or given.get("column_name") or ""),
             arguments=arguments,
             severity=str((raw.get("config") or {}).get("severity") or "").lower(),
@@ -192,7 +193,7 @@ def _tests(manifest: Raw) -> Iterator[TestRecord]:
             unique_id=_key(str(raw["unique_id"])),
             name=str(raw["name"]),
             kind="unit_test",
-            node=str(raw.get("tested_node_unique_id") or parents[0]),
+            node=_key(str(raw.get("tested_node_unique_id") or parents[0])),
             column="",
             arguments={},
             severity="error",
@@ -201,7 +202,7 @@ def _tests(manifest: Raw) -> Iterator[TestRecord]:
 
 
 def _key(unique_id: str) -> str:
-    """The id as the catalogue keeps it: that of a test holds all its arguments and may be very long."""
+    """The id as the catalogue keeps it: that of a test holds all its arguments, and none has a limit."""
     if len(unique_id) <= KEY_LENGTH:
         return unique_id
     return f"{unique_id[: KEY_LENGTH - 65]}.{hashlib.sha256(unique_id.encode()).hexdigest()}"
@@ -211,7 +212,7 @@ def _group(raw: Raw) -> GroupRecord:
     owner = raw.get("owner") or {}
     email = owner.get("email") or ""
     return GroupRecord(
-        name=str(raw["name"]),
+        name=str(raw["name"])[:GROUP_LENGTH],
         owner_name=str(owner.get("name") or ""),
         owner_email=", ".join(email) if isinstance(email, list) else str(email),
     )

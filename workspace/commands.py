@@ -51,6 +51,7 @@ def run(
     grace: float = 10,
     stdin: str | bytes | None = None,
     on_line: Callable[[str], None] | None = None,
+    limits: process.Limits = process.UNLIMITED,
 ) -> process.Finished:
     """Run `argv` (see `process.run`) and record it as `name` where a run is at work."""
     recorder = _recorder.get()
@@ -64,6 +65,7 @@ def run(
             grace=grace,
             stdin=stdin,
             on_line=on_line,
+            limits=limits,
         )
     keep = recorder.begin(name, argv)
 
@@ -82,6 +84,7 @@ def run(
         grace=grace,
         stdin=stdin,
         on_line=both,
+        limits=limits,
         cancelled=recorder.stopped,
     )
     crash.point(f"after {name}")

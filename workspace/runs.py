@@ -28,7 +28,7 @@ from kombu.exceptions import OperationalError as BrokerError
 
 from bisync.lib import crash, trace
 from bisync.lib.errors import BisyncError
-from bisync.lib.process import KEPT_OUTPUT, Finished
+from bisync.lib.process import KEPT_OUTPUT, Finished, Tail
 from bisync.lib.states import Lifecycle
 from governance import audit
 from governance.models import Project, User
@@ -422,7 +422,7 @@ class CommandRecorder:
     def __init__(self, work: Work) -> None:
         self.work = work
         self.waiting = False
-        self._lines: list[str] = []
+        self._lines = Tail(KEPT_OUTPUT)
         self._command: RunCommand | None = None
         self._guard = threading.Lock()
         self._flushed = 0
@@ -433,21 +433,21 @@ class CommandRecorder:
         self._command = RunCommand.objects.create(
             run=run, attempt=run.attempt, name=name, argv=list(argv), started_at=timezone.now()
         )
-        self._lines, self._flushed, self.waiting = [], 0, True
+        self._lines, self._flushed, self.waiting = Tail(KEPT_OUTPUT), 0, True
         return self._take
 
     def _take(self, line: str) -> None:
         with self._guard:
-            self._lines.append(line)
+            self._lines.add(line)
 
     def flush(self) -> None:
         """Show what has been printed so far."""
         with self._guard:
-            command, lines = self._command, list(self._lines)
-        if command is not None and self.waiting and len(lines) > self._flushed:
-            text = "\n".join(lines)[-KEPT_OUTPUT:]
+            command, count = self._command, self._lines.count
+            text = self._lines.text("\n") if count > self._flushed else ""
+        if command is not None and self.waiting and text:
             RunCommand.objects.filter(pk=command.pk, finished_at=None).update(output=text)
-            self._flushed = len(lines)
+            self._flushed = count
 
     def finish(self, finished: Finished) -> None:
         """Note how the command that began last has ended."""

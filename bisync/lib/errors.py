@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from django.utils.translation import gettext_lazy as _
 
+from bisync.lib.stored import storable
+
 if TYPE_CHECKING:
     from django_stubs_ext import StrPromise
 
@@ -24,8 +26,9 @@ class BisyncError(Exception):
     temporary: ClassVar[bool] = False
 
     def __init__(self, **params: object) -> None:
-        super().__init__(self.code, params)
-        self.params = params
+        # Their words may come from anywhere, and end in the database.
+        self.params = {name: storable(value) for name, value in params.items()}
+        super().__init__(self.code, self.params)
 
     def __str__(self) -> str:
         return str(self.message) % self.params

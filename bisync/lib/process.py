@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import resource
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -18,6 +20,9 @@ from typing import IO
 from bisync.lib.secrets import redact
 
 KEPT_OUTPUT = 200_000
+# What a command prints for its caller alone, and the longest line of it: strangers' code prints as it likes.
+KEPT_STDOUT = 20_000_000
+LONGEST_LINE = 1_000_000
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
@@ -34,6 +39,48 @@ class Finished:
     cancelled: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The most that a command may take: address space, and the size of each file that it writes."""
+
+    memory_bytes: int | None = None
+    file_bytes: int | None = None
+
+    def set(self) -> None:
+        """Bind this process by them; it passes them on and cannot take them back."""
+        for kind, most in ((resource.RLIMIT_AS, self.memory_bytes), (resource.RLIMIT_FSIZE, self.file_bytes)):
+            if most is not None and (kind == resource.RLIMIT_FSIZE or _libc is not None):
+                _soft, hard = resource.getrlimit(kind)
+                most = most if hard == resource.RLIM_INFINITY else min(most, hard)
+                resource.setrlimit(kind, (most, most))
+
+
+UNLIMITED = Limits()
+
+
+class Tail:
+    """The last lines of a text that keeps coming, up to so many characters; `count` is of all that came."""
+
+    def __init__(self, characters: int) -> None:
+        self.count = 0
+        self._most = characters
+        self._size = 0
+        self._lines: deque[str] = deque()
+        self._guard = threading.Lock()  # both streams of a command come here
+
+    def add(self, line: str) -> None:
+        with self._guard:
+            self.count += 1
+            self._lines.append(line)
+            self._size += len(line)
+            while self._size > self._most and len(self._lines) > 1:
+                self._size -= len(self._lines.popleft())
+
+    def text(self, between: str = "") -> str:
+        with self._guard:
+            return between.join(self._lines)[-self._most :]
+
+
 def die_with_parent() -> None:
     """Between fork and exec: default signals, and death with the thread that started us.
 
@@ -46,6 +93,11 @@ def die_with_parent() -> None:
         _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
+def _begin(limits: Limits) -> None:
+    die_with_parent()
+    limits.set()
+
+
 def run(
     argv: Sequence[str],
     *,
@@ -56,13 +108,14 @@ def run(
     grace: float = 10,
     stdin: str | bytes | None = None,
     on_line: Callable[[str], None] | None = None,
+    limits: Limits = UNLIMITED,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Finished:
-    """Run `argv` to its end and return what it printed, secrets struck out.
+    """Run `argv` to its end and return the end of what it printed, secrets struck out.
 
-    The command sees `env` and nothing else. When `timeout` seconds have passed, or `cancelled()` turns
-    true, its group gets SIGINT, and SIGKILL `grace` seconds later. `on_line` is called for each line of
-    either stream as it arrives, from another thread.
+    The command sees `env` and nothing else, and takes no more than `limits`. When `timeout` seconds have
+    passed, or `cancelled()` turns true, its group gets SIGINT, and SIGKILL `grace` seconds later. `on_line`
+    is called for each line of either stream as it arrives, from another thread.
     """
     started = time.monotonic()
     child = subprocess.Popen(
@@ -73,10 +126,9 @@ def run(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         start_new_session=True,
-        preexec_fn=die_with_parent,  # noqa: PLW1509 (only calls that are safe between fork and exec)
+        preexec_fn=lambda: _begin(limits),  # noqa: PLW1509 (only calls that are safe between fork and exec)
     )
-    lines: list[str] = []
-    own: list[str] = []
+    lines, own = Tail(KEPT_OUTPUT), Tail(KEPT_STDOUT)
     readers = [
         threading.Thread(target=_read, args=(stream, sinks, secrets, on_line), daemon=True)
         for stream, sinks in ((child.stdout, (lines, own)), (child.stderr, (lines,)))
@@ -91,8 +143,8 @@ def run(
         reader.join(timeout=5)
     return Finished(
         exit_code=child.returncode,
-        stdout="".join(own),
-        output="".join(lines)[-KEPT_OUTPUT:],
+        stdout=own.text(),
+        output=lines.text(),
         seconds=time.monotonic() - started,
         timed_out=why == "timeout",
         cancelled=why == "cancelled",
@@ -101,18 +153,30 @@ def run(
 
 def _read(
     stream: IO[bytes] | None,
-    sinks: tuple[list[str], ...],
+    sinks: tuple[Tail, ...],
     secrets: Collection[str],
     on_line: Callable[[str], None] | None,
 ) -> None:
     assert stream is not None
     with stream:
-        for raw in stream:
+        # Where a line was cut, half a secret could be left: more than a whole one goes with it.
+        spare = max((len(secret.encode()) * 3 for secret in secrets), default=0)
+        for raw in _lines(stream, spare):
             line = redact(raw.decode("utf-8", "replace").replace("\x00", ""), secrets)
             for sink in sinks:
-                sink.append(line)
+                sink.add(line)
             if on_line is not None:
                 on_line(line.rstrip("\n"))
+
+
+def _lines(stream: IO[bytes], spare: int) -> Iterator[bytes]:
+    """The lines of a stream; of an endless one its beginning."""
+    while line := stream.readline(LONGEST_LINE):
+        if len(line) == LONGEST_LINE and not line.endswith(b"\n"):
+            line = line[: LONGEST_LINE - spare - 1] + b"\n"
+            while (rest := stream.readline(LONGEST_LINE)) and not rest.endswith(b"\n"):
+                pass
+        yield line
 
 
 def _wait(

@@ -7,12 +7,12 @@ version. Whatever cannot be read raises `ArtifactUnreadable`.
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from bisync.lib.stored import storable
 from workspace.dbt.errors import ArtifactUnreadable
 
 OLDEST_MANIFEST = 12
@@ -120,20 +120,10 @@ def _parts(relation_name: str) -> dict[str, str]:
 
 def _mapping(raw: bytes) -> dict[str, Any]:
     try:
-        found = json.loads(raw)
-    except ValueError as exc:
+        found: Any = json.loads(raw)
+    except (ValueError, RecursionError) as exc:
         raise ArtifactUnreadable(words=str(exc)) from None
     if not isinstance(found, dict):
         raise ArtifactUnreadable(words="it holds no object")
-    return {name: _storable(item) for name, item in found.items()} if _MAYBE_UNSTORABLE.search(raw) else found
-
-
-def _storable(value: Any) -> Any:
-    """Without what JSON in a database may not hold: NUL, halves of characters, numbers that are none."""
-    if isinstance(value, str):
-        return value.replace("\x00", "").encode("utf-8", "replace").decode()
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    if isinstance(value, dict):
-        return {_storable(key): _storable(item) for key, item in value.items()}
-    return [_storable(item) for item in value] if isinstance(value, list) else value
+    clean: dict[str, Any] = storable(found) if _MAYBE_UNSTORABLE.search(raw) else found
+    return clean

@@ -6,10 +6,17 @@ import re
 import signal
 from typing import TYPE_CHECKING
 
+from django.conf import settings
 from django.utils.translation import gettext as _
 
 from workspace.dbt import events, packages, places
-from workspace.dbt.errors import DbtEnvVarMissing, DbtFailed, DbtPackagesMissing, DbtSyntaxError
+from workspace.dbt.errors import (
+    DbtEnvVarMissing,
+    DbtFailed,
+    DbtOutgrown,
+    DbtPackagesMissing,
+    DbtSyntaxError,
+)
 from workspace.warehouse.base import connection_failure
 
 if TYPE_CHECKING:
@@ -32,6 +39,7 @@ _SYNTAX = re.compile(
 _PACKAGES = re.compile(r"package\(s\).*package\(s\) installed", re.DOTALL)
 _ENV_VAR = re.compile(r"Env var required but not provided: '([^']+)'")
 _DATABASE = re.compile(r"Database Error|IO Error|Operational ?Error|connection to server")
+_NO_MEMORY = re.compile(r"MemoryError|bad_alloc|[Cc]annot allocate memory|Errno 27\] File too large")
 _YAML_WORDS = re.compile(r"Raw Error:\n *-+\n(.*)", re.DOTALL)
 # Where the words come from; by now the place says so.
 _POSITIONS = (
@@ -45,6 +53,11 @@ def explain(finished: Finished, *, command: str, folder: Path, location: Locatio
     """Why a dbt command that could not do its work failed."""
     said = _said(finished)
     words = shorten(said, folder)
+    # dbt tells an error of Python's without its name, and that of memory is nothing but a name.
+    nameless = not words and _SYNTAX.search(said)
+    if command == "parse" and (nameless or _NO_MEMORY.search(finished.output)):
+        return DbtOutgrown(megabytes=settings.PARSE_MEMORY_MB)
+    words = words or _("it gave no reason")
     if _PACKAGES.search(said):
         return DbtPackagesMissing(packages=_missing(folder), words=words)
     missing = _ENV_VAR.search(said)

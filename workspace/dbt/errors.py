@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from bisync.lib.errors import BisyncError
@@ -56,6 +57,48 @@ class DbtSyntaxError(BisyncError):
     message = _("dbt cannot read %(place)s: %(words)s. Correct it in the repository, then try again.")
     http_status = 422
 
+    @classmethod
+    def at(cls, file: str, line: int, words: str) -> DbtSyntaxError:
+        """The error in one line of a file."""
+        place = gettext("%(file)s (line %(line)s)") % {"file": file, "line": line} if line else file
+        return cls(file=file, line=line, place=place, words=words)
+
+
+class DbtPathOutside(BisyncError):
+    code = "dbt-path-outside"
+    message = _(
+        "%(key)s in %(file)s is “%(path)s”, and there Bisync lets dbt do nothing. Name a folder inside the "
+        "repository, in plain words without a template, then try again."
+    )
+    http_status = 422
+
+
+class DbtLinkOutside(BisyncError):
+    code = "dbt-link-outside"
+    message = _(
+        "%(file)s is a link that leads out of the repository, so dbt would read files that are not the "
+        "project's. Use the package without it."
+    )
+    http_status = 422
+
+
+class DbtPackageRefused(BisyncError):
+    code = "dbt-package-refused"
+    message = _(
+        "%(file)s lists the package %(source)s, which Bisync does not fetch: %(why)s. Commit it under "
+        "dbt_packages, or list it from another place."
+    )
+    http_status = 422
+
+
+class DbtPythonModel(BisyncError):
+    code = "dbt-python-model"
+    message = _(
+        "%(file)s is a Python model: on DuckDB it would run on Bisync's own machine, with its rights. Write "
+        "it in SQL, or let an operator allow such models by BISYNC_PYTHON_MODELS."
+    )
+    http_status = 422
+
 
 class DbtEnvVarMissing(DbtSyntaxError):
     code = "dbt-env-var-missing"
@@ -103,6 +146,25 @@ class DbtTimeout(BisyncError):
         "BISYNC_DBT_TIMEOUT_SECONDS."
     )
     http_status = 504
+
+
+class DbtParseTimeout(DbtTimeout):
+    code = "dbt-parse-timeout"
+    message = _(
+        "dbt had not read the project after %(minutes)s minutes, so it was stopped. Look for a loop in a "
+        "template, or for YAML aliases that multiply. A project that really is so large needs a higher "
+        "BISYNC_PARSE_TIMEOUT_SECONDS."
+    )
+
+
+class DbtOutgrown(BisyncError):
+    code = "dbt-outgrown"
+    message = _(
+        "dbt needed more than %(megabytes)s MB to read the project, so it was stopped. Look for a template "
+        "that repeats something, or for YAML aliases that multiply. A project that really is so large needs "
+        "a higher BISYNC_PARSE_MEMORY_MB."
+    )
+    http_status = 422
 
 
 class DbtCancelled(BisyncError):

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from bisync.lib.stored import storable
+
 # One of these ends the work on one node; each carries the node and how many there are.
 _ENDS = frozenset(
     {
@@ -64,10 +66,10 @@ class Meter:
 def parse(line: str) -> Event | None:
     """The event in a line of dbt's; None where dbt printed something else."""
     try:
-        raw = json.loads(line)
+        raw = storable(json.loads(line))
         info = raw["info"]
         return Event(str(info["name"]), str(info["level"]), str(info["msg"]), dict(raw["data"]))
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
 
 

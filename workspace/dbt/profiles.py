@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +12,8 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 from bisync.lib.errors import InvalidInput
-from workspace.dbt.errors import DbtSyntaxError
+from workspace.dbt import project_files
+from workspace.dbt.project_files import JINJA
 
 if TYPE_CHECKING:
     from workspace.warehouse.location import Location
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 PASSWORD = "DBT_ENV_SECRET_BISYNC_PASSWORD"  # noqa: S105 (the name of a variable)
 
 _PLUGIN = Path(__file__).with_name("bisync_duckdb.py")
-_JINJA = re.compile(r"\{[{%#]")
 _FALLBACK = "bisync"
 
 
@@ -52,8 +51,8 @@ def write(
 
 def profile_name(project_dir: Path) -> str:
     """The profile that dbt_project.yml names; a name of ours where that is a template, or nothing."""
-    name = _top_level(project_dir / "dbt_project.yml").get("profile", "").strip()
-    return name if name and not _JINJA.search(name) else _FALLBACK
+    name = str(project_files.read(project_dir / project_files.PROJECT).get("profile") or "").strip()
+    return name if name and not JINJA.search(name) else _FALLBACK
 
 
 def _duckdb(
@@ -88,37 +87,6 @@ def _postgres(location: Location) -> tuple[dict[str, Any], dict[str, str]]:
 def _plain(**values: str) -> dict[str, str]:
     """`values`, none of which dbt would take for a template."""
     for key, value in values.items():
-        if _JINJA.search(value):
+        if JINJA.search(value):
             raise InvalidInput({key: [_("%(value)s cannot hold a template.") % {"value": value}]})
     return values
-
-
-def _top_level(file: Path) -> dict[str, str]:
-    """The scalar entries at the top of a YAML file.
-
-    Read event by event: nothing is built, so neither aliases nor depth can make it large.
-    """
-    found: dict[str, str] = {}
-    key: str | None = None
-    depth = 0
-    try:
-        for event in yaml.parse(file.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader):
-            if isinstance(event, yaml.CollectionStartEvent | yaml.CollectionEndEvent):
-                depth += 1 if isinstance(event, yaml.CollectionStartEvent) else -1
-                key = None
-            elif depth == 1 and key is None:
-                key = str(getattr(event, "value", ""))
-            elif depth == 1 and key is not None:
-                found[key] = str(getattr(event, "value", ""))
-                key = None
-    except (yaml.YAMLError, UnicodeDecodeError) as exc:
-        raise _unreadable(file.name, exc) from None
-    return found
-
-
-def _unreadable(file: str, exc: Exception) -> DbtSyntaxError:
-    mark = getattr(exc, "problem_mark", None)
-    line = mark.line + 1 if mark else 0
-    words = getattr(exc, "problem", None) or str(exc)
-    place = _("%(file)s (line %(line)s)") % {"file": file, "line": line} if line else file
-    return DbtSyntaxError(file=file, line=line, place=place, words=words)

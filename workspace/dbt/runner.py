@@ -14,16 +14,20 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 from django.utils.translation import gettext as _
 
+from bisync.lib.process import UNLIMITED, Limits
 from workspace import commands
-from workspace.dbt import artifacts, diagnosis, events, packages, profiles, versions
+from workspace.dbt import artifacts, diagnosis, events, packages, profiles, project_files, versions
 from workspace.dbt.errors import (
     DbtBuildFailed,
     DbtCancelled,
     DbtEnvVarReserved,
+    DbtParseTimeout,
     DbtProjectMissing,
+    DbtPythonModel,
     DbtSelectionInvalid,
     DbtTimeout,
 )
+from workspace.git.process import ENVIRONMENT
 from workspace.warehouse.base import require_host
 
 if TYPE_CHECKING:
@@ -43,13 +47,9 @@ _ENVIRONMENT = {
     "LANG": "C.UTF-8",
     "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
     "DO_NOT_TRACK": "1",
-    # For `deps`: nobody's configuration, no questions, no transport that runs commands.
-    "GIT_CONFIG_NOSYSTEM": "1",
-    "GIT_CONFIG_GLOBAL": "/dev/null",
-    "GIT_TERMINAL_PROMPT": "0",
-    "GIT_ALLOW_PROTOCOL": "https:ssh:file",
-    "GIT_SSH_COMMAND": "ssh -o BatchMode=yes -o ConnectTimeout=15",
 }
+# The largest file that reading a project may write: its manifest is read whole.
+_LARGEST_ARTIFACT = 512_000_000
 
 
 @dataclass(frozen=True)
@@ -122,6 +122,7 @@ class Dbt:
         self._logs = _directory(project.workdir / "logs")
         self._target = _directory(project.workdir / "target")
         self._profiles = _directory(project.workdir / "profiles")
+        self._checkout = project.checkout or project.folder
 
     def parse(self) -> Path:
         """Read the project; returns the directory with manifest.json and semantic_manifest.json.
@@ -151,6 +152,8 @@ class Dbt:
         """
         if self._project.location.host:
             require_host(self._project.location.host, look_up=True)
+        if not settings.BISYNC_PYTHON_MODELS and (found := project_files.python_models(self._project.folder)):
+            raise DbtPythonModel(file=found[0])
         options = ["--partial-parse" if self._parsed else "--no-partial-parse"]
         options += _listed("--select", select) + _listed("--exclude", exclude)
         for resource_type in resource_types:
@@ -171,11 +174,14 @@ class Dbt:
 
     def deps(self) -> None:
         """Fetch the packages that the project lists, unless they lie in it already."""
-        if not packages.missing(self._project.folder):
+        folder = self._project.folder
+        if not packages.missing(folder):
             return
+        project_files.require_packages(folder, self._checkout)
         finished = self._run("deps")
         if finished.exit_code:
             raise self._explained("deps", finished)
+        project_files.require_no_links_outside(self._checkout)
 
     @cached_property
     def _executable(self) -> Path:
@@ -187,6 +193,7 @@ class Dbt:
 
     def _run(self, command: str, *options: str, on_line: Callable[[str], None] | None = None) -> Finished:
         project = self._project
+        project_files.require_inside(project.folder, self._checkout)
         profile = profiles.profile_name(project.folder)
         connection = profiles.write(
             self._profiles,
@@ -205,16 +212,23 @@ class Dbt:
             f"dbt {command}",
             [str(self._executable), command, *versions.flags(self._version, command), *places, *options],
             cwd=self._cwd,
-            env={**self._environment(), **connection},
+            # Lists of packages are templates that may read secrets: the warehouse's is none of their affair.
+            env={**self._environment(), **(_for_git() if command == "deps" else connection)},
             secrets=[*project.location.secrets, *self._secrets()],
-            timeout=settings.DBT_TIMEOUT_SECONDS,
+            timeout=self._patience(command),
             on_line=on_line,
+            limits=_limits() if command == "parse" else UNLIMITED,
         )
         if finished.cancelled:
             raise DbtCancelled(command=command)
         if finished.timed_out:
-            raise DbtTimeout(command=command, minutes=f"{settings.DBT_TIMEOUT_SECONDS / 60:g}")
+            kind = DbtParseTimeout if command == "parse" else DbtTimeout
+            raise kind(command=command, minutes=f"{self._patience(command) / 60:.2g}")
         return finished
+
+    @staticmethod
+    def _patience(command: str) -> float:
+        return settings.PARSE_TIMEOUT_SECONDS if command == "parse" else settings.DBT_TIMEOUT_SECONDS
 
     def _environment(self) -> dict[str, str]:
         """Nothing of ours: whatever is in here, a template of the project may print."""
@@ -233,6 +247,17 @@ class Dbt:
     def _explained(self, command: str, finished: Finished) -> BisyncError:
         project = self._project
         return diagnosis.explain(finished, command=command, folder=project.folder, location=project.location)
+
+
+def _for_git() -> dict[str, str]:
+    """For packages: nobody's configuration, no questions, links as text, no transport that runs commands."""
+    allowed = "https:ssh:file" if settings.BISYNC_LOCAL_REMOTES else "https:ssh"
+    quiet = {name: value for name, value in ENVIRONMENT.items() if name.startswith("GIT_")}
+    return {**quiet, "GIT_ALLOW_PROTOCOL": allowed}
+
+
+def _limits() -> Limits:
+    return Limits(memory_bytes=settings.PARSE_MEMORY_MB << 20, file_bytes=_LARGEST_ARTIFACT)
 
 
 def find_projects(root: Path) -> list[str]:

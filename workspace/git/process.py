@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
+import tempfile
+import threading
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -12,6 +15,7 @@ from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
 from bisync.lib.errors import BisyncError
+from bisync.lib.process import UNLIMITED, Limits
 from workspace import commands
 from workspace.git.sanitise import printed_line
 
@@ -19,6 +23,7 @@ NOTHING: Mapping[str, str] = MappingProxyType({})
 _ASKPASS = Path(__file__).with_name("askpass.sh")
 _REACHES_OUT = frozenset({"fetch", "push"})
 _KEPT_STDERR = 4000
+_MOST_PRINTED = 64_000_000
 _KEPT_WORDS = 600
 # What git adds to every failure over SSH, after the line that tells why.
 _SAYS_NOTHING = (
@@ -52,7 +57,7 @@ _CONFIG = {
     "submodule.recurse": "false",
     "safe.directory": "*",
 }
-_ENVIRONMENT = {
+ENVIRONMENT = {
     # Nobody can put a .netrc or a .gitconfig into a directory that does not exist.
     "HOME": "/nonexistent",
     "LC_ALL": "C.UTF-8",
@@ -147,6 +152,15 @@ class PushDenied(GitFailed):
         "The git server does not accept the commit: %(words)s. Allow this account to push to the branch, "
         "or choose another branch."
     )
+
+
+class GitTooLarge(BisyncError):
+    code = "git-too-large"
+    message = _(
+        "The repository is too large for Bisync: %(what)s. Take large files out of its branch, or give "
+        "Bisync a higher BISYNC_REPOSITORY_MB and the disk for it."
+    )
+    http_status = 422
 
 
 class GitStopped(BisyncError):
@@ -252,6 +266,7 @@ def git(
     timeout: float | None = None,
     stdin: str | bytes | None = None,
     ok: Collection[int] = (0,),
+    limits: Limits = UNLIMITED,
 ) -> str:
     """Run git as a recorded command and return its stdout.
 
@@ -267,6 +282,7 @@ def git(
         secrets=secrets,
         timeout=limit,
         stdin=stdin,
+        limits=limits,
     )
     if finished.cancelled:
         raise GitStopped(command=args[0])
@@ -288,30 +304,49 @@ def plumbing(
 
     Pages read through it as well as runs, so it is not recorded; it never has a secret to print.
     """
-    limit = settings.GIT_TIMEOUT_SECONDS
-    try:
-        done = subprocess.run(
+    with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as complaints:
+        given.write(stdin)
+        given.seek(0)
+        with subprocess.Popen(
             ["git", *args],
             cwd=cwd,
             env=_environment(cwd, env),
-            input=stdin,
-            capture_output=True,
-            timeout=limit,
-            check=False,
+            stdin=given,
+            stdout=subprocess.PIPE,
+            stderr=complaints,
             start_new_session=True,
-        )
-    except subprocess.TimeoutExpired:
-        raise failure(args[0], _no_answer(limit)) from None
-    if done.returncode not in ok:
-        raise failure(args[0], done.stderr.decode("utf-8", "replace"))
-    return done.stdout
+        ) as child:
+            printed = _bounded(child)
+        if len(printed) > _MOST_PRINTED:
+            raise GitTooLarge(what=f"git {args[0]} has more than {_MOST_PRINTED // 1_000_000} MB to tell")
+        if child.returncode == -signal.SIGKILL:
+            raise failure(args[0], _no_answer(settings.GIT_TIMEOUT_SECONDS))
+        if child.returncode not in ok:
+            complaints.seek(0)
+            raise failure(args[0], complaints.read(_MOST_PRINTED).decode("utf-8", "replace"))
+    return printed
+
+
+def _bounded(child: subprocess.Popen[bytes]) -> bytes:
+    """What `child` prints until it ends, is late, or said too much: a few objects may stand for any tree."""
+    assert child.stdout is not None
+    late = threading.Timer(settings.GIT_TIMEOUT_SECONDS, child.kill)
+    late.start()
+    try:
+        printed = child.stdout.read(_MOST_PRINTED + 1)
+        if len(printed) > _MOST_PRINTED:
+            child.kill()
+        child.wait()
+    finally:
+        late.cancel()
+    return printed
 
 
 def _environment(cwd: Path, extra: Mapping[str, str]) -> dict[str, str]:
     return {
         "PATH": os.environ.get("PATH", os.defpath),
         "GIT_CEILING_DIRECTORIES": str(cwd.parent),
-        **_ENVIRONMENT,
+        **ENVIRONMENT,
         **extra,
     }
 

@@ -17,16 +17,19 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
 from bisync.lib import scratch
 from bisync.lib.errors import BisyncError
+from bisync.lib.process import Limits
 from workspace.git.process import (
     NOTHING,
     GitBusy,
     GitEmpty,
     GitFailed,
     GitNoBranch,
+    GitTooLarge,
     RemoteMoved,
     credentials,
     git,
@@ -42,6 +45,7 @@ _STALE_LOCK = 600  # seconds; git holds a lock for a moment
 _STALE_FILES = 86_400  # seconds; longer than any run
 _FULL_HASH = re.compile(r"[0-9a-f]{40}")
 _NO_OBJECT = "0" * 40
+_ATTRIBUTES = "* -text -ident !eol !filter !working-tree-encoding\n"
 _REGULAR = frozenset({"100644", "100755"})
 _LAST_SECOND = 253_402_300_799  # the end of the year 9999, where datetime ends
 
@@ -202,6 +206,7 @@ class Mirror:
                 **credentials(self.remote.username, self.remote.password),
             },
             secrets=(self.remote.password,),
+            limits=Limits(file_bytes=settings.REPOSITORY_MB * 1_000_000),
         )
 
     def _create(self) -> None:
@@ -310,9 +315,11 @@ class Mirror:
         """A folder with the files of `commit`, this caller's own, gone afterwards.
 
         It has no `.git`: what runs inside finds no way into the mirror, and nothing is registered that
-        would have to be pruned after a crash. Symbolic links come out as text.
+        would have to be pruned after a crash. Symbolic links come out as text, and every file byte for byte,
+        whatever attributes it has. Raises `GitTooLarge` where the files take more than the disk is for.
         """
-        self._require(commit)
+        self._require_fitting(commit)
+        self._plain_attributes()
         with self._scratch() as place:
             tree = place / "tree"
             tree.mkdir()
@@ -398,6 +405,22 @@ class Mirror:
         asked = "\n".join(commit for commit in commits if _FULL_HASH.fullmatch(commit))
         answers = self._read("cat-file", "--batch-check", stdin=asked.encode()).decode().splitlines()
         return {line.split()[0] for line in answers if line.split()[1] == "commit"}
+
+    def _require_fitting(self, commit: str) -> None:
+        """Refuse a commit whose files, which packed may be a thousandth of it, take more than is allowed."""
+        megabytes = sum(file.size for file in self.files(commit)) // 1_000_000
+        if megabytes > settings.REPOSITORY_MB:
+            raise GitTooLarge(
+                what=_("the files of commit %(commit).8s take %(size)s MB, and %(most)s MB is the most")
+                % {"commit": commit, "size": megabytes, "most": settings.REPOSITORY_MB}
+            )
+
+    def _plain_attributes(self) -> None:
+        """Outrank what a repository's own .gitattributes ask of a checkout: dbt reads what was committed."""
+        place = self.path / "info" / "attributes"
+        if not place.exists():
+            place.parent.mkdir(exist_ok=True)
+            place.write_text(_ATTRIBUTES, encoding="utf-8")
 
     def _require(self, *commits: str) -> None:
         """Refuse what is not a commit here. Only full hashes get through, so git never reads an option."""
