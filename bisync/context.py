@@ -79,9 +79,10 @@ def _nav(request: HttpRequest, project: Project, user: User, here: Environment |
         _Entry("project", _("Home"), "house"),
         _Entry("proposals", _("Proposals"), "git-pull-request-arrow", change,
                count=waiting, also=("proposal", "proposal-edit")),
-        _Entry("pulls", _("Sync"), "refresh-cw", change, also=("pull-detail", "runs", "run")),
+        _Entry("pulls", _("Sync"), "refresh-cw", change, also=("pull-detail",)),
         _Entry("environments", _("Environments"), "server", change,
                also=("environment-new", "environment-edit")),
+        _Entry("runs", _("Runs"), "list-checks", govern, also=("run", "queues")),
         _Entry("people", _("People"), "users", govern, also=("member", "member-add", "member-link")),
     ]  # fmt: skip
     if here is not None:
@@ -104,6 +105,7 @@ def _own_nav(request: HttpRequest, user: User) -> tuple[NavLink, ...]:
         entries += [
             _Entry("system-people", _("People"), "users", system,
                    also=("system-person", "system-person-add", "system-person-link")),
+            _Entry("system-queues", _("Runs and queues"), "list-checks", system),
         ]  # fmt: skip
     return tuple(entry.link(request) for entry in entries)
 

@@ -23,6 +23,7 @@ from governance.models import Project
 from governance.web import Request, in_project
 from workspace.actions import pull_request
 from workspace.models import Repository, Run
+from workspace.selectors import drains
 
 
 @login_required
@@ -53,6 +54,7 @@ def pull_list(request: Request, project: Project) -> HttpResponse:
         {
             "repository": Repository.objects.filter(project=project).first(),
             "latest": latest,
+            "drain": None if latest is None or latest.finished else drains().get(latest.queue),
             "snapshots": Paginator(snapshots, 20).get_page(request.GET.get("page")),
             "may_pull": permissions.decide(request.user, "project.pull", project),
             "may_configure": permissions.decide(request.user, "repository.configure", project),

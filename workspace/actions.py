@@ -1,20 +1,22 @@
-"""Connect a repository and a warehouse; cancel and retry runs."""
+"""Connect a repository and a warehouse; cancel and retry runs; drain and resume their queues."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
 from django.core.exceptions import ValidationError
-from django.db import models
+from django.db import models, transaction
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from bisync.lib.errors import BisyncError, InvalidInput
+from bisync.lib.errors import BisyncError, InvalidInput, NotAllowed
 from governance import audit, permissions
 from governance.models import Project, User
+from governance.permissions import Decision
 from workspace import runs
 from workspace.dbt.versions import require_allowed
 from workspace.git.urls import check_branch, check_url, same_server
-from workspace.models import Connection, Repository, Run, RunStatus
+from workspace.models import Connection, Drain, Queue, Repository, Run, RunStatus
 from workspace.warehouse.base import WarehouseNotAllowed, require_host
 
 _REPOSITORY_SHOWN = ("url", "branch", "folder", "username", "dbt_target", "dbt_executable")
@@ -44,6 +46,12 @@ class NothingToRepeat(BisyncError):
 class FinishedAlready(BisyncError):
     code = "run-finished-already"
     message = _("There is nothing to stop: %(run)s has ended.")
+    http_status = 409
+
+
+class QueueDrained(BisyncError):
+    code = "queue-drained"
+    message = _("This queue is drained already, by %(who)s: %(reason)s")
     http_status = 409
 
 
@@ -157,10 +165,31 @@ def pull_request(*, project: Project, actor: User) -> Run:
     return run
 
 
+def may_stop(actor: User, run: Run) -> Decision:
+    """Whether `actor` may stop the run: whoever may start its like, and whoever runs the installation."""
+    return permissions.operates(actor) or permissions.decide(actor, MAY[run.kind], run.project)
+
+
+def may_repeat(actor: User, run: Run) -> Decision:
+    """Whether `actor` may have it done again.
+
+    What was lost with its workers also by whoever runs the installation: that is about machines. Anything
+    else needs the right to start it, or publishing and deploying could be had without it.
+    """
+    if run.error_code == runs.WorkerLost.code and permissions.operates(actor):
+        return permissions.ALLOWED
+    return permissions.decide(actor, MAY[run.kind], run.project)
+
+
+def _require(answer: Decision) -> None:
+    if not answer:
+        raise NotAllowed(reason=answer.reason)
+
+
 @audit.atomic()
 def run_cancel(*, run: Run, actor: User) -> Run:
     """Stop a run that waits or works."""
-    permissions.require(actor, MAY[run.kind], run.project)
+    _require(may_stop(actor, run))
     run = runs.cancel(run)
     if run.finished and run.status != RunStatus.CANCELLED:
         raise FinishedAlready(run=run.title)
@@ -171,7 +200,7 @@ def run_cancel(*, run: Run, actor: User) -> Run:
 @audit.atomic()
 def run_retry(*, run: Run, actor: User) -> Run:
     """Ask again for what a run that failed, or was cancelled, was to do."""
-    permissions.require(actor, MAY[run.kind], run.project)
+    _require(may_repeat(actor, run))
     if not run.finished:
         raise NotFinished
     if run.status == RunStatus.SUCCEEDED:
@@ -179,3 +208,31 @@ def run_retry(*, run: Run, actor: User) -> Run:
     again = runs.repeat(run, requested_by=actor)
     audit.record(actor=actor, action="run.retried", target=again, before={"run": run.pk})
     return again
+
+
+@audit.atomic()
+def queue_drain(*, queue: Queue, reason: str, actor: User) -> Drain:
+    """Have workers take nothing more from a queue. Raises `QueueDrained` where that is so already."""
+    permissions.require_operator(actor)
+    reason = reason.strip()
+    if not reason or len(reason) > 200:
+        raise InvalidInput({"reason": [str(_("Say why, in up to 200 characters: people who wait read it."))]})
+    drain, created = Drain.objects.get_or_create(
+        queue=queue, ended_at=None, defaults={"reason": reason, "by": actor}
+    )
+    if not created:
+        raise QueueDrained(who=str(drain.by), reason=drain.reason)
+    audit.record(actor=actor, action="queue.drained", target=drain, after={"queue": queue, "reason": reason})
+    return drain
+
+
+@audit.atomic()
+def queue_resume(*, queue: Queue, actor: User) -> None:
+    """Have workers take up what waits in a queue, at once."""
+    permissions.require_operator(actor)
+    drain = Drain.objects.select_for_update(no_key=True).filter(queue=queue, ended_at=None).first()
+    if drain is None:
+        return
+    Drain.objects.filter(pk=drain.pk).update(ended_at=timezone.now(), ended_by=actor)
+    audit.record(actor=actor, action="queue.resumed", target=drain, before={"reason": drain.reason})
+    transaction.on_commit(runs.sweep, robust=True)

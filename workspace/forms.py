@@ -1,4 +1,4 @@
-"""What the repository form asks."""
+"""What the forms for the repository and for draining a queue ask."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from workspace.models import Repository
+from workspace.models import Queue, Repository
 
 
 class RepositoryForm(forms.ModelForm[Repository]):
@@ -35,3 +35,12 @@ class RepositoryForm(forms.ModelForm[Repository]):
 
     def _post_clean(self) -> None:
         """The action assigns and validates; a form that did so as well would do it twice."""
+
+
+class DrainForm(forms.Form):
+    """Which queue workers leave alone, and why."""
+
+    queue = forms.TypedChoiceField(label=_("Queue"), choices=Queue.choices, coerce=Queue)
+    reason = forms.CharField(
+        label=_("Reason"), max_length=200, help_text=_("Whoever waits for a run reads it there.")
+    )

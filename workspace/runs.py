@@ -34,7 +34,6 @@ from governance import audit
 from governance.models import Project, User
 from workspace import commands, leases
 from workspace.models import Run, RunCommand, RunStatus
-from workspace.models.runs import HEAVY
 
 logger = logging.getLogger(__name__)
 
@@ -194,7 +193,7 @@ def load_handlers() -> None:
 
 def ring(run_id: int, kind: str) -> None:
     """Tell the workers that there is something to do. A broker that is away only costs time."""
-    queue = "heavy" if kind in HEAVY else "quick"
+    queue = Run(kind=kind).queue.value
     try:
         current_app.send_task(
             "workspace.execute_run", args=[run_id], queue=queue, retry=True, retry_policy=_PATIENCE
@@ -296,12 +295,16 @@ def _claim(run_id: int) -> Run | None:
     token = secrets.token_hex(16)
     try:
         with transaction.atomic():
-            won = candidate.filter(Q(status=RunStatus.QUEUED) | leases.lapsed()).update(
-                status=RunStatus.RUNNING,
-                token=token,
-                attempt=F("attempt") + 1,
-                claimed_at=timezone.now(),
-                **leases.renewed(),
+            won = (
+                candidate.filter(Q(status=RunStatus.QUEUED) | leases.lapsed())
+                .takeable()
+                .update(
+                    status=RunStatus.RUNNING,
+                    token=token,
+                    attempt=F("attempt") + 1,
+                    claimed_at=timezone.now(),
+                    **leases.renewed(),
+                )
             )
             if won:
                 _killed_commands(run_id)
@@ -477,7 +480,7 @@ def sweep() -> int:
     new = Q(created_at__range=(now - timedelta(seconds=2), now))
     rung = Q(rung_at__range=(now - RING_AGAIN, now))
     waiting = Q(status=RunStatus.QUEUED) & ~new
-    found = Run.objects.filter(waiting | leases.lapsed()).exclude(rung).order_by("id")
+    found = Run.objects.filter(waiting | leases.lapsed()).exclude(rung).takeable().order_by("id")
     due = dict(found.values_list("pk", "kind")[:100])
     Run.objects.filter(pk__in=due).update(rung_at=now)
     for run_id, kind in due.items():

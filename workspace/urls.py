@@ -10,5 +10,6 @@ urlpatterns = [
     path("runs/<int:pk>/output/<int:command>.txt", views.run_output, name="run-output"),
     path("runs/<int:pk>/cancel/", views.run_cancel, name="run-cancel"),
     path("runs/<int:pk>/retry/", views.run_retry, name="run-retry"),
+    path("queues/", views.project_queues, name="queues"),
     path("settings/repository/", views.repository_edit, name="repository"),
 ]

@@ -1,9 +1,9 @@
-"""Runs with their live output, and the repository's settings."""
+"""Runs with their live output, the queues they wait in, and the repository's settings."""
 
 from __future__ import annotations
 
 from django.core.paginator import Paginator
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -11,13 +11,13 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from bisync.lib import log_lines
 from bisync.lib.forms import carry_out
-from bisync.lib.web import STOP_POLLING, go, page, swapping
+from bisync.lib.web import STOP_POLLING, came_from, go, page, swapping
 from governance import permissions
 from governance.models import Project
-from governance.web import Request, in_project
-from workspace import actions
-from workspace.forms import RepositoryForm
-from workspace.models import Repository, Run, RunCommand
+from governance.web import Request, for_operators, in_project
+from workspace import actions, selectors
+from workspace.forms import DrainForm, RepositoryForm
+from workspace.models import Queue, Repository, Run, RunCommand
 
 
 @require_safe
@@ -26,7 +26,8 @@ def run_list(request: Request, project: Project) -> HttpResponse:
     """Every run of the project, newest first."""
     runs = Run.objects.visible_to(request.user).filter(project=project).for_list()
     shown = Paginator(runs, 50).get_page(request.GET.get("page"))
-    return page(request, "workspace/run_list.html", {"runs": shown}, fragment="rows")
+    context = {"runs": shown, "drains": selectors.drains().values()}
+    return page(request, "workspace/run_list.html", context, fragment="rows")
 
 
 @require_safe
@@ -46,7 +47,9 @@ def run_detail(request: Request, project: Project, pk: int) -> HttpResponse:
             (step, command, log_lines.tail(command.output), _later(run, command))
             for step, command in enumerate(commands[known:], start=known + 1)
         ],
-        "may_cancel": permissions.decide(request.user, actions.MAY[run.kind], project),
+        "may_stop": actions.may_stop(request.user, run),
+        "may_repeat": actions.may_repeat(request.user, run),
+        "drain": None if run.finished else selectors.drains().get(run.queue),
     }
     status = STOP_POLLING if run.finished and swapping(request) else 200
     return page(request, "workspace/run_detail.html", context, fragment="progress", status=status)
@@ -89,7 +92,8 @@ def run_output(request: Request, project: Project, pk: int, command: int) -> Htt
 def run_cancel(request: Request, project: Project, pk: int) -> HttpResponse:
     run = get_object_or_404(Run, project=project, pk=pk)
     actions.run_cancel(run=run, actor=request.user)
-    return go(request, reverse("run", args=[project.slug, pk]), say=_("Asked it to stop."))
+    here = came_from(request, reverse("run", args=[project.slug, pk]))
+    return go(request, here, say=_("Asked it to stop."))
 
 
 @require_POST
@@ -97,7 +101,58 @@ def run_cancel(request: Request, project: Project, pk: int) -> HttpResponse:
 def run_retry(request: Request, project: Project, pk: int) -> HttpResponse:
     run = get_object_or_404(Run, project=project, pk=pk)
     again = actions.run_retry(run=run, actor=request.user)
-    return go(request, reverse("run", args=[project.slug, again.pk]), say=_("Started again."))
+    here = came_from(request, reverse("run", args=[project.slug, again.pk]))
+    return go(request, here, say=_("Started again."))
+
+
+# -- Queues ---------------------------------------------------------------------------------------------
+
+
+@require_safe
+@in_project
+def project_queues(request: Request, project: Project) -> HttpResponse:
+    """What of this project waits, is at work, or was given up."""
+    return _queues(request, project, DrainForm())
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@for_operators
+def queues(request: Request) -> HttpResponse:
+    """What waits, is at work, or was given up in the whole installation; a queue is drained here."""
+    form = DrainForm(request.POST or None)
+    if request.method == "POST":
+        drain = carry_out(form, lambda: actions.queue_drain(actor=request.user, **form.cleaned_data))
+        if drain is not None:
+            return go(request, reverse("system-queues"), say=_("Workers take nothing more from it."))
+    return _queues(request, None, form)
+
+
+@require_POST
+@for_operators
+def queue_resume(request: Request, queue: str) -> HttpResponse:
+    """Have what waits taken up again."""
+    if queue not in Queue:
+        raise Http404
+    actions.queue_resume(queue=Queue(queue), actor=request.user)
+    return go(request, reverse("system-queues"), say=_("Workers take up what waits."))
+
+
+def _queues(request: Request, project: Project | None, form: DrainForm) -> HttpResponse:
+    asker = request.user
+    return page(
+        request,
+        "workspace/queues.html",
+        {
+            "project": project,
+            "queues": selectors.queues(project),
+            "at_work": [(run, actions.may_stop(asker, run)) for run in selectors.at_work(project)],
+            "waiting": [(run, actions.may_stop(asker, run)) for run in selectors.waiting(project)],
+            "set_aside": [(run, actions.may_repeat(asker, run)) for run in selectors.set_aside(project)],
+            "form": form,
+        },
+        fragment="state",
+        status=422 if form.errors else 200,
+    )
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

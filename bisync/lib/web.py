@@ -10,6 +10,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
+from django.utils.http import url_has_allowed_host_and_scheme
 
 # htmx stops polling on this status, and swaps the last answer in.
 STOP_POLLING = 286
@@ -41,6 +42,13 @@ def go(request: HttpRequest, url: str, *, say: str = "", level: int = messages.S
     if swapping(request):
         return HttpResponse(status=204, headers={"HX-Redirect": url})
     return HttpResponseRedirect(url)
+
+
+def came_from(request: HttpRequest, default: str) -> str:
+    """The page of ours that a form says it was on, as `back`, or `default`."""
+    back = request.POST.get("back", "")
+    safe = url_has_allowed_host_and_scheme(back, {request.get_host()}, require_https=request.is_secure())
+    return back if safe else default
 
 
 def toast(response: HttpResponse, text: str, tone: str = "ok") -> HttpResponse:

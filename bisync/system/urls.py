@@ -4,6 +4,7 @@ from django.urls import path
 
 from bisync.system import views
 from governance.views import people
+from workspace import views as work
 
 urlpatterns = [
     path("", views.begin, name="system"),
@@ -20,4 +21,6 @@ urlpatterns = [
         people.token_revoke,
         name="system-person-token-revoke",
     ),
+    path("queues/", work.queues, name="system-queues"),
+    path("queues/<slug:queue>/resume/", work.queue_resume, name="system-queue-resume"),
 ]

@@ -79,7 +79,9 @@ def queries(client: Client, path: str) -> list[str]:
         "/shop/environments/staging/",
         "/shop/settings/repository/",
         "/shop/people/",
+        "/shop/queues/",
         "/account/password/",
+        "/system/queues/",
         "/system/people/",
         "/system/people/1/",
     ],
@@ -109,7 +111,9 @@ def test_the_page_of_a_run_and_the_preview_ask_at_most_15_times(everybody: Clien
         "/shop/prod/metrics/",
         "/shop/runs/",
         "/shop/people/",
+        "/shop/queues/",
         "/system/people/",
+        "/system/queues/",
     ],
 )
 def test_a_longer_list_asks_no_more(everybody: Client, project: Project, path: str) -> None:
@@ -119,6 +123,9 @@ def test_a_longer_list_asks_no_more(everybody: Client, project: Project, path: s
         Proposal.objects.filter(pk=proposal.pk).update(status="in_review", submitted_at=proposal.created_at)
         Run.objects.create(
             project=project, kind="pull", subject=str(number), status="failed", requested_by=proposal.author
+        )
+        Run.objects.create(
+            project=project, kind="pull", subject=str(number), status="queued", requested_by=proposal.author
         )
         definition = Definition.objects.create(
             project=project, name=f"metric_{number}", state="published", unique_id=f"metric.shop.m{number}"

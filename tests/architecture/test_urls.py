@@ -84,6 +84,7 @@ class World:
             "pull-detail": snapshot.pk,
             "member": self.author.pk,
             "person": self.author.pk,
+            "queue": "quick",
             "token": token_create(user=self.author, name="export", scopes=["read"], days=1)[0].pk,
         }
 

@@ -20,7 +20,8 @@ from semantic.fields import MetricFields
 from tests.browser.conftest import Enter, Shop, violations
 from tests.factories import make_proposal, make_user, work_off
 from tests.proposals.story import FIELDS
-from workspace.models import Run, RunCommand
+from workspace.actions import queue_drain
+from workspace.models import Queue, Run, RunCommand
 
 pytestmark = [pytest.mark.browser, pytest.mark.dbt, pytest.mark.django_db(transaction=True)]
 
@@ -117,6 +118,9 @@ def _visits(shop: Shop) -> Iterator[tuple[User | None, str, str]]:
     yield shop.ada, "/system/people/", "Not allowed"
     boss = User.objects.create_superuser("boss@example.com", name="Boss")
     yield boss, "/system/people/", "People"
+    queue_drain(queue=Queue.HEAVY, reason="The server moves.", actor=boss)
+    yield shop.tom, shop.path("queues/"), "Queues"
+    yield boss, "/system/queues/", "Runs and queues"
     yield boss, "/system/people/add/", "Add a person"
     yield boss, f"/system/people/{shop.tom.pk}/", "Tom Okafor"
     _new, key = person_add(email="new@example.com", name="New Person", actor=boss)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, Q
+from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from bisync.lib.errors import sentence
@@ -31,6 +33,38 @@ KINDS = {
 HEAVY = frozenset({"environment.deploy", "proposal.check"})
 
 
+class Queue(models.TextChoices):
+    QUICK = "quick", _("Quick")
+    HEAVY = "heavy", _("Heavy")
+
+
+class Drain(models.Model):
+    """A queue from which workers take nothing, until somebody resumes it. What is at work goes on."""
+
+    queue = models.CharField(_("queue"), max_length=10, choices=Queue)
+    reason = models.CharField(_("reason"), max_length=200)
+    by = models.ForeignKey(User, models.PROTECT, related_name="+", verbose_name=_("drained by"))
+    since = models.DateTimeField(_("since"), auto_now_add=True)
+    ended_at = models.DateTimeField(_("resumed"), null=True, blank=True)
+    ended_by = models.ForeignKey(
+        User, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("resumed by")
+    )
+
+    class Meta:
+        verbose_name = _("drained queue")
+        verbose_name_plural = _("drained queues")
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["queue"], condition=Q(ended_at=None), name="drain_once_per_queue")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_queue_display()}: {self.reason}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("system-queues")
+
+
 class RunQuerySet(models.QuerySet["Run"]):
     def visible_to(self, user: User) -> RunQuerySet:
         return self.filter(project__in=Project.objects.visible_to(user))
@@ -38,6 +72,18 @@ class RunQuerySet(models.QuerySet["Run"]):
     def for_list(self) -> RunQuerySet:
         """Everything a row shows, in one query."""
         return self.select_related("project", "requested_by").order_by("-id")
+
+    def of_queue(self, queue: str) -> RunQuerySet:
+        heavy = Q(kind__in=HEAVY)
+        return self.filter(heavy if queue == Queue.HEAVY else ~heavy)
+
+    def takeable(self) -> RunQuerySet:
+        """Without those whose queue is being drained."""
+        drained = Drain.objects.filter(ended_at=None)
+        heavy = Q(kind__in=HEAVY)
+        return self.exclude(heavy, Exists(drained.filter(queue=Queue.HEAVY))).exclude(
+            ~heavy, Exists(drained.filter(queue=Queue.QUICK))
+        )
 
 
 class Run(models.Model):
@@ -102,6 +148,19 @@ class Run(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} #{self.pk}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("run", args=[self.project.slug, self.pk])
+
+    @property
+    def queue(self) -> Queue:
+        return Queue.HEAVY if self.kind in HEAVY else Queue.QUICK
+
+    @property
+    def lost(self) -> bool:
+        """Whether its worker stopped reporting; another takes it over, or it is set aside."""
+        silent = self.lease_until is not None and self.lease_until < timezone.now()
+        return self.status == RunStatus.RUNNING and silent
 
     @property
     def title(self) -> str:

@@ -1,0 +1,77 @@
+"""What waits, what is at work and what was given up, as pages show it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Count, Exists, Min, OuterRef
+from django.utils.translation import gettext_lazy as _
+
+from governance.models import Project
+from workspace.models import Drain, Queue, Run, RunStatus
+from workspace.models.runs import RunQuerySet
+from workspace.runs import WorkerLost
+
+MOST = 50
+ABOUT = {Queue.QUICK: _("Pulls and publications"), Queue.HEAVY: _("Builds and checks")}
+
+
+@dataclass(slots=True)
+class QueueState:
+    """How a queue stands; of one project's runs where one was asked for."""
+
+    queue: Queue
+    drain: Drain | None
+    waiting: int = 0
+    at_work: int = 0
+    oldest: datetime | None = None
+
+    @property
+    def about(self) -> str:
+        """What goes through it."""
+        return str(ABOUT[self.queue])
+
+
+def drains() -> dict[str, Drain]:
+    """The drained queues by name."""
+    return {drain.queue: drain for drain in Drain.objects.filter(ended_at=None).select_related("by")}
+
+
+def queues(project: Project | None = None) -> list[QueueState]:
+    """Each queue as it stands."""
+    drained = drains()
+    states = {queue: QueueState(queue, drained.get(queue)) for queue in Queue}
+    unfinished = _of(project).filter(status__in=[RunStatus.QUEUED, RunStatus.RUNNING])
+    kinds = unfinished.values_list("kind", "status").annotate(Count("pk"), Min("created_at")).order_by()
+    for kind, status, count, oldest in kinds:
+        state = states[Run(kind=kind).queue]
+        if status == RunStatus.RUNNING:
+            state.at_work += count
+        else:
+            state.waiting += count
+            state.oldest = min(state.oldest or oldest, oldest)
+    return list(states.values())
+
+
+def at_work(project: Project | None = None) -> list[Run]:
+    """The runs in the hands of workers, the longest first."""
+    return list(_of(project).filter(status=RunStatus.RUNNING).for_list().order_by("claimed_at")[:MOST])
+
+
+def waiting(project: Project | None = None) -> list[Run]:
+    """The runs that nobody has taken up, the oldest first."""
+    return list(_of(project).filter(status=RunStatus.QUEUED).for_list().order_by("id")[:MOST])
+
+
+def set_aside(project: Project | None = None) -> list[Run]:
+    """The runs that lost too many workers, and that nobody has asked for again since."""
+    later = Run.objects.filter(
+        project=OuterRef("project"), kind=OuterRef("kind"), subject=OuterRef("subject"), pk__gt=OuterRef("pk")
+    )
+    lost = _of(project).filter(status=RunStatus.FAILED, error_code=WorkerLost.code)
+    return list(lost.exclude(Exists(later)).for_list()[:MOST])
+
+
+def _of(project: Project | None) -> RunQuerySet:
+    return Run.objects.all() if project is None else Run.objects.filter(project=project)
