@@ -15,27 +15,42 @@ from governance.models import Project, User
 from governance.permissions import decide, operates
 from proposals.selectors import needing
 
+# After G, the key that goes to a page of the navigation.
+GO = {"project": "h", "metrics": "m", "proposals": "p", "pulls": "s", "environments": "e"}
+
 
 def shell(request: HttpRequest) -> dict[str, object]:
     """`shell`, an instance of `bisync.lib.shell.Shell`."""
+    return {"shell": shell_of(request)}
+
+
+def shell_of(request: HttpRequest) -> Shell:
+    """The frame of this request's page, put together once."""
+    made = getattr(request, "shell", None)
+    if not isinstance(made, Shell):
+        made = request.shell = _made(request)  # type: ignore[attr-defined]
+    return made
+
+
+def _made(request: HttpRequest) -> Shell:
     user = getattr(request, "user", None)
     if not isinstance(user, User):
-        return {"shell": Shell()}
+        return Shell()
     project = getattr(request, "project", None)
     if not isinstance(project, Project):
-        return {"shell": Shell(theme=user.theme, nav=_own_nav(request, user))}
+        return Shell(theme=user.theme, nav=_own_nav(request, user), shortcuts=user.shortcuts)
     every = list(environments_of(project))
     here = _here(request, project, every)
-    return {
-        "shell": Shell(
-            project_name=project.name,
-            project_url=reverse("project", args=[project.slug]),
-            environment=next((link for link in _links(request, project, every, here) if link.current), None),
-            environments=_links(request, project, every, here),
-            nav=_nav(request, project, user, here),
-            theme=user.theme,
-        )
-    }
+    return Shell(
+        project_name=project.name,
+        project_url=reverse("project", args=[project.slug]),
+        search_url=reverse("search", args=[project.slug]),
+        environment=next((link for link in _links(request, project, every, here) if link.current), None),
+        environments=_links(request, project, every, here),
+        nav=_nav(request, project, user, here),
+        theme=user.theme,
+        shortcuts=user.shortcuts,
+    )
 
 
 def _here(request: HttpRequest, project: Project, every: list[Environment]) -> Environment | None:
@@ -131,4 +146,5 @@ class _Entry:
             group=self.group,
             count=self.count,
             current=name in {self.view, *self.also},
+            key=GO.get(self.view, ""),
         )

@@ -10,13 +10,16 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template import loader
 from django.utils.http import url_has_allowed_host_and_scheme
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from bisync.lib.web import page
+from bisync import search as finding
+from bisync.context import shell_of
+from bisync.lib.search import sought
+from bisync.lib.web import page, swapping
 from catalog.models import Snapshot
 from environments.models import Environment
 from governance import permissions
-from governance.actions import theme_choose
+from governance.actions import shortcuts_choose, theme_choose
 from governance.models import Project
 from governance.signing_in import TOO_MANY, SignInForm
 from governance.web import Request, in_project
@@ -24,6 +27,9 @@ from insights.selectors import metrics_of
 from proposals.models import Proposal
 from proposals.selectors import needing
 from workspace.models import Run
+
+# How many things of a kind are found at once, in the palette and on its page.
+PALETTE, PAGE = 6, 30
 
 
 class SignIn(LoginView):
@@ -72,11 +78,36 @@ def project_home(request: Request, project: Project) -> HttpResponse:
     )
 
 
+@require_safe
+@in_project
+def search(request: Request, project: Project) -> HttpResponse:
+    """Everything that has a page, by its name; without a word one's own recent work."""
+    text = sought(request.GET.get("q", ""))
+    most = PALETTE if swapping(request) else PAGE
+    groups = finding.search(text, project=project, user=request.user, shell=shell_of(request), most=most)
+    context = {"text": text, "groups": groups, "count": finding.count(groups)}
+    return page(request, "bisync/search.html", context, fragment="options")
+
+
 @login_required
 @require_POST
 def appearance(request: Request) -> HttpResponse:
     """Keep the choice of light, dark or as the system, and go back."""
     theme_choose(user=request.user, theme=request.POST.get("theme", ""))
+    return _back(request)
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def shortcuts(request: Request) -> HttpResponse:
+    """Every shortcut; POST keeps whether single keys do something, and goes back."""
+    if request.method == "POST":
+        shortcuts_choose(user=request.user, on=request.POST.get("shortcuts") != "off")
+        return _back(request)
+    return page(request, "bisync/shortcuts.html", {}, fragment="keys")
+
+
+def _back(request: Request) -> HttpResponse:
     back = request.META.get("HTTP_REFERER", "")
     if not url_has_allowed_host_and_scheme(back, {request.get_host()}, require_https=request.is_secure()):
         back = "/"

@@ -19,16 +19,8 @@ from workspace.warehouse.location import Location
 # The second part of addresses that are not an environment's.
 RESERVED_SLUGS = frozenset(
     [
-        "proposals",
-        "pulls",
-        "runs",
-        "environments",
-        "settings",
-        "lineage",
-        "models",
-        "metrics",
-        "audit",
-        "people",
+        *("proposals", "pulls", "runs", "environments", "settings", "lineage", "models", "metrics", "audit"),
+        *("people", "queues", "search", "notifications"),
     ]
 )
 

@@ -292,6 +292,14 @@ def theme_choose(*, user: User, theme: str) -> User:
 
 
 @audit.atomic()
+def shortcuts_choose(*, user: User, on: bool) -> User:
+    """Keep whether single keys do something for this person."""
+    user.shortcuts = on
+    user.save(update_fields=["shortcuts"])
+    return user
+
+
+@audit.atomic()
 def token_create(*, user: User, name: str, scopes: Collection[str], days: int) -> tuple[ApiToken, str]:
     """A token of one's own, and its text, which is shown this once and kept nowhere."""
     problems: dict[str, list[str]] = {}

@@ -35,7 +35,7 @@ class PersonAdmin(UserAdmin[User]):
     ordering = ("email",)
     fieldsets = (
         (None, {"fields": ("email", "password")}),
-        ("Person", {"fields": ("name", "theme")}),
+        ("Person", {"fields": ("name", "theme", "shortcuts")}),
         ("Access", {"fields": ("is_active", "is_staff", "is_superuser")}),
     )
     add_fieldsets = ((None, {"fields": ("email", "name", "usable_password", "password1", "password2")}),)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from bisync.lib.errors import BisyncError
+from bisync.lib.search import every_word
 from environments.models import Deployment, Environment, MetricSeries
 from environments.numbers import Numbers, by_period
 from environments.selectors import Reading, reading
@@ -72,10 +73,7 @@ def metrics_of(project: Project) -> QuerySet[Definition]:
 
 def searched(metrics: QuerySet[Definition], search: str) -> QuerySet[Definition]:
     """Those metrics in which every word is found."""
-    for word in search.split():
-        found = Q(name__icontains=word) | Q(label__icontains=word) | Q(description__icontains=word)
-        metrics = metrics.filter(found)
-    return metrics
+    return metrics.filter(every_word(search, "name", "label", "description"))
 
 
 def value_format(meta: object) -> str:

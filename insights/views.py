@@ -10,6 +10,7 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_safe
 
+from bisync.lib.search import sought
 from bisync.lib.web import page
 from environments.models import Environment
 from environments.web import in_environment
@@ -26,7 +27,7 @@ GRAINS: tuple[Grain, ...] = get_args(Grain)
 @in_environment
 def metric_list(request: Request, environment: Environment) -> HttpResponse:
     """Every metric with its value here; searched on the server."""
-    search, show = request.GET.get("q", "")[:200], request.GET.get("show", "")
+    search, show = sought(request.GET.get("q", "")), request.GET.get("show", "")
     rows = selectors.metric_rows(environment, search=search, show=show)
     return page(
         request,

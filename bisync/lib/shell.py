@@ -32,6 +32,7 @@ class NavLink:
     group: str = ""
     count: int = 0
     current: bool = False
+    key: str = ""  # after G, the key that goes there
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,9 @@ class Shell:
 
     project_name: str = ""
     project_url: str = ""
+    search_url: str = ""
     environment: EnvironmentLink | None = None
     environments: tuple[EnvironmentLink, ...] = ()
     nav: tuple[NavLink, ...] = ()
     theme: str = ""
+    shortcuts: bool = True

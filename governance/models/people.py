@@ -47,6 +47,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     email = models.EmailField(_("e-mail"), unique=True)
     name = models.CharField(_("name"), max_length=120)
     theme = models.CharField(_("appearance"), max_length=8, choices=Theme, default=Theme.SYSTEM, blank=True)
+    shortcuts = models.BooleanField(_("single-key shortcuts"), default=True)
     is_staff = models.BooleanField(_("may use the admin site"), default=False)
     is_active = models.BooleanField(_("active"), default=True)
     date_joined = models.DateTimeField(_("joined"), auto_now_add=True)

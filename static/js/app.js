@@ -78,9 +78,10 @@ async function copy(button) {
 const CLICKS = {
   "[data-dialog-open]": (opener, event) => {
     const dialog = document.getElementById(opener.dataset.dialogOpen);
-    if (!dialog) return;
+    if (!dialog || event.ctrlKey || event.metaKey) return;
     event.preventDefault();
     dialog.showModal();
+    dialog.dispatchEvent(new Event("shown")); // for what is loaded only then
   },
   "[data-dialog-close]": (button) => button.closest("dialog").close(),
   "[data-dismiss]": (button) => button.closest(".toast").remove(),
@@ -131,6 +132,103 @@ document.addEventListener("input", ({ target }) => {
   }
 });
 
+/* -- The palette: the focus stays in its field, the arrows choose among what was found -- */
+
+const opener = (name) => document.querySelector(`[data-dialog-open="${name}"]`);
+
+function palette(dialog) {
+  const field = dialog.querySelector("[role=combobox]");
+  const found = dialog.querySelector("#palette-found");
+  const options = () => [...found.querySelectorAll("[role=option]")];
+  const chosen = () => found.querySelector('[aria-selected="true"]');
+  const late = () => found.firstElementChild?.dataset.text !== field.value.trim();
+  let eager = false; // Enter was pressed before what it is about had arrived
+
+  function choose(option) {
+    chosen()?.setAttribute("aria-selected", "false");
+    option?.setAttribute("aria-selected", "true");
+    option?.scrollIntoView({ block: "nearest" });
+    if (option) field.setAttribute("aria-activedescendant", option.id);
+    else field.removeAttribute("aria-activedescendant");
+  }
+
+  function go() {
+    if (chosen()) chosen().click();
+    else dialog.querySelector("form").requestSubmit();
+  }
+
+  found.addEventListener("htmx:afterSwap", () => {
+    const [first] = options();
+    field.setAttribute("aria-expanded", String(Boolean(first)));
+    choose(first);
+    if (eager && !late()) go();
+  });
+
+  field.addEventListener("input", () => { eager = false; });
+  field.addEventListener("keydown", (event) => {
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (step) {
+      event.preventDefault();
+      const all = options();
+      choose(all.at((all.indexOf(chosen()) + step + all.length) % all.length || 0));
+    } else if (event.key === "Enter" && !event.isComposing) {
+      event.preventDefault();
+      eager = late();
+      if (!eager) go();
+    }
+  });
+
+  dialog.addEventListener("click", ({ target }) => { if (target === dialog) dialog.close(); });
+  dialog.addEventListener("close", () => { eager = false; });
+}
+
+/* -- Single keys -- */
+
+const TOGETHER = 1500; // "G, then M" counts as one within this time
+const writing = (element) => element.closest?.("input, textarea, select, [contenteditable], [role=listbox]");
+
+function move(step) {
+  const rows = [...document.querySelectorAll("[data-rows] a.fw")];
+  const here = rows.indexOf(document.activeElement);
+  rows[here < 0 ? 0 : Math.min(Math.max(here + step, 0), rows.length - 1)]?.focus();
+}
+
+const KEYS = {
+  "?": () => opener("shortcuts")?.click(),
+  j: () => move(1),
+  k: () => move(-1),
+  z: () => [...document.querySelectorAll(".toast form")].at(-1)?.requestSubmit(),
+};
+
+function press(key) {
+  const place = document.querySelector(`[aria-keyshortcuts="${CSS.escape(key)}"]`);
+  if (key in KEYS) KEYS[key]();
+  place?.focus();
+  place?.scrollIntoView({ block: "nearest" });
+  return Boolean(place);
+}
+
+/* Each person can switch single keys off; they do nothing while somebody writes or holds a modifier. */
+let leaving = 0;
+
+document.addEventListener("keydown", (event) => {
+  const key = event.key.toLowerCase();
+  const open = document.querySelector("dialog[open]");
+  if (key === "k" && (event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey) {
+    event.preventDefault();
+    if (!open) opener("palette")?.click();
+    return;
+  }
+  const modified = event.ctrlKey || event.metaKey || event.altKey || (event.shiftKey && key !== "?");
+  if (open || modified || event.isComposing || event.defaultPrevented || writing(event.target)) return;
+  if (document.getElementById("shortcuts")?.dataset.keys !== "on") return;
+  if (Date.now() - leaving < TOGETHER) {
+    leaving = 0;
+    document.querySelector(`[data-go="${CSS.escape(key)}"]`)?.click();
+  } else if (key === "g") leaving = Date.now();
+  else if (press(key)) event.preventDefault(); // or the field that got the focus would get the letter, too
+});
+
 /* -- What is on the page now, and what comes later -- */
 
 function welcome(root) {
@@ -144,3 +242,9 @@ new MutationObserver((records) => {
   }
 }).observe(document.body, { childList: true, subtree: true });
 welcome(document);
+
+const search = document.getElementById("palette");
+if (search) palette(search);
+if (navigator.platform.startsWith("Mac")) {
+  for (const key of document.querySelectorAll("[data-mac]")) key.textContent = key.dataset.mac;
+}

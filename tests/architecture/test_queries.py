@@ -61,6 +61,9 @@ def queries(client: Client, path: str) -> list[str]:
     [
         "/connect/",
         "/shop/",
+        "/account/shortcuts/",
+        "/shop/search/",
+        "/shop/search/?q=e",
         "/shop/proposals/",
         "/shop/proposals/?tab=mine",
         "/shop/proposals/?tab=all",
@@ -107,6 +110,7 @@ def test_the_page_of_a_run_and_the_preview_ask_at_most_15_times(everybody: Clien
     "path",
     [
         "/shop/",
+        "/shop/search/?q=e",
         "/shop/proposals/?tab=all",
         "/shop/prod/metrics/",
         "/shop/runs/",

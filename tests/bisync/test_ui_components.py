@@ -24,7 +24,7 @@ def _nowhere(_request: object) -> HttpResponse:
     return HttpResponse()
 
 
-PAGES = ("appearance", "password", "sign-in", "sign-out", "system", "tokens")
+PAGES = ("appearance", "password", "shortcuts", "sign-in", "sign-out", "system", "tokens")
 urlpatterns = [path(name, _nowhere, name=name) for name in PAGES]
 pytestmark = pytest.mark.urls(__name__)
 

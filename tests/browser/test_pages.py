@@ -97,6 +97,9 @@ def _visits(shop: Shop) -> Iterator[tuple[User | None, str, str]]:
         "staging/metrics/revenue/": "Revenue",
         "dev/metrics/": "Metrics",
         "dev/metrics/revenue/": "Revenue",
+        "search/": "Search",
+        "search/?q=p": "Search: p",
+        "search/?q=nothing+like+it": "Search: nothing like it",
         "pulls/": "Sync",
         "pulls/1/": "",
         "runs/": "Runs",
@@ -125,6 +128,7 @@ def _visits(shop: Shop) -> Iterator[tuple[User | None, str, str]]:
     yield boss, f"/system/people/{shop.tom.pk}/", "Tom Okafor"
     _new, key = person_add(email="new@example.com", name="New Person", actor=boss)
     yield None, f"/account/join/?key={key}", "Set your password"
+    yield shop.ada, "/account/shortcuts/", "Keyboard shortcuts"
     yield shop.ada, "/connect/", "Connect a repository"
     yield shop.ada, shop.path("settings/repository/"), "Repository"
     yield shop.ada, shop.path("environments/new/"), "Add an environment"
