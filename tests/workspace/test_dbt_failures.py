@@ -114,7 +114,7 @@ def test_packages_from_this_repository_are_installed_once(tmp_path: Path) -> Non
         "packages.yml": "packages:\n  - local: ../shared\n",
         "models/one.sql": "select x as id from {{ ref('base') }}\n",
     }
-    dbt, recorded = tiny(tmp_path, files), Recorded()
+    dbt, recorded = tiny(tmp_path, files, checkout=tmp_path), Recorded()
 
     with commands.recorded_by(recorded):
         dbt.deps()

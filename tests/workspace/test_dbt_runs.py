@@ -18,6 +18,7 @@ from workspace.dbt.errors import (
     DbtBuildFailed,
     DbtCancelled,
     DbtEnvVarReserved,
+    DbtParseTimeout,
     DbtSelectionInvalid,
     DbtTimeout,
 )
@@ -310,9 +311,11 @@ def test_a_cancelled_build_takes_its_query_with_it(postgres: Location, tmp_path:
 
 
 def test_a_command_that_takes_too_long_is_stopped(tmp_path: Path, settings) -> None:  # type: ignore[no-untyped-def]
-    settings.DBT_TIMEOUT_SECONDS = 0.3
+    settings.DBT_TIMEOUT_SECONDS = settings.PARSE_TIMEOUT_SECONDS = 0.3
 
-    with pytest.raises(DbtTimeout, match="dbt parse was stopped"):
+    with pytest.raises(DbtTimeout, match="dbt build was stopped"):
+        tiny(tmp_path).build()
+    with pytest.raises(DbtParseTimeout, match="BISYNC_PARSE_TIMEOUT_SECONDS"):
         tiny(tmp_path).parse()
 
 

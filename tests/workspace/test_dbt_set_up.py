@@ -64,12 +64,13 @@ def test_the_profile_is_the_one_that_the_project_names_where_it_can_be_read(
     assert profiles.profile_name(tmp_path) == name
 
 
-def test_a_file_made_to_explode_is_read_like_any_other(tmp_path: Path) -> None:
+def test_a_file_made_to_explode_is_refused_before_it_does(tmp_path: Path) -> None:
     aliases = "\n".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 30))
     bomb = f"a0: &a0 x\n{aliases}\ndeep: {'[' * 5000}{']' * 5000}\nprofile: shop\n"
     write(tmp_path, {"dbt_project.yml": bomb})
 
-    assert profiles.profile_name(tmp_path) == "shop"
+    with pytest.raises(DbtSyntaxError, match="multiply beyond all bounds"):
+        profiles.profile_name(tmp_path)
 
 
 @pytest.mark.parametrize("text", ["profile: [shop\n", "profile: \x00\n"])
