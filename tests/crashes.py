@@ -64,13 +64,18 @@ class Scene:
     # -- Workers ----------------------------------------------------------------------------------------
 
     def worker(
-        self, kind: str = "", *, crash_at: str = "", log: str = "", mutant: str = ""
+        self, kind: str = "", *, crash_at: str = "", by: str = "SIGKILL", log: str = "", mutant: str = ""
     ) -> subprocess.Popen[bytes]:
-        """A worker that ends when there is nothing left to do for it, or is killed at a point."""
+        """A worker that ends when there is nothing left to do for it, or gets a signal at a point."""
         return subprocess.Popen(
             [sys.executable, "-m", "tests.crashes", kind, mutant],
             cwd=ROOT,
-            env={**os.environ, "BISYNC_CRASH_AT": crash_at, "BISYNC_CRASH_LOG": log},
+            env={
+                **os.environ,
+                "BISYNC_CRASH_AT": crash_at,
+                "BISYNC_CRASH_SIGNAL": by,
+                "BISYNC_CRASH_LOG": log,
+            },
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
@@ -79,6 +84,16 @@ class Scene:
         """Have a worker do what waits; whether it was killed on the way."""
         ended = self.worker(kind, crash_at=crash_at, log=log, mutant=mutant).wait(timeout=300)
         return ended == -signal.SIGKILL
+
+    def sleep(self, point: str, *, mutant: str = "") -> None:
+        """A worker falls asleep at a point; others finish its work; then it wakes up and goes on."""
+        sleeper = self.worker(point.partition(":")[0], crash_at=point, by="SIGSTOP", mutant=mutant)
+        stat = Path(f"/proc/{sleeper.pid}/stat")
+        while stat.read_text().rpartition(")")[2].split()[0] != "T":
+            time.sleep(0.1)
+        self.finish()
+        sleeper.send_signal(signal.SIGCONT)
+        sleeper.wait(timeout=120)
 
     # -- People -----------------------------------------------------------------------------------------
 
@@ -252,12 +267,7 @@ def mutate(mutant: str) -> None:
             plain(self, run)
             self._mine = Run.objects.filter(pk=run.pk)
 
-        def grab(run_id: int) -> Run | None:
-            Run.objects.filter(pk=run_id, status="queued").update(status="running")
-            return Run.objects.select_related("project").filter(pk=run_id, status="running").first()
-
         runs.Work.__init__ = unfenced  # type: ignore[method-assign]
-        runs._claim = grab
 
 
 def main(arguments: Sequence[str]) -> None:

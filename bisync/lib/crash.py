@@ -1,7 +1,7 @@
 """Named points at which a test may kill the process, or a command that it starts; inert otherwise.
 
-BISYNC_CRASH_AT names the one, as `kind of run: point`; BISYNC_CRASH_LOG a file that keeps the name of each
-point on the way, so that a test knows them all.
+BISYNC_CRASH_AT names the one, as `kind of run: point`; BISYNC_CRASH_SIGNAL what it gets there, where that is
+not SIGKILL; BISYNC_CRASH_LOG a file that keeps the name of each point on the way, so that a test knows them.
 """
 
 from __future__ import annotations
@@ -14,14 +14,15 @@ from pathlib import Path
 
 _AT = os.environ.get("BISYNC_CRASH_AT", "")
 _LOG = os.environ.get("BISYNC_CRASH_LOG", "")
+_SIGNAL = signal.Signals[os.environ.get("BISYNC_CRASH_SIGNAL", "SIGKILL")]
 
 phase: ContextVar[str] = ContextVar("phase", default="")
 
 
 def point(name: str) -> None:
-    """Die here, as by `kill -9`, where this point is meant."""
+    """Die here, as by `kill -9`, or fall asleep, where this point is meant."""
     if _meant(name):
-        os.kill(os.getpid(), signal.SIGKILL)
+        os.kill(os.getpid(), _SIGNAL)
 
 
 def doomed(name: str, argv: Sequence[str]) -> Sequence[str]:
