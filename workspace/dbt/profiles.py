@@ -52,8 +52,9 @@ def write(
 def profile_name(project_dir: Path) -> str:
     """The profile that dbt_project.yml names; a name of ours where that is a template, or nothing."""
     name = project_files.read(project_dir / project_files.PROJECT).get("profile")
-    plain = isinstance(name, str) and name.strip() and not JINJA.search(name)
-    return name.strip() if plain else _FALLBACK
+    if not isinstance(name, str) or JINJA.search(name):
+        return _FALLBACK
+    return name.strip() or _FALLBACK
 
 
 def _duckdb(
