@@ -14,7 +14,7 @@ from bisync.lib.search import every_word
 from bisync.lib.shell import Shell
 from governance.models import Project, User
 from governance.permissions import decide
-from insights.selectors import metrics_of
+from insights.selectors import metrics_of, searched
 from proposals.models import Proposal
 from semantic.models import Definition, DefinitionState
 
@@ -95,8 +95,8 @@ def _pages(project: Project, user: User, shell: Shell) -> list[Found]:
     ]
     return [
         *pages,
-        Found(_("Runs"), reverse("runs", args=[project.slug]), "scroll-text"),
         Found(_("API tokens"), reverse("tokens"), "key-round"),
+        Found(_("Password"), reverse("password"), "lock-keyhole"),
     ]
 
 
@@ -104,8 +104,8 @@ def _metrics(project: Project, shell: Shell, text: str, most: int) -> list[Found
     if shell.environment is None:
         return []
     known = metrics_of(project).exclude(unique_id="", state=DefinitionState.DRAFT)
-    fitting = known.filter(every_word(text, "name", "label", "description"))
-    best = fitting.order_by(_first(Q(label__istartswith=text) | Q(name__istartswith=text)), "label", "name")
+    begins = Q(label__istartswith=text) | Q(name__istartswith=text)
+    best = searched(known, text).order_by(_first(begins), "label", "name")
     return [
         Found(
             str(metric),
