@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from django.db import models
 
 from catalog.models import Column, Edge, Group, Node, NodeTest
-from catalog.reading import NodeRecord, Records, TestRecord
+from catalog.reading import ColumnRecord, NodeRecord, Records, TestRecord
 from governance.models import Project
 
 M = TypeVar("M", bound=models.Model)
@@ -128,7 +128,9 @@ def _told(record: NodeRecord, what: str) -> dict[str, str]:
 
 def _columns(node: Node, record: NodeRecord) -> None:
     node.columns.all().delete()
-    named = {fitting(Column, "name", column.name): column for column in record.columns[:MOST_COLUMNS]}
+    named: dict[str, ColumnRecord] = {}
+    for column in record.columns[:MOST_COLUMNS]:
+        named.setdefault(fitting(Column, "name", column.name), column)
     Column.objects.bulk_create(
         Column(
             node=node,
