@@ -75,8 +75,8 @@ def _deploy(work: runs.Work, deployment: Deployment) -> None:
     try:
         _require_newest(deployment)
         _build_and_switch(work, deployment)
-    except runs.LeaseLost:
-        raise
+    except (runs.LeaseLost, *runs.DATABASE_AWAY):
+        raise  # another attempt goes on with it
     except Exception as exc:
         code, params = runs.told(exc, work.run)
         with work.fenced():

@@ -13,7 +13,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Any
 
@@ -41,6 +41,9 @@ logger = logging.getLogger(__name__)
 _PATIENCE = {"max_retries": 1, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.2}
 
 RING_AGAIN = timedelta(seconds=30)
+
+# The database is away or busy. Nothing is wrong with the run that notices it.
+DATABASE_AWAY = (OperationalError, InterfaceError)
 
 LIFECYCLE = Lifecycle(
     {
@@ -273,6 +276,12 @@ def execute(run_id: int) -> None:
         _end(work, "succeed", result=dict(result or {}))
     except LeaseLost:
         logger.warning("lease lost", extra={"run": run.pk})
+    except (SystemExit, KeyboardInterrupt):
+        _hand_back(work)
+        raise
+    except DATABASE_AWAY:
+        logger.warning("database away", extra={"run": run.pk}, exc_info=True)
+        _hand_back(work)
     except BisyncError as exc:
         if work.cancelled.is_set():
             _end(work, "cancel", error_code=Cancelled.code)
@@ -322,6 +331,14 @@ def _give_up(lapsed: QuerySet[Run]) -> None:
         error_code=WorkerLost.code,
         error_params={"attempts": settings.RUN_ATTEMPTS},
     )
+
+
+def _hand_back(work: Work) -> None:
+    """Let the next worker begin at once; where the database does not hear of it, when the lease lapses."""
+    connection.close_if_unusable_or_obsolete()
+    with suppress(*DATABASE_AWAY):
+        if work._mine.update(lease_until=timezone.now(), rung_at=None):
+            logger.info("handed back", extra={"run": work.run.pk})
 
 
 def _end(work: Work, event: str, **also: object) -> None:
@@ -411,8 +428,8 @@ def _keep_alive(work: Work, recorder: CommandRecorder, done: threading.Event) ->
                 if time.monotonic() - last >= beat_every or recorder.waiting:
                     work.beat()
                     last = time.monotonic()
-            except (OperationalError, InterfaceError):
-                # The database is away or busy; the lease allows for a few missed beats.
+            except DATABASE_AWAY:
+                # The lease allows for a few missed beats.
                 logger.warning("missed a heartbeat", extra={"run": work.run.pk})
                 connection.close()
     finally:

@@ -114,8 +114,9 @@ def run(
     """Run `argv` to its end and return the end of what it printed, secrets struck out.
 
     The command sees `env` and nothing else, and takes no more than `limits`. When `timeout` seconds have
-    passed, or `cancelled()` turns true, its group gets SIGINT, and SIGKILL `grace` seconds later. `on_line`
-    is called for each line of either stream as it arrives, from another thread.
+    passed, or `cancelled()` turns true, its group gets SIGINT, and SIGKILL `grace` seconds later; so too when
+    the caller is interrupted. `on_line` is called for each line of either stream as it arrives, from another
+    thread.
     """
     started = time.monotonic()
     child = subprocess.Popen(
@@ -138,7 +139,11 @@ def run(
     if stdin is not None and child.stdin is not None:
         with contextlib.suppress(BrokenPipeError), child.stdin as pipe:
             pipe.write(stdin.encode() if isinstance(stdin, str) else stdin)
-    why = _wait(child, deadline=started + timeout, grace=grace, cancelled=cancelled)
+    try:
+        why = _wait(child, deadline=started + timeout, grace=grace, cancelled=cancelled)
+    except BaseException:  # whoever works here is to stop, and its command with it
+        end(child, grace=grace)
+        raise
     for reader in readers:
         reader.join(timeout=5)
     return Finished(

@@ -8,13 +8,14 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from celery import current_app
-from django.db import InterfaceError
+from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 from kombu.exceptions import OperationalError as BrokerError
 
@@ -414,6 +415,46 @@ def test_a_worker_that_lost_its_lease_can_write_nothing(project: Project, handle
     assert Project.objects.get(pk=project.pk).name == "Shop"
 
 
+@in_threads  # a new connection, and so no transaction around the test
+@pytest.mark.parametrize(
+    "interruption",
+    [
+        SystemExit(),
+        KeyboardInterrupt(),
+        OperationalError("away"),
+        InterfaceError("connection already closed"),
+    ],
+)
+def test_a_worker_that_is_to_stop_or_loses_the_database_hands_its_run_back_at_once(
+    project: Project,
+    handle: Handle,
+    interruption: BaseException,
+    aftermath: list[str],
+    rings: list[int],
+) -> None:
+    attempts: list[int] = []
+
+    def work_on(work: Work) -> None:
+        attempts.append(work.run.attempt)
+        if work.run.attempt == 1:
+            with work.fenced():
+                raise interruption
+
+    handle(work_on)
+    run = wanted(project)
+    Run.objects.update(rung_at=timezone.now())
+    rings.clear()
+
+    with suppress(SystemExit, KeyboardInterrupt):
+        runs.execute(run.pk)
+    assert (Run.objects.get().status, aftermath) == (RunStatus.RUNNING, [])
+    assert (runs.sweep(), rings) == (1, [run.pk])
+    runs.execute(run.pk)
+
+    assert attempts == [1, 2]
+    assert Run.objects.get().status == RunStatus.SUCCEEDED
+
+
 def test_what_a_fenced_block_wrote_goes_when_it_fails(project: Project, handle: Handle) -> None:
     def work_on(work: Work) -> None:
         with work.fenced():
@@ -448,9 +489,7 @@ def test_the_lease_is_kept_for_as_long_as_the_work_goes_on(
 
 
 @in_threads
-@pytest.mark.parametrize(
-    "failure", [InterfaceError("connection already closed"), runs.OperationalError("away")]
-)
+@pytest.mark.parametrize("failure", [InterfaceError("connection already closed"), OperationalError("away")])
 def test_a_missed_heartbeat_is_not_the_last(
     project: Project, handle: Handle, settings: Any, monkeypatch: pytest.MonkeyPatch, failure: Exception
 ) -> None:
