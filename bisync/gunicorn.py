@@ -1,5 +1,9 @@
 """gunicorn's settings, on one machine and in a container alike."""
 
+from bisync.settings import LOGGING
+
+logconfig_dict = LOGGING
+
 bind = "0.0.0.0:8000"
 worker_class = "gthread"
 workers = 2

@@ -333,6 +333,7 @@ USE_I18N = True
 LOG_FORMAT = env.text("BISYNC_LOG_FORMAT", "text")
 if LOG_FORMAT not in {"text", "json"}:
     raise ImproperlyConfigured("BISYNC_LOG_FORMAT must be text or json.")
+LOG_LEVEL = env.text("BISYNC_LOG_LEVEL", "INFO")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -341,8 +342,11 @@ LOGGING = {
     "handlers": {
         "console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["traced"]}
     },
-    "root": {"handlers": ["console"], "level": env.text("BISYNC_LOG_LEVEL", "INFO")},
+    "root": {"handlers": ["console"], "level": LOG_LEVEL},
     "loggers": {
+        # gunicorn would write in a format of its own, and a line for each request.
+        "gunicorn.error": {"handlers": [], "propagate": True, "level": LOG_LEVEL},
+        "gunicorn.access": {"handlers": [], "propagate": True, "level": "WARNING"},
         "sqlglot": {"level": "ERROR"},
         "metricflow": {"level": "WARNING"},
         "metricflow_semantics": {"level": "WARNING"},
