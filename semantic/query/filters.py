@@ -80,8 +80,8 @@ def reference(jinja: str) -> Reference:
     """`Dimension('customer__country')`, `TimeDimension('x', 'month')`, `Entity('customer')` as a value."""
     try:
         call = ast.parse(jinja.strip(), mode="eval").body
-    except SyntaxError as error:
-        raise Unsupported(f"`{jinja.strip()}` in a filter cannot be read.") from error
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise Unsupported(f"`{jinja.strip()[:200]}` in a filter cannot be read.") from error
     grain: str | None = None
     if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr == "grain":
         grain, call = _texts(call)[0], call.func.value

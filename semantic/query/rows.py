@@ -12,6 +12,9 @@ from semantic.definitions import Dimension, Entity, Grain, Model, Vocabulary
 from semantic.query.spec import Unsupported
 
 KEYS = ("primary", "unique")
+# What a repository may hold as SQL; far beyond what people write.
+MOST_CHARACTERS = 10_000
+MOST_LEVELS = 200
 
 
 def link(base: Model, neighbour: Model) -> tuple[Entity, Entity] | None:
@@ -82,13 +85,28 @@ def parsed(sql: str, dialect: str) -> exp.Expr:
     """SQL of the repository as a tree, where it is one expression and nothing else."""
     if "{{" in sql or "{%" in sql or "{#" in sql:
         raise Unsupported(f"`{sql}` holds Jinja, which only dbt can read.")
+    if len(sql) > MOST_CHARACTERS:
+        raise Unsupported(f"`{sql[:60]}…` is longer than the SQL that Bisync reads.")
     try:
         tree = parse_one(sql, dialect=dialect)
-    except SqlglotError as error:
+    except (SqlglotError, RecursionError) as error:
         raise Unsupported(f"`{sql}` is SQL that Bisync cannot read.") from error
+    if _deeper(tree, MOST_LEVELS):
+        raise Unsupported(f"`{sql[:60]}…` is nested more deeply than the SQL that Bisync reads.")
     if tree.find(exp.Query, exp.Command, exp.DDL, exp.Block):
         raise Unsupported(f"`{sql}` holds a query of its own.")
     return tree
+
+
+def _deeper(tree: exp.Expr, levels: int) -> bool:
+    """Whether a tree has more levels than whoever reads it level by level can take."""
+    waiting = [(tree, 1)]
+    while waiting:
+        node, level = waiting.pop()
+        if level > levels:
+            return True
+        waiting += [(child, level + 1) for child in node.iter_expressions()]
+    return False
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import pytest
 
 from semantic.query import filters
 from semantic.query.filters import Reference
-from semantic.query.rows import Rows, Warehouse
+from semantic.query.rows import Rows, Warehouse, parsed
 from semantic.query.spec import Unsupported
 from tests.semantic.shop import RELATIONS, vocabulary
 
@@ -17,6 +17,22 @@ def condition_of(text: str, model: str = "fct_orders") -> str:
     rows = Rows(SHOP.models[model], Warehouse(SHOP, RELATIONS, "duckdb"))
     found = filters.condition(text, rows, rows.expression("ordered_at"))
     return found.sql(dialect="duckdb")
+
+
+@pytest.mark.parametrize(
+    "sql",
+    ["(" * 3000 + "1" + ")" * 3000, "1" + " + 1" * 2000, "NOT " * 2000 + "a", "a = '" + "x" * 20_000 + "'"],
+    ids=["brackets", "a long sum", "denials", "a long text"],
+)
+def test_sql_without_end_is_nothing_that_we_read(sql: str) -> None:
+    with pytest.raises(Unsupported):
+        parsed(sql, "duckdb")
+
+
+@pytest.mark.parametrize("jinja", ["(" * 5000, "-" * 5000 + "1", "Dimension(" * 200, "\x00"])
+def test_a_filter_without_end_is_nothing_that_we_read(jinja: str) -> None:
+    with pytest.raises(Unsupported, match="cannot be read"):
+        filters.reference(jinja)
 
 
 @pytest.mark.parametrize(
