@@ -395,6 +395,7 @@ def test_what_failed_waits_for_its_author_and_not_for_reviewers(proposal: Propos
         ("failed", None, True),
         ("cancelled", None, True),
         ("succeeded", None, False),
+        ("lost", None, True),
         ("succeeded", "applying", False),
         ("succeeded", "failed", True),
         ("queued", "failed", False),
@@ -406,7 +407,9 @@ def test_publishing_that_stopped_waits_for_the_publishers(
 ) -> None:
     priya = make_member(proposal.project, Role.PUBLISHER)
     approve(proposal, make_member(proposal.project, Role.REVIEWER))
-    Proposal.objects.update(status="publishing")
+    # A commit that is gone from the branch has to be pushed again.
+    Proposal.objects.update(status="publishing", published_commit="c1" if commit == "succeeded" else "")
+    commit = "succeeded" if commit == "lost" else commit
     subject = audit.key(proposal)
     Run.objects.create(project=proposal.project, kind="proposal.publish", subject=subject, status="failed")
     Run.objects.filter(kind="proposal.publish").update(finished_at=timezone.now())

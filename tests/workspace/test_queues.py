@@ -230,7 +230,7 @@ def test_a_run_that_was_set_aside_goes_from_the_list_when_it_is_asked_for_again(
 
     assert answer["Location"] == "/system/queues/"
     assert selectors.set_aside() == []
-    assert Run.objects.get(status="queued").params["again"] == run.pk
+    assert Run.objects.get(status="queued").subject == run.subject
 
 
 # -- Stopping and repeating -----------------------------------------------------------------------------
