@@ -7,6 +7,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from django.db import connection
+
 from catalog.models import Snapshot
 from environments.actions import environments_default
 from environments.models import Environment
@@ -101,7 +103,12 @@ def make_proposal(
 
 
 def work_off() -> list[Run]:
-    """Carry out everything that waits, oldest first; returns the runs in the order of their work."""
+    """Carry out everything that waits, oldest first; returns the runs in the order of their work.
+
+    The test has to be marked `django_db(transaction=True)`: a worker's heartbeat has a connection of its own,
+    which must see the run.
+    """
+    assert not connection.in_atomic_block, work_off.__doc__
     done = []
     while run := Run.objects.filter(status="queued").order_by("id").first():
         runs.execute(run.pk)

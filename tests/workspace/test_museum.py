@@ -117,7 +117,7 @@ def everything_shown(project: Project) -> str:
 # -- Before dbt is started ---------------------------------------------------------------------------
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("exhibit", museum.REFUSED, ids=str)
 def test_what_leads_out_of_the_repository_or_has_no_end_is_refused_with_a_sentence(
     project: Project,
@@ -172,7 +172,7 @@ def test_what_takes_all_memory_is_stopped_with_a_sentence(tmp_path: Path, places
 
 @pytest.mark.dbt
 @pytest.mark.both
-@pytest.mark.django_db
+@pytest.mark.django_db(transaction=True)
 def test_what_cannot_be_read_is_told_and_what_can_be_is_read_without_effect(
     project: Project, origin: Origin, places: dict[str, object], caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -154,7 +154,7 @@ def test_an_operator_lists_hosts_and_networks() -> None:
 # -- Repositories ------------------------------------------------------------------------------------
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("team", "data_dir")
 def test_no_row_however_it_was_written_sends_git_where_it_may_not_go(tmp_path: Path) -> None:
     marker = tmp_path / "marker"
