@@ -11,6 +11,7 @@ from bisync.lib.errors import BisyncError
 from catalog.models import Snapshot
 from environments.selectors import snapshot_vocabulary
 from proposals.models import Proposal
+from semantic.codegen.entries import Entries
 from semantic.codegen.metrics import Compiled, FileChange, MetricDraft, Refused, compile_metric
 from semantic.codegen.yaml_files import YamlRefused
 from semantic.definitions import Vocabulary
@@ -62,15 +63,24 @@ def analysis_of(fields: MetricFields, vocabulary: Vocabulary) -> Analysis:
     return analyse(fields.formula, vocabulary, model=fields.model)
 
 
-def compiled(fields: MetricFields, vocabulary: Vocabulary, *, dialect: str) -> Compiled:
-    """The dbt entries of a metric. Raises `CannotGenerate` with the reason in words."""
+def compiled(
+    fields: MetricFields, vocabulary: Vocabulary, *, dialect: str, settled: Entries | None = None
+) -> Compiled:
+    """The dbt entries of a metric, of those `settled` the ones that are not there yet.
+
+    Raises `CannotGenerate` with the reason in words.
+    """
     analysis = analysis_of(fields, vocabulary)
     if not analysis.ok or analysis.tree is None:
         first = next((p.message for p in analysis.problems if p.level == "error"), "the formula is empty")
         raise CannotGenerate(why=first)
     try:
         return compile_metric(
-            MetricDraft.from_fields(fields, analysis), vocabulary, dialect=dialect, keys=vocabulary.keys
+            MetricDraft.from_fields(fields, analysis),
+            vocabulary,
+            dialect=dialect,
+            keys=vocabulary.keys,
+            settled=settled,
         )
     except Refused as exc:
         raise CannotGenerate(why=str(exc)) from exc

@@ -12,6 +12,7 @@ from proposals import content, generate
 from proposals.actions import publishing
 from proposals.checking import CheckRun, ChecksReplaced
 from proposals.models import Item, Proposal, ProposalStatus
+from semantic.codegen.entries import parts
 from semantic.codegen.metrics import Compiled
 from semantic.definitions import Vocabulary
 from semantic.jobs import parsed
@@ -83,19 +84,22 @@ def names_at(proposal: Proposal, mirror: Mirror, head: str) -> Vocabulary:
 
 
 def approved_code(proposal: Proposal, vocabulary: Vocabulary) -> list[Compiled]:
-    """The code as it would be generated from these names.
+    """What of the approved code is still to be written, where these names are there already.
 
-    Raises `ApprovalFell` where that is not what was approved, `CannotGenerate` where a name has been taken.
+    Another proposal may have brought a measure that both need; it has to be the very same. Raises
+    `ApprovalFell` where more or something else would be written than was approved, `CannotGenerate` where a
+    name has been taken.
     """
     items: list[Item] = list(proposal.items.select_related("revision").order_by("id"))
+    if content.content_hash(items) != proposal.approved_hash:
+        raise publishing.ApprovalFell
     dialect = proposal.target.connection.adapter
     code = []
     for item in items:
-        compiled = generate.compiled(item.revision.metric, vocabulary, dialect=dialect)
-        item.entries = compiled.entries
+        compiled = generate.compiled(item.revision.metric, vocabulary, dialect=dialect, settled=item.entries)
+        if not parts(compiled.entries) <= parts(item.entries):
+            raise publishing.ApprovalFell
         code.append(compiled)
-    if content.content_hash(items) != proposal.approved_hash:
-        raise publishing.ApprovalFell
     return code
 
 

@@ -11,7 +11,7 @@ from sqlglot import exp
 from semantic.balances import Balance
 from semantic.codegen.conditions import filter_text, refuse_jinja, row_sql
 from semantic.codegen.entries import Additions, Entry, Refused, plain_name
-from semantic.definitions import Aggregation, Dimension, Measure, Model, Vocabulary
+from semantic.definitions import Aggregation, Dimension, Measure, Metric, Model, Vocabulary
 from semantic.formula import conjuncts, metric_models, print_formula
 from semantic.formula.registry import TOTALS
 from semantic.formula.tree import (
@@ -47,13 +47,18 @@ class Title:
 
 @dataclass(slots=True)
 class Decomposer:
-    """Turns one formula into entries; helpers that it needs on the way come before the metric itself."""
+    """Turns one formula into entries; helpers that it needs on the way come before the metric itself.
+
+    Where a choice of names was `settled` earlier, others of the same meaning are not used: they may have
+    come since.
+    """
 
     title: Title
     additions: Additions
     dialect: str
     time_column: str = ""
     keys: Mapping[str, str] = field(default_factory=dict)
+    settled: frozenset[str] | None = None
     known: Vocabulary = field(init=False)
     _written: dict[str, str] = field(default_factory=dict)
 
@@ -180,6 +185,8 @@ class Decomposer:
         """A metric, old or new, that computes this total already, dated the same way."""
         wanted = self._meaning(node)
         for metric in self.known.metrics.values():
+            if not self._may_use(metric.name) or _helps_another(metric, self.title.name):
+                continue
             known, measure = self.known.measures.get(metric.measure, (None, None))
             if metric.type != "simple" or measure is None or known is None or known.name != model.name:
                 continue
@@ -189,6 +196,9 @@ class Decomposer:
             if metric_meaning(metric, self.known, dialect=self.dialect) == wanted:
                 return metric.name
         return self._written.get(wanted, "")
+
+    def _may_use(self, name: str) -> bool:
+        return self.settled is None or name in self.settled
 
     def _meaning(self, node: Node) -> str:
         return meaning(node, self.vocabulary, dialect=self.dialect)
@@ -253,11 +263,11 @@ class Decomposer:
             semantic = current.semantic
             if column is None or semantic is None or semantic.dimension_for(column.name):
                 continue
+            name, sql = plain_name(column.name), column_sql(column.name)
             plain = column.type in ("text", "boolean") and model.name in self.additions.semantic_models
-            if plain or everything:
+            if plain or everything or (self.settled and name in self.settled):
                 dated = column.type in ("date", "timestamp")
                 kind: Literal["time", "categorical"] = "time" if dated else "categorical"
-                name, sql = plain_name(column.name), column_sql(column.name)
                 self.additions.add_dimension(current, Dimension(name, kind, sql, "day" if dated else None))
 
     # Measures
@@ -266,7 +276,7 @@ class Decomposer:
         wanted = self._wanted(model, total, inline)
         semantic = self.additions.semantic(model.name)
         for known in semantic.measures:
-            if self._same(known, wanted, semantic.agg_time_dimension):
+            if self._may_use(known.name) and self._same(known, wanted, semantic.agg_time_dimension):
                 return known
         return self.additions.add_measure(self.vocabulary.models[model.name], wanted)
 
@@ -324,6 +334,12 @@ def _time_dimension(model: Model, column: str) -> str:
     dimensions = model.semantic.dimensions if model.semantic else ()
     spellings = (column, column_sql(column))
     return next((d.name for d in dimensions if d.type == "time" and d.expr in spellings), "")
+
+
+def _helps_another(metric: Metric, name: str) -> bool:
+    """Whether a metric is a part of another one, which may change it or go and take it along."""
+    own = metric.meta.get("bisync")
+    return isinstance(own, Mapping) and own.get("helper_of", name) != name
 
 
 def _is_about(condition: Node, model: Model) -> bool:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
@@ -173,3 +174,28 @@ def added_to(entries: Mapping[str, Any], semantic_model: str) -> dict[str, list[
         for kind in ("measures", "dimensions")
         if semantic_model in entries[kind]
     }
+
+
+def parts(entries: Mapping[str, Any]) -> frozenset[str]:
+    """Each measure, dimension, metric, test and semantic model by itself, with where it belongs, as JSON."""
+    return frozenset(json.dumps(part, sort_keys=True) for part in _parts(entries))
+
+
+def _parts(entries: Mapping[str, Any]) -> Iterator[tuple[str, str, Entry]]:
+    for model in entries["semantic_models"]:
+        inside = ("dimensions", "measures")
+        yield "semantic_models", "", {key: part for key, part in model.items() if key not in inside}
+        for kind in inside:
+            yield from ((kind, model["name"], entry) for entry in model[kind])
+    for kind in ("dimensions", "measures", "tests"):
+        for home, added in entries[kind].items():
+            yield from ((kind, home, entry) for entry in added)
+    yield from (("metrics", "", entry) for entry in entries["metrics"])
+
+
+def texts_in(value: object) -> frozenset[str]:
+    """Every text in plain data, and with that every name that entries give or use."""
+    if isinstance(value, str):
+        return frozenset([value])
+    inside = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
+    return frozenset().union(*map(texts_in, inside))

@@ -9,7 +9,7 @@ from typing import Any
 
 from semantic.codegen import layout
 from semantic.codegen.decompose import Decomposer, Title
-from semantic.codegen.entries import RESERVED, Additions, Entries, Entry, Refused
+from semantic.codegen.entries import RESERVED, Additions, Entries, Entry, Refused, texts_in
 from semantic.codegen.value_tests import MACRO, MACRO_FILE, tested_rows, value_tests, whole
 from semantic.codegen.yaml_files import (
     AddItem,
@@ -108,9 +108,12 @@ def compile_metric(
     *,
     dialect: str = "duckdb",
     keys: Mapping[str, str] | None = None,
+    settled: Mapping[str, Any] | None = None,
 ) -> Compiled:
     """Everything that has to be added to the dbt project for a new metric. Raises Refused.
 
+    `settled` are the entries that were agreed on, perhaps before others came into the project: the same names
+    are used again as far as they still mean the same, and what is there already is left out.
     `keys` are the models' primary keys as dbt's tests know them (`importer.primary_keys`); a semantic model
     made for a model without a known key can be totalled but not joined.
     """
@@ -122,7 +125,8 @@ def compile_metric(
     additions = Additions(vocabulary)
     title = Title(draft.name, draft.label, draft.description, _config(draft, tree, vocabulary, dialect))
     try:
-        Decomposer(title, additions, dialect, draft.time_column, keys or {}).run(tree)
+        names = None if settled is None else texts_in(settled)
+        Decomposer(title, additions, dialect, draft.time_column, keys or {}, names).run(tree)
     except Unsupported as error:
         raise Refused(str(error)) from error
     notes = _tests(draft, tree, additions, dialect)
