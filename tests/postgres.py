@@ -17,7 +17,8 @@ from psycopg import sql
 
 # As awkward as a password can be, so that whoever quotes it wrongly fails.
 PASSWORD = """p'w "1" {{ x }} %s@/:#"""
-_FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=60")
+# What is committed has to outlive a killed server, as in life; the machine does not crash here.
+_FAST = ("fsync=off", "full_page_writes=off", "max_connections=60")
 
 
 class PostgresMissing(Exception):
@@ -65,11 +66,14 @@ class Cluster:
             stdout=subprocess.DEVNULL,
         )
         self.port = _free_port()
+        self._serve()
+
+    def _serve(self) -> None:
         options = [part for setting in _FAST for part in ("-c", setting)]
         with (self._home / "log").open("wb") as log:
             self._server = subprocess.Popen(
                 [
-                    *(*_as_owner(), str(self._binaries / "postgres"), "-D", str(data)),
+                    *(*_as_owner(), str(self._binaries / "postgres"), "-D", str(self._home / "data")),
                     *("-k", str(self._home), "-h", self.host, "-p", str(self.port), *options),
                 ],
                 stdout=log,
@@ -79,11 +83,19 @@ class Cluster:
         self._wait()
 
     def stop(self) -> None:
+        self._end()
+        shutil.rmtree(self._home, ignore_errors=True)
+
+    def restart(self) -> None:
+        """Have it end as in a crash, every connection with it, and begin again with what it held."""
+        self._end()
+        self._serve()
+
+    def _end(self) -> None:
         if self._server is not None:
-            self._server.send_signal(signal.SIGQUIT)  # at once: nobody needs what it holds
+            self._server.send_signal(signal.SIGQUIT)  # at once: nobody waits for what is open
             self._server.wait(timeout=30)
             self._server = None
-        shutil.rmtree(self._home, ignore_errors=True)
 
     def url(self, database: str = "postgres") -> str:
         who = f"{self.user}:{quote(self.password, safe='')}"
