@@ -105,7 +105,8 @@ class Scene:
 
         self._proposed += 1
         label = f"Discount share {self._proposed}"
-        formula = FIELDS.formula.replace("discount", f"discount * {self._proposed}", 1)
+        # All need the same new measure, whoever is first.
+        formula = f"{FIELDS.formula} * {self._proposed}"
         fields = replace(FIELDS, label=label, name=name_from(label), formula=formula)
         proposal = authoring.proposal_open(project=self.story.project, author=self.story.maya)
         authoring.draft_save(proposal=proposal, fields=fields, version=1, actor=self.story.maya)
