@@ -22,7 +22,8 @@ DATABASE_FIXTURES = frozenset(
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that touch no database need not run on two of them."""
+    """Tests that touch no database need not run on two of them; long ones begin first, so that none is last."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
     for item in items:
         names = set(getattr(item, "fixturenames", ()))
         if not item.get_closest_marker("django_db") and not names & DATABASE_FIXTURES:

@@ -39,6 +39,7 @@ import django; django.setup()
 from bisync.demo import company
 from bisync.demo.smoke import Smoke
 import sys
+company.VARIABLES["prod"] = company.VARIABLES["dev"]  # less data
 company.create(print)
 from workspace import runs
 from workspace.models import Run

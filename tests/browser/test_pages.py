@@ -142,6 +142,7 @@ def _visits(shop: Shop) -> Iterator[tuple[User | None, str, str]]:
     yield shop.ada, f"/empty/runs/{failed.pk}/", "Pull #"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [1440, 390], ids=["wide", "phone"])
 def test_every_page_is_accessible_fits_and_says_where_one_is(full: Shop, enter: Enter, width: int) -> None:
     pages: dict[User | None, Page] = {}

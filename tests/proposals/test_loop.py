@@ -1,4 +1,7 @@
-"""Metrics go all the way round on real parts: git, dbt, DuckDB, and whichever database Django has."""
+"""Metrics go all the way round on real parts: git, dbt and DuckDB.
+
+On PostgreSQL too, they do so where the services of docker-compose.yml run and where workers are killed.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +35,6 @@ SECOND = MetricFields(
 )
 
 
-@pytest.mark.both
 def test_metrics_reach_dbt_and_come_back_while_colleagues_work_break_and_mend(
     tmp_path: Path, data_dir: Path
 ) -> None:

@@ -326,7 +326,7 @@ def common(one: str, other: str) -> tuple[int, int]:
 
 
 @given(pages())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_an_insertion_adds_text_at_one_place_and_can_be_taken_back(page: tuple[str, random.Random]) -> None:
     text, chance = page
     change = chance.choice([*insertions(read(text))])
@@ -341,7 +341,7 @@ def test_an_insertion_adds_text_at_one_place_and_can_be_taken_back(page: tuple[s
 
 
 @given(pages())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_a_removal_takes_text_from_one_place_only(page: tuple[str, random.Random]) -> None:
     text, chance = page
     change = chance.choice([*removals(read(text))])
@@ -360,7 +360,7 @@ def test_a_removal_takes_text_from_one_place_only(page: tuple[str, random.Random
 @given(
     pages(), st.sampled_from(SENTENCES) | st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=40)
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_a_replacement_leaves_every_other_entry_byte_for_byte(
     page: tuple[str, random.Random], text: str
 ) -> None:
@@ -378,7 +378,7 @@ def test_a_replacement_leaves_every_other_entry_byte_for_byte(
 
 
 @given(pages(shares=True))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_shared_entries_are_refused_and_all_others_are_edited(page: tuple[str, random.Random]) -> None:
     text, chance = page
     data = read(text)
@@ -393,7 +393,7 @@ def test_shared_entries_are_refused_and_all_others_are_edited(page: tuple[str, r
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=60))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_any_text_comes_back_from_every_place_or_is_refused_as_unsafe(text: str) -> None:
     places: list[Edit] = [
         SetKey(("a", 0), "plain", text),
