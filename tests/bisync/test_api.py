@@ -195,6 +195,7 @@ def test_a_browser_needs_the_forms_token_to_change_anything(maya: User, project:
 
 
 @pytest.mark.dbt
+@pytest.mark.django_db(transaction=True)
 def test_a_metric_goes_all_the_way_by_api(story: Story) -> None:
     maya, tom, priya = Program(story.maya), Program(story.tom), Program(story.priya)
     base = f"/projects/{story.project.slug}/proposals"

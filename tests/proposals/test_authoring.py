@@ -461,6 +461,7 @@ def test_checks_that_were_replaced_meanwhile_end_quietly(
 
 
 @pytest.mark.dbt
+@pytest.mark.django_db(transaction=True)
 def test_a_rule_that_does_not_hold_is_told_in_words(story: Story) -> None:
     rules = (ValueRule("not_null"), ValueRule("range", None, 0.001))
     proposal = sent(story.maya, replace(FIELDS, rules=rules))
