@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 SUPPORTED = ((3, 13), (3, 12), (3, 11))
 POSTGRES = Path("/usr/lib/postgresql")
+SBIN = [Path("/usr/sbin"), Path("/usr/local/sbin")]
 FONTS = [Path("/usr/share/fonts"), Path("/usr/local/share/fonts"), Path("/System/Library/Fonts")]
 _STAMP = ".bisync-installed"
 
@@ -61,7 +62,7 @@ def missing_for_demo() -> list[Missing]:
 
 def missing_for_tests() -> list[Missing]:
     """What the whole test suite needs and this machine lacks."""
-    found = [_missing_postgres(), _missing_broker(), _missing_chromium(), _missing_fonts()]
+    found = [_missing_postgres(), _missing_broker(), _missing_ssh(), _missing_chromium(), _missing_fonts()]
     return missing_for_demo() + [missing for missing in found if missing]
 
 
@@ -94,6 +95,14 @@ def _missing_broker() -> Missing | None:
     if _has_valkey_wheel() or shutil.which("valkey-server") or shutil.which("redis-server"):
         return None
     return Missing("There is no embedded broker for this platform: install redis-server.", "redis-server")
+
+
+def _missing_ssh() -> Missing | None:
+    found = [shutil.which(program) for program in ("ssh", "ssh-keyscan", "ssh-agent")]
+    if all(found) and (shutil.which("sshd") or any((folder / "sshd").exists() for folder in SBIN)):
+        return None
+    # Debian's server brings the client with it.
+    return Missing("The tests run an SSH server: install openssh-server.", "openssh-server")
 
 
 def _has_valkey_wheel() -> bool:

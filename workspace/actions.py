@@ -15,6 +15,7 @@ from governance.models import Project, User
 from governance.permissions import Decision
 from workspace import runs
 from workspace.dbt.versions import require_allowed
+from workspace.git import ssh
 from workspace.git.urls import check_branch, check_url, same_server
 from workspace.models import Connection, Drain, Queue, Repository, Run, RunStatus
 from workspace.warehouse.base import WarehouseNotAllowed, require_host
@@ -22,8 +23,10 @@ from workspace.warehouse.base import WarehouseNotAllowed, require_host
 _REPOSITORY_SHOWN = ("url", "branch", "folder", "username", "dbt_target", "dbt_executable")
 _CONNECTION_SHOWN = ("name", "adapter", "host", "port", "database", "user")
 SECRETS = frozenset({"password"})
+_WITH_PASSWORD = frozenset({"https", "http"})
 # Whoever may start a kind of run may also stop and repeat it.
 MAY = {
+    "repository.test": "repository.configure",
     "pull": "project.pull",
     "environment.deploy": "environment.deploy",
     "proposal.check": "proposal.create",
@@ -49,6 +52,12 @@ class FinishedAlready(BisyncError):
     http_status = 409
 
 
+class HostKeyMoved(BisyncError):
+    code = "git-host-key-moved"
+    message = _("The git server was asked again meanwhile. Compare the fingerprint that is shown now.")
+    http_status = 409
+
+
 class QueueDrained(BisyncError):
     code = "queue-drained"
     message = _("This queue is drained already, by %(who)s: %(reason)s")
@@ -57,7 +66,7 @@ class QueueDrained(BisyncError):
 
 @audit.atomic()
 def repository_connect(*, project: Project, values: Mapping[str, object], actor: User) -> Repository:
-    """Create or change where the project's dbt code comes from.
+    """Create or change where the project's dbt code comes from; for one over SSH a key pair is made.
 
     An empty password keeps the stored one. Raises `InvalidInput` with sentences beside the fields.
     """
@@ -66,13 +75,28 @@ def repository_connect(*, project: Project, values: Mapping[str, object], actor:
     values = {**values, "folder": str(values.get("folder", "")).strip().strip("/")}
     before = _assign(repository, values, _REPOSITORY_SHOWN)
     problems = _repository_problems(repository)
-    if before and "url" not in problems and not same_server(str(before["url"]), repository.url):
-        _require_typed(repository, values, problems)
+    if "url" not in problems:
+        _change_server(repository, str(before.get("url", "")), values, problems)
     if any(getattr(repository, name) != value for name, value in before.items()):
         repository.synced_commit = ""  # what was pulled was read in another way
     _save(repository, problems)
     _note(repository, "repository", before, _REPOSITORY_SHOWN, actor)
     return repository
+
+
+def _change_server(
+    repository: Repository, before: str, values: Mapping[str, object], problems: dict[str, list[str]]
+) -> None:
+    """What was agreed with a server, or is secret between it and us, is not another's."""
+    transport = check_url(repository.url)
+    if before and not same_server(before, repository.url):
+        repository.ssh_host_key = ""
+        if transport in _WITH_PASSWORD:
+            _require_typed(repository, values, problems)
+        else:
+            repository.password = ""
+    if transport == "ssh" and not repository.ssh_public_key:
+        repository.ssh_key, repository.ssh_public_key = ssh.new_key()
 
 
 def _repository_problems(repository: Repository) -> dict[str, list[str]]:
@@ -92,6 +116,62 @@ def _repository_problems(repository: Repository) -> dict[str, list[str]]:
     if folder.startswith("-") or any(part in {"..", ".git", ""} for part in folder.split("/") if folder):
         problems["folder"] = [str(_("Name a folder inside the repository, such as transform/dbt."))]
     return problems
+
+
+@audit.atomic()
+def repository_test(*, project: Project, actor: User) -> Run:
+    """Ask for a look at the remote: over SSH first at who answers there, then at its branches."""
+    permissions.require(actor, "repository.configure", project)
+    run = runs.request(kind="repository.test", project=project, requested_by=actor)
+    audit.record(actor=actor, action="repository.test_requested", target=run)
+    return run
+
+
+@audit.atomic()
+def host_key_agree(*, project: Project, fingerprint: str, actor: User) -> Run:
+    """Agree to the host key that the last test found, by the fingerprint that was compared; test again.
+
+    Raises `HostKeyMoved` where another key, or none, was found since.
+    """
+    permissions.require(actor, "repository.configure", project)
+    repository = Repository.objects.select_for_update(no_key=True).get(project=project)
+    last = Run.objects.filter(project=project, kind="repository.test").order_by("-id").first()
+    found = last.result if last is not None and last.result.get("url") == repository.url else {}
+    if not found.get("host_key") or found["fingerprint"] != fingerprint:
+        raise HostKeyMoved
+    Repository.objects.filter(pk=repository.pk).update(ssh_host_key=found["host_key"])
+    audit.record(
+        actor=actor,
+        action="repository.host_key_agreed",
+        target=repository,
+        after={"url": repository.url, "fingerprint": fingerprint},
+    )
+    return repository_test(project=project, actor=actor)
+
+
+@audit.atomic()
+def host_key_forget(*, project: Project, actor: User) -> Run:
+    """Take back what was agreed, and look again at who answers there."""
+    permissions.require(actor, "repository.configure", project)
+    repository = Repository.objects.select_for_update(no_key=True).get(project=project)
+    if repository.ssh_host_key:
+        before = {"url": repository.url, "fingerprint": ssh.fingerprint(repository.ssh_host_key)}
+        Repository.objects.filter(pk=repository.pk).update(ssh_host_key="")
+        audit.record(actor=actor, action="repository.host_key_forgotten", target=repository, before=before)
+    return repository_test(project=project, actor=actor)
+
+
+@audit.atomic()
+def ssh_key_renew(*, project: Project, actor: User) -> Repository:
+    """A new key pair in place of the repository's; the server has to learn it before anything goes on."""
+    permissions.require(actor, "repository.configure", project)
+    repository = Repository.objects.get(project=project)
+    before = {"key": repository.ssh_public_key}
+    repository.ssh_key, repository.ssh_public_key = ssh.new_key()
+    repository.save(update_fields=["ssh_key", "ssh_public_key"])
+    after = {"key": repository.ssh_public_key}
+    audit.record(actor=actor, action="repository.key_renewed", target=repository, before=before, after=after)
+    return repository
 
 
 @audit.atomic()

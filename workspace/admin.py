@@ -10,7 +10,7 @@ from workspace.models import Artifact, Connection, Repository, Run, RunCommand
 class RepositoryAdmin(ReadOnlyAdmin):
     list_display = ("project", "url", "branch", "folder", "synced_commit", "synced_at")
     search_fields = ("url", "project__slug")
-    exclude = ("password",)
+    exclude = ("password", "ssh_key")
     list_select_related = ("project",)
 
 

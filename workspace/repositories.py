@@ -22,6 +22,8 @@ class FolderOutside(BisyncError):
 
 def mirror_of(repository: Repository) -> Mirror:
     """The bare mirror that this machine keeps of the repository."""
+    if repository.get_deferred_fields():
+        repository.refresh_from_db(fields=["password", "ssh_key"])
     return Mirror(
         repository.mirror_path,
         Remote(
@@ -29,6 +31,8 @@ def mirror_of(repository: Repository) -> Mirror:
             branch=repository.branch,
             username=repository.username,
             password=repository.password,
+            ssh_key=repository.ssh_key,
+            host_key=repository.ssh_host_key,
         ),
     )
 

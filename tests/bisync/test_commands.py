@@ -37,6 +37,7 @@ def bare_machine(setup: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: P
     folder.mkdir()
     monkeypatch.setenv("PATH", os.fspath(folder))
     monkeypatch.setattr(setup, "POSTGRES", tmp_path / "none")
+    monkeypatch.setattr(setup, "SBIN", [tmp_path / "none"])
     monkeypatch.setattr(setup, "FONTS", [tmp_path / "none"])
     monkeypatch.setattr(setup.platform, "machine", lambda: "riscv64")
     return folder
@@ -52,7 +53,7 @@ def packages(missing: list[tuple[str, str]]) -> list[str]:
 
 
 def test_everything_that_a_bare_machine_lacks_is_named(setup: ModuleType, bare_machine: Path) -> None:
-    wanted = ["git", "postgresql", "redis-server", "chromium", "fonts-liberation"]
+    wanted = ["git", "postgresql", "redis-server", "openssh-server", "chromium", "fonts-liberation"]
 
     assert packages(setup.missing_for_tests()) == wanted
 
@@ -60,10 +61,10 @@ def test_everything_that_a_bare_machine_lacks_is_named(setup: ModuleType, bare_m
 def test_what_is_there_in_any_of_its_shapes_is_not_asked_for(
     setup: ModuleType, bare_machine: Path, tmp_path: Path
 ) -> None:
-    for name in ("git", "google-chrome", "valkey-server"):
+    for name in ("git", "ssh", "ssh-keyscan", "ssh-agent", "google-chrome", "valkey-server"):
         put_on_path(bare_machine, name)
-    for file in ("none/15/bin/initdb", "none/truetype/DejaVu.ttf"):
-        (tmp_path / file).parent.mkdir(parents=True)
+    for file in ("none/sshd", "none/15/bin/initdb", "none/truetype/DejaVu.ttf"):
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / file).touch()
 
     assert setup.missing_for_tests() == []
@@ -123,7 +124,7 @@ def test_each_missing_thing_is_one_sentence_and_the_exit_code_is_2(
 
     assert caught.value.code == 2
     lines = capsys.readouterr().err.splitlines()
-    assert len(lines) == 5
+    assert len(lines) == 6
     assert all("install" in line and line.endswith(".") for line in lines)
 
 
@@ -143,7 +144,8 @@ def test_who_is_not_root_is_told_the_command(
     assert caught.value.code == 2
     last = capsys.readouterr().err.splitlines()[-1]
     assert last.endswith(
-        "apt-get install -y --no-install-recommends chromium fonts-liberation postgresql redis-server"
+        "apt-get install -y --no-install-recommends "
+        "chromium fonts-liberation openssh-server postgresql redis-server"
     )
 
 

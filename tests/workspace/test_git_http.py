@@ -17,6 +17,8 @@ from tests.fakes.git_server import GitServer
 from workspace import commands
 from workspace.git.process import (
     GitFailed,
+    GitHostChanged,
+    GitKeyRefused,
     GitNoRepository,
     GitRefused,
     GitUnreachable,
@@ -25,9 +27,11 @@ from workspace.git.process import (
     failure,
 )
 from workspace.git.repository import Mirror, Person, Remote
+from workspace.git.ssh import new_key
 
 PASSWORD = "s3cret canary/%2F&ü"
 ADA = Person("Ada", "ada@example.com")
+PAIR = new_key()
 
 
 class Transcript:
@@ -196,8 +200,10 @@ def test_a_server_that_hangs_is_given_up_in_time(
     "url", ["http://127.0.0.1:1/x.git", "https://127.0.0.1:1/x.git", "ssh://git@127.0.0.1:1/x.git"]
 )
 def test_a_server_that_is_not_there_is_unreachable(tmp_path: Path, url: str) -> None:
+    remote = Remote(url, "main", "ada", "x", *PAIR)
+
     with pytest.raises(GitUnreachable) as caught:
-        Mirror(tmp_path / "git" / "1.git", Remote(url, "main", "ada", "x")).fetch()
+        Mirror(tmp_path / "git" / "1.git", remote).fetch()
 
     assert "refused" in str(caught.value) or "Failed to connect" in str(caught.value)
 
@@ -266,7 +272,7 @@ ANSWERS: list[tuple[type[GitFailed], str, list[str]]] = [
         ],
     ),
     (
-        GitRefused,
+        GitKeyRefused,
         "Permission denied",
         [
             "git@github.com: Permission denied (publickey).",
@@ -303,8 +309,8 @@ ANSWERS: list[tuple[type[GitFailed], str, list[str]]] = [
         ],
     ),
     (
-        GitUntrusted,
-        "Host key verification failed",
+        GitHostChanged,
+        "another SSH host key",
         ["Host key verification failed.", "fatal: Could not read from remote repository."],
     ),
     (

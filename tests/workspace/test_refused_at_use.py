@@ -273,9 +273,7 @@ def admin(project: Project) -> User:
     return make_member(project, Role.ADMIN)
 
 
-@pytest.mark.parametrize(
-    "url", ["https://evil.example/x.git", "https://git.example.com:8443/x.git", "git@git.example.com:x.git"]
-)
+@pytest.mark.parametrize("url", ["https://evil.example/x.git", "https://git.example.com:8443/x.git"])
 def test_a_stored_password_is_not_sent_to_another_server(project: Project, admin: User, url: str) -> None:
     values: dict[str, Any] = {"url": url, "branch": "main", "username": "bot"}
 
@@ -286,6 +284,13 @@ def test_a_stored_password_is_not_sent_to_another_server(project: Project, admin
 
     repository_connect(project=project, values={**values, "password": "another"}, actor=admin)
     assert Repository.objects.get().password == "another"
+
+
+@pytest.mark.parametrize("url", ["git@git.example.com:x.git", "/srv/x.git"])
+def test_it_is_forgotten_where_no_password_is_sent(project: Project, admin: User, url: str) -> None:
+    repository_connect(project=project, values={"url": url, "branch": "main"}, actor=admin)
+
+    assert Repository.objects.get().password == ""
 
 
 def test_it_stays_for_another_repository_on_the_same_server(project: Project, admin: User) -> None:

@@ -21,7 +21,7 @@ from workspace.git.sanitise import printed_line
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
 _ASKPASS = Path(__file__).with_name("askpass.sh")
-_REACHES_OUT = frozenset({"fetch", "push"})
+_REACHES_OUT = frozenset({"fetch", "push", "ls-remote"})
 _KEPT_STDERR = 4000
 _MOST_PRINTED = 64_000_000
 _KEPT_WORDS = 600
@@ -102,8 +102,16 @@ class GitUnreachable(GitFailed):
 class GitUntrusted(GitFailed):
     code = "git-untrusted"
     message = _(
-        "The git server could not prove who it is: %(words)s. Install its certificate, or its SSH host key, "
-        "on the machine that runs Bisync."
+        "The git server could not prove who it is: %(words)s. Install its certificate on the machine that "
+        "runs Bisync."
+    )
+
+
+class GitHostChanged(GitUntrusted):
+    code = "git-host-changed"
+    message = _(
+        "The git server shows another SSH host key than the one that was agreed to: it was set up anew, or "
+        "somebody stands between. Ask whoever runs it, then let Bisync read its key again."
     )
 
 
@@ -112,6 +120,14 @@ class GitRefused(GitFailed):
     message = _(
         "The git server refused access: %(words)s. Check the user name, the password or token, and what "
         "they are allowed to do with this repository."
+    )
+
+
+class GitKeyRefused(GitRefused):
+    code = "git-key-refused"
+    message = _(
+        "The git server does not accept Bisync's key: %(words)s. Add the public key that Bisync shows as a "
+        "deploy key of the repository, with the right to push, then try again."
     )
 
 
@@ -174,10 +190,9 @@ _SYMPTOMS: tuple[tuple[type[GitFailed], tuple[str, ...]], ...] = (
     (GitFailed, ("no space left on device",)),
     (GitBusy, ("cannot lock ref", "unable to create '", "incorrect old value", "failed to update ref")),
     (PushDenied, ("remote rejected]", "hook declined", "protected branch")),
-    (
-        GitUntrusted,
-        ("host key verification failed", "certificate problem", "certificate verification failed"),
-    ),
+    (GitHostChanged, ("host key verification failed", "no matching host key type")),
+    (GitUntrusted, ("certificate problem", "certificate verification failed")),
+    (GitKeyRefused, ("permission denied (publickey",)),
     (
         GitNoRepository,
         (

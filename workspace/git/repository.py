@@ -23,6 +23,7 @@ from django.utils.translation import gettext_lazy as _
 from bisync.lib import scratch
 from bisync.lib.errors import BisyncError
 from bisync.lib.process import Limits
+from workspace.git import ssh
 from workspace.git.process import (
     NOTHING,
     GitBusy,
@@ -37,8 +38,9 @@ from workspace.git.process import (
     plumbing,
 )
 from workspace.git.sanitise import commit_message, has_odd_parts, is_writable, person_text
-from workspace.git.urls import check_branch, check_url, server_of
+from workspace.git.urls import Server, check_branch, check_url, server_of
 
+_HEADS = "refs/heads/"
 _TRACKING = "refs/remotes/origin/"
 _FETCH_ATTEMPTS = 6
 _STALE_LOCK = 600  # seconds; git holds a lock for a moment
@@ -81,6 +83,17 @@ class Remote:
     branch: str
     username: str = ""
     password: str = field(default="", repr=False)
+    # For SSH: our private key, and the host key that somebody agreed to.
+    ssh_key: str = field(default="", repr=False)
+    host_key: str = ""
+
+
+@dataclass(frozen=True)
+class Advertised:
+    """What a remote says that it has: its branches, and the one that it calls its own."""
+
+    branches: tuple[str, ...]
+    default: str
 
 
 @dataclass(frozen=True)
@@ -150,6 +163,21 @@ class Mirror:
                 time.sleep(0.1 * attempt)
         return self.head()
 
+    def advertised(self) -> Advertised:
+        """What the remote has, by asking it now; nothing is brought here."""
+        self._create()
+        listed = self._reach(
+            "ls-remote", "--symref", "--end-of-options", self.remote.url, "HEAD", f"{_HEADS}*"
+        )
+        default, branches = "", []
+        for line in listed.splitlines():
+            what, _tab, ref = line.partition("\t")
+            if what.startswith("ref: ") and ref == "HEAD":
+                default = what.removeprefix("ref: ").removeprefix(_HEADS)
+            elif ref.startswith(_HEADS):
+                branches.append(ref.removeprefix(_HEADS))
+        return Advertised(tuple(branches), default if default in branches else "")
+
     def push(self, commit: str, *, expecting: str) -> None:
         """Make `commit` the head of the remote branch, provided that this still is `expecting`.
 
@@ -196,18 +224,26 @@ class Mirror:
         """Run a command that talks to the remote, whose address is judged now, not only when saved."""
         transport = check_url(self.remote.url)
         check_branch(self.remote.branch)
-        server = server_of(self.remote.url)
-        return git(
-            *args,
-            cwd=self.path,
-            env={
-                "GIT_ALLOW_PROTOCOL": transport,
+        with self._known_there(transport, server_of(self.remote.url)) as known:
+            return git(
+                *args,
+                cwd=self.path,
+                env={"GIT_ALLOW_PROTOCOL": transport, **known},
+                secrets=(self.remote.password,),
+                limits=Limits(file_bytes=settings.REPOSITORY_MB * 1_000_000),
+            )
+
+    @contextmanager
+    def _known_there(self, transport: str, server: Server) -> Iterator[Mapping[str, str]]:
+        """The environment in which git finds the server that was judged, and is known to it."""
+        if transport != "ssh":
+            yield {
                 **pinned(server.host, server.port, server.addresses),
                 **credentials(self.remote.username, self.remote.password),
-            },
-            secrets=(self.remote.password,),
-            limits=Limits(file_bytes=settings.REPOSITORY_MB * 1_000_000),
-        )
+            }
+            return
+        with scratch.folder(self.path.parent / "keys", f"{self.path.stem}-") as folder:
+            yield ssh.access(folder, server, key=self.remote.ssh_key, host_key=self.remote.host_key)
 
     def _create(self) -> None:
         if (self.path / "HEAD").exists():

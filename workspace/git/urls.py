@@ -17,7 +17,7 @@ from workspace.git.process import failure, plumbing
 _HOST = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 _USER = r"[A-Za-z0-9_][A-Za-z0-9._-]*"
 _SCP_LIKE = re.compile(rf"{_USER}@(?P<host>{_HOST}):(?!:)(?P<path>[^-].*)")
-_PORTS = {"https": 443, "http": 80}
+_PORTS = {"https": 443, "http": 80, "ssh": 22}
 _LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -106,9 +106,10 @@ def server_of(url: str) -> Server:
     if not host:
         return Server()
     found = _check_addresses(host, look_up=True)
-    if parts.scheme in _PORTS and not found:
+    scheme = "ssh" if scp_like else parts.scheme
+    if not found:
         raise failure("fetch", f"could not resolve host: {host}")
-    return Server(host, parts.port or _PORTS.get(parts.scheme, 0), tuple(found))
+    return Server(host, parts.port or _PORTS[scheme], tuple(found))
 
 
 def same_server(one: str, other: str) -> bool:

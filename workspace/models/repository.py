@@ -70,8 +70,8 @@ class Connection(models.Model):
 
 class RepositoryManager(models.Manager["Repository"]):
     def get_queryset(self) -> models.QuerySet[Repository]:
-        """Without the password, which is read when git needs it: one that no key opens can be replaced."""
-        return super().get_queryset().defer("password")
+        """Without the secrets, which are read when git needs them: one that no key opens can be replaced."""
+        return super().get_queryset().defer("password", "ssh_key")
 
 
 class Repository(models.Model):
@@ -81,7 +81,9 @@ class Repository(models.Model):
         Project, models.CASCADE, related_name="repository", verbose_name=_("project")
     )
     url = models.CharField(
-        _("address"), max_length=500, help_text=_("As for git clone: https://… or a folder on this machine.")
+        _("address"),
+        max_length=500,
+        help_text=_("As for git clone: https://…, git@host:path, or a folder on this machine."),
     )
     branch = models.CharField(_("branch"), max_length=200, default="main")
     folder = models.CharField(
@@ -89,6 +91,9 @@ class Repository(models.Model):
     )
     username = models.CharField(_("user name"), max_length=200, blank=True)
     password = EncryptedTextField(_("password or token"), blank=True, default="")
+    ssh_key = EncryptedTextField(_("private SSH key"), blank=True, default="", editable=False)
+    ssh_public_key = models.CharField(_("public SSH key"), max_length=200, blank=True, editable=False)
+    ssh_host_key = models.TextField(_("SSH host key"), blank=True, editable=False)
     connection = models.ForeignKey(
         Connection,
         models.PROTECT,

@@ -22,6 +22,7 @@ class RunStatus(models.TextChoices):
 
 # What people read in place of a run's kind.
 KINDS = {
+    "repository.test": _("Test of the repository"),
     "pull": _("Pull"),
     "environment.deploy": _("Deployment"),
     "proposal.check": _("Checks"),
