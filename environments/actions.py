@@ -17,8 +17,8 @@ from governance import audit, permissions
 from governance.actions import project_create
 from governance.models import Project, User
 from workspace import runs
-from workspace.actions import connection_save, repository_connect
-from workspace.models import Connection, Run
+from workspace.actions import connection_save, connection_test, repository_connect, repository_test
+from workspace.models import Connection, Repository, Run
 
 LIFECYCLE = Lifecycle(
     {
@@ -29,6 +29,14 @@ LIFECYCLE = Lifecycle(
         "plan_again": ({DeploymentStatus.FAILED}, DeploymentStatus.PLANNED),
     }
 )
+
+
+class BuiltAlready(BisyncError):
+    code = "built-already"
+    message = _(
+        "%(environment)s has been built before. Whoever may deploy builds it again, under Environments."
+    )
+    http_status = 409
 
 
 class NothingToDeploy(BisyncError):
@@ -51,7 +59,7 @@ class LiveMoved(BisyncError):
 
 @dataclass(frozen=True, slots=True)
 class NewProject:
-    """What the connect form asks: the project, its repository, its warehouse."""
+    """All that a project begins with: its repository, its warehouse."""
 
     name: str
     slug: str
@@ -103,6 +111,46 @@ def project_connect(*, new: NewProject, actor: User) -> Project:
     return project
 
 
+@audit.atomic()
+def project_begin(
+    *, name: str, slug: str, url: str, username: str = "", password: str = "", actor: User
+) -> Project:
+    """A project with the address of its repository, whose test is asked for: the first step of connecting."""
+    project = project_create(slug=slug, name=name, actor=actor)
+    values = {"url": url, "branch": "main", "username": username, "password": password}
+    repository_connect(project=project, values=values, actor=actor)
+    repository_test(project=project, actor=actor)
+    return project
+
+
+@audit.atomic()
+def warehouse_connect(
+    *, project: Project, values: Mapping[str, object], schema: str, actor: User
+) -> Connection:
+    """Create or change the warehouse that the project is read for, and ask for its test.
+
+    The first time development, staging and production are made in it. Raises `InvalidInput` where versions
+    that people read lie in another one.
+    """
+    repository = Repository.objects.select_related("connection").get(project=project)
+    before = repository.connection
+    moved = before is not None and any(
+        getattr(before, name) != values.get(name, getattr(before, name)) for name in _PLACE
+    )
+    if moved and Environment.objects.filter(connection=before, live__isnull=False).exists():
+        words = _("Versions that people read lie in the present warehouse, so it stays where it is.")
+        raise InvalidInput({"adapter": [str(words)]})
+    connection = connection_save(
+        project=project, values={"name": "Warehouse", **values}, actor=actor, connection=before
+    )
+    if before is None:
+        repository_connect(project=project, values={"connection": connection}, actor=actor)
+    if not Environment.objects.filter(project=project).exists():
+        environments_default(project=project, connection=connection, schema=schema, actor=actor)
+    connection_test(connection=connection, actor=actor)
+    return connection
+
+
 def environments_default(
     *,
     project: Project,
@@ -135,6 +183,7 @@ def environments_default(
     ]
 
 
+_PLACE = ("adapter", "host", "port", "database")
 _SHOWN = ("slug", "name", "kind", "dbt_target", "schema", "branch", "variables")
 
 
@@ -195,6 +244,32 @@ def deployment_request(
     """
     if actor is not None:
         permissions.require(actor, "environment.deploy", environment)
+    return _deployment(environment, commit, reason, actor, affected=affected, subject=subject)
+
+
+@audit.atomic()
+def first_build(*, environment: Environment, commit: str, actor: User) -> Deployment:
+    """Ask for the first version of an environment that nobody reads: whoever connects sees that it builds.
+
+    One that is being built already is the answer. Raises `BuiltAlready` where one is live.
+    """
+    permissions.require(actor, "environment.configure", environment)
+    if environment.live_id is not None or environment.kind == EnvironmentKind.PRODUCTION:
+        raise BuiltAlready(environment=environment.name)
+    unfinished, _target = LIFECYCLE.edge("fail")
+    waiting = Deployment.objects.filter(environment=environment, status__in=unfinished).first()
+    return waiting or _deployment(environment, commit, str(_("First build")), actor)
+
+
+def _deployment(
+    environment: Environment,
+    commit: str,
+    reason: str,
+    actor: User | None,
+    *,
+    affected: Sequence[str] = (),
+    subject: str = "",
+) -> Deployment:
     if not commit:
         raise NothingToDeploy
     # Two requests at once would both find the same last number.

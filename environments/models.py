@@ -20,7 +20,7 @@ from workspace.warehouse.location import Location
 RESERVED_SLUGS = frozenset(
     [
         *("proposals", "pulls", "runs", "environments", "settings", "lineage", "models", "metrics", "audit"),
-        *("people", "queues", "search", "notifications"),
+        *("people", "queues", "search", "notifications", "connect"),
     ]
 )
 

@@ -53,12 +53,13 @@ def checked(instance: Project) -> Project:
 
 @audit.atomic()
 def project_create(*, slug: str, name: str, actor: User) -> Project:
-    """A new project, with its creator as admin."""
+    """A new project, with its creator as admin who may propose: whoever is alone has something to do."""
     project = checked(Project(slug=slug, name=name.strip()))
     project.save()
     audit.record(actor=actor, action="project.created", target=project, after={"slug": slug, "name": name})
-    Membership.objects.create(project=project, user=actor, role=Role.ADMIN)
-    audit.record(actor=actor, action="role.granted", target=project, after=_role(actor, Role.ADMIN))
+    for role in (Role.ADMIN, Role.CONTRIBUTOR):
+        Membership.objects.create(project=project, user=actor, role=role)
+        audit.record(actor=actor, action="role.granted", target=project, after=_role(actor, role))
     return project
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 from django.utils import timezone
@@ -21,6 +22,9 @@ from workspace.models import Artifact, Repository
 from workspace.repositories import mirror_of, project_folder, workdir
 from workspace.warehouse.location import Location
 
+# Whether these can be read is asked when the warehouse is tested.
+KEPT_SOURCES = 500
+
 
 @runs.handles("pull")
 def pull(work: runs.Work) -> dict[str, object]:
@@ -36,6 +40,29 @@ def pull(work: runs.Work) -> dict[str, object]:
     manifest, semantic = parsed(repository, mirror, head)
     work.progress(step="catalogue")
     return _keep(work, repository, mirror, head, manifest=manifest, semantic=semantic)
+
+
+@runs.handles("repository.parse")
+def parse(work: runs.Work) -> dict[str, object]:
+    """Whether dbt can read the project at the branch's head, and how much is in it. Nothing is kept."""
+    repository = Repository.objects.select_related("connection").get(project=work.project)
+    mirror = mirror_of(repository)
+    work.progress(step="fetch")
+    head = mirror.fetch()
+    work.progress(step="parse", commit=head)
+    manifest, _semantic = parsed(repository, mirror, head)
+    data = artifacts.read_manifest(manifest)
+    found = records(data)
+    kinds = Counter(node.resource_type for node in found.nodes)
+    sources = sorted({(raw["schema"], raw["identifier"]) for raw in data["sources"].values()})
+    return {
+        "commit": head,
+        "dbt_version": found.dbt_version,
+        "models": kinds["model"],
+        "metrics": kinds["metric"],
+        "tests": len(found.tests),
+        "sources": [list(source) for source in sources[:KEPT_SOURCES]],
+    }
 
 
 def parsed(repository: Repository, mirror: Mirror, commit: str) -> tuple[bytes, bytes]:

@@ -27,6 +27,9 @@ _WITH_PASSWORD = frozenset({"https", "http"})
 # Whoever may start a kind of run may also stop and repeat it.
 MAY = {
     "repository.test": "repository.configure",
+    "repository.find": "repository.configure",
+    "repository.parse": "repository.configure",
+    "connection.test": "environment.configure",
     "pull": "project.pull",
     "environment.deploy": "environment.deploy",
     "proposal.check": "proposal.create",
@@ -72,7 +75,8 @@ def repository_connect(*, project: Project, values: Mapping[str, object], actor:
     """
     permissions.require(actor, "repository.configure", project)
     repository = Repository.objects.filter(project=project).first() or Repository(project=project)
-    values = {**values, "folder": str(values.get("folder", "")).strip().strip("/")}
+    if "folder" in values:
+        values = {**values, "folder": str(values["folder"]).strip().strip("/")}
     before = _assign(repository, values, _REPOSITORY_SHOWN)
     problems = _repository_problems(repository)
     if "url" not in problems:
@@ -121,9 +125,33 @@ def _repository_problems(repository: Repository) -> dict[str, list[str]]:
 @audit.atomic()
 def repository_test(*, project: Project, actor: User) -> Run:
     """Ask for a look at the remote: over SSH first at who answers there, then at its branches."""
-    permissions.require(actor, "repository.configure", project)
-    run = runs.request(kind="repository.test", project=project, requested_by=actor)
-    audit.record(actor=actor, action="repository.test_requested", target=run)
+    return _test_request("repository.test", project, actor)
+
+
+@audit.atomic()
+def branch_choose(*, project: Project, branch: str, actor: User) -> Run:
+    """Work on this branch from now on, and ask where on it dbt projects lie."""
+    repository_connect(project=project, values={"branch": branch}, actor=actor)
+    return _test_request("repository.find", project, actor)
+
+
+@audit.atomic()
+def folder_choose(*, project: Project, folder: str, actor: User) -> Run:
+    """Read the dbt project in this folder from now on, and ask whether dbt can."""
+    repository_connect(project=project, values={"folder": folder}, actor=actor)
+    return _test_request("repository.parse", project, actor)
+
+
+@audit.atomic()
+def connection_test(*, connection: Connection, actor: User) -> Run:
+    """Ask whether versions can be built in this warehouse."""
+    return _test_request("connection.test", connection.project, actor, connection=connection.pk)
+
+
+def _test_request(kind: str, project: Project, actor: User, **params: object) -> Run:
+    permissions.require(actor, MAY[kind], project)
+    run = runs.request(kind=kind, project=project, params=params, requested_by=actor)
+    audit.record(actor=actor, action=f"{kind}_requested", target=run)
     return run
 
 

@@ -170,14 +170,15 @@ def test_a_role_counts_at_once_when_given_and_when_taken() -> None:
 # -- Giving and taking roles ----------------------------------------------------------------------------
 
 
-def test_who_creates_a_project_is_its_admin() -> None:
+def test_who_creates_a_project_is_its_admin_and_may_propose() -> None:
     person = make_user()
 
     project = project_create(slug="shop", name=" Shop ", actor=person)
 
     assert project.name == "Shop"
-    assert permissions.roles_of(person, project) == {"admin"}
-    assert list(AuditEvent.objects.values_list("action", flat=True)) == ["role.granted", "project.created"]
+    assert permissions.roles_of(person, project) == {"admin", "contributor"}
+    noted = ["role.granted", "role.granted", "project.created"]
+    assert list(AuditEvent.objects.values_list("action", flat=True)) == noted
 
 
 def test_a_role_is_given_once_and_noted_once() -> None:

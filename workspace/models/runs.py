@@ -23,6 +23,9 @@ class RunStatus(models.TextChoices):
 # What people read in place of a run's kind.
 KINDS = {
     "repository.test": _("Test of the repository"),
+    "repository.find": _("Search for the dbt project"),
+    "repository.parse": _("Test of the dbt project"),
+    "connection.test": _("Test of the warehouse"),
     "pull": _("Pull"),
     "environment.deploy": _("Deployment"),
     "proposal.check": _("Checks"),
