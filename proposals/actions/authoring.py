@@ -68,8 +68,17 @@ class Saved:
 
 
 @audit.atomic()
-def proposal_open(*, project: Project, author: User, environment: Environment | None = None) -> Proposal:
-    """An empty draft of a metric, seen by its author alone until it is sent for review."""
+def proposal_open(
+    *,
+    project: Project,
+    author: User,
+    environment: Environment | None = None,
+    suggested: MetricFields | None = None,
+) -> Proposal:
+    """A draft of a metric, seen by its author alone until it is sent for review.
+
+    It is empty but for what was suggested; of that, what is not safe to keep is left out.
+    """
     permissions.require(author, "proposal.create", project)
     target = environment or production(project)
     if target is None:
@@ -84,6 +93,9 @@ def proposal_open(*, project: Project, author: User, environment: Environment | 
     )
     Item.objects.create(proposal=proposal, revision=revision)
     audit.record(actor=author, action="proposal.opened", target=proposal)
+    if suggested is not None:
+        begun = replace(suggested, owner=author.name)
+        draft_save(proposal=proposal, fields=begun, version=revision.version, actor=author)
     return proposal
 
 

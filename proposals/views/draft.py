@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, get_args
 
-from django.http import HttpResponse, JsonResponse
+from django.http import HttpResponse, JsonResponse, QueryDict
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -56,7 +56,10 @@ def _grain(request: Request) -> Grain:
 @require_http_methods(["GET", "HEAD", "POST"])
 @in_environment
 def propose(request: Request, environment: Environment) -> HttpResponse:
-    """Begin a proposal. A GET explains and offers the button; only the POST makes a draft."""
+    """Begin a proposal. A GET explains and offers the button; only the POST makes a draft.
+
+    An address may bring what the draft begins with: a label, a formula, a model, a date.
+    """
     if request.method != "POST":
         answer = permissions.decide(request.user, "proposal.create", environment)
         drafts = Proposal.objects.filter(
@@ -65,12 +68,27 @@ def propose(request: Request, environment: Environment) -> HttpResponse:
         return page(
             request,
             "proposals/propose.html",
-            {"environment": environment, "may_propose": answer, "drafts": drafts},
+            {
+                "environment": environment,
+                "may_propose": answer,
+                "drafts": drafts,
+                "suggested": _suggested(request.GET),
+            },
         )
-    proposal = authoring.proposal_open(project=environment.project, author=request.user)
+    suggested = _suggested(request.POST)
+    proposal = authoring.proposal_open(
+        project=environment.project,
+        author=request.user,
+        suggested=MetricFields.from_json(suggested) if suggested else None,
+    )
     return go(
         request, reverse("proposal-edit", args=[environment.project.slug, environment.slug, proposal.number])
     )
+
+
+def _suggested(data: QueryDict) -> dict[str, Any]:
+    """What the draft begins with, as far as an address or a form brings it."""
+    return {name: data[name] for name in ("label", "formula", "model", "time") if data.get(name)}
 
 
 @never_cache
