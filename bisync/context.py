@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from bisync.lib.shell import EnvironmentLink, NavLink, Shell
+from environments.connecting import STEPS
 from environments.models import Environment
 from environments.selectors import environments_of
 from governance.models import Project, User
@@ -17,6 +18,9 @@ from proposals.selectors import needing
 
 # After G, the key that goes to a page of the navigation.
 GO = {"project": "h", "metrics": "m", "proposals": "p", "pulls": "s", "environments": "e"}
+
+# The pages of connecting a project.
+WAY = tuple(f"connect-{slug}" for slug, _label, _kind in STEPS)
 
 
 def shell(request: HttpRequest) -> dict[str, object]:
@@ -104,7 +108,7 @@ def _nav(request: HttpRequest, project: Project, user: User, here: Environment |
         metrics = _Entry("metrics", _("Metrics"), "sigma", arguments=(here.slug,), also=("metric",))
         entries.insert(1, metrics)
     if decide(user, "repository.configure", project):
-        entries.append(_Entry("repository", _("Repository"), "settings", govern))
+        entries.append(_Entry("repository", _("Repository"), "settings", govern, also=WAY))
     return tuple(entry.link(request, slug) for entry in entries)
 
 

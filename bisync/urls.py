@@ -7,7 +7,7 @@ from django.contrib.auth.views import LogoutView
 from django.urls import include, path
 
 from bisync import views
-from environments.views import project_connect
+from environments.views import connect
 from governance.views import account, tokens
 
 handler500 = "bisync.views.server_error"
@@ -24,7 +24,7 @@ urlpatterns = [
     path("account/appearance/", views.appearance, name="appearance"),
     path("account/shortcuts/", views.shortcuts, name="shortcuts"),
     path("", views.home, name="home"),
-    path("connect/", project_connect, name="connect"),
+    path("connect/", connect.begin, name="connect"),
     path("system/", include("bisync.system.urls")),
     path("<slug:project>/", views.project_home, name="project"),
     path("<slug:project>/", include("governance.urls")),

@@ -74,6 +74,7 @@ def project_home(request: Request, project: Project) -> HttpResponse:
             "deployed": Environment.objects.filter(project=project, live__isnull=False).exists(),
             "begun": visible.exists(),
             "may_propose": permissions.decide(request.user, "proposal.create", project),
+            "may_connect": permissions.decide(request.user, "repository.configure", project),
         },
     )
 

@@ -2,14 +2,23 @@ from __future__ import annotations
 
 from django.urls import path
 
-from environments import views
+from environments.views import connect, versions
 
 urlpatterns = [
-    path("environments/", views.environment_list, name="environments"),
-    path("environments/new/", views.environment_new, name="environment-new"),
-    path("environments/<slug:slug>/", views.environment_edit, name="environment-edit"),
-    path("environments/<slug:slug>/deploy/", views.deploy, name="deploy"),
-    path("pulls/", views.pull_list, name="pulls"),
-    path("pulls/start/", views.pull_start, name="pull"),
-    path("pulls/<int:pk>/", views.pull_detail, name="pull-detail"),
+    path("connect/", connect.resume, name="connect-resume"),
+    path("connect/repository/", connect.repository, name="connect-repository"),
+    path("connect/remote/", connect.remote, name="connect-remote"),
+    path("connect/project/", connect.project, name="connect-project"),
+    path("connect/parse/", connect.parse, name="connect-parse"),
+    path("connect/warehouse/", connect.warehouse, name="connect-warehouse"),
+    path("connect/build/", connect.build, name="connect-build"),
+    path("connect/pull/", connect.pull, name="connect-pull"),
+    path("connect/done/", connect.done, name="connect-done"),
+    path("environments/", versions.environment_list, name="environments"),
+    path("environments/new/", versions.environment_new, name="environment-new"),
+    path("environments/<slug:slug>/", versions.environment_edit, name="environment-edit"),
+    path("environments/<slug:slug>/deploy/", versions.deploy, name="deploy"),
+    path("pulls/", versions.pull_list, name="pulls"),
+    path("pulls/start/", versions.pull_start, name="pull"),
+    path("pulls/<int:pk>/", versions.pull_detail, name="pull-detail"),
 ]

@@ -18,6 +18,7 @@ from governance.web import Request, for_operators, in_project
 from workspace import actions, selectors
 from workspace.forms import DrainForm, RepositoryForm
 from workspace.models import Queue, Repository, Run, RunCommand
+from workspace.web import later, number, run_context
 
 
 @require_safe
@@ -33,39 +34,12 @@ def run_list(request: Request, project: Project) -> HttpResponse:
 @require_safe
 @in_project
 def run_detail(request: Request, project: Project, pk: int) -> HttpResponse:
-    """One run: state, commands, the end of their output; while the work goes on, it asks for more itself.
-
-    `known` is the number of commands on the page, so that a poll only brings later ones.
-    """
+    """One run: state, commands, the end of their output; while the work goes on, it asks for more itself."""
     run = get_object_or_404(Run.objects.for_list(), project=project, pk=pk)
-    commands = list(run.commands.all())
-    known = _number(request, "known") if swapping(request) else 0
-    context = {
-        "run": run,
-        "count": len(commands),
-        "commands": [
-            (step, command, log_lines.tail(command.output), _later(run, command))
-            for step, command in enumerate(commands[known:], start=known + 1)
-        ],
-        "may_stop": actions.may_stop(request.user, run),
-        "may_repeat": actions.may_repeat(request.user, run),
-        "drain": None if run.finished else selectors.drains().get(run.queue),
-    }
     status = STOP_POLLING if run.finished and swapping(request) else 200
-    return page(request, "workspace/run_detail.html", context, fragment="progress", status=status)
-
-
-def _number(request: Request, name: str) -> int:
-    asked = request.GET.get(name, "")
-    return int(asked) if asked.isdecimal() else 0
-
-
-def _later(run: Run, command: RunCommand) -> str:
-    """Where the lines that are still to come will be; "" where none will."""
-    if run.finished or command.finished_at is not None:
-        return ""
-    url = reverse("run-output", args=[run.project.slug, run.pk, command.pk])
-    return f"{url}?after={len(command.output.splitlines())}"
+    return page(
+        request, "workspace/run_detail.html", run_context(request, run), fragment="progress", status=status
+    )
 
 
 @require_safe
@@ -76,13 +50,13 @@ def run_output(request: Request, project: Project, pk: int, command: int) -> Htt
     found = get_object_or_404(commands, pk=command, run_id=pk, run__project=project)
     if not swapping(request):
         return HttpResponse(found.output, content_type="text/plain; charset=utf-8")
-    after = _number(request, "after")
-    later = "\n".join(found.output.splitlines()[after:])
+    after = number(request, "after")
+    lines = "\n".join(found.output.splitlines()[after:])
     context = {
         "run": found.run,
         "command": found,
-        "lines": log_lines.tail(later, first=after + 1).lines,
-        "next_url": _later(found.run, found),
+        "lines": log_lines.tail(lines, first=after + 1).lines,
+        "next_url": later(found.run, found),
     }
     return page(request, "workspace/run_lines.html", context)
 
@@ -168,6 +142,7 @@ def repository_edit(request: Request, project: Project) -> HttpResponse:
             lambda: actions.repository_connect(project=project, values=form.cleaned_data, actor=request.user),
         )
         if saved is not None:
-            return go(request, reverse("pulls", args=[project.slug]), say=_("Saved. Pull to try it."))
+            actions.repository_test(project=project, actor=request.user)
+            return go(request, reverse("connect-remote", args=[project.slug]), say=_("Saved."))
     status = 422 if form.is_bound else 200
     return page(request, "workspace/repository_form.html", {"form": form}, status=status)

@@ -81,6 +81,8 @@ def queries(client: Client, path: str) -> list[str]:
         "/shop/environments/new/",
         "/shop/environments/staging/",
         "/shop/settings/repository/",
+        "/shop/connect/repository/",
+        "/shop/connect/remote/",
         "/shop/people/",
         "/shop/queues/",
         "/account/password/",

@@ -10,12 +10,14 @@ from playwright.sync_api import expect
 from governance.models import Project
 from tests.browser.conftest import Enter, Shop, violations
 from tests.factories import PASSWORD, make_user, work_off
+from tests.fakes.git_remote import Origin
+from tests.fakes.ssh_server import SshServer
 from tests.ready import Ready
 
 pytestmark = [pytest.mark.browser, pytest.mark.dbt, pytest.mark.django_db(transaction=True)]
 
 
-def test_a_repository_is_connected_and_its_project_appears(
+def test_a_newcomer_connects_a_project_and_is_shown_what_to_propose(
     ready: Ready, data_dir: Path, tmp_path: Path, enter: Enter
 ) -> None:
     ada = make_user("Ada Admin")
@@ -32,21 +34,96 @@ def test_a_repository_is_connected_and_its_project_appears(
     page.get_by_label("Name", exact=True).fill("Café & Söhne")
     expect(page.get_by_label("Short name")).to_have_value("cafe-sohne")
     page.get_by_label("Short name").fill("cafe")
-    page.get_by_label("Name", exact=True).fill("Café Söhne")
-    expect(page.get_by_label("Short name")).to_have_value("cafe")
-    expect(page.get_by_label("Host")).to_be_hidden()
+    page.get_by_label("How to reach it").select_option("folder")
+    expect(page.get_by_label("Password or token")).to_be_hidden()
     page.get_by_label("Address of the repository").fill(ready.origin(tmp_path / "git").url)
-    page.get_by_role("button", name="Connect and pull").click()
-
-    expect(page.get_by_role("heading", level=1)).to_have_text("Sync with dbt")
-    expect(page.get_by_text("Waiting for a worker.")).to_be_visible()
-    assert [run.status for run in work_off()] == ["succeeded"]
-    expect(page.get_by_role("link", name="shop: Add the project.")).to_be_visible()
-    page.get_by_role("link", name="Metrics").click()
-    expect(page.get_by_role("row", name="Revenue per customer")).to_contain_text(
-        "Not built in Production yet"
-    )
     assert violations(page) == []
+    page.get_by_role("button", name="Save and test").click()
+
+    expect(page.get_by_text("It waits for a worker.")).to_be_visible()
+    assert violations(page) == []
+    went_well("repository.test")
+    expect(page.get_by_label("Branch")).to_have_value("main")  # without a reload of ours
+    assert violations(page) == []
+    page.get_by_role("button", name="Use this branch").click()
+    went_well("repository.find")
+    expect(page.get_by_label("Folder of the dbt project")).to_have_value("/")
+    page.get_by_role("button", name="Read it with dbt").click()
+    went_well("repository.parse")
+    expect(page.get_by_role("heading", name="dbt can read it")).to_be_visible()
+    expect(page.get_by_role("heading", name="dbt parse")).to_be_visible()
+    assert violations(page) == []
+    page.goto("/")  # whoever leaves and comes back goes on where they were
+    page.get_by_role("main").get_by_role("link", name="Connect the repository").click()
+
+    expect(page.get_by_label("Host")).to_be_hidden()
+    page.get_by_role("button", name="Save and test").click()
+    went_well("connection.test")
+    expect(page.get_by_role("heading", name="It can be used")).to_be_visible()
+    assert violations(page) == []
+    page.get_by_role("link", name="Go on to the first build").click()
+    page.get_by_role("button", name="Build staging").click()
+    went_well("environment.deploy", "pull")
+    page.get_by_role("link", name="Go on to the first pull").click()
+    assert violations(page) == []
+    page.get_by_role("link", name="See what to propose first").click()
+
+    expect(page.get_by_role("heading", level=1)).to_have_text("Café & Söhne is connected")
+    expect(page.get_by_role("listitem").filter(has_text="Propose it")).to_have_count(3)
+    assert violations(page) == []
+    page.get_by_role("link", name="Propose Total minutes").click()
+    page.get_by_role("button", name="Start").click()
+    expect(page.get_by_label("Name", exact=True)).to_have_value("Total minutes")
+    expect(page.get_by_label("Formula", exact=True)).to_have_value("SUM(minutes)")
+    expect(page.get_by_role("region", name="Live preview")).to_contain_text("5")  # 1.5 + 3.0 + 0.5
+
+
+def went_well(*kinds: str) -> None:
+    assert [(run.kind, run.error) for run in work_off()] == [(kind, "") for kind in kinds]
+
+
+def test_a_repository_over_ssh_is_reached_once_both_sides_know_each_other(
+    data_dir: Path, tmp_path: Path, enter: Enter
+) -> None:
+    origin = Origin(tmp_path / "git")
+    # Without scripts: each page is asked for by hand.
+    page = enter(make_user("Ada Admin"), java_script_enabled=False)
+    with SshServer(tmp_path / "ssh") as server:
+        page.goto("/connect/")
+        page.get_by_label("Name", exact=True).fill("Shop")
+        page.get_by_label("Short name").fill("shop")
+        page.get_by_label("How to reach it").select_option("ssh")
+        page.get_by_label("Address of the repository").fill(server.url(origin.path))
+        page.get_by_role("button", name="Save and test").click()
+        went_well("repository.test")
+        page.reload()
+
+        expect(page.get_by_label("Fingerprint", exact=True)).to_have_text(server.fingerprint)
+        page.get_by_role("button", name="Yes, it is the same").click()
+        assert [run.error_code for run in work_off()] == ["git-key-refused"]
+        page.reload()
+        expect(page.get_by_role("alert")).to_contain_text("Add the public key")
+        server.allow(page.get_by_label("Public key", exact=True).inner_text())
+        page.get_by_role("button", name="Test again").click()
+        went_well("repository.test")
+        page.reload()
+        page.get_by_role("button", name="Use this branch").click()
+        went_well("repository.find")
+        page.reload()
+        expect(page.get_by_text("1 folder holds a dbt_project.yml.")).to_be_visible()
+
+    server.new_host_key()
+    with server:
+        page.get_by_role("link", name="Reach it").click()
+        page.get_by_role("button", name="Test again").click()
+        assert [run.error_code for run in work_off()] == ["git-host-changed"]
+        page.reload()
+        expect(page.get_by_role("alert")).to_contain_text("Ask whoever runs it")
+        page.get_by_role("button", name="Read its key again").click()
+        went_well("repository.test")
+        page.reload()
+        expect(page.get_by_label("Fingerprint", exact=True)).to_have_text(server.fingerprint)
+    assert "PRIVATE KEY" not in page.content()
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without scripts"])
@@ -59,23 +136,19 @@ def test_what_cannot_be_connected_stays_in_the_form_with_its_reason(
         "Name": "A\u202eB {{ x }} <i>" + "x" * 90,
         "Short name": "Not a short name!",
         "Address of the repository": "ext::sh -c touch% /tmp/x",
-        "Branch": "--upload-pack=evil",
-        "Schema": "drop table; --",
     }
     for label, text in typed.items():
         page.get_by_label(label, exact=True).fill(text)
-    page.get_by_label("Warehouse").select_option("postgres")
-    page.get_by_label("Host").fill("db.example.com")
+    page.get_by_label("Password or token").fill("secret canary")
 
     with page.expect_response("**/connect/") as got:
-        page.get_by_role("button", name="Connect and pull").click()
+        page.get_by_role("button", name="Save and test").click()
 
     assert got.value.status == 422
+    assert "secret canary" not in got.value.text()
     expect(page.get_by_role("alert")).to_contain_text("Please correct this first:")
     for label, text in typed.items():
         assert page.get_by_label(label, exact=True).input_value() == text
-    expect(page.get_by_label("Host")).to_be_visible()
-    expect(page.get_by_label("Host")).to_have_value("db.example.com")
     short = page.get_by_label("Short name")
     assert short.get_attribute("aria-invalid") == "true"
     beside = (short.get_attribute("aria-describedby") or "").split()[-1]

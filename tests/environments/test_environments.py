@@ -97,26 +97,6 @@ def test_what_is_wrong_is_said_beside_its_field_and_nothing_is_made(
     assert not AuditEvent.objects.exists()
 
 
-def test_the_form_shows_the_sentence_and_keeps_what_was_typed(client: Any) -> None:
-    client.force_login(make_user())
-
-    answer = client.post("/connect/", {**NEW, "adapter": "duckdb", "schema": "analytics", "folder": "../up"})
-
-    page = answer.content.decode()
-    assert answer.status_code == 422
-    assert "Name a folder inside the repository" in page
-    assert "https://git.example.com/shop.git" in page
-
-
-def test_the_form_connects(client: Any) -> None:
-    client.force_login(make_user())
-
-    answer = client.post("/connect/", {**NEW, "adapter": "duckdb", "schema": "analytics"})
-
-    assert answer.headers["Location"] == "/shop/pulls/"
-    assert Project.objects.get().slug == "shop"
-
-
 # -- Shaping --------------------------------------------------------------------------------------------
 
 

@@ -1,8 +1,7 @@
-"""Connecting a project; its environments; what pulls brought."""
+"""A project's environments, and what pulls brought."""
 
 from __future__ import annotations
 
-from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
@@ -15,7 +14,7 @@ from bisync.lib.shell import EnvironmentLink
 from bisync.lib.web import STOP_POLLING, go, page, swapping
 from catalog.models import Snapshot
 from environments import actions
-from environments.forms import ConnectForm, EnvironmentForm
+from environments.forms import EnvironmentForm
 from environments.models import Deployment, Environment
 from environments.selectors import environments_of
 from governance import permissions
@@ -24,20 +23,6 @@ from governance.web import Request, in_project
 from workspace.actions import pull_request
 from workspace.models import Repository, Run
 from workspace.selectors import drains
-
-
-@login_required
-@require_http_methods(["GET", "HEAD", "POST"])
-def project_connect(request: Request) -> HttpResponse:
-    """Connect a repository: a project, its warehouse, its environments, its first pull."""
-    form = ConnectForm(request.POST or None)
-    if request.method == "POST":
-        project = carry_out(form, lambda: actions.project_connect(new=form.new_project(), actor=request.user))
-        if project is not None:
-            return go(
-                request, reverse("pulls", args=[project.slug]), say=_("Connected. The first pull has begun.")
-            )
-    return page(request, "environments/connect.html", {"form": form}, status=422 if form.is_bound else 200)
 
 
 @require_safe

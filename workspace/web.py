@@ -1,0 +1,45 @@
+"""What pages need to show a run while it goes on."""
+
+from __future__ import annotations
+
+from django.urls import reverse
+
+from bisync.lib import log_lines
+from bisync.lib.web import swapping
+from governance.web import Request
+from workspace import actions, selectors
+from workspace.models import Run, RunCommand
+
+
+def run_context(request: Request, run: Run) -> dict[str, object]:
+    """The run, its commands, the ends of their output, and what this person may do to it.
+
+    `known` is the number of commands on the page, so that a poll only brings later ones.
+    """
+    commands = list(run.commands.all())
+    known = number(request, "known") if swapping(request) else 0
+    return {
+        "run": run,
+        "count": len(commands),
+        "commands": [
+            (step, command, log_lines.tail(command.output), later(run, command))
+            for step, command in enumerate(commands[known:], start=known + 1)
+        ],
+        "may_stop": actions.may_stop(request.user, run),
+        "may_repeat": actions.may_repeat(request.user, run),
+        "drain": None if run.finished else selectors.drains().get(run.queue),
+    }
+
+
+def number(request: Request, name: str) -> int:
+    """A number in the address; 0 where there is none."""
+    asked = request.GET.get(name, "")
+    return int(asked) if asked.isdecimal() else 0
+
+
+def later(run: Run, command: RunCommand) -> str:
+    """Where the lines that are still to come will be; "" where none will."""
+    if run.finished or command.finished_at is not None:
+        return ""
+    url = reverse("run-output", args=[run.project.slug, run.pk, command.pk])
+    return f"{url}?after={len(command.output.splitlines())}"
