@@ -41,6 +41,7 @@ app.conf.update(
             "schedule": 3600.0,
             "options": {"expires": 3600},
         },
+        "verify-chain": {"task": "governance.verify_chain", "schedule": 600.0, "options": {"expires": 600}},
     },
     timezone="UTC",
 )

@@ -42,7 +42,12 @@ def _made(request: HttpRequest) -> Shell:
         return Shell()
     project = getattr(request, "project", None)
     if not isinstance(project, Project):
-        return Shell(theme=user.theme, nav=_own_nav(request, user), shortcuts=user.shortcuts)
+        return Shell(
+            theme=user.theme,
+            nav=_own_nav(request, user),
+            shortcuts=user.shortcuts,
+            audit_url=reverse("system-audit") if operates(user) else "",
+        )
     every = list(environments_of(project))
     here = _here(request, project, every)
     return Shell(
@@ -54,6 +59,7 @@ def _made(request: HttpRequest) -> Shell:
         nav=_nav(request, project, user, here),
         theme=user.theme,
         shortcuts=user.shortcuts,
+        audit_url=reverse("audit", args=[project.slug]) if decide(user, "audit.view", project) else "",
     )
 
 
@@ -107,6 +113,8 @@ def _nav(request: HttpRequest, project: Project, user: User, here: Environment |
     if here is not None:
         metrics = _Entry("metrics", _("Metrics"), "sigma", arguments=(here.slug,), also=("metric",))
         entries.insert(1, metrics)
+    if decide(user, "audit.view", project):
+        entries.append(_Entry("audit", _("Audit log"), "history", govern))
     if decide(user, "repository.configure", project):
         entries.append(_Entry("repository", _("Repository"), "settings", govern, also=WAY))
     return tuple(entry.link(request, slug) for entry in entries)

@@ -7,6 +7,7 @@ from django.contrib.auth.views import LogoutView
 from django.urls import include, path
 
 from bisync import views
+from bisync.system import audit
 from environments.views import connect
 from governance.views import account, tokens
 
@@ -28,6 +29,10 @@ urlpatterns = [
     path("system/", include("bisync.system.urls")),
     path("<slug:project>/", views.project_home, name="project"),
     path("<slug:project>/", include("governance.urls")),
+    path("<slug:project>/audit/", audit.log, name="audit"),
+    path("<slug:project>/audit/export/", audit.export, name="audit-export"),
+    path("<slug:project>/audit/verify/", audit.verify, name="audit-verify"),
+    path("<slug:project>/audit/object/<str:key>/", audit.thing, name="audit-object"),
     path("<slug:project>/search/", views.search, name="search"),
     path("<slug:project>/", include("workspace.urls")),
     path("<slug:project>/", include("environments.urls")),

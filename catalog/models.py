@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from governance.models import Project
@@ -34,6 +35,9 @@ class Snapshot(models.Model):
 
     def __str__(self) -> str:
         return f"{self.project} at {self.commit[:8]}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("pull-detail", args=[self.project.slug, self.pk])
 
 
 class Group(models.Model):

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from bisync.lib.errors import sentence
@@ -90,6 +91,14 @@ class Environment(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    def get_absolute_url(self) -> str:
+        return reverse("environment-edit", args=[self.project.slug, self.slug])
+
+    @property
+    def environment(self) -> Environment:
+        """Itself: the audit log asks every target in which environment it is."""
+        return self
+
     @property
     def folder(self) -> Path:
         """Where this machine keeps the environment's DuckDB files, one folder per version."""
@@ -151,6 +160,12 @@ class Deployment(models.Model):
 
     def __str__(self) -> str:
         return f"{self.environment} v{self.number}"
+
+    def get_absolute_url(self) -> str:
+        """Its run's page; the list of them where it has none any more."""
+        if self.run_id is None:
+            return reverse("environments", args=[self.project.slug])
+        return reverse("run", args=[self.project.slug, self.run_id])
 
     @property
     def project(self) -> Project:

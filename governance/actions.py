@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 
 from django.contrib.auth.hashers import make_password
@@ -15,13 +15,27 @@ from django.utils.translation import gettext_lazy as _
 
 from bisync.lib.errors import BisyncError, InvalidInput, NotAllowed
 from governance import audit, permissions
-from governance.models import Answered, ApiToken, Membership, PasswordLink, Project, Scope, User
+from governance.models import (
+    Answered,
+    ApiToken,
+    AuditEvent,
+    ChainCheck,
+    Membership,
+    PasswordLink,
+    Project,
+    Scope,
+    User,
+)
 from governance.models.tokens import digest_of
 from governance.roles import Role
 
 LONGEST_TOKEN_DAYS = 366
 ANSWERS_KEPT = timedelta(days=2)
 LINK_DAYS = 7
+# How many events are verified at a time, how many broken ones are told, and when it begins anew.
+EVENTS_AT_ONCE = 20_000
+MOST_BROKEN = 100
+VERIFIED_ANEW = timedelta(days=1)
 
 
 class LastAdmin(BisyncError):
@@ -342,6 +356,50 @@ def answers_forget() -> int:
     """Forget what requests were answered so long ago that nobody repeats them; returns how many."""
     gone, _kinds = Answered.objects.filter(at__lt=timezone.now() - ANSWERS_KEPT).delete()
     return gone
+
+
+@audit.atomic()
+def log_exported(*, project: Project | None, asked: Mapping[str, str], format: str, actor: User) -> int:  # noqa: A002
+    """Note that somebody takes a copy of the log; returns the id of the last event that is in it."""
+    if project is None:
+        permissions.require_operator(actor)
+    else:
+        permissions.require(actor, "audit.view", project)
+    newest = AuditEvent.objects.order_by("-id").values_list("pk", flat=True).first() or 0
+    audit.record(
+        actor=actor, action="audit.exported", target=project, after={"format": format, "filter": dict(asked)}
+    )
+    return newest
+
+
+def chain_verify(*, anew: bool = False, most: int = EVENTS_AT_ONCE) -> ChainCheck:
+    """Go on with verifying the audit log where the last step ended, or begin anew; returns how it stands."""
+    check = ChainCheck.objects.order_by("-id").first()
+    if check is None or anew:
+        check = ChainCheck.objects.create(at=timezone.now())
+    upto, previous, broken, count = check.upto, check.upto_hash, list(check.broken), 0
+    if upto and not AuditEvent.objects.filter(pk=upto, hash=previous).exists():
+        broken.append(upto)  # the end was cut off, or changed since
+    for event, good in audit.links(upto, previous, most):
+        upto, previous, count = event.pk, event.hash, count + 1
+        if not good:
+            broken.append(event.pk)
+    found = sorted(set(broken))[:MOST_BROKEN]
+    # Whoever verified the same events meanwhile found the same.
+    ChainCheck.objects.filter(pk=check.pk, upto=check.upto).update(
+        upto=upto, upto_hash=previous, events=check.events + count, broken=found, at=timezone.now()
+    )
+    check.refresh_from_db()
+    return check
+
+
+def chain_watch() -> None:
+    """What the clock does for the chain: a step, and once a day the beginning of a new verification."""
+    check = chain_verify()
+    if check.began_at < timezone.now() - VERIFIED_ANEW:
+        newest = AuditEvent.objects.order_by("-id").values_list("pk", flat=True).first() or 0
+        if check.upto >= newest:
+            chain_verify(anew=True)
 
 
 def _role(user: User, role: Role) -> dict[str, object]:

@@ -23,6 +23,10 @@ from governance.models import AuditEvent, Project, User
 _CHAIN_LOCK = 0x62697379
 
 
+# What the log names where something was done to all of it, and not to one record.
+INSTALLATION = "installation"
+
+
 def key(target: models.Model) -> str:
     """How the log names a record: `proposal:12`."""
     return f"{target._meta.model_name}:{target.pk}"
@@ -54,13 +58,14 @@ def record(
     *,
     actor: User | None,
     action: str,
-    target: models.Model,
+    target: models.Model | None,
     before: Mapping[str, object] | None = None,
     after: Mapping[str, object] | None = None,
 ) -> None:
     """Have one event written with the change that it describes.
 
-    `actor` is None where Bisync acted by itself. Raises RuntimeError outside `atomic`.
+    `actor` is None where Bisync acted by itself, `target` where it was done to the installation.
+    Raises RuntimeError outside `atomic`.
     """
     events = _noted.get()
     if events is None:
@@ -71,7 +76,9 @@ def record(
             project=project if isinstance(project, Project) else None,
             actor=actor,
             action=action,
-            target=key(target),
+            target=INSTALLATION if target is None else key(target),
+            label="" if target is None else str(target)[:200],
+            environment=getattr(getattr(target, "environment", None), "slug", ""),
             before=dict(before or {}),
             after=dict(after or {}),
             request_id=trace.current.get()[:40],
@@ -107,14 +114,20 @@ def digest(event: AuditEvent) -> str:
         event.at.isoformat(timespec="microseconds"),
         event.previous_hash,
     ]
+    if event.label or event.environment:  # events of before there were such columns keep their hash
+        payload += [event.label, event.environment]
     text = json.dumps(payload, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hmac.new(settings.SECRET_KEY.encode(), text.encode(), hashlib.sha256).hexdigest()
 
 
 def broken_links() -> Iterator[int]:
     """The ids of events that were changed, or whose predecessor is gone."""
-    previous = "start"
-    for event in AuditEvent.objects.order_by("id").iterator(chunk_size=2000):
-        if event.previous_hash != previous or event.hash != digest(event):
-            yield event.pk
+    return (event.pk for event, good in links(0, "start", None) if not good)
+
+
+def links(after: int, previous: str, most: int | None) -> Iterator[tuple[AuditEvent, bool]]:
+    """Each event behind `after`, and whether it is as it was written and follows its predecessor."""
+    events = AuditEvent.objects.filter(pk__gt=after).order_by("id")[:most]
+    for event in events.iterator(chunk_size=2000):
+        yield event, event.previous_hash == previous and hmac.compare_digest(event.hash, digest(event))
         previous = event.hash

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django import forms
@@ -10,6 +11,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from governance import deeds
 from governance.models import Scope, User
 from governance.roles import ABOUT, Role
 
@@ -97,3 +99,48 @@ class PasswordForm(NewPasswordForm):
         widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
     )
     field_order = ("old", "password", "again")
+
+
+def _day() -> forms.DateInput:
+    """A day as browsers ask for one."""
+    return forms.DateInput({"type": "date"}, "%Y-%m-%d")
+
+
+class HistoryForm(forms.Form):
+    """What the audit log is narrowed to. Every field may stay empty."""
+
+    person = forms.CharField(
+        label=_("Person"),
+        required=False,
+        max_length=200,
+        help_text=_("A name or an address; “Bisync” for what nobody did."),
+    )
+    object = forms.CharField(
+        label=_("Object"), required=False, max_length=200, help_text=_("What it is called, or its key.")
+    )
+    action = forms.ChoiceField(label=_("Action"), required=False)
+    environment = forms.ChoiceField(label=_("Environment"), required=False)
+    since = forms.DateField(
+        label=_("From"), required=False, widget=forms.DateInput({"type": "date"}, "%Y-%m-%d")
+    )
+    until = forms.DateField(
+        label=_("To"), required=False, widget=forms.DateInput({"type": "date"}, "%Y-%m-%d")
+    )
+
+    def __init__(self, *args: Any, environments: Mapping[str, str], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        every = [("", _("All"))]
+        self.fields["action"].choices = [*every, *deeds.choices()]  # type: ignore[attr-defined]
+        self.fields["environment"].choices = [*every, *environments.items()]  # type: ignore[attr-defined]
+
+    @property
+    def asked(self) -> dict[str, str]:
+        """The fields that narrow something, as an address has them."""
+        values = ((name, self.cleaned_data.get(name)) for name in self.fields)
+        return {name: str(value) for name, value in values if value}
+
+    def clean(self) -> dict[str, Any]:
+        since, until = self.cleaned_data.get("since"), self.cleaned_data.get("until")
+        if since and until and until < since:
+            self.add_error("until", _("This is before the first day."))
+        return self.cleaned_data

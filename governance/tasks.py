@@ -10,3 +10,8 @@ from governance import actions
 @shared_task(name="governance.forget_answers", ignore_result=True)
 def forget_answers() -> None:
     actions.answers_forget()
+
+
+@shared_task(name="governance.verify_chain", ignore_result=True)
+def verify_chain() -> None:
+    actions.chain_watch()

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, cast
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
 
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 
 from governance import permissions
 from governance.models import Project
 
 P = ParamSpec("P")
+R = TypeVar("R", bound=HttpResponseBase)
 
 if TYPE_CHECKING:
     from django_htmx.middleware import HtmxDetails
@@ -31,8 +33,8 @@ else:
 
 
 def in_project(
-    view: Callable[Concatenate[Request, Project, P], HttpResponse],
-) -> Callable[..., HttpResponse]:
+    view: Callable[Concatenate[Request, Project, P], R],
+) -> Callable[..., R]:
     """Sign-in first; then the project that the address names, or 404 for a stranger.
 
     The view gets the project in place of its slug, and templates find it as `request.project`.
@@ -40,7 +42,7 @@ def in_project(
 
     @login_required
     @wraps(view)
-    def inner(request: HttpRequest, project: str, *args: Any, **kwargs: Any) -> HttpResponse:
+    def inner(request: HttpRequest, project: str, *args: Any, **kwargs: Any) -> R:
         asked = cast("Request", request)
         found = get_object_or_404(Project.objects.visible_to(asked.user), slug=project)
         permissions.require(asked.user, "project.view", found)
@@ -50,12 +52,14 @@ def in_project(
     return inner
 
 
-def for_operators(view: Callable[Concatenate[Request, P], HttpResponse]) -> Callable[..., HttpResponse]:
+def for_operators(
+    view: Callable[Concatenate[Request, P], R],
+) -> Callable[..., R]:
     """Sign-in first; then only for administrators of this installation."""
 
     @login_required
     @wraps(view)
-    def inner(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def inner(request: HttpRequest, *args: Any, **kwargs: Any) -> R:
         asked = cast("Request", request)
         permissions.require_operator(asked.user)
         return view(asked, *args, **kwargs)

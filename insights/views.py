@@ -7,15 +7,17 @@ from urllib.parse import urlencode
 
 from django.core.paginator import Paginator
 from django.http import HttpResponse
-from django.shortcuts import get_object_or_404
+from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_safe
 
 from bisync.lib.search import sought
 from bisync.lib.web import page
 from environments.models import Environment
+from environments.selectors import environments_of, production
 from environments.web import in_environment
 from governance import permissions
-from governance.web import Request
+from governance.models import Project
+from governance.web import Request, in_project
 from insights import selectors
 from semantic.definitions import Grain
 from semantic.models import Definition
@@ -42,6 +44,17 @@ def metric_list(request: Request, environment: Environment) -> HttpResponse:
         },
         fragment="rows",
     )
+
+
+@require_safe
+@in_project
+def metric_anywhere(_request: Request, project: Project, name: str) -> HttpResponse:
+    """The metric's page in production, for whoever links to it without caring where."""
+    definition = get_object_or_404(Definition, project=project, kind="metric", name=name)
+    here = production(project) or environments_of(project).first()
+    if here is None:
+        return redirect("environments", project.slug)
+    return redirect("metric", project.slug, here.slug, definition.name)
 
 
 @require_safe

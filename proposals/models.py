@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 from django.db.models import Q
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from environments.models import Environment
@@ -84,6 +85,9 @@ class Proposal(models.Model):
 
     def __str__(self) -> str:
         return f"#{self.number} {self.title}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("proposal", args=[self.project.slug, self.number])
 
 
 class Item(models.Model):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 from django.db.models import Q
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from governance.models import Project, User
@@ -57,6 +58,9 @@ class Definition(models.Model):
 
     def __str__(self) -> str:
         return self.label or self.name
+
+    def get_absolute_url(self) -> str:
+        return reverse("metric-anywhere", args=[self.project.slug, self.name])
 
 
 class RevisionState(models.TextChoices):

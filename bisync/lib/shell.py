@@ -47,3 +47,4 @@ class Shell:
     nav: tuple[NavLink, ...] = ()
     theme: str = ""
     shortcuts: bool = True
+    audit_url: str = ""  # of the log that this person may read

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from bisync.system import views
+from bisync.system import audit, views
 from governance.views import people
 from workspace import views as work
 
@@ -21,6 +21,10 @@ urlpatterns = [
         people.token_revoke,
         name="system-person-token-revoke",
     ),
+    path("audit/", audit.system_log, name="system-audit"),
+    path("audit/export/", audit.system_export, name="system-audit-export"),
+    path("audit/verify/", audit.system_verify, name="system-audit-verify"),
+    path("audit/object/<str:key>/", audit.system_thing, name="system-audit-object"),
     path("queues/", work.queues, name="system-queues"),
     path("queues/<slug:queue>/resume/", work.queue_resume, name="system-queue-resume"),
 ]

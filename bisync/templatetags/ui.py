@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from django import template
+from django.db.models import Model
 from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -24,6 +25,7 @@ from bisync.lib import highlight as highlighting
 from bisync.lib.highlight import Language
 from bisync.lib.log_lines import LogTail
 from bisync.lib.numbers import BLANK, Figure, Kind, NumberFormat, exact
+from governance import audit
 
 register = template.Library()
 
@@ -217,6 +219,12 @@ def highlight(text: str, language: Language) -> SafeString:
 def log_tail(text: str) -> LogTail:
     """The last 500 lines of a log, for components/log.html."""
     return log_lines.tail(text)
+
+
+@register.filter
+def audit_key(target: Model) -> str:
+    """How the audit log names a record, for a link to its history."""
+    return audit.key(target)
 
 
 # -- Charts -------------------------------------------------------------------------------------------

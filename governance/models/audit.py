@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NoReturn
 
 from django.db import models
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from governance.models.people import Project, User
@@ -13,6 +14,7 @@ from governance.models.people import Project, User
 class AuditEvent(models.Model):
     """One thing that somebody did. Written in the transaction of the deed, never touched again.
 
+    `label` is what the target was called then, `environment` the short name of the one it was done in.
     `hash` covers every other column and `previous_hash`, so that a later change shows.
     """
 
@@ -20,6 +22,8 @@ class AuditEvent(models.Model):
     actor = models.ForeignKey(User, models.PROTECT, null=True, related_name="audit_events")
     action = models.CharField(_("action"), max_length=60)
     target = models.CharField(_("target"), max_length=200)
+    label = models.CharField(_("called"), max_length=200, blank=True, default="")
+    environment = models.CharField(_("environment"), max_length=30, blank=True, default="")
     before = models.JSONField(default=dict)
     after = models.JSONField(default=dict)
     request_id = models.CharField(_("request"), max_length=40, blank=True)
@@ -35,6 +39,15 @@ class AuditEvent(models.Model):
             # The history of one object, and the log of one project, newest first.
             models.Index(fields=["target", "-id"], name="audit_target"),
             models.Index(fields=["project", "-id"], name="audit_project"),
+            # What the log is searched by, newest first.
+            models.Index(fields=["actor", "-id"], name="audit_actor"),
+            models.Index(fields=["action", "-id"], name="audit_action"),
+            models.Index(
+                fields=["project", "environment", "-id"],
+                condition=~Q(environment=""),
+                name="audit_environment",
+            ),
+            models.Index(fields=["at", "id"], name="audit_at"),
         ]
 
     def __str__(self) -> str:
@@ -48,3 +61,25 @@ class AuditEvent(models.Model):
 
     def delete(self, *_args: Any, **_kwargs: Any) -> NoReturn:
         raise TypeError("An audit event is never deleted.")
+
+
+class ChainCheck(models.Model):
+    """One verification of the chain from its start, and how far it has come.
+
+    `upto` and `upto_hash` are the last event that was looked at, so that the next step goes on behind it.
+    """
+
+    upto = models.BigIntegerField(_("verified up to"), default=0)
+    upto_hash = models.CharField(max_length=64, default="start")
+    events = models.PositiveBigIntegerField(_("events"), default=0)
+    broken = models.JSONField(_("broken"), default=list)
+    began_at = models.DateTimeField(_("begun"), auto_now_add=True)
+    at = models.DateTimeField(_("last step"))
+
+    class Meta:
+        verbose_name = _("verification of the audit log")
+        verbose_name_plural = _("verifications of the audit log")
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"Up to #{self.upto}"

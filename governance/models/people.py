@@ -156,3 +156,6 @@ class Membership(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user}: {self.get_role_display()} in {self.project}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("member", args=[self.project.slug, self.user_id])

@@ -42,6 +42,9 @@ class ApiToken(models.Model):
     def __str__(self) -> str:
         return f"{self.name} of {self.user}"
 
+    def get_absolute_url(self) -> str:
+        return self.user.get_absolute_url()
+
     @property
     def usable(self) -> bool:
         return self.revoked_at is None and timezone.now() < self.expires_at and self.user.is_active

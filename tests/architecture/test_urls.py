@@ -13,6 +13,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
 from catalog.models import Node
+from governance import audit
 from governance.actions import token_create
 from governance.models import Project, User
 from governance.roles import Role
@@ -50,7 +51,7 @@ def patterns(
 ALL: list[Address] = sorted((name, tuple(sorted(arguments))) for name, arguments in patterns())
 OF_A_PROJECT = [(name, arguments) for name, arguments in ALL if "project" in arguments]
 # Those that name something inside the project which another project may have as well.
-THINGS = {"pk", "number", "name", "command", "unique_id", "member"}
+THINGS = {"pk", "number", "name", "command", "unique_id", "member", "key"}
 OF_A_THING = [(n, a) for n, a in OF_A_PROJECT if THINGS & set(a)]
 OF_THE_INSTALLATION = [(name, arguments) for name, arguments in ALL if name.startswith("system")]
 
@@ -85,6 +86,7 @@ class World:
             "member": self.author.pk,
             "person": self.author.pk,
             "queue": "quick",
+            "key": audit.key(made[-1]),
             "token": token_create(user=self.author, name="export", scopes=["read"], days=1)[0].pk,
         }
 

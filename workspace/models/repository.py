@@ -7,6 +7,7 @@ from pathlib import Path
 from django.conf import settings
 from django.core.validators import RegexValidator
 from django.db import models
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from bisync.lib.secrets import EncryptedTextField
@@ -119,6 +120,9 @@ class Repository(models.Model):
 
     def __str__(self) -> str:
         return f"{self.url} ({self.branch})"
+
+    def get_absolute_url(self) -> str:
+        return reverse("repository", args=[self.project.slug])
 
     @property
     def mirror_path(self) -> Path:

@@ -1,0 +1,90 @@
+"""What the audit log calls everything that can be done: one table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from django.utils.text import capfirst
+from django.utils.translation import gettext_lazy as _
+
+# Words for “Tom … Refund share”: the person before them, the object behind.
+DEEDS = {
+    "audit.exported": _("exported the audit log of"),
+    "backup.made": _("made a backup of"),
+    "connection.changed": _("changed the warehouse"),
+    "connection.connected": _("connected the warehouse"),
+    "deployment.live": _("made live"),
+    "deployment.requested": _("asked for the deployment"),
+    "environment.changed": _("changed the environment"),
+    "environment.created": _("created the environment"),
+    "person.administers": _("made an administrator of"),
+    "person.administers_no_more": _("took the administration from"),
+    "person.changed": _("changed the account of"),
+    "person.created": _("added"),
+    "person.deactivated": _("deactivated"),
+    "person.link_made": _("made a password link for"),
+    "person.password_changed": _("changed the password of"),
+    "person.password_set": _("set the first password of"),
+    "person.reactivated": _("reactivated"),
+    "project.created": _("created the project"),
+    "proposal.approved": _("approved"),
+    "proposal.checked_again": _("had the checks run again of"),
+    "proposal.commented": _("commented on"),
+    "proposal.commit_lost": _("noticed that the commit is gone of"),
+    "proposal.opened": _("began"),
+    "proposal.published": _("made live what was proposed in"),
+    "proposal.publishing": _("published"),
+    "proposal.publishing_again": _("had publishing tried again of"),
+    "proposal.pushed": _("committed to the repository"),
+    "proposal.returned": _("asked for changes of"),
+    "proposal.submitted": _("sent for review"),
+    "proposal.taken_back": _("took back to edit"),
+    "proposal.withdrawn": _("withdrew"),
+    "pull.arrived": _("brought in"),
+    "pull.requested": _("asked for"),
+    "queue.drained": _("drained"),
+    "queue.resumed": _("resumed"),
+    "repository.changed": _("changed the repository"),
+    "repository.connected": _("connected the repository"),
+    "role.granted": _("gave a role in"),
+    "role.revoked": _("took a role in"),
+    "run.cancelled": _("cancelled"),
+    "run.retried": _("tried again:"),
+    "token.created": _("made the API token"),
+    "token.revoked": _("revoked the API token"),
+}
+
+# What the first part of a deed's name stands for.
+SUBJECTS = {
+    "audit": _("Audit log"),
+    "backup": _("Backups"),
+    "connection": _("Warehouses"),
+    "deployment": _("Deployments"),
+    "environment": _("Environments"),
+    "person": _("People"),
+    "project": _("Projects"),
+    "proposal": _("Proposals"),
+    "pull": _("Pulls"),
+    "queue": _("Queues"),
+    "repository": _("Repositories"),
+    "role": _("Roles"),
+    "run": _("Runs"),
+    "token": _("API tokens"),
+}
+
+
+def words(deed: str) -> str:
+    """The deed as a sentence has it; one that is not in the table by its name."""
+    return str(DEEDS.get(deed, deed))
+
+
+def named(choice: str) -> list[str]:
+    """The deeds that a choice of the filter stands for: one, or all of a subject."""
+    return [choice] if "." in choice else [deed for deed in DEEDS if deed.startswith(f"{choice}.")]
+
+
+def choices() -> Iterator[tuple[str, list[tuple[str, str]]]]:
+    """What the filter offers: each subject as a whole, and its deeds."""
+    for subject, label in SUBJECTS.items():
+        deeds = [(deed, f"{capfirst(words(deed)).rstrip(':')} …") for deed in named(subject)]
+        yield str(label), [(subject, str(_("%(subject)s: everything") % {"subject": label})), *deeds]

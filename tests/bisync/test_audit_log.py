@@ -1,0 +1,308 @@
+"""The audit log as people read it: found by anything, in pages, taken away as a file, and verified."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from environments.actions import environment_save
+from governance import actions, audit, deeds, history
+from governance.actions import project_create, roles_set
+from governance.history import Search, page_of
+from governance.models import AuditEvent, ChainCheck, Project, User
+from governance.roles import Role
+from tests.factories import make_environment, make_member, make_project, make_proposal, make_user
+from workspace.actions import pull_request
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def project() -> Project:
+    project = make_project(url="https://git.example.com/shop.git", slug="shop")
+    proposal = make_proposal(project)
+    pull_request(project=project, actor=proposal.author)
+    ada = User.objects.get(name="Ada Admin")
+    environment_save(environment=make_environment(project), values={"name": "Live"}, actor=ada)
+    return project
+
+
+@pytest.fixture
+def auditor(project: Project) -> Client:
+    return signed_in(make_member(project, Role.AUDITOR, name="Olga Auditor"))
+
+
+def signed_in(user: User) -> Client:
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def events_on(client: Client, path: str) -> list[str]:
+    """What the rows of a page say was done."""
+    answer = client.get(path)
+    assert answer.status_code == 200
+    return [row.event.action for row in answer.context["rows"]]
+
+
+def test_it_is_searched_by_person_object_action_environment_and_day(auditor: Client) -> None:
+    day = timezone.localdate()
+
+    assert events_on(auditor, "/shop/audit/?person=maya") == ["pull.requested", "proposal.opened"]
+    assert events_on(auditor, "/shop/audit/?person=nobody+at+all") == []
+    assert events_on(auditor, "/shop/audit/?object=Live") == ["environment.changed", "environment.created"]
+    assert events_on(auditor, "/shop/audit/?action=pull.requested") == ["pull.requested"]
+    assert set(events_on(auditor, "/shop/audit/?action=environment")) == {
+        "environment.created",
+        "environment.changed",
+    }
+    assert events_on(auditor, "/shop/audit/?environment=prod") == [
+        "environment.changed",
+        "environment.created",
+    ]
+    assert len(events_on(auditor, f"/shop/audit/?since={day}&until={day}")) > 6
+    assert events_on(auditor, f"/shop/audit/?since={day + timedelta(days=1)}") == []
+    assert events_on(auditor, f"/shop/audit/?until={day - timedelta(days=1)}") == []
+
+
+def test_a_filter_that_cannot_be_is_told_beside_its_field(auditor: Client) -> None:
+    answer = auditor.get("/shop/audit/?since=2026-02-03&until=2026-01-01&action=no.such")
+
+    assert answer.status_code == 422
+    assert "This is before the first day." in answer.content.decode()
+
+
+def test_a_metrics_story_is_that_of_its_proposals(project: Project, auditor: Client) -> None:
+    proposal = project.proposals.get()
+    definition = project.definitions.create(name="refund_share", label="Refund share", state="published")
+    proposal.items.get().revision.__class__.objects.update(definition=definition)
+
+    by_key = events_on(auditor, f"/shop/audit/?object=definition:{definition.pk}")
+    by_name = events_on(auditor, "/shop/audit/?object=refund")
+
+    assert by_key == by_name == ["proposal.opened"]
+
+
+def test_pages_are_found_by_key_in_both_directions(project: Project) -> None:
+    actor = make_user()
+    for number in range(120):
+        with audit.atomic():
+            audit.record(actor=actor, action="project.created", target=project, after={"n": number})
+    search = Search(project=project)
+    every = [event.pk for event in search.events()]
+
+    first = page_of(search)
+    second = page_of(search, before=first.older)
+    back = page_of(search, after=second.newer)
+
+    assert [event.pk for event in first.events] == every[:50]
+    assert [event.pk for event in second.events] == every[50:100]
+    assert [event.pk for event in back.events] == every[:50]
+    assert (first.newer, back.newer) == (None, None)
+    last = page_of(search, before=second.older)
+    assert last.older is None
+    assert last.events[-1].pk == every[-1]
+
+
+def test_it_says_in_words_who_did_what_and_what_it_was_before(auditor: Client) -> None:
+    told = " ".join(auditor.get("/shop/audit/?action=environment.changed").content.decode().split())
+
+    assert "<b>Ada Admin</b> changed the environment <b>Live</b>" in told
+    assert '<span class="was">Production</span>' in told
+    assert '<details class="part event"' in told
+
+
+def test_an_event_leads_to_what_it_is_about(project: Project, auditor: Client) -> None:
+    proposal = project.proposals.get()
+
+    here = auditor.get(f"/shop/audit/object/proposal:{proposal.pk}/")
+    other = make_project(url="https://git.example.com/other.git")
+    theirs = auditor.get(f"/shop/audit/object/repository:{other.repository.pk}/")
+
+    assert here["Location"] == proposal.get_absolute_url()
+    assert theirs.status_code == 404
+    assert auditor.get("/shop/audit/object/artifact:1/").status_code == 404
+
+
+def test_it_is_for_auditors_and_admins_and_the_whole_of_it_for_operators(project: Project) -> None:
+    other = project_create(slug="other", name="Other", actor=make_user())
+    boss = signed_in(User.objects.create_superuser("boss@example.com", name="Boss"))
+    for role in Role:
+        client = signed_in(make_member(project, role))
+        allowed = role in {Role.AUDITOR, Role.ADMIN}
+        assert client.get("/shop/audit/").status_code == (200 if allowed else 403), role
+        assert client.post("/shop/audit/export/").status_code == (200 if allowed else 403), role
+        assert ('href="/shop/audit/"' in client.get("/shop/").content.decode()) == allowed
+        assert client.get("/system/audit/").status_code == 403
+
+    assert f"project:{other.pk}" in {row.event.target for row in boss.get("/system/audit/").context["rows"]}
+
+
+# -- Exports --------------------------------------------------------------------------------------------
+
+
+def body(answer: object) -> str:
+    return b"".join(answer.streaming_content).decode()  # type: ignore[attr-defined]
+
+
+def test_what_is_filtered_is_exported_and_that_is_an_event_itself(project: Project, auditor: Client) -> None:
+    answer = auditor.post("/shop/audit/export/?action=environment", {"format": "csv"})
+    rows = list(csv.DictReader(io.StringIO(body(answer))))
+
+    assert answer["Content-Type"].startswith("text/csv")
+    assert "attachment" in answer["Content-Disposition"]
+    assert {row["action"] for row in rows} == {"environment.created", "environment.changed"}
+    assert json.loads(rows[0]["after"])["name"] == "Live"
+    event = AuditEvent.objects.get(action="audit.exported")
+    assert (event.project, event.actor and event.actor.name) == (project, "Olga Auditor")
+    assert event.after == {"format": "csv", "filter": {"action": "environment"}}
+
+
+def test_an_export_as_json_holds_what_is_needed_to_verify_it_elsewhere(auditor: Client) -> None:
+    rows = json.loads(body(auditor.post("/shop/audit/export/", {"format": "json"})))
+
+    assert [row["id"] for row in rows] == sorted((row["id"] for row in rows), reverse=True)
+    assert "audit.exported" not in {row["action"] for row in rows}
+    assert all(len(row["hash"]) == 64 for row in rows)
+    assert (
+        json.loads(body(auditor.post("/shop/audit/export/?person=nobody+at+all", {"format": "json"}))) == []
+    )
+
+
+def test_a_long_log_is_exported_in_chunks(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(history, "CHUNK", 3)
+    search = Search(project=project)
+    every = [event.pk for event in search.events()]
+
+    assert [event.pk for chunk in history.chunks(search, every[2]) for event in chunk] == every[2:]
+
+
+@pytest.mark.parametrize("name", ['=HYPERLINK("http://evil.example")', "+1", "-1", "@SUM(A1)", "\t=1"])
+def test_nothing_in_a_csv_is_computed_by_a_spreadsheet(project: Project, auditor: Client, name: str) -> None:
+    User.objects.filter(name="Ada Admin").update(name=name)
+
+    rows = csv.DictReader(io.StringIO(body(auditor.post("/shop/audit/export/?action=environment"))))
+
+    assert {row["name"] for row in rows} == {f"'{name}"}
+
+
+def test_an_export_with_a_filter_that_cannot_be_goes_back_to_the_page(auditor: Client) -> None:
+    answer = auditor.post("/shop/audit/export/?since=yesterday")
+
+    assert (answer.status_code, answer["Location"]) == (302, "/shop/audit/?since=yesterday")
+    assert not AuditEvent.objects.filter(action="audit.exported").exists()
+
+
+# -- The chain ------------------------------------------------------------------------------------------
+
+
+def test_the_chain_is_verified_step_by_step(project: Project) -> None:
+    total = AuditEvent.objects.count()
+
+    first = actions.chain_verify(most=3)
+    told = history.chain()
+    assert (first.events, told.complete, told.broken) == (3, False, [])
+    actions.chain_verify()
+    told = history.chain()
+    assert (told.check and told.check.events, told.complete, told.broken) == (total, True, [])
+    assert ChainCheck.objects.count() == 1
+
+
+def test_a_change_is_found_from_the_start_and_stays_told_until_it_is_looked_at_again(
+    project: Project,
+) -> None:
+    actions.chain_verify()
+    victim = AuditEvent.objects.order_by("id")[2]
+    AuditEvent.objects.filter(pk=victim.pk).update(environment="nowhere")
+
+    actions.chain_verify()
+    assert history.chain().broken == []  # only what is new was looked at
+    actions.chain_verify(anew=True)
+    assert history.chain().broken == [victim.pk]
+    actions.chain_verify(anew=True, most=1)
+    assert history.chain().broken == [victim.pk]
+
+
+def test_an_end_that_was_cut_off_is_found(project: Project) -> None:
+    actions.chain_verify()
+    last = AuditEvent.objects.order_by("-id")[0].pk
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM governance_auditevent WHERE id = %s", [last])
+
+    actions.chain_verify()
+
+    assert history.chain().broken == [last]
+
+
+def test_once_a_day_the_clock_begins_anew(project: Project) -> None:
+    actions.chain_watch()
+    actions.chain_watch()
+    assert ChainCheck.objects.count() == 1
+
+    ChainCheck.objects.update(began_at=timezone.now() - timedelta(days=2))
+    actions.chain_watch()
+
+    assert ChainCheck.objects.count() == 2
+    assert history.chain().complete
+
+
+def test_the_page_says_how_far_the_chain_is_verified(auditor: Client) -> None:
+    assert "Not verified yet" in auditor.get("/shop/audit/").content.decode()
+
+    auditor.post("/shop/audit/verify/")
+    total = AuditEvent.objects.count()
+    assert f"{total} rows, none changed, none missing" in auditor.get("/shop/audit/").content.decode()
+
+    AuditEvent.objects.filter(pk=AuditEvent.objects.earliest("id").pk).update(label="Something else")
+    auditor.post("/shop/audit/verify/", {"anew": "1"})
+    assert "none changed" in auditor.get("/shop/audit/").content.decode()  # beginning anew is an operator's
+    signed_in(User.objects.create_superuser("boss@example.com", name="Boss")).post(
+        "/system/audit/verify/", {"anew": "1"}
+    )
+    assert "the chain breaks at #" in auditor.get("/shop/audit/").content.decode()
+
+
+def test_events_of_before_there_were_names_keep_their_hash(project: Project) -> None:
+    event = AuditEvent.objects.latest("id")
+    event.label = event.environment = ""
+    payload_before = audit.digest(event)
+    event.label = "x"
+
+    assert audit.digest(event) != payload_before
+
+
+# -- Ways there -----------------------------------------------------------------------------------------
+
+
+def test_the_pages_of_things_lead_to_their_history(project: Project) -> None:
+    boss = User.objects.create_superuser("boss@example.com", name="Boss")
+    maya = User.objects.get(name="Maya Chen")
+    roles_set(project=project, user=boss, roles=[Role.AUDITOR], actor=User.objects.get(name="Ada Admin"))
+    client = signed_in(boss)
+    production = make_environment(project)
+    pages = {
+        "/shop/environments/prod/": f"/shop/audit/?object=environment:{production.pk}",
+        "/shop/settings/repository/": f"/shop/audit/?object=repository:{project.repository.pk}",
+        f"/shop/people/{maya.pk}/": f"/shop/audit/?person={maya.email}",
+        f"/system/people/{maya.pk}/": f"/system/audit/?person={maya.email}",
+    }
+    lost = {page: link for page, link in pages.items() if link not in client.get(page).content.decode()}
+
+    assert lost == {}
+
+
+def test_everything_that_is_recorded_has_words() -> None:
+    make_project(url="https://git.example.com/shop.git")
+    recorded = set(AuditEvent.objects.values_list("action", flat=True))
+
+    assert recorded <= set(deeds.DEEDS)
+    assert {deed.partition(".")[0] for deed in deeds.DEEDS} == set(deeds.SUBJECTS)
+    assert reverse("audit", args=["shop"]) == "/shop/audit/"
