@@ -130,9 +130,17 @@ def _own_nav(request: HttpRequest, user: User) -> tuple[NavLink, ...]:
     ]
     if operates(user):
         entries += [
+            _Entry("system", _("Overview"), "layout-dashboard", system),
             _Entry("system-people", _("People"), "users", system,
                    also=("system-person", "system-person-add", "system-person-link")),
-            _Entry("system-queues", _("Runs and queues"), "list-checks", system),
+            _Entry("system-repositories", _("Repositories"), "folder-git-2", system),
+            _Entry("system-environments", _("Environments"), "server", system),
+            _Entry("system-runs", _("Runs"), "list-checks", system),
+            _Entry("system-queues", _("Queues"), "layers", system),
+            _Entry("system-audit", _("Audit log"), "history", system),
+            _Entry("system-health", _("Health"), "heart-pulse", system),
+            _Entry("system-settings", _("Settings"), "sliders-horizontal", system),
+            _Entry("system-tokens", _("All API tokens"), "key-round", system),
         ]  # fmt: skip
     return tuple(entry.link(request) for entry in entries)
 

@@ -1,11 +1,13 @@
 """Typed readers for settings in the environment; a bad value stops start-up with a sentence.
 
-A secret may come from a file: where `NAME_FILE` is set, its contents are the value of `NAME`.
+A secret may come from a file: where `NAME_FILE` is set, its contents are the value of `NAME`. `READ` keeps
+what was read and where it came from, for the page of the settings in force; secrets are not in it.
 """
 
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
@@ -13,32 +15,50 @@ from django.core.exceptions import ImproperlyConfigured
 from bisync.lib.addresses import Places
 
 _SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400}
+ENVIRONMENT, DEFAULT = "environment", "default"
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A setting as it was read. `source` is the environment, the default, or the file that it came from."""
+
+    value: str
+    source: str
+    secret: bool = False
+
+
+READ: dict[str, Reading] = {}
+
+
+def _note(name: str, value: str, source: str = "", *, secret: bool = False) -> None:
+    given = bool(os.environ.get(name, "").strip())
+    READ[name] = Reading(value, source or (ENVIRONMENT if given else DEFAULT), secret)
 
 
 def text(name: str, default: str = "") -> str:
     """The setting as text, or `default` where it is unset or empty."""
-    return os.environ.get(name) or default
+    value = os.environ.get(name) or default
+    _note(name, value)
+    return value
 
 
 def flag(name: str, *, default: bool = False) -> bool:
     """Whether the setting says yes (1, true, yes, on) or no (0, false, no, off)."""
     value = os.environ.get(name, "").strip().lower()
-    if not value:
-        return default
-    if value in {"1", "true", "yes", "on"}:
-        return True
-    if value in {"0", "false", "no", "off"}:
-        return False
-    raise ImproperlyConfigured(f"{name} must be yes or no, not {value!r}.")
+    said = {"": default} | dict.fromkeys(("1", "true", "yes", "on"), True)
+    said |= dict.fromkeys(("0", "false", "no", "off"), False)
+    if value not in said:
+        raise ImproperlyConfigured(f"{name} must be yes or no, not {value!r}.")
+    _note(name, "yes" if said[value] else "no")
+    return said[value]
 
 
 def number(name: str, default: int) -> int:
     """The setting as a whole number."""
     value = os.environ.get(name, "").strip()
-    if not value:
-        return default
+    _note(name, value or str(default))
     try:
-        return int(value)
+        return int(value) if value else default
     except ValueError:
         raise ImproperlyConfigured(f"{name} must be a whole number, not {value!r}.") from None
 
@@ -69,12 +89,12 @@ def places(name: str, default: str = "") -> Places:
 
 def secret(name: str, default: str = "") -> str:
     """The setting, or the contents of the file that `NAME_FILE` names."""
-    file = os.environ.get(f"{name}_FILE")
-    if not file:
-        return text(name, default)
+    file = os.environ.get(f"{name}_FILE", "")
     try:
-        return Path(file).read_text(encoding="utf-8").strip()
+        value = Path(file).read_text(encoding="utf-8").strip() if file else text(name, default)
     except OSError as exc:
         raise ImproperlyConfigured(
             f"{name}_FILE names {file}, which cannot be read: {exc.strerror}."
         ) from None
+    _note(name, "", file, secret=True)
+    return value

@@ -5,18 +5,23 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 import redis
 from celery import current_app
 from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
-from django.db.models import Q
+from django.db.models import Count, Min, Q
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
+from workspace import leases
 from workspace.models import Run, RunStatus
 from workspace.models.runs import HEAVY
 
@@ -25,14 +30,16 @@ logger = logging.getLogger(__name__)
 # Work that nobody has taken up for so long shows that no worker listens.
 UNATTENDED = timedelta(seconds=60)
 LEAST_FREE_BYTES = 500_000_000
+CLOCKS_APART = 5  # seconds
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
     """One thing that Bisync depends on.
 
-    `message` says how it is and `remedy` what to do where it is not `ok`. Without a `vital` part no page
-    can be answered; without the others work waits.
+    `message` says how it is, `since` since when where that is known, and `remedy` what to do where it is
+    not `ok`; `url` is the page that shows more. Without a `vital` part no page can be answered; without the
+    others work waits.
     """
 
     name: str
@@ -40,16 +47,19 @@ class Part:
     message: str
     remedy: str = ""
     vital: bool = False
+    since: datetime | None = None
+    url: str = ""
 
 
 def parts() -> list[Part]:
     """Every part as it is now, the vital ones first. Takes about seven seconds at worst, and raises nothing.
 
-    What cannot be known is left out: tables without a database, workers without tables.
+    What cannot be known is left out: tables without a database, workers without tables. Whoever asks for
+    /health/ready reads them, so they name no project; `bisync.system.parts` adds those that do.
     """
     try:
         vital = [_database(), _migrations()]
-        workers = _workers() if ready(vital) else []
+        workers = [*_workers(), _clock()] if ready(vital) else []
     except DatabaseError as exc:
         vital, workers = [_no_database(exc)], []
     return [*vital, _data_dir(), _broker(), *workers]
@@ -58,6 +68,13 @@ def parts() -> list[Part]:
 def ready(found: list[Part]) -> bool:
     """Whether pages can be answered."""
     return all(part.ok for part in found if part.vital)
+
+
+def state(found: list[Part]) -> str:
+    """All of it in a word: ready, degraded or unavailable."""
+    if all(part.ok for part in found):
+        return "ready"
+    return "degraded" if ready(found) else "unavailable"
 
 
 def _database() -> Part:
@@ -73,21 +90,25 @@ def _no_database(exc: DatabaseError) -> Part:
     return Part(_("Database"), ok=False, message=_("It does not answer."), remedy=remedy, vital=True)
 
 
-def missing_migrations() -> list[str]:
+def missing_migrations(executor: MigrationExecutor | None = None) -> list[str]:
     """The migrations that the database lacks, in their order: "app.name" each."""
-    executor = MigrationExecutor(connection)
+    executor = executor or MigrationExecutor(connection)
     plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
     return [f"{migration.app_label}.{migration.name}" for migration, _backwards in plan]
 
 
 def _migrations() -> Part:
-    missing = len(missing_migrations())
+    executor = MigrationExecutor(connection)
+    missing = len(missing_migrations(executor))
+    done: Iterable[Any] = executor.loader.applied_migrations.values()
+    applied = [migration.applied for migration in done]
     return Part(
         _("Tables"),
         ok=not missing,
-        message=_("%(count)s migrations are missing.") % {"count": missing} if missing else _("Up to date."),
+        message=_("Missing migrations: %(count)s.") % {"count": missing} if missing else _("Up to date."),
         remedy=_("Run “manage.py migrate”.") if missing else "",
         vital=True,
+        since=None if missing else max(applied, default=None),
     )
 
 
@@ -121,28 +142,76 @@ def _broker() -> Part:
 
 def _workers() -> list[Part]:
     """Whether each queue's work is taken up: a worker that builds says nothing about one that should pull."""
-    heavy = Q(kind__in=HEAVY)
+    now, heavy = timezone.now(), Q(kind__in=HEAVY)
+    waits = Q(status=RunStatus.QUEUED, created_at__lt=now - UNATTENDED)
+    left = Q(status=RunStatus.RUNNING, lease_until__lt=now - UNATTENDED)
+    busy = Q(status=RunStatus.RUNNING, lease_until__gte=now)
+    told = Run.objects.filter(status__in=[RunStatus.QUEUED, RunStatus.RUNNING]).aggregate(
+        quick_late=Count("pk", filter=~heavy & (waits | left)),
+        quick_since=Min("created_at", filter=~heavy & (waits | left)),
+        quick_busy=Count("pk", filter=~heavy & busy),
+        heavy_late=Count("pk", filter=heavy & (waits | left)),
+        heavy_since=Min("created_at", filter=heavy & (waits | left)),
+        heavy_busy=Count("pk", filter=heavy & busy),
+        lost=Count("pk", filter=leases.lapsed()),
+        lost_since=Min("lease_until", filter=leases.lapsed()),
+    )
     return [
-        _queue(_("Workers: pulls and commits"), "quick", ~heavy),
-        _queue(_("Workers: builds"), "heavy", heavy),
+        _queue(_("Workers: pulls and commits"), "quick", told),
+        _queue(_("Workers: builds"), "heavy", told),
+        _lost(told["lost"], told["lost_since"]),
     ]
 
 
-def _queue(name: str, queue: str, kinds: Q) -> Part:
-    now = timezone.now()
-    runs = Run.objects.filter(kinds)
-    waits = Q(status=RunStatus.QUEUED, created_at__lt=now - UNATTENDED)
-    left = Q(status=RunStatus.RUNNING, lease_until__lt=now - UNATTENDED)
-    late = runs.filter(waits | left).count()
-    busy = runs.filter(status=RunStatus.RUNNING, lease_until__gte=now).count()
+def _queue(name: str, queue: str, told: Mapping[str, Any]) -> Part:
+    late, busy = told[f"{queue}_late"], told[f"{queue}_busy"]
     if late and not busy:
         return Part(
             name,
             ok=False,
-            message=_("%(count)s runs wait, and nobody takes them up.") % {"count": late},
+            message=ngettext(
+                "%(count)s run waits, and nobody takes it up.",
+                "%(count)s runs wait, and nobody takes them up.",
+                late,
+            )
+            % {"count": late},
             remedy=_("Start a worker for the queue “%(queue)s”, and see its log where one runs already.")
             % {"queue": queue},
+            since=told[f"{queue}_since"],
+            url=reverse("system-queues"),
         )
+    message = _("At work: %(busy)s. Waiting for longer than a minute: %(late)s.") % {
+        "busy": busy,
+        "late": late,
+    }
+    return Part(name, ok=True, message=message, url=reverse("system-queues"))
+
+
+def _lost(count: int, since: datetime | None) -> Part:
+    """Runs whose worker stopped reporting; another one takes them over within seconds."""
+    stuck = since is not None and since < timezone.now() - UNATTENDED
     return Part(
-        name, ok=True, message=_("%(busy)s at work, %(late)s runs wait.") % {"busy": busy, "late": late}
+        _("Runs that lost their worker"),
+        ok=not stuck,
+        message=_("%(count)s wait for another worker.") % {"count": count} if count else _("None."),
+        remedy=_("Start a worker: it takes them over where they were left.") if stuck else "",
+        since=since if stuck else None,
+        url=reverse("system-queues"),
+    )
+
+
+def _clock() -> Part:
+    """Leases go by the database's clock alone, so a difference stops nothing; times on pages are wrong."""
+    name = _("Clock")
+    if connection.vendor != "postgresql":
+        return Part(name, ok=True, message=_("The database goes by this machine's clock."))
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        apart = abs((timezone.now() - cursor.fetchone()[0]).total_seconds())
+    good = apart < CLOCKS_APART
+    return Part(
+        name,
+        ok=good,
+        message=_("This machine and the database are %(seconds).1f s apart.") % {"seconds": apart},
+        remedy="" if good else _("Set both by the same time server: the times on pages are wrong."),
     )

@@ -53,10 +53,9 @@ class Health:
 
     def _ready(self) -> HttpResponse:
         parts = health.parts()
-        ready = health.ready(parts)
-        status = "ready" if all(part.ok for part in parts) else "degraded" if ready else "unavailable"
-        told = {"status": status, "parts": [asdict(part) for part in parts]}
-        return JsonResponse(told, status=200 if ready else 503, headers={"Cache-Control": "no-store"})
+        told = {"status": health.state(parts), "parts": [asdict(part) for part in parts]}
+        status = 200 if health.ready(parts) else 503
+        return JsonResponse(told, status=status, headers={"Cache-Control": "no-store"})
 
 
 class ExpectedErrors:

@@ -59,7 +59,8 @@ if DEBUG and not LOCAL:
     )
 if len(SECRET_KEY) < 32:
     raise ImproperlyConfigured("BISYNC_SECRET_KEY must have at least 32 characters, made at random.")
-if not (HTTPS or LOCAL or env.flag("BISYNC_INSECURE_HTTP")):
+INSECURE_HTTP = env.flag("BISYNC_INSECURE_HTTP")
+if not (HTTPS or LOCAL or INSECURE_HTTP):
     raise ImproperlyConfigured(
         "BISYNC_URL must begin with https://, or passwords travel in the open. "
         "Where the network itself is trusted, say so by BISYNC_INSECURE_HTTP=yes."

@@ -113,10 +113,13 @@ class HistoryForm(forms.Form):
         label=_("Person"),
         required=False,
         max_length=200,
-        help_text=_("A name or an address; “Bisync” for what nobody did."),
+        widget=forms.TextInput({"placeholder": _("Name or address")}),
     )
     object = forms.CharField(
-        label=_("Object"), required=False, max_length=200, help_text=_("What it is called, or its key.")
+        label=_("Object"),
+        required=False,
+        max_length=200,
+        widget=forms.TextInput({"placeholder": _("What it is called")}),
     )
     action = forms.ChoiceField(label=_("Action"), required=False)
     environment = forms.ChoiceField(label=_("Environment"), required=False)

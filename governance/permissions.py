@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,6 +52,18 @@ def roles_of(user: User, project: Project) -> frozenset[str]:
         held = Membership.objects.filter(user=user, project=project).values_list("role", flat=True)
         known[project.pk] = frozenset(held) | ({Role.ADMIN.value} if user.is_superuser else set())
     return known[project.pk]
+
+
+def learn_roles(user: User, projects: Iterable[Project]) -> None:
+    """Read the roles in many projects at once, before a list asks for them one by one."""
+    known: dict[int, frozenset[str]] = user.__dict__.setdefault("_roles", {})
+    wanted = {project.pk for project in projects} - set(known)
+    held: dict[int, set[str]] = {pk: {Role.ADMIN.value} if user.is_superuser else set() for pk in wanted}
+    for project, role in Membership.objects.filter(user=user, project__in=wanted).values_list(
+        "project", "role"
+    ):
+        held[project].add(role)
+    known.update({pk: frozenset(roles) for pk, roles in held.items()})
 
 
 def forget_roles(user: User) -> None:

@@ -7,7 +7,9 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from workspace.models import Queue, Repository
+from governance.models import Project
+from workspace.models import Queue, Repository, RunStatus
+from workspace.models.runs import KINDS
 
 
 class RepositoryForm(forms.ModelForm[Repository]):
@@ -35,6 +37,20 @@ class RepositoryForm(forms.ModelForm[Repository]):
 
     def _post_clean(self) -> None:
         """The action assigns and validates; a form that did so as well would do it twice."""
+
+
+class RunsForm(forms.Form):
+    """What the list of all runs is narrowed to. Every field may stay empty."""
+
+    project = forms.ModelChoiceField(
+        Project.objects.order_by("name"),
+        label=_("Project"),
+        to_field_name="slug",
+        required=False,
+        empty_label=_("All"),
+    )
+    status = forms.ChoiceField(label=_("State"), choices=[("", _("All")), *RunStatus.choices], required=False)
+    kind = forms.ChoiceField(label=_("Kind"), choices=[("", _("All")), *KINDS.items()], required=False)
 
 
 class DrainForm(forms.Form):

@@ -73,5 +73,11 @@ def set_aside(project: Project | None = None) -> list[Run]:
     return list(lost.exclude(Exists(later)).for_list()[:MOST])
 
 
+def runs_where(*, project: Project | None = None, status: str = "", kind: str = "") -> RunQuerySet:
+    """The runs of a project, in a state, of a kind, or all of them."""
+    wanted = {name: value for name, value in (("status", status), ("kind", kind)) if value}
+    return _of(project).filter(**wanted).for_list()
+
+
 def _of(project: Project | None) -> RunQuerySet:
     return Run.objects.all() if project is None else Run.objects.filter(project=project)

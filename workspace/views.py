@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlencode
+
 from django.core.paginator import Paginator
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404
@@ -16,7 +18,7 @@ from governance import permissions
 from governance.models import Project
 from governance.web import Request, for_operators, in_project
 from workspace import actions, selectors
-from workspace.forms import DrainForm, RepositoryForm
+from workspace.forms import DrainForm, RepositoryForm, RunsForm
 from workspace.models import Queue, Repository, Run, RunCommand
 from workspace.web import later, number, run_context
 
@@ -77,6 +79,25 @@ def run_retry(request: Request, project: Project, pk: int) -> HttpResponse:
     again = actions.run_retry(run=run, actor=request.user)
     here = came_from(request, reverse("run", args=[project.slug, again.pk]))
     return go(request, here, say=_("Started again."))
+
+
+@require_safe
+@for_operators
+def system_runs(request: Request) -> HttpResponse:
+    """Every run of the installation, newest first, in pages by key; narrowed by project, state and kind."""
+    form = RunsForm(request.GET)
+    asked = {name: value for name, value in form.data.items() if name in form.fields and value}
+    runs = selectors.runs_where(**form.cleaned_data) if form.is_valid() else Run.objects.none()
+    before = _number(request, "before")
+    shown = list((runs.filter(pk__lt=before) if before else runs)[: selectors.MOST + 1])
+    permissions.learn_roles(request.user, (run.project for run in shown))
+    rows = [
+        (run, actions.may_stop(request.user, run), actions.may_repeat(request.user, run))
+        for run in shown[: selectors.MOST]
+    ]
+    older = f"?{urlencode({**asked, 'before': rows[-1][0].pk})}" if len(shown) > len(rows) else ""
+    context = {"form": form, "rows": rows, "asked": asked, "older": older}
+    return page(request, "workspace/system_runs.html", context, status=422 if form.errors else 200)
 
 
 # -- Queues ---------------------------------------------------------------------------------------------

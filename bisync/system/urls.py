@@ -25,6 +25,12 @@ urlpatterns = [
     path("audit/export/", audit.system_export, name="system-audit-export"),
     path("audit/verify/", audit.system_verify, name="system-audit-verify"),
     path("audit/object/<str:key>/", audit.system_thing, name="system-audit-object"),
+    path("health/", views.system_health, name="system-health"),
+    path("settings/", views.system_settings, name="system-settings"),
+    path("repositories/", views.repositories, name="system-repositories"),
+    path("environments/", views.environments, name="system-environments"),
+    path("tokens/", views.tokens, name="system-tokens"),
+    path("runs/", work.system_runs, name="system-runs"),
     path("queues/", work.queues, name="system-queues"),
     path("queues/<slug:queue>/resume/", work.queue_resume, name="system-queue-resume"),
 ]

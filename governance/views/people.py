@@ -13,7 +13,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from bisync.lib.forms import carry_out
-from bisync.lib.web import go, page
+from bisync.lib.web import came_from, go, page
 from governance import actions, permissions
 from governance.forms import MemberForm, NewPersonForm, RolesForm
 from governance.models import ApiToken, Project, User
@@ -200,4 +200,5 @@ def token_revoke(request: Request, person: int, token: int) -> HttpResponse:
     """End somebody's token at once."""
     found = get_object_or_404(ApiToken.objects.select_related("user"), pk=token, user=person)
     actions.token_revoke(token=found, actor=request.user)
-    return go(request, found.user.get_absolute_url(), say=_("Revoked: %(name)s.") % {"name": found.name})
+    here = came_from(request, found.user.get_absolute_url())
+    return go(request, here, say=_("Revoked: %(name)s.") % {"name": found.name})

@@ -123,7 +123,12 @@ def _visits(shop: Shop) -> Iterator[tuple[User | None, str, str]]:
     yield boss, "/system/people/", "People"
     queue_drain(queue=Queue.HEAVY, reason="The server moves.", actor=boss)
     yield shop.tom, shop.path("queues/"), "Queues"
-    yield boss, "/system/queues/", "Runs and queues"
+    yield boss, "/system/queues/", "Queues"
+    for place in ("Health", "Settings", "Repositories", "Environments", "Runs", "Audit log"):
+        yield boss, f"/system/{place.split()[0].lower()}/", place
+    yield boss, "/system/", "Installation"
+    yield boss, "/system/tokens/", "All API tokens"
+    yield shop.ada, shop.path("audit/"), "Audit log"
     yield boss, "/system/people/add/", "Add a person"
     yield boss, f"/system/people/{shop.tom.pk}/", "Tom Okafor"
     _new, key = person_add(email="new@example.com", name="New Person", actor=boss)

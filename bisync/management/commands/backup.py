@@ -10,6 +10,7 @@ from django.core.management import BaseCommand, CommandError
 
 from bisync.backup import backup
 from bisync.lib.errors import BisyncError
+from governance import audit
 
 
 class Command(BaseCommand):
@@ -23,6 +24,9 @@ class Command(BaseCommand):
             contents = backup(file.resolve())
         except BisyncError as exc:
             raise CommandError(str(exc)) from exc
+        with audit.atomic():
+            told = {"file": file.name, "made_at": str(contents["made_at"])}
+            audit.record(actor=None, action="backup.made", target=None, after=told)
         count = len(contents["files"])
         self.stdout.write(
             f"Kept {contents['database']} and {count - 1} more files, of {contents['made_at']}."

@@ -14,13 +14,15 @@ from django.core.management import BaseCommand
 from django.utils.translation import override
 
 from bisync.lib.errors import known_errors
+from bisync.setting_words import SETTINGS
+from governance.deeds import DEEDS
 from governance.roles import GRANTS, LABELS, Role
 
 FOLDER = Path(__file__).resolve().parents[3] / "docs/reference"
 
 
 class Command(BaseCommand):
-    help = "Write docs/reference/errors.md and permissions.md from the code."
+    help = "Write the pages of docs/reference from the code."
 
     def handle(self, *_args: object, **_options: Any) -> None:
         for name, text in pages().items():
@@ -31,7 +33,12 @@ class Command(BaseCommand):
 def pages() -> dict[str, str]:
     """File name → text."""
     with override("en"):
-        return {"errors.md": _errors(), "permissions.md": _permissions()}
+        return {
+            "audit.md": _deeds(),
+            "errors.md": _errors(),
+            "permissions.md": _permissions(),
+            "settings.md": _settings(),
+        }
 
 
 def _errors() -> str:
@@ -71,6 +78,31 @@ def _permissions() -> str:
         "nobody approves a proposal that they wrote, and only its author edits a draft. Superusers count as "
         "admins.",
         ("permission", "in words", *(str(role.label) for role in Role)),
+        rows,
+    )
+
+
+def _deeds() -> str:
+    rows = [(f"`{deed}`", str(words)) for deed, words in sorted(DEEDS.items())]
+    return _page(
+        "Audit log",
+        "Every change writes an event in the same transaction: who (nobody where Bisync acted by itself), "
+        "the action, its target as `kind:key` with what it was called, the project, the environment where it "
+        "was done in one, the fields before and after, the request or run, and the time. Each event holds "
+        "the hash of its predecessor, made with the secret key.",
+        ("action", "in words"),
+        rows,
+    )
+
+
+def _settings() -> str:
+    rows = [(f"`{name}`", str(default), str(meaning)) for name, (default, meaning) in SETTINGS.items()]
+    return _page(
+        "Settings",
+        "All settings are environment variables, read once at start-up; a bad value stops it with a "
+        "sentence. A secret may also come from a file: `NAME_FILE` names it. *Installation → Settings* shows "
+        "what is in force.",
+        ("variable", "default", "what it does"),
         rows,
     )
 
