@@ -75,11 +75,18 @@ async function copy(button) {
 
 /* -- Clicks -- */
 
+/* A dialog closes the menu that its opener is in, so the browser cannot give the focus back to the opener. */
+function returnFocus(dialog, menu) {
+  const button = menu && document.querySelector(`[popovertarget="${CSS.escape(menu.id)}"]`);
+  if (button) dialog.addEventListener("close", () => button.focus(), { once: true });
+}
+
 const CLICKS = {
   "[data-dialog-open]": (opener, event) => {
     const dialog = document.getElementById(opener.dataset.dialogOpen);
     if (!dialog || event.ctrlKey || event.metaKey) return;
     event.preventDefault();
+    returnFocus(dialog, opener.closest("[popover]"));
     dialog.showModal();
     dialog.dispatchEvent(new Event("shown")); // for what is loaded only then
   },

@@ -112,6 +112,32 @@ def test_single_keys_do_what_their_list_says(shop: Shop, enter: Enter) -> None:
     expect(comment).to_be_focused()
 
 
+def test_the_focus_returns_to_what_opened_a_menu_or_a_dialog(shop: Shop, enter: Enter) -> None:
+    page = enter(shop.maya)
+    page.goto(shop.path())
+    account = page.get_by_role("button", name="Account of Maya Chen")
+    account.focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Dark")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(account).to_be_focused()
+
+    page.keyboard.press("Enter")
+    page.get_by_role("link", name="Keyboard shortcuts").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
+    page.keyboard.press("Escape")
+    # The menu that held the link has gone: what opened the menu comes next.
+    expect(account).to_be_focused()
+
+    search = page.get_by_role("link", name="Search")
+    search.focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("combobox", name="Search for")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(search).to_be_focused()
+
+
 def test_whoever_switches_single_keys_off_keeps_the_palette(shop: Shop, enter: Enter) -> None:
     page = enter(shop.maya)
     page.goto(shop.path())
