@@ -42,10 +42,16 @@ app.conf.update(
             "options": {"expires": 3600},
         },
         "verify-chain": {"task": "governance.verify_chain", "schedule": 600.0, "options": {"expires": 600}},
+        "announce": {"task": "notify.announce", "schedule": 5.0, "options": {"expires": 5}},
+        "forget-notifications": {
+            "task": "notify.forget",
+            "schedule": 3600.0,
+            "options": {"expires": 3600},
+        },
     },
     timezone="UTC",
 )
-app.autodiscover_tasks(["workspace", "governance"])
+app.autodiscover_tasks(["workspace", "notify", "governance"])
 
 
 @setup_logging.connect

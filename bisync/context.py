@@ -14,6 +14,7 @@ from environments.models import Environment
 from environments.selectors import environments_of
 from governance.models import Project, User
 from governance.permissions import decide, operates
+from notify.selectors import unread_count
 from proposals.selectors import needing
 
 # After G, the key that goes to a page of the navigation.
@@ -47,6 +48,7 @@ def _made(request: HttpRequest) -> Shell:
             nav=_own_nav(request, user),
             shortcuts=user.shortcuts,
             audit_url=reverse("system-audit") if operates(user) else "",
+            unread=unread_count(user),
         )
     every = list(environments_of(project))
     here = _here(request, project, every)
@@ -60,6 +62,7 @@ def _made(request: HttpRequest) -> Shell:
         theme=user.theme,
         shortcuts=user.shortcuts,
         audit_url=reverse("audit", args=[project.slug]) if decide(user, "audit.view", project) else "",
+        unread=unread_count(user),
     )
 
 
@@ -125,6 +128,7 @@ def _own_nav(request: HttpRequest, user: User) -> tuple[NavLink, ...]:
     account, system = _("Your account"), _("Installation")
     entries = [
         _Entry("home", _("Projects"), "folder-git-2", also=("connect",)),
+        _Entry("notifications", _("Notifications"), "bell", account, also=("notification-choices",)),
         _Entry("tokens", _("API tokens"), "key-round", account),
         _Entry("password", _("Password"), "lock-keyhole", account),
     ]

@@ -95,6 +95,7 @@ def _pages(project: Project, user: User, shell: Shell) -> list[Found]:
     ]
     return [
         *pages,
+        Found(_("Notifications"), reverse("notifications"), "bell"),
         Found(_("API tokens"), reverse("tokens"), "key-round"),
         Found(_("Password"), reverse("password"), "lock-keyhole"),
     ]

@@ -110,6 +110,7 @@ INSTALLED_APPS = [
     "semantic",
     "catalog",
     "workspace",
+    "notify",
     "governance",
     "django.contrib.admin",
     "django.contrib.auth",

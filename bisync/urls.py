@@ -22,6 +22,7 @@ urlpatterns = [
     path("account/join/", account.join, name="join"),
     path("account/tokens/", tokens.token_list, name="tokens"),
     path("account/tokens/<int:pk>/revoke/", tokens.revoke, name="token-revoke"),
+    path("account/notifications/", include("notify.urls")),
     path("account/appearance/", views.appearance, name="appearance"),
     path("account/shortcuts/", views.shortcuts, name="shortcuts"),
     path("", views.home, name="home"),

@@ -6,6 +6,7 @@ from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.db.models import Prefetch, Q, QuerySet
 
 from governance.models import Membership, Project, User
+from governance.roles import GRANTS
 
 # What the list of everybody may be narrowed to.
 SHOWN = {
@@ -20,6 +21,12 @@ def members_of(project: Project) -> QuerySet[User]:
     held = Membership.objects.filter(project=project).order_by("role")
     people = User.objects.filter(memberships__project=project).distinct()
     return people.prefetch_related(Prefetch("memberships", held, to_attr="held")).order_by("name", "pk")
+
+
+def holders(project: Project, permission: str) -> QuerySet[User]:
+    """The people whose roles let them do `permission` there; rules beside the roles are not asked."""
+    able = Membership.objects.filter(project=project, role__in=GRANTS[permission])
+    return User.objects.filter(pk__in=able.values("user"), is_active=True)
 
 
 def everybody(*, search: str = "", show: str = "") -> QuerySet[User]:

@@ -9,7 +9,7 @@ from bisync.lib import crash
 from catalog.models import Snapshot
 from environments.selectors import vocabulary_in
 from proposals import content, generate
-from proposals.actions import publishing
+from proposals.actions import authoring, publishing
 from proposals.checking import CheckRun, ChecksReplaced
 from proposals.models import Item, Proposal, ProposalStatus
 from semantic.codegen.entries import parts
@@ -32,9 +32,12 @@ def check(work: runs.Work) -> dict[str, object]:
     """Try everything that is tried before anybody approves; each check shows its own outcome."""
     proposal = proposal_of(work)
     try:
-        return CheckRun(work, proposal).all()
+        outcome = CheckRun(work, proposal).all()
     except ChecksReplaced:
         return {"replaced": True}
+    with work.fenced():
+        authoring.checks_ended(proposal=proposal, run=work.run)
+    return outcome
 
 
 @runs.handles("proposal.publish")

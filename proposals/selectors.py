@@ -123,6 +123,8 @@ WORDS = {
     "proposal.opened": _("began it"),
     "proposal.submitted": _("sent it for review"),
     "proposal.checked_again": _("had the checks run again"),
+    "proposal.checks_passed": _("ran the checks: all have passed"),
+    "proposal.checks_failed": _("ran the checks: one has failed"),
     "proposal.taken_back": _("took it back to edit"),
     "proposal.returned": _("asked for changes"),
     "proposal.withdrawn": _("withdrew it"),

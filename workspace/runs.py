@@ -349,7 +349,7 @@ def _end(work: Work, event: str, **also: object) -> None:
 
 def _close(guarded: QuerySet[Run], status: str, **also: object) -> bool:
     """Close the one run that `guarded` finds, if it still does, and have its app tidy up after a failure."""
-    with transaction.atomic():
+    with audit.atomic():
         run = guarded.first()
         if run is None or not guarded.update(
             status=status, finished_at=timezone.now(), lease_until=None, **also
@@ -357,6 +357,9 @@ def _close(guarded: QuerySet[Run], status: str, **also: object) -> bool:
             return False
         _killed_commands(run.pk)
         run.refresh_from_db()
+        if status == RunStatus.FAILED:
+            after = {"kind": run.kind, "error": run.error_code}
+            audit.record(actor=None, action="run.failed", target=run, after=after)
         if status != RunStatus.SUCCEEDED and run.kind in _ON_FAILURE:
             _ON_FAILURE[run.kind](run)
     return True

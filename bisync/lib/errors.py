@@ -40,6 +40,12 @@ class NotAllowed(BisyncError):
     http_status = 403
 
 
+class TooLateToUndo(BisyncError):
+    code = "too-late-to-undo"
+    message = _("This cannot be undone any more: it has been changed since.")
+    http_status = 409
+
+
 class InvalidInput(BisyncError):
     """What a person typed cannot be used; `fields` maps a form field to its sentences."""
 

@@ -48,3 +48,4 @@ class Shell:
     theme: str = ""
     shortcuts: bool = True
     audit_url: str = ""  # of the log that this person may read
+    unread: int = 0

@@ -35,10 +35,15 @@ def page(
     return render(request, f"{template}#{fragment}" if part else template, context, status=status)
 
 
-def go(request: HttpRequest, url: str, *, say: str = "", level: int = messages.SUCCESS) -> HttpResponse:
-    """Send the browser to `url`, by redirect or by htmx, with a toast that says what happened."""
+def go(
+    request: HttpRequest, url: str, *, say: str = "", level: int = messages.SUCCESS, undo: str = ""
+) -> HttpResponse:
+    """Send the browser to `url`, by redirect or by htmx, with a toast that says what happened.
+
+    `undo` is the address of the inverse action: the toast offers it for ten seconds, as a form.
+    """
     if say:
-        messages.add_message(request, level, say)
+        messages.add_message(request, level, say, extra_tags=undo)
     if swapping(request):
         return HttpResponse(status=204, headers={"HX-Redirect": url})
     return HttpResponseRedirect(url)

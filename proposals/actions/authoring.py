@@ -203,6 +203,15 @@ def checks_start(*, proposal: Proposal, actor: User | None) -> None:
     )
 
 
+@audit.atomic()
+def checks_ended(*, proposal: Proposal, run: Run) -> None:
+    """Note what came out, unless other checks have been asked for since."""
+    outcome = set(Check.objects.filter(proposal=proposal, run=run).values_list("status", flat=True))
+    if outcome:
+        action = "proposal.checks_passed" if outcome == {CheckStatus.PASSED} else "proposal.checks_failed"
+        audit.record(actor=None, action=action, target=proposal, after={"run": run.pk})
+
+
 @runs.on_failure("proposal.check")
 def checks_stopped(run: Run) -> None:
     """A check that a run leaves behind has failed with it; those after it are skipped."""
@@ -212,6 +221,8 @@ def checks_stopped(run: Run) -> None:
             status=CheckStatus.FAILED, message=run.error, finished_at=timezone.now()
         )
     left.update(status=CheckStatus.SKIPPED)
+    if first is not None:
+        checks_ended(proposal=first.proposal, run=run)
 
 
 @runs.on_retry("proposal.check")

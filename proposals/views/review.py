@@ -18,10 +18,11 @@ from bisync.lib.errors import InvalidInput
 from bisync.lib.highlight import Language
 from bisync.lib.web import STOP_POLLING, go, page, swapping
 from environments.numbers import Numbers
-from governance import permissions
+from governance import audit, permissions
 from governance.models import Project, User
 from governance.permissions import Decision
 from governance.web import Request, in_project
+from notify.selectors import CHOICES, muted
 from proposals import content, rules, selectors
 from proposals.actions import authoring, publishing, reviewing
 from proposals.models import Check, CheckKind, Item, Proposal, ProposalStatus
@@ -58,6 +59,7 @@ def _found(request: Request, project: Project, number: int) -> Proposal:
     visible = Proposal.objects.visible_to(request.user).select_related(
         "author", "target__live", "target__connection", "published_by", "project"
     )
+    visible = visible.annotate(muted=muted(request.user, "proposal"))
     return get_object_or_404(visible, project=project, number=number)
 
 
@@ -110,6 +112,8 @@ def _detail(
         "needed": reviewing.APPROVALS_NEEDED,
         "comments": list(proposal.comments.select_related("author")),
         "history": selectors.history(proposal),
+        "thread": audit.key(proposal),
+        "following": CHOICES[getattr(proposal, "muted", None)],
         **may,
         "turn": _turn(proposal, may, ready=ready, stopped=bool(progress.error)),
         "live": False,

@@ -90,6 +90,12 @@ const CLICKS = {
     dialog.showModal();
     dialog.dispatchEvent(new Event("shown")); // for what is loaded only then
   },
+  // What is opened from the inbox has been read, wherever it opens.
+  "[data-read]": (link) => {
+    const sent = new FormData();
+    sent.set("csrfmiddlewaretoken", JSON.parse(document.body.getAttribute("hx-headers"))["X-CSRFToken"]);
+    navigator.sendBeacon(link.dataset.read, sent);
+  },
   "[data-dialog-close]": (button) => button.closest("dialog").close(),
   "[data-dismiss]": (button) => button.closest(".toast").remove(),
   "[data-copy]": (button) => copy(button),
@@ -249,6 +255,8 @@ new MutationObserver((records) => {
   }
 }).observe(document.body, { childList: true, subtree: true });
 welcome(document);
+// What came with the page is news as well: only what is added to a live region is read out.
+document.getElementById("toasts")?.append(...document.querySelectorAll("#toasts > .toast"));
 
 const search = document.getElementById("palette");
 if (search) palette(search);

@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from governance.models import Project, User
 from governance.roles import Role
+from notify.actions import announce, thread_choose
 from proposals.actions import authoring, reviewing
 from proposals.models import Proposal
 from semantic.models import Definition, Usage
@@ -33,6 +34,7 @@ def project(ready: Ready, data_dir: Path, tmp_path: Path) -> Project:
     authoring.proposal_submit(proposal=proposal, actor=proposal.author)
     reviewing.comment_add(proposal=proposal, body="Hello", actor=make_member(project, Role.REVIEWER))
     make_proposal(project, author=proposal.author)
+    thread_choose(actor=proposal.author, thread="proposal:1", choice="follow")
     return project
 
 
@@ -62,6 +64,8 @@ def queries(client: Client, path: str) -> list[str]:
         "/connect/",
         "/shop/",
         "/account/shortcuts/",
+        "/account/notifications/?tab=all",
+        "/account/notifications/choices/",
         "/shop/search/",
         "/shop/search/?q=e",
         "/shop/proposals/",
@@ -122,6 +126,7 @@ def test_the_page_of_a_run_and_the_preview_ask_at_most_15_times(everybody: Clien
     "path",
     [
         "/shop/",
+        "/account/notifications/?tab=all",
         "/shop/search/?q=e",
         "/shop/proposals/?tab=all",
         "/shop/prod/metrics/",
@@ -136,6 +141,7 @@ def test_the_page_of_a_run_and_the_preview_ask_at_most_15_times(everybody: Clien
     ],
 )
 def test_a_longer_list_asks_no_more(everybody: Client, project: Project, path: str) -> None:
+    announce()
     before = queries(everybody, path)
     for number in range(8):
         proposal = make_proposal(project, author=make_member(project, Role.CONTRIBUTOR))
@@ -152,6 +158,12 @@ def test_a_longer_list_asks_no_more(everybody: Client, project: Project, path: s
         Usage.objects.create(
             project=project, definition=definition, kind="exposure", key="k", label="Dashboard"
         )
+
+        thread_choose(
+            actor=Proposal.objects.earliest("id").author, thread=f"proposal:{proposal.pk}", choice="follow"
+        )
+        reviewing.comment_add(proposal=proposal, body="Hello", actor=proposal.author)
+    announce()
 
     after = queries(everybody, path)
 

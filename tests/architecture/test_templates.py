@@ -17,6 +17,7 @@ ROOT = Path(settings.BASE_DIR)
 PACKAGES = (
     "bisync",
     "governance",
+    "notify",
     "workspace",
     "catalog",
     "semantic",

@@ -11,8 +11,10 @@ from playwright.sync_api import Page, expect
 
 from environments.actions import NewProject, project_connect
 from environments.models import Environment
+from governance import audit
 from governance.actions import person_add
 from governance.models import User
+from notify.actions import announce, thread_choose
 from proposals import content
 from proposals.actions import authoring, reviewing
 from proposals.models import Proposal
@@ -52,6 +54,8 @@ def full(shop: Shop, staging: Environment) -> Shop:
     approved.checks.update(status="passed")
     reviewing.proposal_approve(proposal=approved, seen=content.hash_of(approved), actor=shop.tom)
     _sent(shop, MetricFields(**{**_texts(LONG), "name": "items", "label": "Items"}))
+    thread_choose(actor=shop.maya, thread=audit.key(approved), choice="mute")
+    announce()
     return shop
 
 
@@ -112,6 +116,9 @@ def _visits(shop: Shop) -> Iterator[tuple[User | None, str, str]]:
     ):
         for rest, title in pages.items():
             yield person, shop.path(rest), title
+    yield shop.maya, "/account/notifications/", "Notifications"
+    yield shop.maya, "/account/notifications/choices/", "What you hear"
+    yield shop.ada, "/account/notifications/?tab=all", "Notifications"
     yield shop.ada, "/", "Projects"
     yield shop.ada, "/account/tokens/", "API tokens"
     yield shop.ada, "/account/password/", "Password"

@@ -68,6 +68,7 @@ def _published_on_top_of_a_colleagues_commit(story: Story) -> None:
     assert list(told.values_list("action", flat=True)) == [
         "proposal.opened",
         "proposal.submitted",
+        "proposal.checks_passed",
         "proposal.approved",
         "proposal.publishing",
         "proposal.pushed",

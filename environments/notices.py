@@ -1,0 +1,58 @@
+"""Who hears of pulls and deployments that failed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+from environments.models import Environment
+from governance import audit
+from governance.models import AuditEvent, Project, User
+from governance.selectors import holders
+from notify.models import Kind
+from notify.telling import Told, notice, subject
+from workspace.models import Run
+
+
+@subject("project")
+def projects(person: User, ids: Collection[int]) -> dict[int, str]:
+    return {
+        project.pk: str(_("Sync with dbt"))
+        for project in Project.objects.visible_to(person).filter(pk__in=ids)
+    }
+
+
+@subject("environment")
+def environments(person: User, ids: Collection[int]) -> dict[int, str]:
+    visible = Environment.objects.filter(project__in=Project.objects.visible_to(person), pk__in=ids)
+    return dict(visible.values_list("pk", "name"))
+
+
+def failed(event: AuditEvent, kind: str) -> Run | None:
+    """The run of this kind that an event is about."""
+    if event.after.get("kind") != kind:
+        return None
+    runs = Run.objects.filter(pk=event.target.partition(":")[2])
+    return runs.select_related("project", "requested_by").first()
+
+
+def _told(run: Run, thread: str) -> Told:
+    """Admins can mend what is behind it; whoever asked for it waits."""
+    people = [*holders(run.project, "repository.configure")]
+    if run.requested_by is not None:
+        people.append(run.requested_by)
+    return Told(run.project, thread, reverse("run", args=[run.project.slug, run.pk]), people)
+
+
+@notice("pull.failed", on="run.failed", kind=Kind.FAILURES, words=_("A pull failed."))
+def pull_failed(event: AuditEvent) -> Iterator[Told]:
+    if run := failed(event, "pull"):
+        yield _told(run, audit.key(run.project))
+
+
+@notice("deployment.failed", on="run.failed", kind=Kind.FAILURES, words=_("A deployment failed."))
+def deployment_failed(event: AuditEvent) -> Iterator[Told]:
+    if run := failed(event, "environment.deploy"):
+        yield _told(run, run.subject)
