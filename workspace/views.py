@@ -88,7 +88,7 @@ def system_runs(request: Request) -> HttpResponse:
     form = RunsForm(request.GET)
     asked = {name: value for name, value in form.data.items() if name in form.fields and value}
     runs = selectors.runs_where(**form.cleaned_data) if form.is_valid() else Run.objects.none()
-    before = _number(request, "before")
+    before = number(request, "before")
     shown = list((runs.filter(pk__lt=before) if before else runs)[: selectors.MOST + 1])
     permissions.learn_roles(request.user, (run.project for run in shown))
     rows = [
