@@ -12,6 +12,8 @@ class SnapshotAdmin(ReadOnlyAdmin):
     list_filter = ("project",)
     search_fields = ("commit", "subject")
     list_select_related = ("project",)
+    date_hierarchy = "created_at"
+    heavy = ("changes", "counts")
 
 
 class ColumnInline(InlineReadOnly):
@@ -25,12 +27,14 @@ class NodeAdmin(ReadOnlyAdmin):
     list_filter = ("resource_type", "project")
     search_fields = ("name", "unique_id", "label")
     list_select_related = ("project", "group")
+    heavy = ("fields", "meta", "tags", "description")
     inlines = (ColumnInline,)
 
 
 @admin.register(Column)
 class ColumnAdmin(ReadOnlyAdmin):
     list_display = ("name", "node", "data_type")
+    list_filter = ("node__project",)
     search_fields = ("name", "node__name")
     list_select_related = ("node",)
 
@@ -38,14 +42,15 @@ class ColumnAdmin(ReadOnlyAdmin):
 @admin.register(NodeTest)
 class NodeTestAdmin(ReadOnlyAdmin):
     list_display = ("name", "kind", "node", "column", "severity")
-    list_filter = ("kind", "project")
-    search_fields = ("name", "node__name")
+    list_filter = ("severity", "project")
+    search_fields = ("name", "kind", "node__name")
     list_select_related = ("node",)
 
 
 @admin.register(Edge)
 class EdgeAdmin(ReadOnlyAdmin):
     list_display = ("parent", "child", "project")
+    list_filter = ("project",)
     search_fields = ("parent", "child")
     list_select_related = ("project",)
 
@@ -53,5 +58,6 @@ class EdgeAdmin(ReadOnlyAdmin):
 @admin.register(Group)
 class GroupAdmin(ReadOnlyAdmin):
     list_display = ("name", "project", "owner_name", "owner_email")
+    list_filter = ("project",)
     search_fields = ("name",)
     list_select_related = ("project",)

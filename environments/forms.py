@@ -155,8 +155,10 @@ class EnvironmentForm(forms.ModelForm[Environment]):
         self.fields["dbt_target"].label = _("dbt target")
         self.fields["variables"].label = _("dbt variables")
         self.fields["kind"].choices = EnvironmentKind.choices  # type: ignore[attr-defined]
+        # Without their passwords: one that no key opens must not close the page.
+        warehouses = Connection.objects.filter(project=project).defer("password")
         self.fields["connection"].empty_label = None  # type: ignore[attr-defined]
-        self.fields["connection"].queryset = Connection.objects.filter(project=project)  # type: ignore[attr-defined]
+        self.fields["connection"].queryset = warehouses  # type: ignore[attr-defined]
 
     def _post_clean(self) -> None:
         """The action assigns and validates; a form that did so as well would do it twice."""

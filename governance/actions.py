@@ -267,6 +267,33 @@ def operator_dismiss(*, person: User, actor: User) -> User:
     return _operate(_other(person, actor), actor, operator=False)
 
 
+@audit.atomic()
+def person_set(*, person: User, name: str, active: bool, operator: bool, actor: User) -> User:
+    """Somebody's name, whether their account is open, and whether they administer this installation.
+
+    What stays as it is needs no right. Raises what the single actions raise.
+    """
+    before = User.objects.get(pk=person.pk)
+    if before.name != name.strip():
+        permissions.require_operator(actor)
+        if not name.strip():
+            raise InvalidInput({"name": [str(_("Say what they are called."))]})
+        User.objects.filter(pk=person.pk).update(name=name.strip())
+        audit.record(
+            actor=actor,
+            action="person.changed",
+            target=before,
+            before={"name": before.name},
+            after={"name": name.strip()},
+        )
+    if before.is_active != active:
+        (person_reactivate if active else person_deactivate)(person=before, actor=actor)
+    if before.is_superuser != operator:
+        (operator_appoint if operator else operator_dismiss)(person=before, actor=actor)
+    before.refresh_from_db()
+    return before
+
+
 def _operate(person: User, actor: User, *, operator: bool) -> User:
     if User.objects.filter(pk=person.pk, is_superuser=not operator).update(
         is_superuser=operator, is_staff=operator

@@ -1,97 +1,153 @@
 from __future__ import annotations
 
-from typing import Any, cast
+from collections.abc import Iterator
+from typing import Any
 
-from django import forms
 from django.contrib import admin
-from django.contrib.auth.admin import UserAdmin
-from django.contrib.auth.forms import AdminUserCreationForm
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.admin import GroupAdmin
+from django.contrib.auth.models import Group
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 
-from bisync.lib.admin import ReadOnlyAdmin
-from governance import audit
-from governance.actions import role_grant, role_revoke
-from governance.models import Answered, ApiToken, AuditEvent, Membership, Project, User
+from bisync.lib.admin import ActedAdmin, ActedForm, ChosenFilter, ReadOnlyAdmin
+from governance import actions, deeds
+from governance.models import (
+    Answered,
+    ApiToken,
+    AuditEvent,
+    ChainCheck,
+    Membership,
+    PasswordLink,
+    User,
+)
 from governance.roles import Role
 from governance.signing_in import AdminSignInForm
 
 admin.site.login_form = AdminSignInForm
+# Django's own groups, which the import has registered, give nothing here: roles do.
+assert isinstance(admin.site.get_model_admin(Group), GroupAdmin)
+admin.site.unregister(Group)
 
 
-class NewPersonForm(AdminUserCreationForm[User]):
+class PersonForm(ActedForm):
+    """Somebody's account. A password is set by its person alone, through a link that their page makes."""
+
     class Meta:
         model = User
-        fields = ("email", "name")
+        fields = ("email", "name", "is_active", "is_superuser")
+
+    def act(self) -> User:
+        asked = self.cleaned_data
+        if self.instance.pk is None:
+            return actions.person_add(email=asked["email"], name=asked["name"], actor=self.actor)[0]
+        return actions.person_set(
+            person=self.instance,
+            name=asked["name"],
+            active=asked["is_active"],
+            operator=asked["is_superuser"],
+            actor=self.actor,
+        )
 
 
 @admin.register(User)
-class PersonAdmin(UserAdmin[User]):
-    """People may be added and deactivated here; they are never deleted."""
+class PersonAdmin(ActedAdmin):
+    """People may be added, renamed, deactivated and made administrators here; they are never deleted."""
 
-    add_form = NewPersonForm
-    list_display = ("email", "name", "is_active", "is_staff", "last_login")
-    list_filter = ("is_active", "is_staff")
+    form = PersonForm
+    list_display = ("email", "name", "is_active", "is_superuser", "last_login")
+    list_filter = ("is_active", "is_superuser")
     search_fields = ("email", "name")
     ordering = ("email",)
-    fieldsets = (
-        (None, {"fields": ("email", "password")}),
-        ("Person", {"fields": ("name", "theme", "shortcuts")}),
-        ("Access", {"fields": ("is_active", "is_staff", "is_superuser")}),
-    )
-    add_fieldsets = ((None, {"fields": ("email", "name", "usable_password", "password1", "password2")}),)
-    filter_horizontal = ()
+    date_hierarchy = "date_joined"
+
+    def get_fields(self, _request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        if obj is None:
+            return ("email", "name")
+        return ("email", "name", "is_active", "is_superuser", "is_staff", "last_login", "date_joined")
+
+    def get_readonly_fields(self, _request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        return () if obj is None else ("email", "is_staff", "last_login", "date_joined")
 
     def has_delete_permission(self, _request: HttpRequest, _obj: object = None) -> bool:
         return False
 
-    def save_model(self, request: HttpRequest, obj: User, form: forms.ModelForm[Any], change: bool) -> None:  # noqa: FBT001
-        with audit.atomic():
-            super().save_model(request, obj, form, change)
-            actor = request.user if isinstance(request.user, User) else None
-            action = "person.changed" if change else "person.created"
-            audit.record(actor=actor, action=action, target=obj, after={"fields": form.changed_data})
 
+class MembershipForm(ActedForm):
+    """One role of one person in one project; a change gives the new one and takes the old one."""
 
-@admin.register(Project)
-class ProjectAdmin(ReadOnlyAdmin):
-    list_display = ("slug", "name", "created_at")
-    search_fields = ("slug", "name")
+    class Meta:
+        model = Membership
+        fields = ("project", "user", "role")
+
+    def act(self) -> Membership:
+        role = Role(self.cleaned_data["role"])
+        if self.instance.pk is None:
+            project, user = self.cleaned_data["project"], self.cleaned_data["user"]
+            return actions.role_grant(project=project, user=user, role=role, actor=self.actor)
+        project, user = self.instance.project, self.instance.user
+        held = set(Membership.objects.filter(project=project, user=user).values_list("role", flat=True))
+        wanted = held - {self.instance.role} | {role.value}
+        actions.roles_set(project=project, user=user, roles=wanted, actor=self.actor)
+        return Membership.objects.get(project=project, user=user, role=role)
 
 
 @admin.register(Membership)
-class MembershipAdmin(admin.ModelAdmin[Membership]):
-    """Roles are given and taken, not edited, by the same actions as everywhere."""
+class MembershipAdmin(ActedAdmin):
+    """Roles, given, changed and taken by the same actions as everywhere."""
 
-    list_display = ("project", "user", "role")
+    form = MembershipForm
+    fields = ("project", "user", "role")
+    list_display = ("user", "project", "role")
     list_filter = ("role", "project")
     search_fields = ("user__email", "user__name", "project__slug")
     autocomplete_fields = ("project", "user")
     list_select_related = ("project", "user")
 
-    def has_change_permission(self, _request: HttpRequest, _obj: object = None) -> bool:
-        return False
-
-    def save_model(self, request: HttpRequest, obj: Membership, form: Any, change: bool) -> None:  # noqa: ARG002, FBT001
-        given = role_grant(
-            project=obj.project, user=obj.user, role=Role(obj.role), actor=cast("User", request.user)
-        )
-        obj.pk = given.pk
+    def get_readonly_fields(self, _request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        return () if obj is None else ("project", "user")
 
     def delete_model(self, request: HttpRequest, obj: Membership) -> None:
-        role_revoke(project=obj.project, user=obj.user, role=Role(obj.role), actor=cast("User", request.user))
+        assert isinstance(request.user, User)
+        actions.role_revoke(project=obj.project, user=obj.user, role=Role(obj.role), actor=request.user)
 
     def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
         for membership in queryset:
             self.delete_model(request, membership)
 
 
+class DeedFilter(ChosenFilter):
+    title, parameter_name = _("action"), "action"
+
+    @staticmethod
+    def choices_of() -> Iterator[tuple[str, str]]:
+        return ((deed, deed) for deed in deeds.DEEDS)
+
+
 @admin.register(AuditEvent)
 class AuditEventAdmin(ReadOnlyAdmin):
-    list_display = ("id", "at", "actor", "action", "target", "project", "request_id")
-    list_filter = ("action", "project")
-    search_fields = ("target", "action", "actor__email", "request_id")
+    list_display = ("id", "at", "actor", "action", "target", "label", "project", "environment", "request_id")
+    list_filter = (DeedFilter, "project")
+    search_fields = ("target", "label", "action", "actor__email", "request_id")
     list_select_related = ("actor", "project")
     date_hierarchy = "at"
+    heavy = ("before", "after")
+
+
+@admin.register(ChainCheck)
+class ChainCheckAdmin(ReadOnlyAdmin):
+    list_display = ("id", "upto", "events", "began_at", "at")
+    search_fields = ("upto",)
+    date_hierarchy = "began_at"
+
+
+@admin.register(PasswordLink)
+class PasswordLinkAdmin(ReadOnlyAdmin):
+    list_display = ("user", "made_by", "created_at", "expires_at", "used_at")
+    search_fields = ("user__email", "user__name", "made_by__email")
+    list_select_related = ("user", "made_by")
+    date_hierarchy = "created_at"
+    exclude = ("digest",)
 
 
 @admin.register(ApiToken)
@@ -99,6 +155,7 @@ class ApiTokenAdmin(ReadOnlyAdmin):
     list_display = ("name", "user", "prefix", "expires_at", "last_used_at", "revoked_at")
     search_fields = ("name", "user__email", "prefix")
     list_select_related = ("user",)
+    date_hierarchy = "created_at"
     exclude = ("digest",)
 
 
@@ -107,4 +164,23 @@ class AnsweredAdmin(ReadOnlyAdmin):
     list_display = ("key", "user", "status", "at")
     search_fields = ("key", "user__email")
     list_select_related = ("user",)
+    date_hierarchy = "at"
     exclude = ("body",)
+    heavy = ("body",)
+
+
+@admin.register(LogEntry)
+class LogEntryAdmin(ReadOnlyAdmin):
+    """What was saved through these pages; the audit log has it as well."""
+
+    list_display = ("action_time", "user", "content_type", "object_repr", "action_flag")
+    list_filter = ("action_flag",)
+    search_fields = ("object_repr", "user__email")
+    list_select_related = ("user", "content_type")
+    date_hierarchy = "action_time"
+
+    def get_list_display(self, _request: HttpRequest) -> tuple[Any, ...]:
+        return self.list_display
+
+    def get_view_on_site_url(self, _obj: Any = None) -> str | None:
+        return None

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin
+from django.http import HttpRequest
 
 from bisync.lib.admin import InlineReadOnly, ReadOnlyAdmin
 from proposals.models import Check, Comment, Item, Proposal, Review
@@ -9,6 +12,9 @@ from proposals.models import Check, Comment, Item, Proposal, Review
 class CheckInline(InlineReadOnly):
     model = Check
     fields = ("kind", "status", "message", "finished_at")
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).defer("result")
 
 
 class ReviewInline(InlineReadOnly):
@@ -22,14 +28,17 @@ class ProposalAdmin(ReadOnlyAdmin):
     list_filter = ("status", "project")
     search_fields = ("title", "author__email", "published_commit")
     list_select_related = ("project", "author")
+    date_hierarchy = "created_at"
     inlines = (CheckInline, ReviewInline)
 
 
 @admin.register(Item)
 class ItemAdmin(ReadOnlyAdmin):
     list_display = ("proposal", "revision", "base_commit")
+    list_filter = ("proposal__project",)
     search_fields = ("proposal__title",)
-    list_select_related = ("proposal", "revision")
+    list_select_related = ("proposal__project", "revision")
+    heavy = ("files", "entries")
 
 
 @admin.register(Review)
@@ -37,7 +46,8 @@ class ReviewAdmin(ReadOnlyAdmin):
     list_display = ("proposal", "person", "verdict", "stands", "at")
     list_filter = ("verdict", "stands")
     search_fields = ("proposal__title", "person__email")
-    list_select_related = ("proposal", "person")
+    list_select_related = ("proposal__project", "person")
+    date_hierarchy = "at"
 
 
 @admin.register(Check)
@@ -45,11 +55,15 @@ class CheckAdmin(ReadOnlyAdmin):
     list_display = ("proposal", "kind", "status", "finished_at")
     list_filter = ("kind", "status")
     search_fields = ("proposal__title", "message")
-    list_select_related = ("proposal",)
+    list_select_related = ("proposal__project",)
+    date_hierarchy = "finished_at"
+    heavy = ("result",)
 
 
 @admin.register(Comment)
 class CommentAdmin(ReadOnlyAdmin):
     list_display = ("proposal", "author", "at")
     search_fields = ("body", "author__email")
-    list_select_related = ("proposal", "author")
+    list_filter = ("proposal__project",)
+    list_select_related = ("proposal__project", "author")
+    date_hierarchy = "at"

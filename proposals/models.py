@@ -111,6 +111,9 @@ class Item(models.Model):
     def __str__(self) -> str:
         return f"{self.revision} in {self.proposal}"
 
+    def get_absolute_url(self) -> str:
+        return self.proposal.get_absolute_url()
+
 
 class Verdict(models.TextChoices):
     APPROVE = "approve", _("Approved")
@@ -142,6 +145,9 @@ class Review(models.Model):
 
     def __str__(self) -> str:
         return f"{self.person}: {self.get_verdict_display()}"
+
+    def get_absolute_url(self) -> str:
+        return self.proposal.get_absolute_url()
 
 
 class CheckKind(models.TextChoices):
@@ -182,6 +188,9 @@ class Check(models.Model):
     def __str__(self) -> str:
         return f"{self.get_kind_display()}: {self.get_status_display()}"
 
+    def get_absolute_url(self) -> str:
+        return self.proposal.get_absolute_url()
+
 
 class Comment(models.Model):
     """What somebody said about a proposal."""
@@ -198,3 +207,6 @@ class Comment(models.Model):
 
     def __str__(self) -> str:
         return self.body[:60]
+
+    def get_absolute_url(self) -> str:
+        return self.proposal.get_absolute_url()

@@ -12,6 +12,8 @@ class DefinitionAdmin(ReadOnlyAdmin):
     list_filter = ("state", "kind", "project")
     search_fields = ("name", "label", "description")
     list_select_related = ("project",)
+    date_hierarchy = "created_at"
+    heavy = ("fields",)
 
 
 @admin.register(Revision)
@@ -20,10 +22,13 @@ class RevisionAdmin(ReadOnlyAdmin):
     list_filter = ("state", "project")
     search_fields = ("definition__name", "author__email")
     list_select_related = ("definition", "author")
+    date_hierarchy = "created_at"
+    heavy = ("base",)
 
 
 @admin.register(Usage)
 class UsageAdmin(ReadOnlyAdmin):
     list_display = ("definition", "kind", "label", "owner")
+    list_filter = ("project",)
     search_fields = ("label", "definition__name")
     list_select_related = ("definition",)

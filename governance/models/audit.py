@@ -6,6 +6,7 @@ from typing import Any, NoReturn
 
 from django.db import models
 from django.db.models import Q
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from governance.models.people import Project, User
@@ -59,6 +60,10 @@ class AuditEvent(models.Model):
             raise TypeError("An audit event is never changed.")
         super().save(*args, **kwargs)
 
+    def get_absolute_url(self) -> str:
+        """The log from this event on."""
+        return f"{reverse('system-audit')}?before={self.pk + 1}#event-{self.pk}"
+
     def delete(self, *_args: Any, **_kwargs: Any) -> NoReturn:
         raise TypeError("An audit event is never deleted.")
 
@@ -83,3 +88,6 @@ class ChainCheck(models.Model):
 
     def __str__(self) -> str:
         return f"Up to #{self.upto}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("system-audit")

@@ -34,6 +34,9 @@ class PasswordLink(models.Model):
     def __str__(self) -> str:
         return f"Link of {self.user}"
 
+    def get_absolute_url(self) -> str:
+        return self.user.get_absolute_url()
+
     @property
     def usable(self) -> bool:
         return self.used_at is None and timezone.now() < self.expires_at and self.user.is_active

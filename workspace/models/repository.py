@@ -54,6 +54,10 @@ class Connection(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    def get_absolute_url(self) -> str:
+        """The environments that are built in it."""
+        return reverse("environments", args=[self.project.slug])
+
     def location(self, *, schema: str, path: str = "") -> Location:
         """The place that this warehouse offers under `schema` (and, for DuckDB, in the file `path`)."""
         if self.adapter == self.Adapter.DUCKDB:

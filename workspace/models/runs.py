@@ -208,6 +208,9 @@ class RunCommand(models.Model):
     def __str__(self) -> str:
         return f"{self.name} of run {self.run_id}"
 
+    def get_absolute_url(self) -> str:
+        return self.run.get_absolute_url()
+
     @property
     def seconds(self) -> float | None:
         if self.finished_at is None:
