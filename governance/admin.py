@@ -8,6 +8,7 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth.admin import GroupAdmin
 from django.contrib.auth.models import Group
 from django.http import HttpRequest
+from django.shortcuts import redirect
 from django.utils.translation import gettext_lazy as _
 
 from bisync.lib.admin import ActedAdmin, ActedForm, ChosenFilter, ReadOnlyAdmin
@@ -24,7 +25,16 @@ from governance.models import (
 from governance.roles import Role
 from governance.signing_in import AdminSignInForm
 
+admin.site.site_header = admin.site.site_title = "Bisync"
 admin.site.login_form = AdminSignInForm
+
+
+def _own_password(_request: HttpRequest, _extra: Any = None) -> Any:
+    """To where one's own password is changed: that ends the other sessions and writes an audit row."""
+    return redirect("password")
+
+
+admin.site.password_change = _own_password  # type: ignore[method-assign]
 # Django's own groups, which the import has registered, give nothing here: roles do.
 assert isinstance(admin.site.get_model_admin(Group), GroupAdmin)
 admin.site.unregister(Group)

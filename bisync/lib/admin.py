@@ -34,7 +34,8 @@ class Uniform(admin.ModelAdmin[Any]):
 
     def get_list_display(self, request: HttpRequest) -> tuple[Any, ...]:
         shown = tuple(super().get_list_display(request))
-        return (*shown, "page") if hasattr(self.model, "get_absolute_url") else shown
+        # Second, so that wide lists do not hide it.
+        return (shown[0], "page", *shown[1:]) if hasattr(self.model, "get_absolute_url") else shown
 
     @admin.display(description=_("page"))
     def page(self, obj: Any) -> str:

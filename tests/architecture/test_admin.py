@@ -304,6 +304,7 @@ def test_there_is_no_way_to_set_somebodys_password_here(client: Client, furnishe
     )
 
     assert User.objects.get(pk=furnished.author.pk).password == before
+    assert client.get("/admin/password_change/")["Location"] == "/account/password/"
 
 
 # -- What can be done -----------------------------------------------------------------------------------
