@@ -13,7 +13,7 @@ from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from bisync.lib.errors import BisyncError, InvalidInput, NotAllowed
+from bisync.lib.errors import BisyncError, InvalidInput, NotAllowed, TooLateToUndo
 from governance import audit, permissions
 from governance.models import (
     Answered,
@@ -105,19 +105,32 @@ def role_revoke(*, project: Project, user: User, role: Role, actor: User) -> Non
 
 
 @audit.atomic()
-def roles_set(*, project: Project, user: User, roles: Collection[str], actor: User) -> None:
-    """Have a person hold exactly these roles in a project; with none of them they have left it."""
+def roles_set(
+    *,
+    project: Project,
+    user: User,
+    roles: Collection[str],
+    actor: User,
+    was: Collection[str] | None = None,
+) -> frozenset[str]:
+    """Have a person hold exactly these roles in a project; with none of them they have left it.
+
+    Returns those that they held before. Raises `TooLateToUndo` where those are not `was`.
+    """
     permissions.require(actor, "people.manage", project)
     if not set(roles) <= set(Role.values):
         raise InvalidInput({"roles": [str(_("Choose from the roles that there are."))]})
     # Before anything is noted: whoever deactivates somebody takes the two in this order as well.
     Project.objects.select_for_update(no_key=True).get(pk=project.pk)
     held = set(Membership.objects.filter(project=project, user=user).values_list("role", flat=True))
+    if was is not None and held != set(was):
+        raise TooLateToUndo
     for role in sorted(set(roles) - held):
         role_grant(project=project, user=user, role=Role(role), actor=actor)
     # Whoever leaves may do so as long as they are still an admin.
     for role in sorted(held - set(roles), key=lambda role: role == Role.ADMIN):
         role_revoke(project=project, user=user, role=Role(role), actor=actor)
+    return frozenset(held)
 
 
 @audit.atomic()

@@ -16,5 +16,6 @@ LIFECYCLE = Lifecycle(
         "publish": ({S.APPROVED}, S.PUBLISHING),
         "arrive": ({S.PUBLISHING}, S.PUBLISHED),
         "withdraw": ({S.DRAFT, S.IN_REVIEW, S.APPROVED}, S.WITHDRAWN),
+        "restore": ({S.WITHDRAWN}, S.DRAFT),
     }
 )

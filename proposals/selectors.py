@@ -128,6 +128,7 @@ WORDS = {
     "proposal.taken_back": _("took it back to edit"),
     "proposal.returned": _("asked for changes"),
     "proposal.withdrawn": _("withdrew it"),
+    "proposal.restored": _("brought it back as a draft"),
     "proposal.approved": _("approved it"),
     "proposal.commented": _("commented"),
     "proposal.publishing": _("published it"),

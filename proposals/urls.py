@@ -15,6 +15,7 @@ urlpatterns = [
     path("proposals/<int:number>/check-again/", review.check_again, name="proposal-check-again"),
     path("proposals/<int:number>/take-back/", review.take_back, name="proposal-take-back"),
     path("proposals/<int:number>/withdraw/", review.withdraw, name="proposal-withdraw"),
+    path("proposals/<int:number>/restore/", review.restore, name="proposal-restore"),
     path("<slug:environment>/propose/", draft.propose, name="propose"),
     path("<slug:environment>/proposals/<int:number>/edit/", draft.edit, name="proposal-edit"),
     path("<slug:environment>/proposals/<int:number>/save/", draft.save, name="proposal-save"),

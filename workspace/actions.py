@@ -9,7 +9,7 @@ from django.db import models, transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from bisync.lib.errors import BisyncError, InvalidInput, NotAllowed
+from bisync.lib.errors import BisyncError, InvalidInput, NotAllowed, TooLateToUndo
 from governance import audit, permissions
 from governance.models import Project, User
 from governance.permissions import Decision
@@ -335,12 +335,28 @@ def queue_drain(*, queue: Queue, reason: str, actor: User) -> Drain:
 
 
 @audit.atomic()
-def queue_resume(*, queue: Queue, actor: User) -> None:
-    """Have workers take up what waits in a queue, at once."""
+def queue_resume(*, queue: Queue, actor: User, undoing: int | None = None) -> Drain | None:
+    """Have workers take up what waits in a queue, at once; returns the drain that this ended.
+
+    Raises `TooLateToUndo` where that is not the one to undo.
+    """
     permissions.require_operator(actor)
     drain = Drain.objects.select_for_update(no_key=True).filter(queue=queue, ended_at=None).first()
+    if undoing is not None and (drain is None or drain.pk != undoing):
+        raise TooLateToUndo
     if drain is None:
-        return
+        return None
     Drain.objects.filter(pk=drain.pk).update(ended_at=timezone.now(), ended_by=actor)
     audit.record(actor=actor, action="queue.resumed", target=drain, before={"reason": drain.reason})
     transaction.on_commit(runs.sweep, robust=True)
+    return drain
+
+
+@audit.atomic()
+def queue_drain_again(*, queue: Queue, undoing: int, actor: User) -> Drain:
+    """Undo that a queue was resumed. Raises `TooLateToUndo` where it has been drained since."""
+    permissions.require_operator(actor)
+    last = Drain.objects.filter(queue=queue).order_by("-pk").first()
+    if last is None or last.pk != undoing:
+        raise TooLateToUndo
+    return queue_drain(queue=queue, reason=last.reason, actor=actor)

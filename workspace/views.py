@@ -19,7 +19,7 @@ from governance.models import Project
 from governance.web import Request, for_operators, in_project
 from workspace import actions, selectors
 from workspace.forms import DrainForm, RepositoryForm, RunsForm
-from workspace.models import Queue, Repository, Run, RunCommand
+from workspace.models import Drain, Queue, Repository, Run, RunCommand
 from workspace.web import later, number, run_context
 
 
@@ -118,7 +118,9 @@ def queues(request: Request) -> HttpResponse:
     if request.method == "POST":
         drain = carry_out(form, lambda: actions.queue_drain(actor=request.user, **form.cleaned_data))
         if drain is not None:
-            return go(request, reverse("system-queues"), say=_("Workers take nothing more from it."))
+            undo = _undo("system-queue-resume", drain)
+            say = _("Workers take nothing more from it.")
+            return go(request, reverse("system-queues"), say=say, undo=undo)
     return _queues(request, None, form)
 
 
@@ -126,10 +128,28 @@ def queues(request: Request) -> HttpResponse:
 @for_operators
 def queue_resume(request: Request, queue: str) -> HttpResponse:
     """Have what waits taken up again."""
-    if queue not in Queue:
+    undoing = _number(request, "drain") if "drain" in request.GET else None
+    ended = actions.queue_resume(queue=_queue(queue), actor=request.user, undoing=undoing)
+    undo = _undo("system-queue-drain-again", ended) if ended and undoing is None else ""
+    return go(request, reverse("system-queues"), say=_("Workers take up what waits."), undo=undo)
+
+
+@require_POST
+@for_operators
+def queue_drain_again(request: Request, queue: str) -> HttpResponse:
+    """Undo that a queue was resumed."""
+    actions.queue_drain_again(queue=_queue(queue), undoing=_number(request, "drain"), actor=request.user)
+    return go(request, reverse("system-queues"), say=_("Workers take nothing more from it."))
+
+
+def _queue(name: str) -> Queue:
+    if name not in Queue:
         raise Http404
-    actions.queue_resume(queue=Queue(queue), actor=request.user)
-    return go(request, reverse("system-queues"), say=_("Workers take up what waits."))
+    return Queue(name)
+
+
+def _undo(view: str, drain: Drain) -> str:
+    return f"{reverse(view, args=[drain.queue])}?drain={drain.pk}"
 
 
 def _queues(request: Request, project: Project | None, form: DrainForm) -> HttpResponse:

@@ -22,7 +22,7 @@ def run_context(request: Request, run: Run) -> dict[str, object]:
         "run": run,
         "count": len(commands),
         "commands": [
-            (step, command, log_lines.tail(command.output), later(run, command))
+            (step, command, *_output(request, run, command))
             for step, command in enumerate(commands[known:], start=known + 1)
         ],
         "may_stop": actions.may_stop(request.user, run),
@@ -34,7 +34,18 @@ def run_context(request: Request, run: Run) -> dict[str, object]:
 def number(request: Request, name: str) -> int:
     """A number in the address; 0 where there is none."""
     asked = request.GET.get(name, "")
-    return int(asked) if asked.isdecimal() else 0
+    return int(asked) if asked.isdecimal() and len(asked) < 19 else 0
+
+
+def _output(request: Request, run: Run, command: RunCommand) -> tuple[log_lines.LogTail, str]:
+    """The end of what a command printed, and where more will be; or the lines around `at` (log-7-12)."""
+    more = later(run, command)
+    _log, pk, line = (*request.GET.get("at", "").split("-"), "", "")[:3]
+    lines = command.output.splitlines()
+    if pk != str(command.pk) or not line.isdecimal() or len(line) > 9:
+        return log_lines.tail(command.output), more
+    end = int(line) + log_lines.LIMIT // 2
+    return log_lines.tail("\n".join(lines[:end])), more if end >= len(lines) else ""
 
 
 def later(run: Run, command: RunCommand) -> str:

@@ -135,6 +135,9 @@ STEPS: dict[str, type[InProposal]] = {
     "withdraw": step(
         "withdraw", Scope.PROPOSE, lambda p, u, _g: authoring.proposal_withdraw(proposal=p, actor=u)
     ),
+    "restore": step(
+        "restore", Scope.PROPOSE, lambda p, u, _g: authoring.proposal_restore(proposal=p, actor=u)
+    ),
     "check": step("check", Scope.PROPOSE, lambda p, u, _g: authoring.checks_repeat(proposal=p, actor=u)),
     "approve": step(
         "approve",

@@ -33,4 +33,5 @@ urlpatterns = [
     path("runs/", work.system_runs, name="system-runs"),
     path("queues/", work.queues, name="system-queues"),
     path("queues/<slug:queue>/resume/", work.queue_resume, name="system-queue-resume"),
+    path("queues/<slug:queue>/drain-again/", work.queue_drain_again, name="system-queue-drain-again"),
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlencode
 
+from django.core import signing
 from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
@@ -12,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from bisync.lib.errors import TooLateToUndo
 from bisync.lib.forms import carry_out
 from bisync.lib.web import came_from, go, page
 from governance import actions, permissions
@@ -19,6 +21,9 @@ from governance.forms import MemberForm, NewPersonForm, RolesForm
 from governance.models import ApiToken, Project, User
 from governance.selectors import everybody, members_of
 from governance.web import Request, for_operators, in_project
+
+# Whom a change of roles is undone for is told by a signed address, good for so long.
+UNDO, UNDO_SECONDS = "roles-undo", 3600
 
 # -- Of a project ---------------------------------------------------------------------------------------
 
@@ -67,17 +72,40 @@ def member(request: Request, project: Project, member: int) -> HttpResponse:
     held = [membership.role for membership in person.held]  # type: ignore[attr-defined]
     form = RolesForm(request.POST or None, initial={"roles": held})
     if request.method == "POST":
-        done = carry_out(form, lambda: _set_roles(request, project, person, form.cleaned_data["roles"]))
-        if done is not None:
+        undo = carry_out(form, lambda: _set_roles(request, project, person, form.cleaned_data["roles"]))
+        if undo is not None:
             say = _("Saved the roles of %(name)s.") % {"name": person}
-            return go(request, reverse("people", args=[project.slug]), say=say)
+            return go(request, reverse("people", args=[project.slug]), say=say, undo=undo)
     context = {"form": form, "person": person, "may_link": permissions.may_make_link(request.user, person)}
     return page(request, "governance/member.html", context, status=422 if form.is_bound else 200)
 
 
-def _set_roles(request: Request, project: Project, person: User, roles: list[str]) -> User:
-    actions.roles_set(project=project, user=person, roles=roles, actor=request.user)
-    return person
+def _set_roles(request: Request, project: Project, person: User, roles: list[str]) -> str:
+    """The address that undoes it; "" where nothing changed, or where it was about oneself."""
+    before = actions.roles_set(project=project, user=person, roles=roles, actor=request.user)
+    if person == request.user or before == set(roles):
+        return ""
+    # Signed, so that nobody is brought into a project by their number.
+    kept = {"project": project.pk, "person": person.pk, "roles": sorted(before), "was": sorted(roles)}
+    token = signing.dumps(kept, salt=UNDO)
+    return f"{reverse('roles-undo', args=[project.slug])}?{urlencode({'undo': token})}"
+
+
+@require_POST
+@in_project
+def roles_undo(request: Request, project: Project) -> HttpResponse:
+    """Give somebody the roles back that they held before the last change."""
+    permissions.require(request.user, "people.manage", project)
+    try:
+        kept = signing.loads(request.GET.get("undo", ""), salt=UNDO, max_age=UNDO_SECONDS)
+    except signing.BadSignature:
+        raise TooLateToUndo from None
+    if kept["project"] != project.pk:
+        raise TooLateToUndo
+    person = get_object_or_404(User, pk=kept["person"], is_active=True)
+    actions.roles_set(project=project, user=person, roles=kept["roles"], was=kept["was"], actor=request.user)
+    say = _("%(name)s has the roles from before again.") % {"name": person}
+    return go(request, reverse("people", args=[project.slug]), say=say)
 
 
 @require_POST
@@ -86,10 +114,10 @@ def member_remove(request: Request, project: Project, member: int) -> HttpRespon
     """Take somebody out of the project; they stay in the installation."""
     permissions.require(request.user, "people.manage", project)
     person = get_object_or_404(members_of(project), pk=member)
-    _set_roles(request, project, person, [])
+    undo = _set_roles(request, project, person, [])
     # Whoever removed themselves finds no such project any more.
     home = reverse("home") if person == request.user else reverse("people", args=[project.slug])
-    return go(request, home, say=_("Removed %(name)s from the project.") % {"name": person})
+    return go(request, home, say=_("Removed %(name)s from the project.") % {"name": person}, undo=undo)
 
 
 @never_cache

@@ -269,6 +269,14 @@ def proposal_withdraw(*, proposal: Proposal, actor: User) -> Proposal:
     return proposal
 
 
+@audit.atomic()
+def proposal_restore(*, proposal: Proposal, actor: User) -> Proposal:
+    """Have what was withdrawn as a draft again, with everything that was written."""
+    _require_author(actor, proposal)
+    reason = proposal.returned_reason
+    return back_to_draft(proposal, actor=actor, action="proposal.restored", reason=reason, event="restore")
+
+
 def back_to_draft(
     proposal: Proposal, *, actor: User | None, action: str, reason: str, event: str = "return"
 ) -> Proposal:

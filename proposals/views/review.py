@@ -179,8 +179,13 @@ def language(path: str) -> Language:
     return "sql" if path.endswith(".sql") else "yaml" if path.endswith((".yml", ".yaml")) else ""
 
 
-def _post(say: StrPromise, act: Callable[[Proposal, User, QueryDict], object]) -> Callable[..., HttpResponse]:
-    """A view that carries out one action on a proposal, says so, and comes back to its page."""
+def _post(
+    say: StrPromise, act: Callable[[Proposal, User, QueryDict], object], *, undo: str = ""
+) -> Callable[..., HttpResponse]:
+    """A view that carries out one action on a proposal, says so, and comes back to its page.
+
+    `undo` names the view of the inverse action.
+    """
 
     @require_POST
     @in_project
@@ -192,7 +197,9 @@ def _post(say: StrPromise, act: Callable[[Proposal, User, QueryDict], object]) -
             typed = {name: request.POST.get(name, "") for name in exc.fields}
             context = _detail(request, proposal, problems=exc.fields, typed=typed)
             return page(request, "proposals/proposal_detail.html", context, status=422)
-        return go(request, reverse("proposal", args=[project.slug, number]), say=str(say))
+        place = [project.slug, number]
+        inverse = reverse(undo, args=place) if undo else ""
+        return go(request, reverse("proposal", args=place), say=str(say), undo=inverse)
 
     return view
 
@@ -234,4 +241,9 @@ take_back = _post(
 withdraw = _post(
     _("Withdrawn."),
     lambda proposal, actor, _sent: authoring.proposal_withdraw(proposal=proposal, actor=actor),
+    undo="proposal-restore",
+)
+restore = _post(
+    _("It is a draft again."),
+    lambda proposal, actor, _sent: authoring.proposal_restore(proposal=proposal, actor=actor),
 )

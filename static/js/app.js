@@ -23,12 +23,16 @@ function leaveLater(toast) {
   toast.dataset.leaving = "yes";
   const time = toast.querySelector("form") ? UNDO_TIME : READING_TIME;
   let timer;
-  const start = () => { timer = setTimeout(() => toast.remove(), time); };
   const stop = () => clearTimeout(timer);
+  const start = () => {
+    stop();
+    // Whoever points at it, or has the focus in it, is not hurried.
+    if (!toast.matches(":hover, :focus-within")) timer = setTimeout(() => toast.remove(), time);
+  };
   toast.addEventListener("pointerenter", stop);
   toast.addEventListener("pointerleave", start);
   toast.addEventListener("focusin", stop);
-  toast.addEventListener("focusout", start);
+  toast.addEventListener("focusout", () => setTimeout(start));
   start();
 }
 
@@ -73,6 +77,17 @@ async function copy(button) {
   setTimeout(() => delete button.dataset.copied, 2000);
 }
 
+/* Whatever has an address gives it away: the link opens it here, and the whole address is copied. */
+async function copyLink(link) {
+  const address = new URL(link.dataset.link || link.getAttribute("href"), location.href).href;
+  try {
+    await navigator.clipboard.writeText(address);
+  } catch {
+    return; // without HTTPS, or without leave; it is in the address bar all the same
+  }
+  showToast({ text: document.getElementById("toasts").dataset.linked });
+}
+
 /* -- Clicks -- */
 
 /* A dialog closes the menu that its opener is in, so the browser cannot give the focus back to the opener. */
@@ -99,6 +114,7 @@ const CLICKS = {
   "[data-dialog-close]": (button) => button.closest("dialog").close(),
   "[data-dismiss]": (button) => button.closest(".toast").remove(),
   "[data-copy]": (button) => copy(button),
+  "[data-link]": (link) => copyLink(link),
   // The browser's own way back keeps what was typed into a form.
   "[data-back]": (link, event) => {
     if (history.length < 2) return;
@@ -124,6 +140,16 @@ document.addEventListener("keydown", (event) => {
     menu.open = false;
     menu.querySelector("summary").focus();
   }
+});
+
+/* Among numbered lines only the first is a stop of the Tab key: the arrows lead from line to line. */
+document.addEventListener("keydown", (event) => {
+  const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+  const lines = step && event.target.matches?.("[data-lines] a[data-link]") && event.target.closest("[data-lines]");
+  if (!lines) return;
+  event.preventDefault();
+  const links = [...lines.querySelectorAll("a[data-link]")];
+  links[links.indexOf(event.target) + step]?.focus();
 });
 
 /* A phrase that has to be typed before something cannot be undone; the server checks it again. */

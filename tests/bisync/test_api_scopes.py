@@ -29,6 +29,7 @@ api-comments                POST   propose
 api-proposal-submit         POST   propose
 api-proposal-take-back      POST   propose
 api-proposal-withdraw       POST   propose
+api-proposal-restore        POST   propose
 api-proposal-check          POST   propose
 api-proposal-approve        POST   approve
 api-proposal-return         POST   approve

@@ -432,3 +432,51 @@ def test_an_administrator_revokes_somebodys_token(boss: User) -> None:
     token.refresh_from_db()
     assert token.revoked_at is not None
     assert AuditEvent.objects.get(action="token.revoked").actor == boss
+
+
+def undo_in(answer: Any) -> str:
+    """The address that the toast of a page offers."""
+    *_before, message = answer.context["messages"]
+    return str(message.extra_tags)
+
+
+def test_roles_that_were_changed_or_taken_come_back_by_undo(project: Project, ada: User) -> None:
+    tom = make_member(project, Role.REVIEWER, Role.CONTRIBUTOR, name="Tom Okafor")
+    client = signed_in(ada)
+
+    undo = undo_in(client.post(f"/shop/people/{tom.pk}/", {"roles": ["viewer"]}, follow=True))
+    assert client.post(undo).status_code == 302
+    assert roles_of(User.objects.get(pk=tom.pk), project) == {"reviewer", "contributor"}
+    undo = undo_in(client.post(f"/shop/people/{tom.pk}/remove/", follow=True))
+    assert client.post(undo).status_code == 302
+    assert roles_of(User.objects.get(pk=tom.pk), project) == {"reviewer", "contributor"}
+    assert AuditEvent.objects.filter(action="role.granted", actor=ada, project=project).count() == 5
+
+
+def test_roles_are_not_undone_once_they_have_changed_again_nor_by_a_made_up_address(
+    project: Project, ada: User
+) -> None:
+    tom = make_member(project, Role.REVIEWER, name="Tom Okafor")
+    client = signed_in(ada)
+    undo = undo_in(client.post(f"/shop/people/{tom.pk}/", {"roles": ["viewer"]}, follow=True))
+    actions.role_grant(project=project, user=tom, role=Role.STEWARD, actor=ada)
+
+    answer = client.post(undo)
+    assert (answer.status_code, "has been changed since" in answer.content.decode()) == (409, True)
+    assert client.post("/shop/people/undo/?undo=made:up").status_code == 409
+    elsewhere = make_project(slug="elsewhere")
+    actions.role_grant(
+        project=elsewhere, user=ada, role=Role.ADMIN, actor=elsewhere.memberships.get(role="admin").user
+    )
+    assert client.post(undo.replace("/shop/", "/elsewhere/")).status_code == 409
+    assert signed_in(tom).post(undo).status_code == 403
+    assert roles_of(User.objects.get(pk=tom.pk), project) == {"viewer", "steward"}
+
+
+def test_what_changed_nothing_or_oneself_offers_no_undo(project: Project, ada: User) -> None:
+    tom = make_member(project, Role.VIEWER, name="Tom Okafor")
+    actions.role_grant(project=project, user=tom, role=Role.ADMIN, actor=ada)
+    client = signed_in(ada)
+
+    assert undo_in(client.post(f"/shop/people/{tom.pk}/", {"roles": ["viewer", "admin"]}, follow=True)) == ""
+    assert undo_in(client.post(f"/shop/people/{ada.pk}/remove/", follow=True)) == ""

@@ -358,6 +358,26 @@ def test_a_draft_that_was_given_up_stays_readable_and_frees_its_name(maya: User)
     assert sent(maya).status == "in_review"
 
 
+def test_a_draft_that_was_given_up_comes_back_as_it_was_and_can_be_sent(maya: User) -> None:
+    proposal = opened(maya)
+    before = saved(proposal).revision.fields
+    authoring.proposal_withdraw(proposal=proposal, actor=maya)
+
+    with pytest.raises(NotAllowed):
+        authoring.proposal_restore(proposal=proposal, actor=make_member(proposal.project, *Role))
+    authoring.proposal_restore(proposal=proposal, actor=maya)
+
+    assert (proposal.status, revision(proposal).state, revision(proposal).fields) == (
+        "draft",
+        "draft",
+        before,
+    )
+    with pytest.raises(IllegalTransition):
+        authoring.proposal_restore(proposal=proposal, actor=maya)
+    authoring.proposal_submit(proposal=proposal, actor=maya)
+    assert proposal.status == "in_review"
+
+
 @pytest.mark.parametrize("status", [ProposalStatus.PUBLISHING, ProposalStatus.PUBLISHED])
 def test_what_is_on_its_way_can_be_neither_taken_back_nor_given_up_nor_returned(
     maya: User, status: str

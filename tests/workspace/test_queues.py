@@ -270,3 +270,26 @@ def test_a_form_leads_back_to_a_page_of_ours_only(project: Project, boss: User) 
     answer = signed_in(boss).post(f"/shop/runs/{run.pk}/cancel/", {"back": "https://evil.example/"})
 
     assert answer["Location"] == f"/shop/runs/{run.pk}/"
+
+
+def test_draining_and_resuming_are_undone_until_somebody_does_something_else(
+    boss: User, client: Client
+) -> None:
+    def undo_of(answer: Any) -> str:
+        *_before, message = answer.context["messages"]
+        return str(message.extra_tags)
+
+    client.force_login(boss)
+    drained = client.post("/system/queues/", {"queue": "quick", "reason": "An update."}, follow=True)
+    assert client.post(undo_of(drained)).status_code == 302
+    assert not Drain.objects.filter(ended_at=None).exists()
+    assert client.post(undo_of(drained)).status_code == 409
+
+    actions.queue_drain(queue=Queue.QUICK, reason="A move.", actor=boss)
+    resumed = client.post("/system/queues/quick/resume/", follow=True)
+    assert client.post(undo_of(resumed)).status_code == 302
+    again = Drain.objects.get(ended_at=None)
+    assert (again.reason, again.by) == ("A move.", boss)
+    assert client.post(undo_of(resumed)).status_code == 409
+    assert client.post(undo_of(drained)).status_code == 409
+    assert Drain.objects.filter(ended_at=None).get() == again
