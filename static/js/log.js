@@ -29,5 +29,10 @@ export function attach(log) {
     while (lines.childElementCount > LIMIT + 1) lines.firstElementChild.remove();
     toEnd();
   }).observe(lines, { childList: true });
-  toEnd();
+  // Whoever came to a line wants to see that one.
+  const wanted = location.hash && lines.querySelector(":target");
+  if (wanted) {
+    setFollowing(false);
+    wanted.scrollIntoView({ block: "center" });
+  } else toEnd();
 }
