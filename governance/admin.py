@@ -34,7 +34,7 @@ def _own_password(_request: HttpRequest, _extra: Any = None) -> Any:
     return redirect("password")
 
 
-admin.site.password_change = _own_password  # type: ignore[method-assign]
+admin.site.password_change = _own_password  # type: ignore[assignment,method-assign]
 # Django's own groups, which the import has registered, give nothing here: roles do.
 assert isinstance(admin.site.get_model_admin(Group), GroupAdmin)
 admin.site.unregister(Group)

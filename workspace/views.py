@@ -128,7 +128,7 @@ def queues(request: Request) -> HttpResponse:
 @for_operators
 def queue_resume(request: Request, queue: str) -> HttpResponse:
     """Have what waits taken up again."""
-    undoing = _number(request, "drain") if "drain" in request.GET else None
+    undoing = number(request, "drain") if "drain" in request.GET else None
     ended = actions.queue_resume(queue=_queue(queue), actor=request.user, undoing=undoing)
     undo = _undo("system-queue-drain-again", ended) if ended and undoing is None else ""
     return go(request, reverse("system-queues"), say=_("Workers take up what waits."), undo=undo)
@@ -138,7 +138,7 @@ def queue_resume(request: Request, queue: str) -> HttpResponse:
 @for_operators
 def queue_drain_again(request: Request, queue: str) -> HttpResponse:
     """Undo that a queue was resumed."""
-    actions.queue_drain_again(queue=_queue(queue), undoing=_number(request, "drain"), actor=request.user)
+    actions.queue_drain_again(queue=_queue(queue), undoing=number(request, "drain"), actor=request.user)
     return go(request, reverse("system-queues"), say=_("Workers take nothing more from it."))
 
 
