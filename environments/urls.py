@@ -20,5 +20,7 @@ urlpatterns = [
     path("environments/<slug:slug>/deploy/", versions.deploy, name="deploy"),
     path("pulls/", versions.pull_list, name="pulls"),
     path("pulls/start/", versions.pull_start, name="pull"),
+    path("pulls/holds/<int:hold>/agree/", versions.hold_agree, name="hold-agree"),
+    path("pulls/holds/<int:hold>/refuse/", versions.hold_refuse, name="hold-refuse"),
     path("pulls/<int:pk>/", versions.pull_detail, name="pull-detail"),
 ]

@@ -42,6 +42,7 @@ GRANTS: dict[str, frozenset[Role]] = {
     "environment.deploy": frozenset({Role.PUBLISHER}),
     "environment.configure": frozenset({Role.ADMIN}),
     "repository.configure": frozenset({Role.ADMIN}),
+    "repository.trust": frozenset({Role.ADMIN}),
     "people.manage": frozenset({Role.ADMIN}),
     "audit.view": frozenset({Role.AUDITOR, Role.ADMIN}),
 }
@@ -57,6 +58,7 @@ LABELS = {
     "environment.deploy": _("deploy to an environment"),
     "environment.configure": _("configure environments"),
     "repository.configure": _("configure the repository"),
+    "repository.trust": _("agree to changes of trusted files"),
     "people.manage": _("manage people"),
     "audit.view": _("read the audit log"),
 }

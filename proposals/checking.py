@@ -32,6 +32,7 @@ from workspace.dbt.errors import DbtBuildFailed
 from workspace.dbt.runner import Dbt
 from workspace.git.repository import Mirror
 from workspace.repositories import mirror_of, workdir
+from workspace.trust import require_agreed
 from workspace.warehouse.base import Warehouse
 from workspace.warehouse.gate import open_warehouse
 from workspace.warehouse.location import Location
@@ -74,6 +75,7 @@ class CheckRun:
         try:
             self.step(CheckKind.RULES, self.rules)
             head = mirror.fetch()
+            require_agreed(repository, mirror, head)
             edits = self.step(CheckKind.FILES, lambda: self.files(mirror, head))
             with (
                 mirror.worktree(head) as tree,

@@ -22,6 +22,7 @@ from workspace.git.process import RemoteMoved
 from workspace.git.repository import Mirror, Person
 from workspace.models import Run
 from workspace.repositories import mirror_of
+from workspace.trust import require_agreed
 
 BISYNC = Person("Bisync", "bisync@localhost")
 _PUSHES = 5
@@ -117,6 +118,7 @@ def _decided(work: runs.Work) -> dict[str, Any]:
 
 def _commit_and_push(work: runs.Work, proposal: Proposal, mirror: Mirror, head: str) -> dict[str, Any]:
     for _attempt in range(_PUSHES):
+        require_agreed(proposal.project.repository, mirror, head)
         code = approved_code(proposal, names_at(proposal, mirror, head))
         models = sorted({name for one in code for name in one.models})
         edits = generate.file_edits(

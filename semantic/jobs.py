@@ -14,7 +14,7 @@ from catalog.reading import Records, records
 from governance import audit
 from semantic.importer import vocabulary
 from semantic.sync import Exposure, call_hooks, sync_metrics, sync_usages
-from workspace import runs
+from workspace import holds, runs
 from workspace.dbt import artifacts
 from workspace.dbt.runner import Dbt, DbtProject
 from workspace.git.repository import Commit, Mirror
@@ -35,7 +35,8 @@ def pull(work: runs.Work) -> dict[str, object]:
     head = mirror.fetch()
     last = Snapshot.objects.filter(project=work.project).order_by("-id").first()
     if last is not None and last.commit == head == repository.synced_commit:
-        return _unchanged(work, repository, last)
+        return _unchanged(work, repository, mirror, last)
+    holds.require_agreed(work, repository, mirror, head)
     work.progress(step="parse", commit=head)
     manifest, semantic = parsed(repository, mirror, head)
     work.progress(step="catalogue")
@@ -90,9 +91,10 @@ def _reading_place(repository: Repository, into: Path) -> Location:
     return Location(adapter="duckdb", schema="analytics", path=str(into / "warehouse.duckdb"))
 
 
-def _unchanged(work: runs.Work, repository: Repository, last: Snapshot) -> dict[str, object]:
+def _unchanged(work: runs.Work, repository: Repository, mirror: Mirror, last: Snapshot) -> dict[str, object]:
     with work.fenced():
         Repository.objects.filter(pk=repository.pk).update(synced_at=timezone.now())
+        holds.arrived(work, repository, mirror, last.commit)
         call_hooks(work, last)
     return {"commit": last.commit, "snapshot": last.pk, "unchanged": True}
 
@@ -126,6 +128,7 @@ def _keep(
             run=work.run,
         )
         Repository.objects.filter(pk=repository.pk).update(synced_commit=head, synced_at=timezone.now())
+        holds.arrived(work, repository, mirror, head)
         audit.record(
             actor=work.run.requested_by,
             action="pull.arrived",

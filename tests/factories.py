@@ -20,7 +20,7 @@ from proposals.models import Proposal
 from semantic.fields import MetricFields
 from workspace import runs
 from workspace.actions import connection_save, repository_connect
-from workspace.models import Artifact, Run
+from workspace.models import Artifact, Hold, Run
 
 _numbers = itertools.count(1)
 PASSWORD = "a-long-enough-password"
@@ -88,6 +88,23 @@ def make_snapshot(project: Project, manifest: Mapping[str, Any], semantic: Mappi
         counts={"model": 0, "metric": 0, "test": 0},
         changes={"added": [], "changed": [], "removed": [], "first": True},
     )
+
+
+def make_hold(project: Project) -> Hold:
+    """A change that waits for somebody to agree, without the repository that it came from."""
+    change = {
+        "path": "packages.yml",
+        "why": "packages",
+        "before": "",
+        "after": "packages: []\n",
+        "new": True,
+        "gone": False,
+        "commit": "1" * 40,
+        "subject": "deps: List no packages.",
+        "author": "Ada <ada@example.com>",
+        "at": "2026-01-01T00:00:00+00:00",
+    }
+    return Hold.objects.create(project=project, commit="1" * 40, digest="d" * 64, changes=[change])
 
 
 def make_proposal(

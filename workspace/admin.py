@@ -11,7 +11,7 @@ from bisync.lib.admin import ActedAdmin, ActedForm, ChosenFilter, InlineReadOnly
 from governance.models import Project, User
 from workspace import actions
 from workspace.forms import RepositoryForm
-from workspace.models import Artifact, Connection, Drain, Repository, Run, RunCommand
+from workspace.models import Artifact, Connection, Drain, Hold, Repository, Run, RunCommand
 from workspace.models.runs import KINDS
 
 
@@ -146,3 +146,13 @@ class ArtifactAdmin(ReadOnlyAdmin):
     date_hierarchy = "created_at"
     exclude = ("body",)
     heavy = ("body",)
+
+
+@admin.register(Hold)
+class HoldAdmin(ReadOnlyAdmin):
+    list_display = ("id", "project", "commit", "state", "since", "decided_by", "decided_at")
+    list_filter = ("state", "project")
+    search_fields = ("commit", "digest")
+    date_hierarchy = "since"
+    exclude = ("changes",)
+    list_select_related = ("project", "decided_by")

@@ -9,7 +9,7 @@ from django.db.models import Count, Exists, Min, OuterRef
 from django.utils.translation import gettext_lazy as _
 
 from governance.models import Project
-from workspace.models import Drain, Queue, Run, RunStatus
+from workspace.models import Drain, Hold, HoldState, Queue, Run, RunStatus
 from workspace.models.runs import RunQuerySet
 from workspace.runs import WorkerLost
 
@@ -36,6 +36,17 @@ class QueueState:
 def drains() -> dict[str, Drain]:
     """The drained queues by name."""
     return {drain.queue: drain for drain in Drain.objects.filter(ended_at=None).select_related("by")}
+
+
+def hold_of(project: Project) -> Hold | None:
+    """What holds the project's pulls: a change that waits for somebody to agree, or that was refused."""
+    last = (
+        Hold.objects.filter(project=project)
+        .exclude(state=HoldState.REPLACED)
+        .select_related("decided_by")
+        .first()
+    )
+    return last if last is not None and last.state != HoldState.AGREED else None
 
 
 def queues(project: Project | None = None) -> list[QueueState]:

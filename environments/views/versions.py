@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from bisync.lib.diffs import diff
 from bisync.lib.forms import carry_out
 from bisync.lib.shell import EnvironmentLink
 from bisync.lib.web import STOP_POLLING, go, page, swapping
@@ -20,9 +21,11 @@ from environments.selectors import environments_of
 from governance import permissions
 from governance.models import Project
 from governance.web import Request, in_project
+from workspace import holds, selectors
 from workspace.actions import pull_request
-from workspace.models import Repository, Run
+from workspace.models import Hold, Repository, Run
 from workspace.selectors import drains
+from workspace.trust import WHY
 
 
 @require_safe
@@ -43,10 +46,39 @@ def pull_list(request: Request, project: Project) -> HttpResponse:
             "snapshots": Paginator(snapshots, 20).get_page(request.GET.get("page")),
             "may_pull": permissions.decide(request.user, "project.pull", project),
             "may_configure": permissions.decide(request.user, "repository.configure", project),
+            **_held(request, project),
         },
         fragment="state",
         status=STOP_POLLING if swapping(request) and (latest is None or latest.finished) else 200,
     )
+
+
+def _held(request: Request, project: Project) -> dict[str, object]:
+    """What holds pulls now, for whoever may agree with each file's change; others are told that it does."""
+    hold = selectors.hold_of(project)
+    may_trust = permissions.decide(request.user, "repository.trust", project)
+    changes = [
+        (change, WHY[change["why"]], diff(change["before"], change["after"])) for change in hold.changes
+    ] if hold and may_trust else []  # fmt: skip
+    return {"hold": hold, "held_changes": changes, "may_trust": may_trust}
+
+
+@require_POST
+@in_project
+def hold_agree(request: Request, project: Project, hold: int) -> HttpResponse:
+    """Agree to what was read, and pull."""
+    found = get_object_or_404(Hold, project=project, pk=hold)
+    holds.hold_agree(hold=found, seen=request.POST.get("seen", ""), actor=request.user)
+    return go(request, reverse("pulls", args=[project.slug]), say=_("Agreed. Pulling from the repository."))
+
+
+@require_POST
+@in_project
+def hold_refuse(request: Request, project: Project, hold: int) -> HttpResponse:
+    """Refuse what was read: nothing is pulled until the repository says otherwise."""
+    found = get_object_or_404(Hold, project=project, pk=hold)
+    holds.hold_refuse(hold=found, seen=request.POST.get("seen", ""), actor=request.user)
+    return go(request, reverse("pulls", args=[project.slug]), say=_("Refused. dbt is not started on it."))
 
 
 @require_safe

@@ -19,7 +19,7 @@ from governance.models import Project, User
 from governance.roles import Role
 from proposals.models import Proposal
 from semantic.models import Definition
-from tests.factories import make_member, make_project, make_proposal, make_snapshot, make_user
+from tests.factories import make_hold, make_member, make_project, make_proposal, make_snapshot, make_user
 from workspace import runs
 from workspace.models import RunCommand
 
@@ -51,7 +51,7 @@ def patterns(
 ALL: list[Address] = sorted((name, tuple(sorted(arguments))) for name, arguments in patterns())
 OF_A_PROJECT = [(name, arguments) for name, arguments in ALL if "project" in arguments]
 # Those that name something inside the project which another project may have as well.
-THINGS = {"pk", "number", "name", "command", "unique_id", "member", "key"}
+THINGS = {"pk", "number", "name", "command", "unique_id", "member", "key", "hold"}
 OF_A_THING = [(n, a) for n, a in OF_A_PROJECT if THINGS & set(a)]
 OF_THE_INSTALLATION = [(name, arguments) for name, arguments in ALL if name.startswith("system")]
 
@@ -87,6 +87,7 @@ class World:
             "person": self.author.pk,
             "queue": "quick",
             "key": audit.key(made[-1]),
+            "hold": make_hold(self.project).pk,
             "token": token_create(user=self.author, name="export", scopes=["read"], days=1)[0].pk,
         }
 

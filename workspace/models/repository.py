@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from bisync.lib.secrets import EncryptedTextField
-from governance.models import Project
+from governance.models import Project, User
 from workspace.warehouse.location import Location
 
 IDENTIFIER = RegexValidator(
@@ -132,3 +132,44 @@ class Repository(models.Model):
     def mirror_path(self) -> Path:
         """The bare mirror on this machine: a cache, made again whenever it is missing."""
         return Path(settings.DATA_DIR) / "git" / f"{self.pk}.git"
+
+
+class HoldState(models.TextChoices):
+    OPEN = "open", _("Held")
+    AGREED = "agreed", _("Agreed")
+    REFUSED = "refused", _("Refused")
+    REPLACED = "replaced", _("Replaced")
+
+
+class Hold(models.Model):
+    """The trusted files of a commit, that somebody agreed to, or has to before dbt is started on them.
+
+    `digest` is over `files`, and an agreement is bound to it; `source` says in which repository. `changes`
+    has what readers need to decide: each file before and after, and the commit that changed it.
+    """
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="holds", verbose_name=_("project"))
+    source = models.CharField(max_length=64)
+    commit = models.CharField(_("commit"), max_length=64)
+    digest = models.CharField(_("digest"), max_length=64)
+    files = models.JSONField(default=dict)
+    changes = models.JSONField(default=list)
+    state = models.CharField(_("state"), max_length=10, choices=HoldState, default=HoldState.OPEN)
+    since = models.DateTimeField(_("since"), auto_now_add=True)
+    decided_at = models.DateTimeField(_("decided"), null=True, blank=True)
+    decided_by = models.ForeignKey(
+        User, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("decided by")
+    )
+
+    class Meta:
+        verbose_name = _("hold")
+        verbose_name_plural = _("holds")
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["project"], condition=models.Q(state="open"), name="hold_one_open_per_project"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.project}: {self.commit[:8]}"

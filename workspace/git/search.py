@@ -1,0 +1,34 @@
+"""Looking through all files of a commit at the cost of one command, however many there are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from workspace.git.process import plumbing
+from workspace.git.repository import Mirror, NoCommit
+
+
+def holding(mirror: Mirror, commit: str, *words: str, ending: str) -> set[str]:
+    """The paths of the files with this ending that hold one of the words anywhere."""
+    if not mirror.has(commit):
+        raise NoCommit(commit=commit)
+    asked = [part for word in words for part in ("-e", word)]
+    # A full hash by now, which git grep, that knows no --end-of-options, takes for nothing else.
+    # As text whatever attributes say, or a repository could hide its files from us.
+    options = ("--text", "--name-only", "--null", "--full-name", "--fixed-strings", "--no-textconv")
+    listed = plumbing("grep", *options, *asked, commit, cwd=mirror.path, ok=(0, 1))
+    found = {name.decode("utf-8", "replace").removeprefix(f"{commit}:") for name in listed.split(b"\0")}
+    return {path for path in found if path.endswith(ending)}
+
+
+def contents(mirror: Mirror, oids: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+    """Each object's name and its bytes."""
+    wanted = sorted(set(oids))
+    answer = (
+        plumbing("cat-file", "--batch", cwd=mirror.path, stdin="\n".join(wanted).encode()) if wanted else b""
+    )
+    while answer:
+        header, _newline, rest = answer.partition(b"\n")
+        oid, _kind, size = header.decode().split()
+        yield oid, rest[: int(size)]
+        answer = rest[int(size) + 1 :]

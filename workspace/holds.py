@@ -1,0 +1,149 @@
+"""Pulls that wait for somebody to agree, because a trusted file changed; released for exactly that change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from django.db.models import QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from bisync.lib.errors import BisyncError
+from bisync.lib.stored import storable
+from governance import audit, permissions
+from governance.models import User
+from workspace import runs, trust
+from workspace.git.repository import FileAbsent, Mirror
+from workspace.models import Hold, HoldState, Repository, Run
+
+# What a reader is shown of a file; the digest is over all of it.
+_SHOWN_CHARACTERS = 60_000
+
+
+class HoldMoved(BisyncError):
+    code = "hold-moved"
+    message = _("The files changed again, or somebody has decided already. Read the page again.")
+    http_status = 409
+
+
+def require_agreed(work: runs.Work, repository: Repository, mirror: Mirror, commit: str) -> None:
+    """Let a pull go on, or hold it: raises `PullHeld` with the change kept for whoever may agree to it."""
+    agreed = trust.agreed_to(repository, mirror)
+    if agreed is None:
+        return
+    files = trust.trusted_files(mirror, commit, repository.folder)
+    changed = trust.changed_between(agreed.files, files)
+    if not changed:
+        return
+    changes = storable(_changes(mirror, agreed, commit, changed, files))
+    digest = trust.digest_of(files)
+    with work.fenced():
+        held = _open(repository)
+        held.exclude(digest=digest).update(state=HoldState.REPLACED)
+        if not held.update(commit=commit, changes=changes) and not _refused(repository, digest):
+            hold = _keep(repository, commit, files, state=HoldState.OPEN, changes=changes)
+            _note(hold, "pull.held", work.run.requested_by)
+    raise trust.PullHeld(files=trust.named(changed))
+
+
+def arrived(work: runs.Work, repository: Repository, mirror: Mirror, commit: str) -> None:
+    """A pull got through: nothing is held any more, and what the first one brought counts as agreed to.
+
+    Runs inside the caller's transaction.
+    """
+    _open(repository).update(state=HoldState.REPLACED)
+    source = trust.source_of(repository)
+    if Hold.objects.filter(project=repository.project_id, source=source, state=HoldState.AGREED).exists():
+        return
+    files = trust.trusted_files(mirror, commit, repository.folder)
+    hold = _keep(repository, commit, files, state=HoldState.AGREED, decided_at=timezone.now())
+    _note(hold, "files.first_agreed", work.run.requested_by)
+
+
+def _open(repository: Repository) -> QuerySet[Hold]:
+    return Hold.objects.filter(project=repository.project_id, state=HoldState.OPEN)
+
+
+def _keep(repository: Repository, commit: str, files: Mapping[str, trust.Trusted], **also: Any) -> Hold:
+    return Hold.objects.create(
+        project=repository.project,
+        source=trust.source_of(repository),
+        commit=commit,
+        digest=trust.digest_of(files),
+        files={path: asdict(file) for path, file in files.items()},
+        **also,
+    )
+
+
+def _note(hold: Hold, action: str, actor: User | None) -> None:
+    changed = [change["path"] for change in hold.changes] or sorted(hold.files)
+    after = {"commit": hold.commit, "digest": hold.digest, "files": changed}
+    audit.record(actor=actor, action=action, target=hold, after=after)
+
+
+def _refused(repository: Repository, digest: str) -> bool:
+    """Whether the last word on these files was no: another pull of the same does not ask again."""
+    last = Hold.objects.filter(project=repository.project_id, source=trust.source_of(repository)).first()
+    return last is not None and last.digest == digest and last.state == HoldState.REFUSED
+
+
+def _changes(
+    mirror: Mirror,
+    agreed: trust.Agreed,
+    commit: str,
+    changed: list[str],
+    files: Mapping[str, trust.Trusted],
+) -> list[dict[str, object]]:
+    """What readers need to decide, file by file."""
+    known = mirror.has(agreed.commit)
+    found: list[dict[str, object]] = []
+    for path in changed:
+        last = next(iter(mirror.log(commit, path=path, limit=1)), None)
+        found.append(
+            {
+                "path": path,
+                "why": (files.get(path) or agreed.files[path]).why,
+                "before": _text(mirror, agreed.commit, path) if known else "",
+                "after": _text(mirror, commit, path),
+                "new": path not in agreed.files,
+                "gone": path not in files,
+                "commit": last.sha if last else "",
+                "subject": last.subject[:300] if last else "",
+                "author": f"{last.author.name} <{last.author.email}>"[:300] if last else "",
+                "at": last.at.isoformat() if last else "",
+            }
+        )
+    return found
+
+
+def _text(mirror: Mirror, commit: str, path: str) -> str:
+    """A file as readers see it; "" where there is none."""
+    try:
+        return mirror.read(commit, path).decode("utf-8", "replace")[:_SHOWN_CHARACTERS]
+    except FileAbsent:
+        return ""
+
+
+@audit.atomic()
+def hold_agree(*, hold: Hold, seen: str, actor: User) -> Run:
+    """Agree to exactly these contents, and pull again. `seen` is the digest of what was read."""
+    _decide(hold, HoldState.AGREED, "hold.agreed", seen=seen, actor=actor)
+    return runs.request(kind="pull", project=hold.project, requested_by=actor)
+
+
+@audit.atomic()
+def hold_refuse(*, hold: Hold, seen: str, actor: User) -> None:
+    """Refuse these contents: pulls stop until the repository has others, or somebody agrees after all."""
+    _decide(hold, HoldState.REFUSED, "hold.refused", seen=seen, actor=actor)
+
+
+def _decide(hold: Hold, state: HoldState, action: str, *, seen: str, actor: User) -> None:
+    permissions.require(actor, "repository.trust", hold)
+    waiting = Hold.objects.filter(
+        pk=hold.pk, digest=seen, state__in={HoldState.OPEN, HoldState.REFUSED} - {state}
+    )
+    if not waiting.update(state=state, decided_at=timezone.now(), decided_by=actor):
+        raise HoldMoved
+    _note(hold, action, actor)

@@ -1,0 +1,212 @@
+"""The few files of a repository that decide what dbt and git run, where, and with whose rights.
+
+A change of one of them holds a pull until somebody has agreed. They are few, so that daily work is not held:
+of dbt_project.yml only what is about hooks, flags, paths and packages counts, of the macros only those that
+dbt itself calls.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import yaml
+from django.db.models import QuerySet
+from django.utils.translation import gettext_lazy as _
+
+from bisync.lib import small_yaml
+from bisync.lib.errors import BisyncError
+from workspace.git.repository import Mirror, TreeFile
+from workspace.git.search import contents, holding
+from workspace.models import Hold, HoldState, Repository
+
+# Why each kind matters, for whoever is asked to agree.
+WHY = {
+    "project": _("It sets dbt's flags, hooks, paths and packages: code that runs at every build."),
+    "packages": _("It lists packages: code of others that runs here."),
+    "environment": _("dbt reads settings and connections from it."),
+    "git": _("It tells git what to do with the repository's files."),
+    "link": _("It leads to another file, or to another repository."),
+    "macro": _("dbt itself calls this macro: it decides where and how everything is built."),
+}
+_PACKAGES = frozenset({"packages.yml", "dependencies.yml", "package-lock.yml"})
+_ENVIRONMENT = frozenset({"profiles.yml", ".env", ".user.yml"})
+_GIT = frozenset({".gitmodules", ".gitattributes"})
+_LINKS = frozenset({"120000", "160000"})
+# What analysts set in dbt_project.yml from day to day: how things are materialized, grouped and named.
+_ORDINARY = frozenset(
+    [
+        "models",
+        "seeds",
+        "snapshots",
+        "tests",
+        "data_tests",
+        "unit_tests",
+        "sources",
+        "metrics",
+        "semantic_models",
+        "saved_queries",
+        "exposures",
+        "vars",
+        "version",
+        "name",
+        "config_version",
+    ]
+)
+# ... unless it is SQL that runs by itself.
+_RUNS = re.compile(r"\+?(pre|post)[-_]hook|\+?sql_header|\+?on_\w+")
+# dbt calls a macro by its name, and each adapter's own one before its default: default__create_schema.
+_CALLED = re.compile(
+    r"\{%[-+]?\s*(materialization\s|macro\s+(generate_(schema|database|alias)_name|ref|source|config|run_hooks|"
+    r"set_sql_header|statement|run_query|is_incremental|(default|postgres|duckdb)__\w+)\s*\()"
+)
+_DEFINES = ("macro", "materialization")
+
+
+class PullHeld(BisyncError):
+    code = "pull-held"
+    message = _(
+        "dbt was not started: the repository changes %(files)s, and that decides what runs here. Let an "
+        "admin of the project read and agree to it on the page Sync, then try again."
+    )
+    http_status = 409
+
+
+@dataclass(frozen=True, slots=True)
+class Trusted:
+    """A file that counts: why, and the digest of what counts in it."""
+
+    why: str
+    digest: str
+
+
+def trusted_files(mirror: Mirror, commit: str, folder: str = "") -> dict[str, Trusted]:
+    """The files of a commit that count, by their path; `folder` is the dbt project's."""
+    files = {file.path: file for file in mirror.files(commit)}
+    found = {file.path: Trusted(why, file.oid) for file in files.values() if (why := _why(file, folder))}
+    suspects = {
+        path: files[path] for path in holding(mirror, commit, *_DEFINES, ending=".sql") & files.keys()
+    }
+    suspects |= {path: files[path] for path, file in found.items() if file.why == "project"}
+    texts = dict(contents(mirror, (file.oid for file in suspects.values())))
+    for path, file in suspects.items():
+        text = texts[file.oid].decode("utf-8", "replace")
+        if path in found:
+            found[path] = Trusted("project", _digest_of_project(text) or file.oid)
+        elif _CALLED.search(text):
+            found[path] = Trusted("macro", file.oid)
+    return found
+
+
+def digest_of(files: Mapping[str, Trusted]) -> str:
+    """What an agreement is bound to."""
+    text = json.dumps({path: asdict(file) for path, file in sorted(files.items())}, sort_keys=True)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def source_of(repository: Repository) -> str:
+    """Where the files come from: what was agreed for another repository or folder counts for nothing."""
+    text = json.dumps([repository.url, repository.branch, repository.folder])
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """What was agreed to last, and in which commit."""
+
+    commit: str
+    files: Mapping[str, Trusted]
+
+
+def agreed_to(repository: Repository, mirror: Mirror) -> Agreed | None:
+    """What somebody agreed to last, else what was pulled last, which counts as such; None without either."""
+    last = _agreements(repository).order_by("-decided_at", "-pk").first()
+    if last is not None:
+        return Agreed(last.commit, {path: Trusted(**file) for path, file in last.files.items()})
+    commit = repository.synced_commit
+    if commit and mirror.has(commit):
+        return Agreed(commit, trusted_files(mirror, commit, repository.folder))
+    return None
+
+
+def require_agreed(repository: Repository, mirror: Mirror, commit: str, *, ever: bool = False) -> None:
+    """Raise `PullHeld` unless the trusted files of `commit` are those last agreed to.
+
+    With `ever` those agreed to at any time will do: an older version may be built again.
+    """
+    files = trusted_files(mirror, commit, repository.folder)
+    if ever and _agreements(repository).filter(digest=digest_of(files)).exists():
+        return
+    agreed = agreed_to(repository, mirror)
+    if agreed is not None and (changed := changed_between(agreed.files, files)):
+        raise PullHeld(files=named(changed))
+
+
+def _agreements(repository: Repository) -> QuerySet[Hold]:
+    source = source_of(repository)
+    return Hold.objects.filter(project=repository.project_id, source=source, state=HoldState.AGREED)
+
+
+def changed_between(before: Mapping[str, Trusted], after: Mapping[str, Trusted]) -> list[str]:
+    """The paths that came, went, or changed in what counts."""
+    return sorted(path for path in before.keys() | after.keys() if before.get(path) != after.get(path))
+
+
+def named(paths: list[str]) -> str:
+    """The first of them, in a sentence."""
+    shown = ", ".join(paths[:3])
+    return shown if len(paths) <= 3 else f"{shown} …"
+
+
+def _why(file: TreeFile, folder: str) -> str:
+    """Why a file counts, going by its name and mode alone; "" for all others."""
+    place, _slash, name = file.path.rpartition("/")
+    in_project = place == folder
+    in_package = place.startswith(f"{folder}/dbt_packages/" if folder else "dbt_packages/")
+    kinds = {
+        "link": file.mode in _LINKS,
+        "git": name in _GIT,
+        "environment": name in _ENVIRONMENT and (in_project or not place),
+        "packages": name in _PACKAGES and in_project,
+        "project": name == "dbt_project.yml" and (in_project or in_package),
+    }
+    return next((kind for kind, counts in kinds.items() if counts), "")
+
+
+def _digest_of_project(text: str) -> str:
+    """The digest of what counts in a dbt_project.yml; "" where it cannot be read, and so all of it counts."""
+    try:
+        data = small_yaml.load(text)
+    except yaml.YAMLError:
+        return ""
+    return hashlib.sha256(json.dumps(_counting(data), sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _counting(data: Any) -> Any:
+    """dbt_project.yml without what analysts change from day to day."""
+    if not isinstance(data, dict):
+        return data
+    return {
+        str(key): list(_running(value)) if str(key).replace("-", "_") in _ORDINARY else value
+        for key, value in data.items()
+        if str(key).replace("-", "_") not in _ORDINARY or any(_running(value))
+    }
+
+
+def _running(data: Any, *above: str) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """The settings below `data` that are SQL which runs by itself, each with its place."""
+    if isinstance(data, list):
+        for item in data:
+            yield from _running(item, *above)
+    if not isinstance(data, dict):
+        return
+    for key, value in data.items():
+        place = (*above, str(key))
+        if _RUNS.fullmatch(str(key)):
+            yield place, value
+        else:
+            yield from _running(value, *place)
