@@ -254,6 +254,8 @@ def first_build(*, environment: Environment, commit: str, actor: User) -> Deploy
     One that is being built already is the answer. Raises `BuiltAlready` where one is live.
     """
     permissions.require(actor, "environment.configure", environment)
+    # Two who click at once would both find nothing that is being built.
+    environment = Environment.objects.select_for_update(no_key=True).get(pk=environment.pk)
     if environment.live_id is not None or environment.kind == EnvironmentKind.PRODUCTION:
         raise BuiltAlready(environment=environment.name)
     unfinished, _target = LIFECYCLE.edge("fail")

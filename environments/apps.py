@@ -1,6 +1,12 @@
+from importlib import import_module
+
 from django.apps import AppConfig
 
 
 class EnvironmentsConfig(AppConfig):
     name = "environments"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Pages tell how runs ended, so the web server has to know the errors of what only workers do."""
+        import_module("environments.builds")

@@ -90,6 +90,10 @@ class BeginForm(AddressForm):
     )
     field_order = ("name", "slug")
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["password"].help_text = _("Stored encrypted, never shown again.")
+
 
 class ChoiceForm(forms.Form):
     """One of the things that a test has found."""

@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from django.conf import settings
-from django.utils.translation import gettext_lazy as _
 
 from bisync.lib import scratch
-from bisync.lib.errors import BisyncError
 from workspace import runs
+from workspace.dbt.errors import NoDbtProject
 from workspace.git import ssh
 from workspace.git.urls import check_url
 from workspace.models import Connection, Repository, Run
@@ -19,15 +18,6 @@ from workspace.warehouse import trial
 _PROJECT_FILE = "dbt_project.yml"
 _INSTALLED = frozenset({"dbt_packages", "dbt_modules"})
 _MOST_FOLDERS = 50
-
-
-class NoDbtProject(BisyncError):
-    code = "dbt-no-project-found"
-    message = _(
-        "There is no dbt_project.yml on branch %(branch)s. Choose the branch that the dbt project is on, or "
-        "commit one, then try again."
-    )
-    http_status = 422
 
 
 @runs.handles("repository.test")

@@ -17,6 +17,7 @@ from tests.ready import Ready
 pytestmark = [pytest.mark.browser, pytest.mark.dbt, pytest.mark.django_db(transaction=True)]
 
 
+@pytest.mark.slow
 def test_a_newcomer_connects_a_project_and_is_shown_what_to_propose(
     ready: Ready, data_dir: Path, tmp_path: Path, enter: Enter
 ) -> None:
@@ -69,12 +70,12 @@ def test_a_newcomer_connects_a_project_and_is_shown_what_to_propose(
     page.get_by_role("link", name="See what to propose first").click()
 
     expect(page.get_by_role("heading", level=1)).to_have_text("Café & Söhne is connected")
-    expect(page.get_by_role("listitem").filter(has_text="Propose it")).to_have_count(3)
+    expect(page.get_by_role("listitem").filter(has_text="Total of")).to_have_count(3)
     assert violations(page) == []
     page.get_by_role("link", name="Propose Total minutes").click()
     page.get_by_role("button", name="Start").click()
-    expect(page.get_by_label("Name", exact=True)).to_have_value("Total minutes")
-    expect(page.get_by_label("Formula", exact=True)).to_have_value("SUM(minutes)")
+    expect(page.get_by_label("Name needed")).to_have_value("Total minutes")
+    expect(page.get_by_label("Formula needed")).to_have_value("SUM(minutes)")
     expect(page.get_by_role("region", name="Live preview")).to_contain_text("5")  # 1.5 + 3.0 + 0.5
 
 
@@ -98,7 +99,7 @@ def test_a_repository_over_ssh_is_reached_once_both_sides_know_each_other(
         went_well("repository.test")
         page.reload()
 
-        expect(page.get_by_label("Fingerprint", exact=True)).to_have_text(server.fingerprint)
+        expect(page.get_by_text(server.fingerprint)).to_be_visible()
         page.get_by_role("button", name="Yes, it is the same").click()
         assert [run.error_code for run in work_off()] == ["git-key-refused"]
         page.reload()
@@ -122,7 +123,7 @@ def test_a_repository_over_ssh_is_reached_once_both_sides_know_each_other(
         page.get_by_role("button", name="Read its key again").click()
         went_well("repository.test")
         page.reload()
-        expect(page.get_by_label("Fingerprint", exact=True)).to_have_text(server.fingerprint)
+        expect(page.get_by_text(server.fingerprint)).to_be_visible()
     assert "PRIVATE KEY" not in page.content()
 
 

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from workspace.warehouse import trial
-from workspace.warehouse.base import WarehouseRefused, WarehouseUnreachable
+from workspace.warehouse.base import MayNotBuild, MayNotRead, WarehouseRefused, WarehouseUnreachable
 from workspace.warehouse.location import Location
 from workspace.warehouse.release import NoRoom
 
@@ -68,7 +68,7 @@ def test_one_that_is_not_there_fails_at_the_first_step(
 
 def test_sources_that_may_not_be_read_are_named_with_what_to_run(postgres: Location, guest: Location) -> None:
     read = dict(trial.steps(guest, [["raw", "Orders"], ["raw", "not_made_yet"]]))["read"]
-    with pytest.raises(trial.MayNotRead) as caught:
+    with pytest.raises(MayNotRead) as caught:
         read()
     assert 'raw."Orders"' in str(caught.value)
     assert "not_made_yet" not in str(caught.value)
@@ -83,7 +83,7 @@ def test_a_user_who_may_not_make_schemas_is_told_the_statement_that_helps(
     postgres: Location, guest: Location
 ) -> None:
     build = dict(trial.steps(guest, []))["build"]
-    with pytest.raises(trial.MayNotBuild) as caught:
+    with pytest.raises(MayNotBuild) as caught:
         build()
 
     _as_owner(postgres, str(caught.value.params["statement"]))

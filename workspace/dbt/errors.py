@@ -50,6 +50,15 @@ class DbtProjectMissing(BisyncError):
     http_status = 422
 
 
+class NoDbtProject(BisyncError):
+    code = "dbt-no-project-found"
+    message = _(
+        "There is no dbt_project.yml on branch %(branch)s. Choose the branch that the dbt project is on, or "
+        "commit one, then try again."
+    )
+    http_status = 422
+
+
 class DbtSyntaxError(BisyncError):
     """`file` and `line` say where, as far as dbt knows: empty and 0 where it does not."""
 

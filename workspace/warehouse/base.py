@@ -62,6 +62,22 @@ class WarehouseNotAllowed(WarehouseRefused):
     message = _("%(place)s is no address of a warehouse. Give the host name of your PostgreSQL server.")
 
 
+class MayNotRead(WarehouseRefused):
+    code = "warehouse-may-not-read"
+    message = _(
+        "%(user)s may not read %(tables)s in %(place)s, which the project names as sources. Let their owner "
+        "run GRANT USAGE on the schema and GRANT SELECT on the tables to %(user)s, then test again."
+    )
+
+
+class MayNotBuild(WarehouseRefused):
+    code = "warehouse-may-not-build"
+    message = _(
+        "%(user)s may not make schemas in %(place)s, and each version is built in one of its own. Let the "
+        "database's owner run: %(statement)s. Then test again."
+    )
+
+
 class QueryTooSlow(WarehouseError):
     code = "query-too-slow"
     message = _(

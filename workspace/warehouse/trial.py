@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import TypeAlias
 
 import duckdb
-from django.utils.translation import gettext_lazy as _
 from psycopg import errors, sql
 
-from workspace.warehouse.base import WarehouseRefused, first_line, place
+from workspace.warehouse.base import MayNotBuild, MayNotRead, first_line, place
 from workspace.warehouse.location import Location
 from workspace.warehouse.postgres import connect, told
 from workspace.warehouse.release import NoRoom, prepare_duckdb, remove_duckdb
@@ -27,22 +26,6 @@ _CLOSED = """
       AND NOT (has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'))
     ORDER BY 1
 """
-
-
-class MayNotRead(WarehouseRefused):
-    code = "warehouse-may-not-read"
-    message = _(
-        "%(user)s may not read %(tables)s in %(place)s, which the project names as sources. Let their owner "
-        "run GRANT USAGE on the schema and GRANT SELECT on the tables to %(user)s, then test again."
-    )
-
-
-class MayNotBuild(WarehouseRefused):
-    code = "warehouse-may-not-build"
-    message = _(
-        "%(user)s may not make schemas in %(place)s, and each version is built in one of its own. Let the "
-        "database's owner run: %(statement)s. Then test again."
-    )
 
 
 def steps(location: Location, sources: Sources) -> tuple[tuple[str, Callable[[], None]], ...]:
