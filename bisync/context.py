@@ -49,6 +49,7 @@ def _made(request: HttpRequest) -> Shell:
             shortcuts=user.shortcuts,
             audit_url=reverse("system-audit") if operates(user) else "",
             unread=unread_count(user),
+            here=request.get_full_path(),
         )
     every = list(environments_of(project))
     here = _here(request, project, every)
@@ -63,6 +64,7 @@ def _made(request: HttpRequest) -> Shell:
         shortcuts=user.shortcuts,
         audit_url=reverse("audit", args=[project.slug]) if decide(user, "audit.view", project) else "",
         unread=unread_count(user),
+        here=request.get_full_path(),
     )
 
 

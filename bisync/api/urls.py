@@ -3,7 +3,7 @@ from __future__ import annotations
 from django.urls import path
 from drf_spectacular.views import SpectacularAPIView
 
-from bisync.api import catalogue, docs, projects, proposals
+from bisync.api import catalogue, docs, notifications, projects, proposals
 
 PROJECT = "projects/<slug:project>"
 ENVIRONMENT = f"{PROJECT}/environments/<slug:environment>"
@@ -13,6 +13,10 @@ urlpatterns = [
     path("", docs.reference, name="api"),
     path("schema/", SpectacularAPIView.as_view(), name="api-schema"),
     path("me/", projects.MeView.as_view(), name="api-me"),
+    path("notifications/", notifications.Notifications.as_view(), name="api-notifications"),
+    path(
+        "notifications/<int:pk>/read/", notifications.NotificationRead.as_view(), name="api-notification-read"
+    ),
     path("projects/", projects.Projects.as_view(), name="api-projects"),
     path(f"{PROJECT}/", projects.OneProject.as_view(), name="api-project"),
     path(f"{PROJECT}/members/", projects.Members.as_view(), name="api-members"),

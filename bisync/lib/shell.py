@@ -49,3 +49,4 @@ class Shell:
     shortcuts: bool = True
     audit_url: str = ""  # of the log that this person may read
     unread: int = 0
+    here: str = ""  # the address of the page

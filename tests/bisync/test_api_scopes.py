@@ -19,6 +19,7 @@ pytestmark = pytest.mark.django_db
 
 # What the scopes were promised to be for; the code says it beside each method.
 TABLE = """
+api-notification-read       POST   propose
 api-pulls                   POST   operate
 api-run-cancel              POST   operate
 api-run-retry               POST   operate

@@ -24,7 +24,7 @@ def _nowhere(_request: object) -> HttpResponse:
     return HttpResponse()
 
 
-PAGES = ("appearance", "password", "shortcuts", "sign-in", "sign-out", "system", "tokens")
+PAGES = ("notifications", "appearance", "password", "shortcuts", "sign-in", "sign-out", "system", "tokens")
 urlpatterns = [path(name, _nowhere, name=name) for name in PAGES]
 pytestmark = pytest.mark.urls(__name__)
 
@@ -155,7 +155,7 @@ def test_news_is_announced_and_bad_news_stands_out() -> None:
 
     region = html.split('id="toasts"')[1].split("<template")[0]
     assert 'aria-live="polite"' in region
-    assert '<div class="toast toast-ok">' in region
+    assert '<div class="toast toast-ok" role="status">' in region
     assert '<div class="toast toast-bad" role="alert">' in region
     assert "<script" not in region
 

@@ -21,6 +21,7 @@ from proposals import content
 from proposals.actions import authoring, publishing, reviewing
 from proposals.models import Proposal
 from tests.factories import make_member, make_proposal
+from tests.programs import Program
 from tests.proposals.story import FIELDS, Story
 from workspace import runs
 from workspace.models import Run
@@ -302,3 +303,25 @@ def test_the_clock_announces_and_forgets(story: Story) -> None:
     Notification.objects.update(read_at=timezone.now() - timedelta(days=91))
     app.tasks["notify.forget"]()
     assert heard(story.maya) == []
+
+
+def test_programs_read_what_their_person_was_told(story: Story) -> None:
+    proposal = sent(story)
+    for _twice in range(2):
+        reviewing.comment_add(proposal=proposal, body="Why?", actor=story.tom)
+    announce()
+    program = Program(story.maya, "propose")
+
+    status, told = program.get("/notifications/?limit=1")
+    assert (status, len(told["results"]), told["next"] is not None) == (200, 1, True)
+    first = told["results"][0]
+    assert (first["title"], first["text"], first["who"]["name"]) == (
+        "#1 Discount share",
+        "Tom Okafor commented.",
+        "Tom Okafor",
+    )
+    assert Program(story.tom, "propose").post(f"/notifications/{first['id']}/read/")[0] == 404
+    status, read = program.post(f"/notifications/{first['id']}/read/")
+    assert (status, read["read_at"] is not None) == (200, True)
+    assert program.get("/notifications/?unread=true")[1]["results"] == []
+    assert len(program.get("/notifications/")[1]["results"]) == 2
