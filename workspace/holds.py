@@ -44,7 +44,7 @@ def require_agreed(work: runs.Work, repository: Repository, mirror: Mirror, comm
         held.exclude(digest=digest).update(state=HoldState.REPLACED)
         if not held.update(commit=commit, changes=changes) and not _refused(repository, digest):
             hold = _keep(repository, commit, files, state=HoldState.OPEN, changes=changes)
-            _note(hold, "pull.held", work.run.requested_by)
+            _note(hold, action="hold.opened", actor=work.run.requested_by)
     raise trust.PullHeld(files=trust.named(changed))
 
 
@@ -59,7 +59,7 @@ def arrived(work: runs.Work, repository: Repository, mirror: Mirror, commit: str
         return
     files = trust.trusted_files(mirror, commit, repository.folder)
     hold = _keep(repository, commit, files, state=HoldState.AGREED, decided_at=timezone.now())
-    _note(hold, "files.first_agreed", work.run.requested_by)
+    _note(hold, action="hold.first_agreed", actor=work.run.requested_by)
 
 
 def _open(repository: Repository) -> QuerySet[Hold]:
@@ -77,7 +77,7 @@ def _keep(repository: Repository, commit: str, files: Mapping[str, trust.Trusted
     )
 
 
-def _note(hold: Hold, action: str, actor: User | None) -> None:
+def _note(hold: Hold, *, action: str, actor: User | None) -> None:
     changed = [change["path"] for change in hold.changes] or sorted(hold.files)
     after = {"commit": hold.commit, "digest": hold.digest, "files": changed}
     audit.record(actor=actor, action=action, target=hold, after=after)
@@ -129,21 +129,21 @@ def _text(mirror: Mirror, commit: str, path: str) -> str:
 @audit.atomic()
 def hold_agree(*, hold: Hold, seen: str, actor: User) -> Run:
     """Agree to exactly these contents, and pull again. `seen` is the digest of what was read."""
-    _decide(hold, HoldState.AGREED, "hold.agreed", seen=seen, actor=actor)
+    _decide(hold, HoldState.AGREED, action="hold.agreed", seen=seen, actor=actor)
     return runs.request(kind="pull", project=hold.project, requested_by=actor)
 
 
 @audit.atomic()
 def hold_refuse(*, hold: Hold, seen: str, actor: User) -> None:
     """Refuse these contents: pulls stop until the repository has others, or somebody agrees after all."""
-    _decide(hold, HoldState.REFUSED, "hold.refused", seen=seen, actor=actor)
+    _decide(hold, HoldState.REFUSED, action="hold.refused", seen=seen, actor=actor)
 
 
-def _decide(hold: Hold, state: HoldState, action: str, *, seen: str, actor: User) -> None:
+def _decide(hold: Hold, state: HoldState, *, action: str, seen: str, actor: User) -> None:
     permissions.require(actor, "repository.trust", hold)
     waiting = Hold.objects.filter(
         pk=hold.pk, digest=seen, state__in={HoldState.OPEN, HoldState.REFUSED} - {state}
     )
     if not waiting.update(state=state, decided_at=timezone.now(), decided_by=actor):
         raise HoldMoved
-    _note(hold, action, actor)
+    _note(hold, action=action, actor=actor)

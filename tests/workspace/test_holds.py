@@ -174,7 +174,7 @@ def test_a_held_pull_starts_no_dbt_until_exactly_its_change_is_agreed_to(story: 
     told = (
         AuditEvent.objects.filter(target__startswith="hold:").order_by("id").values_list("action", flat=True)
     )
-    assert list(told) == ["pull.held", "hold.agreed", "pull.held", "hold.refused"]
+    assert list(told) == ["hold.opened", "hold.agreed", "hold.opened", "hold.refused"]
 
 
 @pytest.mark.django_db(transaction=True)
