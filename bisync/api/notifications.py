@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from operator import itemgetter
 from typing import Any
 
 from django.http import Http404
@@ -79,5 +80,5 @@ def _shown(person: User, notifications: Iterable[Notification]) -> list[dict[str
         for line in thread.lines
         for one in [line.notification]
     ]
-    lines.sort(key=lambda line: -line["id"])
+    lines.sort(key=itemgetter("id"), reverse=True)
     return list(NotificationShape(lines, many=True).data)
