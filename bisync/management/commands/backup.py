@@ -9,6 +9,7 @@ from typing import Any
 from django.core.management import BaseCommand, CommandError
 
 from bisync.backup import backup
+from bisync.health import missing_migrations
 from bisync.lib.errors import BisyncError
 from governance import audit
 
@@ -24,9 +25,10 @@ class Command(BaseCommand):
             contents = backup(file.resolve())
         except BisyncError as exc:
             raise CommandError(str(exc)) from exc
-        with audit.atomic():
-            told = {"file": file.name, "made_at": str(contents["made_at"])}
-            audit.record(actor=None, action="backup.made", target=None, after=told)
+        if not missing_migrations():  # before an update the log's own table may be of the older Bisync
+            with audit.atomic():
+                told = {"file": file.name, "made_at": str(contents["made_at"])}
+                audit.record(actor=None, action="backup.made", target=None, after=told)
         count = len(contents["files"])
         self.stdout.write(
             f"Kept {contents['database']} and {count - 1} more files, of {contents['made_at']}."
