@@ -33,6 +33,8 @@ DEEDS = {
     "project.created": _("created the project"),
     "proposal.approved": _("approved"),
     "proposal.checked_again": _("had the checks run again of"),
+    "proposal.checks_failed": _("ran the checks, of which some failed, of"),
+    "proposal.checks_passed": _("ran the checks, which all passed, of"),
     "proposal.commented": _("commented on"),
     "proposal.commit_lost": _("noticed that the commit is gone of"),
     "proposal.opened": _("began"),

@@ -31,3 +31,4 @@ class FollowingAdmin(ReadOnlyAdmin):
 @admin.register(Announced)
 class AnnouncedAdmin(ReadOnlyAdmin):
     list_display = ("event",)
+    search_fields = ("event",)

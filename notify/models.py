@@ -59,6 +59,9 @@ class Notification(models.Model):
     def __str__(self) -> str:
         return f"{self.person}: {self.notice} {self.thread}"
 
+    def get_absolute_url(self) -> str:
+        return self.url
+
 
 class Silence(models.Model):
     """A kind that somebody does not want to be told of."""

@@ -20,6 +20,7 @@ from environments.models import Deployment, Environment, MetricSeries
 from governance import actions
 from governance.models import Answered, AuditEvent, Membership, PasswordLink, Project, User
 from governance.roles import Role
+from notify.models import Announced, Following, Notification, Silence
 from proposals.actions.authoring import draft_save
 from proposals.models import Check, Comment, Proposal, Review
 from semantic.models import Usage
@@ -35,7 +36,7 @@ REGISTERED = sorted(admin.site._registry.items(), key=lambda pair: pair[0]._meta
 EDITABLE = {User, Membership, Repository, Environment}
 # What has no page of its own in the product: parts of what dbt wrote, and of requests.
 WITHOUT_PAGE = {"Answered", "Artifact", "Column", "Edge", "Group", "MetricSeries", "Node", "NodeTest"} | {
-    *("Usage", "Revision", "LogEntry")
+    *("Usage", "Revision", "LogEntry", "Announced", "Following", "Silence")
 }
 MOST = 15
 MOST_ON_A_RECORD = 22
@@ -77,6 +78,18 @@ def furnish(world: World, boss: User) -> None:
     )
     Answered.objects.create(user=world.author, key=f"key-{project.pk}", request_digest="x")
     actions.chain_verify(anew=True)
+    Notification.objects.create(
+        person=world.author,
+        project=project,
+        event=AuditEvent.objects.latest("id"),
+        notice="proposal.approved",
+        thread=f"proposal:{proposal.pk}",
+        url=proposal.get_absolute_url(),
+        at=now,
+    )
+    Following.objects.create(person=world.author, thread=f"proposal:{proposal.pk}")
+    Silence.objects.create(person=world.author, kind="comments")
+    Announced.objects.get_or_create(pk=1)
     admin.models.LogEntry.objects.log_actions(boss.pk, [project], 2, single_object=True)
 
 

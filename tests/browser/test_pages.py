@@ -142,6 +142,7 @@ def _visits(shop: Shop) -> Iterator[tuple[User | None, str, str]]:
     yield None, f"/account/join/?key={key}", "Set your password"
     yield shop.ada, "/account/shortcuts/", "Keyboard shortcuts"
     yield shop.ada, "/connect/", "Connect a repository"
+    yield shop.ada, shop.path("connect/remote/"), "Reach the repository"
     yield shop.ada, shop.path("settings/repository/"), "Repository"
     yield shop.ada, shop.path("environments/new/"), "Add an environment"
     yield shop.ada, shop.path("environments/staging/"), "Configure Staging"

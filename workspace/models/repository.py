@@ -173,3 +173,7 @@ class Hold(models.Model):
 
     def __str__(self) -> str:
         return f"{self.project}: {self.commit[:8]}"
+
+    def get_absolute_url(self) -> str:
+        """Where it is decided."""
+        return reverse("pulls", args=[self.project.slug])
