@@ -64,7 +64,7 @@ class NotificationRead(ApiView):
 
 
 def _shown(person: User, notifications: Iterable[Notification]) -> list[dict[str, Any]]:
-    lines = [
+    lines: list[dict[str, Any]] = [
         {
             "id": one.pk,
             "project": one.project.slug,
