@@ -28,12 +28,9 @@ def test_an_undo_is_offered_for_ten_seconds_and_longer_to_whoever_is_at_it(shop:
     page.get_by_role("button", name="Withdraw this draft").click()
     toast = page.get_by_role("status").filter(has_text="Withdrawn.")
     undo = toast.get_by_role("button", name="Undo")
-    expect(undo).to_be_visible()
-    assert violations(page) == []
-
-    page.clock.run_for(9_000)
     undo.focus()
     page.clock.run_for(60_000)
+    assert violations(page) == []
     expect(undo).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.locator("#proposal-status")).to_have_text("Draft")
