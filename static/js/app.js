@@ -282,7 +282,8 @@ new MutationObserver((records) => {
 }).observe(document.body, { childList: true, subtree: true });
 welcome(document);
 // What came with the page is news as well: only what is added to a live region is read out.
-document.getElementById("toasts")?.append(...document.querySelectorAll("#toasts > .toast"));
+// What has the focus by now is not moved from under it.
+document.getElementById("toasts")?.append(...document.querySelectorAll("#toasts > .toast:not(:focus-within)"));
 
 const search = document.getElementById("palette");
 if (search) palette(search);

@@ -28,6 +28,7 @@ def test_an_undo_is_offered_for_ten_seconds_and_longer_to_whoever_is_at_it(shop:
     page.get_by_role("button", name="Withdraw this draft").click()
     toast = page.get_by_role("status").filter(has_text="Withdrawn.")
     undo = toast.get_by_role("button", name="Undo")
+    expect(toast).to_have_attribute("data-leaving", "yes")  # the scripts have begun
     undo.focus()
     page.clock.run_for(60_000)
     assert violations(page) == []
@@ -38,11 +39,12 @@ def test_an_undo_is_offered_for_ten_seconds_and_longer_to_whoever_is_at_it(shop:
 
     page.get_by_role("link", name="Go on writing").click()
     page.get_by_role("button", name="Withdraw this draft").click()
+    expect(toast).to_have_attribute("data-leaving", "yes")
     page.keyboard.press("z")
     expect(page.locator("#proposal-status")).to_have_text("Draft")
     page.get_by_role("link", name="Go on writing").click()
     page.get_by_role("button", name="Withdraw this draft").click()
-    expect(toast).to_be_visible()
+    expect(toast).to_have_attribute("data-leaving", "yes")
     page.clock.run_for(10_500)
     expect(toast).to_be_hidden()
     page.get_by_role("button", name="Bring it back as a draft").click()
