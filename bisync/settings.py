@@ -281,7 +281,7 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated", "bisync.api.auth.Scoped"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["bisync.api.parsing.Body"],
     "DEFAULT_SCHEMA_CLASS": "bisync.api.description.Described",
     "DEFAULT_THROTTLE_CLASSES": ["bisync.api.throttle.PerPerson"],
     "EXCEPTION_HANDLER": "bisync.api.errors.answer",

@@ -12,9 +12,10 @@ from django.utils.translation import gettext_lazy as _
 
 from bisync.lib.errors import BisyncError, InvalidInput
 from bisync.lib.states import Lifecycle
+from bisync.lib.stored import is_line
 from environments.models import RESERVED_SLUGS, Deployment, DeploymentStatus, Environment, EnvironmentKind
 from governance import audit, permissions
-from governance.actions import project_create
+from governance.actions import NOT_A_LINE, project_create
 from governance.models import Project, User
 from workspace import runs
 from workspace.actions import connection_save, connection_test, repository_connect, repository_test
@@ -218,6 +219,8 @@ def _problems(environment: Environment) -> dict[str, list[str]]:
         problems["slug"] = [
             str(_("“%(slug)s” is used by Bisync itself; choose another.") % {"slug": environment.slug})
         ]
+    if not is_line(environment.name):
+        problems["name"] = [str(NOT_A_LINE)]
     if not isinstance(environment.variables, dict):
         problems["variables"] = [str(_('Write an object such as {"sample": 0.1}.'))]
     if environment.kind == EnvironmentKind.PRODUCTION and (taken := others.filter(kind="production").first()):

@@ -10,6 +10,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from bisync.lib.errors import BisyncError
+from bisync.lib.forms import JsonField
 from environments.models import Environment, EnvironmentKind
 from governance.models import Project
 from workspace.git.urls import check_url
@@ -152,6 +153,7 @@ class EnvironmentForm(forms.ModelForm[Environment]):
             "variables",
             "position",
         )
+        field_classes = {"variables": JsonField}
 
     def __init__(self, *args: object, project: Project, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]

@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from bisync.lib.errors import BisyncError, InvalidInput, NotAllowed, TooLateToUndo
+from bisync.lib.stored import is_line
 from governance import audit, permissions
 from governance.models import (
     Answered,
@@ -36,6 +37,8 @@ LINK_DAYS = 7
 EVENTS_AT_ONCE = 20_000
 MOST_BROKEN = 100
 VERIFIED_ANEW = timedelta(days=1)
+# Names end in commits and their trailers, in logs and in lists.
+NOT_A_LINE = _("Write it on one line, without characters that nobody sees.")
 
 
 class LastAdmin(BisyncError):
@@ -58,6 +61,8 @@ class LinkSpent(BisyncError):
 
 def checked(instance: Project) -> Project:
     """The instance, or `InvalidInput` with a sentence for each field that is wrong."""
+    if not is_line(instance.name):
+        raise InvalidInput({"name": [str(NOT_A_LINE)]})
     try:
         instance.full_clean()
     except ValidationError as exc:
@@ -170,6 +175,8 @@ def _problems(email: str, name: str, project: Project | None, roles: Collection[
             problems = {field: list(texts) for field, texts in exc.message_dict.items()}
         if not name.strip():
             problems["name"] = [str(_("Nobody here has this address yet: say what they are called."))]
+        elif not is_line(name.strip()):
+            problems["name"] = [str(NOT_A_LINE)]
     elif not known.is_active:
         words = _("%(name)s was deactivated. An administrator of this installation can reactivate them.")
         problems["email"] = [str(words % {"name": known})]

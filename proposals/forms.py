@@ -8,7 +8,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from semantic.definitions import Model, Vocabulary
-from semantic.fields import MetricFields, RuleKind, ValueRule
+from semantic.fields import MetricFields, RuleKind, ValueRule, with_plain_lines
 from semantic.formula.types import DATES
 
 FORMATS = (
@@ -84,7 +84,7 @@ class MetricForm(forms.Form):
             rules.append(ValueRule("range", data.get("low"), data.get("high")))
         texts = ("label", "meaning", "context", "formula", "model", "time", "owner", "group", "why")
         return MetricFields(
-            **{name: (data.get(name) or "").replace("\r\n", "\n") for name in texts},
+            **{name: with_plain_lines(data.get(name) or "") for name in texts},
             value_format=data.get("value_format") or "number",
             rules=tuple(rules),
         )

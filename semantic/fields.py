@@ -88,6 +88,11 @@ TEXTS = (
 )  # fmt: skip
 
 
+def with_plain_lines(text: str) -> str:
+    """The text with its lines ended as dbt's files end them, however they were sent."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
 def name_from(label: str) -> str:
     """The dbt name that a label suggests: `Net revenue per customer` → `net_revenue_per_customer`."""
     plain = re.sub(r"[^a-z0-9]+", "_", label.lower()).strip("_")

@@ -49,6 +49,12 @@ def hold_of(project: Project) -> Hold | None:
     return last if last is not None and last.state != HoldState.AGREED else None
 
 
+def trusted_since(project: Project, commit: str) -> list[str]:
+    """The files that decide what runs here, and that count as agreed to since this commit."""
+    agreed = Hold.objects.filter(project=project, commit=commit, state=HoldState.AGREED).first()
+    return sorted(agreed.files) if agreed else []
+
+
 def queues(project: Project | None = None) -> list[QueueState]:
     """Each queue as it stands."""
     drained = drains()

@@ -81,7 +81,18 @@ class ApiView(GenericAPIView[Any]):
     @cached_property
     def asked(self) -> dict[str, Any]:
         assert self.asks is not None
-        return read(self.asks, self.request.query_params)
+        # As data: in a form's data an empty choice would pass for none.
+        return read(self.asks, self.request.query_params.dict())
+
+
+class Nowhere(ApiView):
+    """What has no address, told in JSON like everything else."""
+
+    schema = None
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        raise Http404
 
 
 class InProject(ApiView):

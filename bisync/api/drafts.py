@@ -13,7 +13,7 @@ from catalog.reading import KINDS
 from proposals import content, selectors
 from proposals.actions.reviewing import APPROVALS_NEEDED
 from proposals.models import Check, Comment, Proposal, ProposalStatus, Review
-from semantic.fields import FORMATS, RULES, MetricFields, name_from
+from semantic.fields import FORMATS, RULES, MetricFields, name_from, with_plain_lines
 from semantic.models import DefinitionState
 from semantic.query.spec import GRAINS
 
@@ -22,7 +22,11 @@ from semantic.query.spec import GRAINS
 
 class Search(serializers.Serializer[Any]):
     q = serializers.CharField(
-        required=False, allow_blank=True, max_length=400, help_text="Words that all have to be found."
+        required=False,
+        allow_blank=True,
+        max_length=400,
+        trim_whitespace=False,
+        help_text="Words that all have to be found.",
     )
 
 
@@ -81,7 +85,11 @@ class MetricDraft(serializers.Serializer[Any]):
     @staticmethod
     def over(stored: MetricFields, given: Mapping[str, Any]) -> MetricFields:
         """The stored fields with those that were given in their place."""
-        merged = MetricFields.from_json({**stored.to_json(), **given})
+        sent = {
+            name: with_plain_lines(value) if isinstance(value, str) else value
+            for name, value in given.items()
+        }
+        merged = MetricFields.from_json({**stored.to_json(), **sent})
         return MetricFields.from_json({**merged.to_json(), "name": name_from(merged.label)})
 
 

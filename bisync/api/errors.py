@@ -15,6 +15,7 @@ from rest_framework.views import set_rollback
 
 from bisync.lib.errors import BisyncError, InvalidInput
 from bisync.lib.limits import TooMany
+from bisync.lib.stored import storable
 
 
 class BodyTooLong(BisyncError):
@@ -60,4 +61,6 @@ def _params(exc: BisyncError) -> dict[str, Any]:
 def _told(
     status: int, code: str, message: str, params: dict[str, Any], headers: dict[str, str] | None = None
 ) -> Response:
-    return Response({"code": code, "message": message, "params": params}, status=status, headers=headers)
+    # A sentence may repeat what was sent, and half a character cannot be sent back.
+    told = storable({"code": code, "message": message, "params": params})
+    return Response(told, status=status, headers=headers)

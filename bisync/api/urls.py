@@ -1,9 +1,20 @@
 from __future__ import annotations
 
-from django.urls import path
+from django.urls import path, register_converter
+from django.urls.converters import PathConverter
 from drf_spectacular.views import SpectacularAPIView
 
 from bisync.api import catalogue, docs, notifications, projects, proposals
+from bisync.api.base import Nowhere
+
+
+class Anything(PathConverter):
+    """Line breaks, too."""
+
+    regex = r"[\s\S]+"
+
+
+register_converter(Anything, "anything")
 
 PROJECT = "projects/<slug:project>"
 ENVIRONMENT = f"{PROJECT}/environments/<slug:environment>"
@@ -49,4 +60,5 @@ urlpatterns = [
         path(f"{PROPOSAL}/{name}/", view.as_view(), name=f"api-proposal-{name}")
         for name, view in proposals.STEPS.items()
     ),
+    path("<anything:rest>", Nowhere.as_view(), name="api-nowhere"),
 ]

@@ -95,7 +95,9 @@ def pull_detail(request: Request, project: Project, pk: int) -> HttpResponse:
         ("exposure", _("Exposures")),
     )
     kinds = [(snapshot.counts.get(kind, 0), label) for kind, label in counted]
-    return page(request, "environments/pull_detail.html", {"snapshot": snapshot, "kinds": kinds})
+    trusted = selectors.trusted_since(project, snapshot.commit) if snapshot.changes.get("first") else []
+    context = {"snapshot": snapshot, "kinds": kinds, "trusted": trusted}
+    return page(request, "environments/pull_detail.html", context)
 
 
 @require_POST

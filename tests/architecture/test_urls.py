@@ -93,7 +93,7 @@ class World:
 
     def path(self, address: Address, things: dict[str, Any] | None = None) -> str:
         found = {**self.things, **(things or {})}
-        found |= {"project": self.project.slug, "environment": "prod", "slug": "prod"}
+        found |= {"project": self.project.slug, "environment": "prod", "slug": "prod", "rest": "nowhere"}
         if address[0] in {"pull-detail", "api-pull"}:
             found["pk"] = found["pull-detail"]
         return reverse(address[0], kwargs={argument: found[argument] for argument in address[1]})
@@ -193,6 +193,7 @@ def test_a_look_changes_nothing(world: World, boss: User) -> None:
     }
 
     assert answers.pop("join") == 410  # nobody gave them a link
+    assert answers.pop("api-nowhere") == 404
     assert {name: status for name, status in answers.items() if status not in {200, 302, 405}} == {}
     assert everything() == before
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from urllib.parse import quote
 
 import pytest
 from django.urls import URLPattern
@@ -53,8 +54,8 @@ def addresses(world: World) -> Iterator[tuple[str, str]]:
     for entry in urlpatterns:
         assert isinstance(entry, URLPattern)
         assert entry.name
-        if entry.name == "api":
-            continue  # a page
+        if entry.name in {"api", "api-nowhere"}:
+            continue  # a page, and what leads nowhere by any method
         address = (entry.name, tuple(entry.pattern.converters))
         yield entry.name, world.path(address).removeprefix("/api/v1")
 
@@ -97,6 +98,15 @@ def test_a_token_does_nothing_that_it_is_not_for(world: World) -> None:
 
     assert refused == {key: (403, "token-lacks-scope", scope) for key, scope in PROMISED.items()}
     assert "token-lacks-scope" not in let_in.values()
+
+
+@pytest.mark.parametrize("path", ["/nowhere/", "/projects/No Such/", "/projects/x\ny/pulls/", "/me"])
+def test_what_leads_nowhere_is_told_so_in_json(world: World, path: str) -> None:
+    program = Program(make_member(world.project, *Role))
+
+    for method in ("GET", *UNSAFE):
+        status, told = program.ask(method, quote(path), {} if method != "GET" else None)
+        assert (status, told["code"]) == (404, "not-found")
 
 
 @pytest.mark.parametrize("kind", ["environment.deploy", "proposal.publish", "a kind that comes later"])

@@ -219,6 +219,10 @@ def test_a_branch_that_goes_back_holds_nothing_any_more(story: Story) -> None:
 
     assert pulled(story).error == ""
     assert set(Hold.objects.values_list("state", flat=True)) == {"replaced", "agreed"}
+    client, snapshot = Client(), story.project.snapshots.get()
+    client.force_login(story.priya)
+    shown = client.get(reverse("pull-detail", args=[story.project.slug, snapshot.pk])).content.decode()
+    assert '<code class="anywhere">dbt_project.yml</code>' in shown
 
 
 # -- What else builds on the branch ---------------------------------------------------------------------
