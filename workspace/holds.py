@@ -141,9 +141,10 @@ def hold_refuse(*, hold: Hold, seen: str, actor: User) -> None:
 
 def _decide(hold: Hold, state: HoldState, *, action: str, seen: str, actor: User) -> None:
     permissions.require(actor, "repository.trust", hold)
-    waiting = Hold.objects.filter(
-        pk=hold.pk, digest=seen, state__in={HoldState.OPEN, HoldState.REFUSED} - {state}
-    )
+    # What was sent is compared here: PostgreSQL refuses NUL in any comparison.
+    digest = hold.digest if seen == hold.digest else ""
+    undecided = {HoldState.OPEN, HoldState.REFUSED} - {state}
+    waiting = Hold.objects.filter(pk=hold.pk, digest=digest, state__in=undecided)
     if not waiting.update(state=state, decided_at=timezone.now(), decided_by=actor):
         raise HoldMoved
     _note(hold, action=action, actor=actor)
