@@ -100,11 +100,9 @@ SAID = {
 @require_POST
 def thread(request: Request) -> HttpResponse:
     """Follow one thing, mute it, or neither. `was` is what an undo expects to find."""
-    given = {**request.GET.dict(), **request.POST.dict()}
-    key, choice, was = str(given.get("thread", "")), str(given.get("choice", "")), given.get("was")
-    before = actions.thread_choose(
-        actor=request.user, thread=key, choice=choice, was=None if was is None else str(was)
-    )
+    key, choice, was = (request.POST.get(n, request.GET.get(n)) for n in ("thread", "choice", "was"))
+    key, choice = key or "", choice or ""
+    before = actions.thread_choose(actor=request.user, thread=key, choice=choice, was=was)
     back = urlencode({"thread": key, "choice": before, "was": choice})
     return go(
         request,

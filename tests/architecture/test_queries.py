@@ -9,6 +9,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from governance import audit
 from governance.models import Project, User
 from governance.roles import Role
 from notify.actions import announce, thread_choose
@@ -34,7 +35,7 @@ def project(ready: Ready, data_dir: Path, tmp_path: Path) -> Project:
     authoring.proposal_submit(proposal=proposal, actor=proposal.author)
     reviewing.comment_add(proposal=proposal, body="Hello", actor=make_member(project, Role.REVIEWER))
     make_proposal(project, author=proposal.author)
-    thread_choose(actor=proposal.author, thread="proposal:1", choice="follow")
+    thread_choose(actor=proposal.author, thread=audit.key(proposal), choice="follow")
     return project
 
 

@@ -27,6 +27,7 @@ proposal.publish       -      -           -        -       yes       -       -
 environment.deploy     -      -           -        -       yes       -       -
 environment.configure  -      -           -        -       -         -       yes
 repository.configure   -      -           -        -       -         -       yes
+repository.trust       -      -           -        -       -         -       yes
 people.manage          -      -           -        -       -         -       yes
 audit.view             -      -           -        -       -         yes     yes
 """

@@ -16,9 +16,11 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
+from governance import audit
 from governance.actions import link_make, token_create
-from governance.models import ApiToken, User
+from governance.models import ApiToken, AuditEvent, User
 from governance.roles import Role
+from notify.models import Notification
 from proposals import content
 from proposals.models import Check, CheckKind, Item, Proposal
 from semantic.fields import MetricFields
@@ -44,10 +46,13 @@ VALUES: dict[str, Any] = {
     "theme": "dark", "shortcuts": "off", "back": "/", "grain": "month", "act": "", "fix": "",
     "label": "Discount share", "meaning": FIELDS.meaning, "context": "", "model": "fct_orders", "time": "",
     "formula": FIELDS.formula, "value_format": "percent", "rules": ["positive"], "low": "", "high": "",
-    "owner": "Maya Chen", "group": "", "why": FIELDS.why,
+    "owner": "Maya Chen", "group": "", "why": FIELDS.why, "until": "1", "kinds": ["comments"],
 }  # fmt: skip
 HERE: dict[str, dict[str, Any]] = {
-    "connect": {"password": "a-token"},
+    "connect": {"kind": "https", "password": "a-token"},
+    "connect-repository": {"kind": "https", "password": "a-token"},
+    "connect-warehouse": {"password": "a-secret"},
+    "notification-thread": {"choice": "mute"},
     "repository": {"password": "a-token"},
     "password": {"password": NEW_PASSWORD},
     "join": {"password": NEW_PASSWORD},
@@ -92,10 +97,19 @@ class Site:
         runs.request(kind="environment.deploy", project=self.project)
         self.arguments: dict[str, Any] = {
             "project": self.project.slug, "environment": "prod", "slug": "staging", "queue": "quick",
-            "hold": make_hold(self.project).pk,
+            "hold": make_hold(self.project).pk, "key": audit.key(self.project),
             "pk": run.pk, "command": command.pk, "member": self.tom.pk, "person": self.tom.pk, "name": "revenue",
             "token": token_create(user=self.tom, name="export", scopes=["read"], days=1)[0].pk,
         }  # fmt: skip
+        self.notification = Notification.objects.create(
+            person=self.maya,
+            project=self.project,
+            event=AuditEvent.objects.latest("id"),
+            notice="proposal.approved",
+            thread=audit.key(self.reviewed),
+            url=self.reviewed.get_absolute_url(),
+            at=timezone.now(),
+        )
         self.token: ApiToken = token_create(user=self.maya, name="mine", scopes=["read"], days=1)[0]
         self.browser = Client(raise_request_exception=False)
         self.sessions = {person.pk: self._signed_in(person) for person in (self.maya, self.tom, self.boss)}
@@ -122,6 +136,8 @@ class Site:
         found["number"] = (self.draft if authoring else self.reviewed).number
         if name == "member-link":
             found["member"] = self.newcomer.pk
+        if name == "notification-read":
+            found["pk"] = self.notification.pk
         if name == "token-revoke":
             found["pk"] = self.token.pk
         if name == "pull-detail":
@@ -148,6 +164,7 @@ class Site:
         own["version"] = str(self.draft.items.get().revision.version)
         if name == "environment-edit":
             own |= {"slug": "staging"}
+        own["thread"] = audit.key(self.reviewed)
         own["connection"] = str(self.project.connections.get().pk)
         return {field: own[field] for field in fields if field in own}
 

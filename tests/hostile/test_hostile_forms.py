@@ -84,7 +84,7 @@ class Walk:
             error = getattr(answer, "exc_info", None)
             self.faults.append(f"{what}: {answer.status_code} {error[1] if error else ''!r}")
             return
-        self.faults += [f"{what}: {found}" for found in harm(answer.content.decode())]
+        self.faults += [f"{what}: {found}" for found in harm(answer.getvalue().decode())]
         if answer.status_code == 302 and not url_has_allowed_host_and_scheme(
             answer["Location"], {"testserver"}
         ):

@@ -5,8 +5,6 @@ On PostgreSQL too, they do so where the services of docker-compose.yml run and w
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from catalog.models import Snapshot
@@ -35,10 +33,7 @@ SECOND = MetricFields(
 )
 
 
-def test_metrics_reach_dbt_and_come_back_while_colleagues_work_break_and_mend(
-    tmp_path: Path, data_dir: Path
-) -> None:
-    story = Story.begin(tmp_path)
+def test_metrics_reach_dbt_and_come_back_while_colleagues_work_break_and_mend(story: Story) -> None:
     _published_on_top_of_a_colleagues_commit(story)
     _kept_waiting_by_a_broken_build(story)
 
