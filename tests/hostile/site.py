@@ -142,7 +142,8 @@ class Site:
             found["pk"] = self.token.pk
         if name == "pull-detail":
             found["pk"] = self.project.snapshots.get().pk
-        return reverse(name, kwargs={argument: found[argument] for argument in arguments})
+        query = "?at=2026-01-01T00:00:00%2B00:00" if name == "notifications-unread" else ""
+        return reverse(name, kwargs={argument: found[argument] for argument in arguments}) + query
 
     def client(self, name: str) -> Client:
         """Whoever may do most at this address."""
