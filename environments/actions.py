@@ -204,7 +204,8 @@ def environment_save(*, environment: Environment, values: Mapping[str, object], 
         problems.update({name: list(texts) for name, texts in exc.message_dict.items()})
     if problems:
         raise InvalidInput(problems)
-    environment.save()
+    # Of one that exists nothing else: a worker may have made another version live meanwhile.
+    environment.save(update_fields={*values, "variables"} if environment.pk else None)
     after = {name: getattr(environment, name) for name in _SHOWN}
     action = "environment.changed" if before else "environment.created"
     audit.record(actor=actor, action=action, target=environment, before=before, after=after)

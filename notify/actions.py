@@ -6,7 +6,7 @@ import logging
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -58,6 +58,8 @@ def _tell(event: AuditEvent) -> None:
                     pk for concerns in notice.tell(event) for pk in _carry(event, notice, concerns, but=told)
                 }
             told |= mine
+        except DatabaseError:
+            raise  # it is told with the next tick
         except Exception:
             # A bug in one notice must not keep everybody from hearing of everything else.
             logger.exception("not announced", extra={"event": event.pk, "notice": notice.name})

@@ -27,13 +27,13 @@ PAGE = 50
 def inbox(request: Request) -> HttpResponse:
     """What one was told, by thread: what is unread, or everything."""
     everything = request.GET.get("tab") == "all"
-    found = Paginator(selectors.inbox(request.user, unread=not everything), PAGE)
-    shown = found.get_page(request.GET.get("page"))
+    mine = selectors.inbox(request.user, unread=not everything)
+    shown = Paginator(mine, PAGE).get_page(request.GET.get("page"))
     context = {
         "everything": everything,
         "threads": selectors.threads(request.user, shown),
         "shown": shown,
-        "newest": shown[0].pk if shown.object_list else 0,
+        "newest": mine.values_list("pk", flat=True).first() or 0,
         "query": "tab=all&" if everything else "",
     }
     return page(request, "notify/inbox.html", context)
@@ -51,7 +51,7 @@ def read(request: Request, pk: int) -> HttpResponse:
 @login_required
 @require_POST
 def all_read(request: Request) -> HttpResponse:
-    """Mark everything that was on the page, and before it, as read."""
+    """Mark everything that there was when the page was made as read."""
     until = request.POST.get("until", "")
     if not until.isdecimal() or len(until) > 18:
         raise Http404

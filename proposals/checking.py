@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -116,7 +116,7 @@ class CheckRun:
             self._tell(check, CheckStatus.PASSED, finished_at=timezone.now())
         return result
 
-    def fail(self, check: Check, why: str, **result: object) -> None:
+    def fail(self, check: Check, why: str, **result: object) -> NoReturn:
         """Note why a check failed, and leave the run."""
         self._tell(
             check,
@@ -150,8 +150,8 @@ class CheckRun:
             problems = sending_problems(fields, analysis, self.before)
             if problems:
                 self.fail(check, " ".join(text for texts in problems.values() for text in texts))
-            code = generate.compiled(fields, self.before, dialect=dialect)
-            if code.entries != item.entries:
+            code = generate.remaining(item, self.before, dialect=dialect)
+            if code is None:
                 self.fail(
                     check, "The repository changed since this was sent. Take it back and send it again."
                 )

@@ -10,8 +10,8 @@ from django.utils.translation import gettext_lazy as _
 from bisync.lib.errors import BisyncError
 from catalog.models import Snapshot
 from environments.selectors import snapshot_vocabulary
-from proposals.models import Proposal
-from semantic.codegen.entries import Entries
+from proposals.models import Item, Proposal
+from semantic.codegen.entries import Entries, parts
 from semantic.codegen.metrics import Compiled, FileChange, MetricDraft, Refused, compile_metric
 from semantic.codegen.yaml_files import YamlRefused
 from semantic.definitions import Vocabulary
@@ -84,6 +84,17 @@ def compiled(
         )
     except Refused as exc:
         raise CannotGenerate(why=str(exc)) from exc
+
+
+def remaining(item: Item, vocabulary: Vocabulary, *, dialect: str) -> Compiled | None:
+    """What of an item's code is still to be written, where others may have brought a part of it meanwhile.
+
+    None where more or something else would be written than the item says, or where a metric that its formula
+    names means something else by now. Raises `CannotGenerate` where a name has been taken.
+    """
+    code = compiled(item.revision.metric, vocabulary, dialect=dialect, settled=item.entries)
+    same = parts(code.entries) <= parts(item.entries) and code.entries["uses"] == item.entries.get("uses")
+    return code if same else None
 
 
 def file_edits(

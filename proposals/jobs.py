@@ -12,7 +12,6 @@ from proposals import content, generate
 from proposals.actions import authoring, publishing
 from proposals.checking import CheckRun, ChecksReplaced
 from proposals.models import Item, Proposal, ProposalStatus
-from semantic.codegen.entries import parts
 from semantic.codegen.metrics import Compiled
 from semantic.definitions import Vocabulary
 from semantic.jobs import parsed
@@ -91,7 +90,7 @@ def approved_code(proposal: Proposal, vocabulary: Vocabulary) -> list[Compiled]:
     """What of the approved code is still to be written, where these names are there already.
 
     Another proposal may have brought a measure that both need; it has to be the very same. Raises
-    `ApprovalFell` where more or something else would be written than was approved, `CannotGenerate` where a
+    `ApprovalFell` where something else would be written or meant than was approved, `CannotGenerate` where a
     name has been taken.
     """
     items: list[Item] = list(proposal.items.select_related("revision").order_by("id"))
@@ -100,10 +99,10 @@ def approved_code(proposal: Proposal, vocabulary: Vocabulary) -> list[Compiled]:
     dialect = proposal.target.connection.adapter
     code = []
     for item in items:
-        compiled = generate.compiled(item.revision.metric, vocabulary, dialect=dialect, settled=item.entries)
-        if not parts(compiled.entries) <= parts(item.entries):
+        remaining = generate.remaining(item, vocabulary, dialect=dialect)
+        if remaining is None:
             raise publishing.ApprovalFell
-        code.append(compiled)
+        code.append(remaining)
     return code
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import reduce
 from weakref import WeakKeyDictionary
 
@@ -120,6 +121,29 @@ def metric_meaning(metric: Metric, vocabulary: Vocabulary, *, dialect: str) -> s
         else:
             kept[key] = meaning(tree, vocabulary, dialect=dialect)
     return kept[key]
+
+
+def full_meaning(metric: Metric, vocabulary: Vocabulary, *, dialect: str) -> str:
+    """A text that changes with the numbers of a metric, whatever its type, and not with its words."""
+    said = metric_meaning(metric, vocabulary, dialect=dialect)
+    if said:
+        return said
+    below: dict[str, Metric] = {}
+    waiting = [metric]
+    while waiting:
+        one = waiting.pop()
+        if one.name not in below:
+            below[one.name] = one
+            parts = (one.numerator, one.denominator, *one.inputs)
+            found = (vocabulary.metrics.get(part.name) for part in parts if part)
+            waiting += [used for used in found if used]
+    return repr([_numbers(below[name], vocabulary) for name in sorted(below)])
+
+
+def _numbers(metric: Metric, vocabulary: Vocabulary) -> tuple[Metric, Measure | None]:
+    """A metric's own definition without its words, and the measure that it totals."""
+    bare = replace(metric, label="", description="", formula="", file="", unique_id="", meta={})
+    return bare, vocabulary.measures.get(metric.measure, (None, None))[1]
 
 
 def meaning(tree: Node, vocabulary: Vocabulary, *, dialect: str) -> str:

@@ -74,7 +74,9 @@ def repository_connect(*, project: Project, values: Mapping[str, object], actor:
     An empty password keeps the stored one. Raises `InvalidInput` with sentences beside the fields.
     """
     permissions.require(actor, "repository.configure", project)
-    repository = Repository.objects.filter(project=project).first() or Repository(project=project)
+    # Locked: what a worker writes meanwhile, such as the commit that was pulled, must not be written back.
+    known = Repository.objects.select_for_update(no_key=True).filter(project=project).first()
+    repository = known or Repository(project=project)
     if "folder" in values:
         values = {**values, "folder": str(values["folder"]).strip().strip("/")}
     before = _assign(repository, values, _REPOSITORY_SHOWN)
@@ -193,7 +195,7 @@ def host_key_forget(*, project: Project, actor: User) -> Run:
 def ssh_key_renew(*, project: Project, actor: User) -> Repository:
     """A new key pair in place of the repository's; the server has to learn it before anything goes on."""
     permissions.require(actor, "repository.configure", project)
-    repository = Repository.objects.get(project=project)
+    repository = Repository.objects.select_for_update(no_key=True).get(project=project)
     before = {"key": repository.ssh_public_key}
     repository.ssh_key, repository.ssh_public_key = ssh.new_key()
     repository.save(update_fields=["ssh_key", "ssh_public_key"])

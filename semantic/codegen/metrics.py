@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
@@ -26,7 +27,7 @@ from semantic.definitions import Model, Vocabulary
 from semantic.fields import MetricFields, ValueRule
 from semantic.formula import Analysis, metric_models
 from semantic.formula.tree import Node
-from semantic.formulas import readable_alone
+from semantic.formulas import full_meaning, readable_alone
 from semantic.query.spec import Unsupported
 from semantic.rules.text import name_problems, text_problems
 
@@ -90,7 +91,8 @@ class FileChange:
 class Compiled:
     """A metric in dbt's words.
 
-    `entries` is plain data, equal after a trip through JSON; `metrics` names the metric and its helpers,
+    `entries` is plain data, equal after a trip through JSON; what it `uses` are the metrics that the formula
+    names, each with a digest of what it means now. `metrics` names the metric and its helpers,
     `models` the dbt models it reads; `notes` tell people what they would not expect.
     """
 
@@ -132,12 +134,21 @@ def compile_metric(
     notes = _tests(draft, tree, additions, dialect)
     return Compiled(
         changes=tuple(_changes(additions, vocabulary)),
-        entries=additions.as_json(),
+        entries={**additions.as_json(), "uses": _uses(draft.formula, vocabulary, dialect)},
         metrics=tuple(metric["name"] for metric in additions.metrics),
         models=tuple(sorted(_models(draft.formula, vocabulary))),
         yaml_preview=_preview(additions),
         notes=notes,
     )
+
+
+def _uses(formula: Analysis, vocabulary: Vocabulary, dialect: str) -> dict[str, str]:
+    return {
+        name: hashlib.sha256(
+            full_meaning(vocabulary.metrics[name], vocabulary, dialect=dialect).encode()
+        ).hexdigest()
+        for name in sorted(formula.metrics)
+    }
 
 
 def _refuse_texts(draft: MetricDraft) -> None:

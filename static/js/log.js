@@ -27,6 +27,8 @@ export function attach(log) {
     if (!following) return;
     // Lines are only dropped while nobody reads them.
     while (lines.childElementCount > LIMIT + 1) lines.firstElementChild.remove();
+    // One link is on the Tab key's way; the arrows lead to the others.
+    lines.querySelector("a[data-link]")?.removeAttribute("tabindex");
     toEnd();
   }).observe(lines, { childList: true });
   // Whoever came to a line wants to see that one.

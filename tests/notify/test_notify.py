@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.db import OperationalError
 from django.test import Client
 from django.utils import timezone
 
@@ -235,6 +236,26 @@ def test_a_bug_in_one_notice_keeps_nobody_from_the_others(
 
     assert heard(story.maya) == ["Tom Okafor commented."]
     assert "not announced" in caplog.text
+
+
+def test_what_the_database_refused_to_keep_is_told_with_the_next_tick(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def locked(_event: AuditEvent) -> list[telling.Told]:
+        raise OperationalError("database is locked")
+
+    proposal = sent(story)
+    announce()
+    reviewing.comment_add(proposal=proposal, body="Why?", actor=story.tom)
+    with monkeypatch.context() as patch:
+        refused = telling.Notice("refused", telling.Kind.REVIEWS, "", locked)
+        patch.setitem(telling._BY_ACTION, "proposal.commented", [refused])
+        with pytest.raises(OperationalError):
+            announce()
+
+    announce()
+
+    assert heard(story.maya) == ["Tom Okafor commented."]
 
 
 def test_reading_one_reads_its_thread_and_reading_all_can_be_undone(story: Story, client: Client) -> None:

@@ -89,3 +89,27 @@ def test_a_measure_of_that_name_that_means_something_else_ends_the_approval(stor
     proposal.refresh_from_db()
     assert (run.status, run.error_code) == ("failed", "approval-fell")
     assert (story.head(), proposal.status) == (head, "draft")
+
+
+@pytest.mark.parametrize(
+    ("edit", "error"),
+    [
+        (("All net revenue.", "Net of discounts."), ""),
+        (
+            ("type_params: {measure: net_amount_total}", "type_params: {measure: high_amount}"),
+            "approval-fell",
+        ),
+        (("window: 30 days", "window: 60 days"), "approval-fell"),
+    ],
+    ids=["its words", "its measure", "its window"],
+)
+def test_an_approval_ends_when_a_metric_in_the_formula_means_something_else(
+    story: Story, edit: tuple[str, str], error: str
+) -> None:
+    proposal = approved(story, "shares", "revenue / revenue_30d")
+    text = story.git("show", f"main:{METRICS}") + "\n"
+    story.origin.commit({METRICS: text.replace(*edit, 1)}, "metrics: Say it better.")
+
+    run = published(story, proposal)
+
+    assert (run.error_code, run.status) == (error, "failed" if error else "succeeded")
