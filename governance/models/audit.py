@@ -72,12 +72,16 @@ class ChainCheck(models.Model):
     """One verification of the chain from its start, and how far it has come.
 
     `upto` and `upto_hash` are the last event that was looked at, so that the next step goes on behind it.
+    `anchors` are events that an earlier one has seen, by id and hash: they must still be there. `known` is
+    what earlier ones found, told until this one has come to the end.
     """
 
     upto = models.BigIntegerField(_("verified up to"), default=0)
     upto_hash = models.CharField(max_length=64, default="start")
     events = models.PositiveBigIntegerField(_("events"), default=0)
     broken = models.JSONField(_("broken"), default=list)
+    known = models.JSONField(_("found before"), default=list)
+    anchors = models.JSONField(_("must be there"), default=list)
     began_at = models.DateTimeField(_("begun"), auto_now_add=True)
     at = models.DateTimeField(_("last step"))
 
@@ -91,3 +95,14 @@ class ChainCheck(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("system-audit")
+
+    @property
+    def told(self) -> list[int]:
+        """The events that are wrong as far as anybody knows."""
+        return sorted({*self.broken, *self.known})
+
+    @property
+    def anchored(self) -> list[tuple[int, str]]:
+        """The events that must still be there, by id and hash: the last one looked at is one of them."""
+        here = [(self.upto, self.upto_hash)] if self.upto else []
+        return sorted({*here, *((pk, kept) for pk, kept in self.anchors)})

@@ -241,12 +241,113 @@ def test_an_end_that_was_cut_off_is_found(project: Project) -> None:
     assert history.chain().broken == [last]
 
 
-def test_once_a_day_the_clock_begins_anew(project: Project) -> None:
+def cut_off(*events: int) -> None:
+    """What only somebody beside Bisync can do."""
+    with connection.cursor() as cursor:
+        cursor.executemany("DELETE FROM governance_auditevent WHERE id = %s", [(event,) for event in events])
+
+
+def an_event(project: Project) -> None:
+    with audit.atomic():
+        audit.record(actor=None, action="project.created", target=project)
+
+
+def test_an_end_that_was_cut_off_stays_told_when_the_log_goes_on_and_is_verified_anew(
+    project: Project,
+) -> None:
+    actions.chain_verify()
+    last = AuditEvent.objects.order_by("-id")[0].pk
+    cut_off(last, last - 1)
+    an_event(project)
+
+    actions.chain_verify(anew=True)  # before any other step has looked
+    assert history.chain().broken == [last]
+    for _again in range(2):
+        an_event(project)
+        actions.chain_verify(anew=True)
+    assert history.chain().broken == [last]
+
+
+def test_an_end_that_was_replaced_under_the_same_number_stays_told(project: Project) -> None:
+    actions.chain_verify()
+    last = AuditEvent.objects.order_by("-id")[0].pk
+    cut_off(last)
+    an_event(project)
+    AuditEvent.objects.filter(pk__gt=last).update(id=last)  # a sequence that was set back
+
+    for _again in range(2):
+        actions.chain_verify(anew=True)
+
+    assert list(audit.broken_links()) == []
+    assert history.chain().broken == [last]
+
+
+def test_an_end_that_was_cut_off_while_a_verification_goes_on_is_found(project: Project) -> None:
+    actions.chain_verify()
+    actions.chain_verify(anew=True, most=1)
+    last = AuditEvent.objects.order_by("-id")[0].pk
+    cut_off(last)
+    an_event(project)
+
+    actions.chain_verify(anew=True, most=1)
+    actions.chain_verify()
+    actions.chain_verify(anew=True)
+
+    assert history.chain().broken == [last]
+
+
+def test_a_finding_whose_row_is_gone_is_kept_and_one_that_was_mended_is_not(project: Project) -> None:
+    second = AuditEvent.objects.order_by("id")[1]
+    whole = AuditEvent.objects.order_by("-id")[0]
+    actions.chain_verify()
+    AuditEvent.objects.filter(pk=second.pk).update(label="Something else")
+    cut_off(whole.pk)
+    ChainCheck.objects.update(broken=[whole.pk + 7])  # as somebody found before there were anchors
+
+    actions.chain_verify(anew=True)
+    assert history.chain().broken == [second.pk, whole.pk, whole.pk + 7]
+
+    AuditEvent.objects.filter(pk=second.pk).update(label=second.label)
+    AuditEvent.objects.bulk_create([whole])  # from a backup
+    actions.chain_verify(anew=True)
+    assert history.chain().broken == [whole.pk + 7]
+
+
+def test_beginning_anew_again_and_again_hides_nothing(project: Project) -> None:
+    victim = AuditEvent.objects.order_by("id")[2]
+    AuditEvent.objects.filter(pk=victim.pk).update(environment="nowhere")
+    actions.chain_verify()
+
+    for _again in range(3):
+        actions.chain_verify(anew=True, most=1)
+        assert history.chain().broken == [victim.pk]
+
+
+def test_what_nobody_can_read_counts_as_broken_and_holds_nothing_up(project: Project) -> None:
+    odd, unreadable, deep = AuditEvent.objects.order_by("id")[1:4]
+    AuditEvent.objects.filter(pk=odd.pk).update(hash="\u00e9" * 64)
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE governance_auditevent SET at = 'infinity' WHERE id = %s", [unreadable.pk])
+        cursor.execute(
+            "UPDATE governance_auditevent SET after = %s WHERE id = %s", ["[" * 900 + "]" * 900, deep.pk]
+        )
+
+    check = actions.chain_verify()
+
+    assert check.broken == [odd.pk, unreadable.pk, deep.pk]
+    assert check.events == AuditEvent.objects.count()
+    assert check.upto == AuditEvent.objects.latest("id").pk
+
+
+@pytest.mark.parametrize("days", [-2, 2])
+def test_a_verification_that_began_a_day_ago_or_in_the_future_gives_way_to_a_new_one(
+    project: Project, days: int
+) -> None:
     actions.chain_watch()
     actions.chain_watch()
     assert ChainCheck.objects.count() == 1
 
-    ChainCheck.objects.update(began_at=timezone.now() - timedelta(days=2))
+    ChainCheck.objects.update(began_at=timezone.now() + timedelta(days=days))
     actions.chain_watch()
 
     assert ChainCheck.objects.count() == 2
