@@ -39,7 +39,7 @@ class Part:
 
     `message` says how it is, `since` since when where that is known, and `remedy` what to do where it is
     not `ok`; `url` is the page that shows more. Without a `vital` part no page can be answered; without the
-    others work waits.
+    others work waits. One that is `untried` was not needed yet, so nobody knows whether it works.
     """
 
     name: str
@@ -49,6 +49,7 @@ class Part:
     vital: bool = False
     since: datetime | None = None
     url: str = ""
+    untried: bool = False
 
 
 def parts() -> list[Part]:

@@ -27,6 +27,8 @@ from workspace.models import Run, RunStatus
 REPOSITORY_AWAY = frozenset({"git-unreachable", "git-access-denied", "git-no-repository", "git-untrusted"})
 WAREHOUSE_AWAY = frozenset({"warehouse-unreachable", "warehouse-access-denied"})
 BACKUP_EVERY = timedelta(days=7)
+# The chain is verified every ten minutes; after so long without it somebody has to look.
+CHAIN_UNWATCHED = timedelta(hours=1)
 # Of one kind no more are told one by one.
 MOST = 5
 
@@ -40,6 +42,15 @@ def every_part() -> list[Part]:
         except DatabaseError:
             found = health.parts()
     return sorted(found, key=lambda part: part.ok)
+
+
+def at_a_glance() -> list[Part]:
+    """What /health/ready tells, and whether the audit log is as it was written. Raises nothing."""
+    found = health.parts()
+    try:
+        return [*found, _chain()] if health.ready(found) else found
+    except DatabaseError:
+        return health.parts()
 
 
 def _set_aside() -> Iterator[Part]:
@@ -89,7 +100,7 @@ def _answers(name: str, runs: list[Run], away: frozenset[str], remedy: str) -> I
         message = (
             words % {"good": len(runs) - len(failed), "all": len(runs)} if runs else _("None needed yet.")
         )
-        yield Part(name, ok=not failed, message=message, remedy=remedy if failed else "")
+        yield Part(name, ok=not failed, message=message, remedy=remedy if failed else "", untried=not runs)
 
 
 def _chain() -> Part:
@@ -102,11 +113,24 @@ def _chain() -> Part:
             remedy=_("Somebody changed rows beside Bisync, or BISYNC_SECRET_KEY. Compare with a backup."),
             url=url,
         )
-    if told.check is None:
-        return Part(name, ok=True, message=_("Not verified yet; that happens every ten minutes."), url=url)
-    words = _("Verified up to #%(upto)s of #%(newest)s.")
-    message = words % {"upto": told.check.upto, "newest": told.newest}
-    return Part(name, ok=True, message=message, since=told.check.at, url=url)
+    check, now = told.check, timezone.now()
+    if check is None:
+        good = not AuditEvent.objects.filter(at__lt=now - CHAIN_UNWATCHED).exists()
+        message = _("Not verified yet; that happens every ten minutes.")
+    else:
+        good = abs(now - check.at) < CHAIN_UNWATCHED
+        words = _("Verified up to #%(upto)s of #%(newest)s.")
+        message = words % {"upto": check.upto, "newest": told.newest}
+    remedy = _("Nothing verifies it: see that the scheduler and a worker run, and read their logs.")
+    return Part(
+        name,
+        ok=good,
+        message=message,
+        remedy="" if good else remedy,
+        since=check and check.at,
+        url=url,
+        untried=check is None,
+    )
 
 
 def _backup() -> Part:
@@ -114,8 +138,10 @@ def _backup() -> Part:
     last = AuditEvent.objects.filter(action="backup.made").order_by("-id").first()
     remedy = _("Have “manage.py backup FILE” run by a timer, and keep the file on another machine.")
     if last is None:
+        # Whoever tries Bisync alone on their own machine has no need of one yet.
+        alone = settings.LOCAL and connection.vendor == "sqlite"
         words = _("None was made by “manage.py backup” yet.")
-        return Part(name, ok=settings.LOCAL, message=words, remedy="" if settings.LOCAL else remedy)
+        return Part(name, ok=alone, message=words, remedy="" if alone else remedy, untried=True)
     good = last.at > timezone.now() - BACKUP_EVERY
     message = _("The last one is %(file)s.") % {"file": last.after.get("file", "")}
     return Part(name, ok=good, message=message, remedy="" if good else remedy, since=last.at)

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_safe
 from bisync import env, health
 from bisync.lib.web import page
 from bisync.setting_words import SETTINGS
-from bisync.system.parts import every_part
+from bisync.system.parts import at_a_glance, every_part
 from environments.models import Environment
 from governance import permissions
 from governance.models import ApiToken, Project, User
@@ -38,7 +38,7 @@ class _Tile:
 @for_operators
 def begin(request: Request) -> HttpResponse:
     """The console's first page: what needs attention, and every place of it."""
-    found = health.parts()
+    found = at_a_glance()
     context = {
         "parts": [part for part in found if not part.ok],
         "state": health.state(found),

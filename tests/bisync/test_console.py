@@ -18,7 +18,7 @@ from bisync.setting_words import SETTINGS
 from bisync.system import parts
 from governance import actions
 from governance.actions import token_create
-from governance.models import ApiToken, AuditEvent, User
+from governance.models import ApiToken, AuditEvent, ChainCheck, User
 from governance.permissions import learn_roles, roles_of
 from governance.roles import Role
 from tests.factories import make_member, make_project, make_user
@@ -154,6 +154,9 @@ def test_a_secret_that_no_key_opens_is_told_and_one_that_needs_an_older_key(
 def test_a_backup_is_known_and_gets_old(tmp_path: Path, data_dir: Path, settings: Any) -> None:
     settings.LOCAL = False
     assert "manage.py backup" in told()["Backup"].remedy
+    settings.LOCAL = True
+    alone = connection.vendor == "sqlite"
+    assert (told()["Backup"].ok, told()["Backup"].untried) == (alone, True)
 
     AuditEvent.objects.create(
         action="backup.made",
@@ -175,13 +178,40 @@ def test_making_a_backup_is_an_event(tmp_path: Path, data_dir: Path) -> None:
     assert told()["Backup"].ok
 
 
-def test_a_broken_chain_is_told(data_dir: Path) -> None:
+def test_a_broken_chain_is_told(data_dir: Path, console: Client) -> None:
     make_project()
     AuditEvent.objects.filter(pk=AuditEvent.objects.earliest("id").pk).update(label="x")
     actions.chain_verify()
 
     assert not told()["Audit log"].ok
     assert "Compare with a backup" in told()["Audit log"].remedy
+    assert "The chain breaks at #" in text(console, "/system/")
+
+
+def test_a_chain_that_nothing_verifies_any_more_is_told(data_dir: Path, console: Client) -> None:
+    make_project()
+    assert (told()["Audit log"].ok, told()["Audit log"].untried) == (True, True)
+    late = timezone.now() - timedelta(hours=2)
+    AuditEvent.objects.update(at=late)
+    assert not told()["Audit log"].ok
+
+    ChainCheck.objects.create(at=timezone.now())
+    assert told()["Audit log"].ok
+    for at in (late, timezone.now() + timedelta(hours=2)):
+        ChainCheck.objects.update(at=at)
+        assert "Nothing verifies it" in told()["Audit log"].remedy
+    assert "Nothing verifies it" in text(console, "/system/")
+
+
+def test_what_was_not_needed_yet_is_not_said_to_work(data_dir: Path, console: Client) -> None:
+    page = text(console, "/system/health/")
+
+    assert [part.name for part in parts.every_part() if part.untried] == [
+        *(["Backup"] if connection.vendor != "sqlite" else []),
+        *("Repositories", "Warehouses", "Audit log"),
+        *(["Backup"] if connection.vendor == "sqlite" else []),
+    ]
+    assert page.count("Not tried") == page.count("None needed yet.") + 1 + (connection.vendor == "sqlite")
 
 
 def test_a_public_address_without_https_is_told(data_dir: Path, settings: Any) -> None:
