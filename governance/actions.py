@@ -20,7 +20,6 @@ from governance.models import (
     Answered,
     ApiToken,
     AuditEvent,
-    ChainCheck,
     Membership,
     PasswordLink,
     Project,
@@ -33,10 +32,6 @@ from governance.roles import Role
 LONGEST_TOKEN_DAYS = 366
 ANSWERS_KEPT = timedelta(days=2)
 LINK_DAYS = 7
-# How many events are verified at a time, how many broken ones are told, and when it begins anew.
-EVENTS_AT_ONCE = 20_000
-MOST_BROKEN = 100
-VERIFIED_ANEW = timedelta(days=1)
 # Names end in commits and their trailers, in logs and in lists.
 NOT_A_LINE = _("Write it on one line, without characters that nobody sees.")
 
@@ -50,6 +45,12 @@ class LastAdmin(BisyncError):
 class OnlyAdmin(BisyncError):
     code = "only-admin"
     message = _("%(person)s is the only admin of %(projects)s. Make somebody else an admin there first.")
+    http_status = 409
+
+
+class ChangedMeanwhile(BisyncError):
+    code = "changed-meanwhile"
+    message = _("Somebody changed %(what)s since this page was opened. Open it again to see how it is now.")
     http_status = 409
 
 
@@ -140,9 +141,15 @@ def roles_set(
 
 @audit.atomic()
 def person_add(
-    *, email: str, name: str, actor: User, project: Project | None = None, roles: Collection[str] = ()
+    *,
+    email: str,
+    name: str,
+    actor: User,
+    project: Project | None = None,
+    roles: Collection[str] = (),
+    link: bool = True,
 ) -> tuple[User, str]:
-    """A person with these roles, and where they are new the text of their password link.
+    """A person with these roles, and where they are new the text of their password `link`.
 
     Without a project they come into the installation alone, which only its administrators may have.
     """
@@ -162,7 +169,7 @@ def person_add(
     if project is not None:
         for role in sorted(set(roles)):
             role_grant(project=project, user=person, role=Role(role), actor=actor)
-    return person, _new_link(person, actor) if created else ""
+    return person, _new_link(person, actor) if created and link else ""
 
 
 def _problems(email: str, name: str, project: Project | None, roles: Collection[str]) -> dict[str, list[str]]:
@@ -288,16 +295,29 @@ def operator_dismiss(*, person: User, actor: User) -> User:
 
 
 @audit.atomic()
-def person_set(*, person: User, name: str, active: bool, operator: bool, actor: User) -> User:
+def person_set(
+    *,
+    person: User,
+    name: str,
+    active: bool,
+    operator: bool,
+    actor: User,
+    was: tuple[str, bool, bool] | None = None,
+) -> User:
     """Somebody's name, whether their account is open, and whether they administer this installation.
 
-    What stays as it is needs no right. Raises what the single actions raise.
+    What stays as it is needs no right. Raises `ChangedMeanwhile` where the three are not `was`, and what the
+    single actions raise.
     """
-    before = User.objects.get(pk=person.pk)
-    if before.name != name.strip():
+    before = _held(person, actor)[person.pk]
+    if was is not None and was != (before.name.strip(), before.is_active, before.is_superuser):
+        raise ChangedMeanwhile(what=str(before))
+    if before.name.strip() != name.strip():
         permissions.require_operator(actor)
         if not name.strip():
             raise InvalidInput({"name": [str(_("Say what they are called."))]})
+        if not is_line(name.strip()):
+            raise InvalidInput({"name": [str(NOT_A_LINE)]})
         User.objects.filter(pk=person.pk).update(name=name.strip())
         audit.record(
             actor=actor,
@@ -329,12 +349,17 @@ def _other(person: User, actor: User) -> User:
 
     Two administrators who close each other's accounts at once would otherwise leave none.
     """
-    both = User.objects.select_for_update(no_key=True).filter(pk__in=[person.pk, actor.pk])
-    held = {user.pk: user for user in both.order_by("pk")}
+    held = _held(person, actor)
     permissions.require_operator(held[actor.pk])
     if person.pk == actor.pk:
         raise NotAllowed(reason=_("Nobody does this to themselves. Ask another administrator."))
     return held[person.pk]
+
+
+def _held(*people: User) -> dict[int, User]:
+    """People as they are now, held until the end; in one order, so that nobody waits in a circle."""
+    locked = User.objects.select_for_update(no_key=True).filter(pk__in=[person.pk for person in people])
+    return {person.pk: person for person in locked.order_by("pk")}
 
 
 def _last_admin(project: Project, user: User) -> bool:
@@ -417,58 +442,6 @@ def log_exported(*, project: Project | None, asked: Mapping[str, str], format: s
         actor=actor, action="audit.exported", target=project, after={"format": format, "filter": dict(asked)}
     )
     return newest
-
-
-def chain_verify(*, anew: bool = False, most: int = EVENTS_AT_ONCE) -> ChainCheck:
-    """Go on with verifying the audit log where the last step ended, or begin anew; returns how it stands."""
-    check = ChainCheck.objects.order_by("-id").first()
-    if check is None or anew:
-        check = _begun_after(check)
-    gone = _gone(check.anchored)
-    upto, previous, broken, count = check.upto, check.upto_hash, {*check.broken, *(pk for pk, _ in gone)}, 0
-    for event, its_hash, good in audit.links(upto, previous, most):
-        upto, previous, count = event, its_hash, count + 1
-        if not good:
-            broken.add(event)
-    # Whoever verified the same events meanwhile found the same.
-    ChainCheck.objects.filter(pk=check.pk, upto=check.upto).update(
-        upto=upto,
-        upto_hash=previous,
-        events=check.events + count,
-        broken=sorted(broken)[:MOST_BROKEN],
-        # What this one has not come to yet, and what is gone, is looked for again.
-        anchors=sorted({*gone, *((pk, kept) for pk, kept in check.anchors if pk > upto)})[:MOST_BROKEN],
-        known=check.known if count == most else [],
-        at=timezone.now(),
-    )
-    check.refresh_from_db()
-    return check
-
-
-def _begun_after(last: ChainCheck | None) -> ChainCheck:
-    """A new verification, which forgets nothing that reading from the start would not show again."""
-    if last is None:
-        return ChainCheck.objects.create(at=timezone.now())
-    found = set(last.told)
-    there = AuditEvent.objects.filter(pk__in=found).values_list("pk", flat=True)
-    return ChainCheck.objects.create(
-        broken=sorted(found.difference(there)), known=sorted(found), anchors=last.anchored, at=timezone.now()
-    )
-
-
-def _gone(anchors: Collection[tuple[int, str]]) -> set[tuple[int, str]]:
-    """Those events, by id and hash, that were there once and are not any more, or not so."""
-    there = AuditEvent.objects.filter(pk__in=[pk for pk, _hash in anchors]).values_list("pk", "hash")
-    return set(anchors).difference(there)
-
-
-def chain_watch() -> None:
-    """What the clock does for the chain: a step, and once a day the beginning of a new verification."""
-    check, now = chain_verify(), timezone.now()
-    if not now - VERIFIED_ANEW <= check.began_at <= now:
-        newest = AuditEvent.objects.order_by("-id").values_list("pk", flat=True).first() or 0
-        if check.upto >= newest:
-            chain_verify(anew=True)
 
 
 def _role(user: User, role: Role) -> dict[str, object]:

@@ -3,15 +3,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.admin import GroupAdmin
 from django.contrib.auth.models import Group
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from bisync.lib.admin import ActedAdmin, ActedForm, ChosenFilter, ReadOnlyAdmin
+from bisync.lib.errors import TooLateToUndo
 from governance import actions, deeds
 from governance.models import (
     Answered,
@@ -40,6 +42,10 @@ assert isinstance(admin.site.get_model_admin(Group), GroupAdmin)
 admin.site.unregister(Group)
 
 
+# What of an account is changed here; somebody else may have changed it since the page was opened.
+SHOWN = ("name", "is_active", "is_superuser")
+
+
 class PersonForm(ActedForm):
     """Somebody's account. A password is set by its person alone, through a link that their page makes."""
 
@@ -47,16 +53,32 @@ class PersonForm(ActedForm):
         model = User
         fields = ("email", "name", "is_active", "is_superuser")
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk is not None:
+            for name in SHOWN:
+                self.fields[name].show_hidden_initial = True
+
+    def _was(self) -> tuple[str, bool, bool] | None:
+        """What the form showed when it was opened, where it says so."""
+        boxes = [self[name] for name in SHOWN]
+        if not all(box.html_initial_name in self.data for box in boxes):
+            return None
+        name, active, operator = (box.field.to_python(self.data[box.html_initial_name]) for box in boxes)
+        return str(name), bool(active), bool(operator)
+
     def act(self) -> User:
         asked = self.cleaned_data
         if self.instance.pk is None:
-            return actions.person_add(email=asked["email"], name=asked["name"], actor=self.actor)[0]
+            # Without a link: nobody would see it here.
+            return actions.person_add(**asked, actor=self.actor, link=False)[0]
         return actions.person_set(
             person=self.instance,
             name=asked["name"],
             active=asked["is_active"],
             operator=asked["is_superuser"],
             actor=self.actor,
+            was=self._was(),
         )
 
 
@@ -82,6 +104,11 @@ class PersonAdmin(ActedAdmin):
     def has_delete_permission(self, _request: HttpRequest, _obj: object = None) -> bool:
         return False
 
+    def response_add(self, request: HttpRequest, obj: User, *args: Any, **kwargs: Any) -> HttpResponse:
+        words = _('Make the link by which they set a password on <a href="{}">their page</a>.')
+        self.message_user(request, format_html(str(words), obj.get_absolute_url()), messages.WARNING)
+        return super().response_add(request, obj, *args, **kwargs)
+
 
 class MembershipForm(ActedForm):
     """One role of one person in one project; a change gives the new one and takes the old one."""
@@ -98,7 +125,10 @@ class MembershipForm(ActedForm):
         project, user = self.instance.project, self.instance.user
         held = set(Membership.objects.filter(project=project, user=user).values_list("role", flat=True))
         wanted = held - {self.instance.role} | {role.value}
-        actions.roles_set(project=project, user=user, roles=wanted, actor=self.actor)
+        try:
+            actions.roles_set(project=project, user=user, roles=wanted, actor=self.actor, was=held)
+        except TooLateToUndo:
+            raise actions.ChangedMeanwhile(what=str(user)) from None
         return Membership.objects.get(project=project, user=user, role=role)
 
 
@@ -140,7 +170,6 @@ class AuditEventAdmin(ReadOnlyAdmin):
     list_filter = (DeedFilter, "project")
     search_fields = ("target", "label", "action", "actor__email", "request_id")
     list_select_related = ("actor", "project")
-    date_hierarchy = "at"
     heavy = ("before", "after")
 
 

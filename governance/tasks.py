@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from governance import actions
+from governance import actions, chain
 
 
 @shared_task(name="governance.forget_answers", ignore_result=True)
@@ -14,4 +14,4 @@ def forget_answers() -> None:
 
 @shared_task(name="governance.verify_chain", ignore_result=True)
 def verify_chain() -> None:
-    actions.chain_watch()
+    chain.watch()

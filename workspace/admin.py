@@ -116,7 +116,6 @@ class RunAdmin(ReadOnlyAdmin):
     search_fields = ("kind", "subject", "error_code", "project__slug")
     exclude = ("token",)
     list_select_related = ("project",)
-    date_hierarchy = "created_at"
     heavy = ("params", "intent", "result", "progress")
     inlines = (CommandInline,)
     actions = ("cancel", "retry")
@@ -135,7 +134,6 @@ class RunCommandAdmin(ReadOnlyAdmin):
     list_display = ("id", "run", "name", "exit_code", "started_at", "finished_at")
     search_fields = ("name", "run__project__slug")
     list_select_related = ("run__project",)
-    date_hierarchy = "started_at"
     heavy = ("output", "argv")
 
 

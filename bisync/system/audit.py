@@ -20,7 +20,7 @@ from bisync.lib import tables
 from bisync.lib.web import go, page
 from bisync.system import objects
 from environments.models import Environment
-from governance import actions, deeds, history, permissions
+from governance import actions, chain, deeds, history, permissions
 from governance.forms import HistoryForm
 from governance.history import Search
 from governance.models import AuditEvent, Project
@@ -230,6 +230,6 @@ def system_verify(request: Request) -> HttpResponse:
 
 def _verify(request: Request, project: Project | None) -> HttpResponse:
     anew = "anew" in request.POST and bool(permissions.operates(request.user))
-    actions.chain_verify(anew=anew)
+    chain.verify(anew=anew)
     say = _("Verified. What is left of a long log is verified in the background.")
     return go(request, _address("audit", project), say=say)

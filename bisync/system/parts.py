@@ -127,7 +127,7 @@ def _chain() -> Part:
         ok=good,
         message=message,
         remedy="" if good else remedy,
-        since=check and check.at,
+        since=check.at if check else None,
         url=url,
         untried=check is None,
     )

@@ -13,7 +13,7 @@ from django.test import Client
 from django.utils import timezone
 
 from environments.actions import environment_save
-from governance import actions, audit, history
+from governance import audit, chain, history
 from governance.actions import project_create, roles_set
 from governance.history import Search, page_of
 from governance.models import AuditEvent, ChainCheck, Project, User
@@ -206,10 +206,10 @@ def test_an_export_with_a_filter_that_cannot_be_goes_back_to_the_page(auditor: C
 def test_the_chain_is_verified_step_by_step(project: Project) -> None:
     total = AuditEvent.objects.count()
 
-    first = actions.chain_verify(most=3)
+    first = chain.verify(most=3)
     told = history.chain()
     assert (first.events, told.complete, told.broken) == (3, False, [])
-    actions.chain_verify()
+    chain.verify()
     told = history.chain()
     assert (told.check and told.check.events, told.complete, told.broken) == (total, True, [])
     assert ChainCheck.objects.count() == 1
@@ -218,25 +218,25 @@ def test_the_chain_is_verified_step_by_step(project: Project) -> None:
 def test_a_change_is_found_from_the_start_and_stays_told_until_it_is_looked_at_again(
     project: Project,
 ) -> None:
-    actions.chain_verify()
+    chain.verify()
     victim = AuditEvent.objects.order_by("id")[2]
     AuditEvent.objects.filter(pk=victim.pk).update(environment="nowhere")
 
-    actions.chain_verify()
+    chain.verify()
     assert history.chain().broken == []  # only what is new was looked at
-    actions.chain_verify(anew=True)
+    chain.verify(anew=True)
     assert history.chain().broken == [victim.pk]
-    actions.chain_verify(anew=True, most=1)
+    chain.verify(anew=True, most=1)
     assert history.chain().broken == [victim.pk]
 
 
 def test_an_end_that_was_cut_off_is_found(project: Project) -> None:
-    actions.chain_verify()
+    chain.verify()
     last = AuditEvent.objects.order_by("-id")[0].pk
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM governance_auditevent WHERE id = %s", [last])
 
-    actions.chain_verify()
+    chain.verify()
 
     assert history.chain().broken == [last]
 
@@ -255,43 +255,43 @@ def an_event(project: Project) -> None:
 def test_an_end_that_was_cut_off_stays_told_when_the_log_goes_on_and_is_verified_anew(
     project: Project,
 ) -> None:
-    actions.chain_verify()
+    chain.verify()
     last = AuditEvent.objects.order_by("-id")[0].pk
     cut_off(last, last - 1)
     an_event(project)
 
-    actions.chain_verify(anew=True)  # before any other step has looked
+    chain.verify(anew=True)  # before any other step has looked
     assert history.chain().broken == [last]
     for _again in range(2):
         an_event(project)
-        actions.chain_verify(anew=True)
+        chain.verify(anew=True)
     assert history.chain().broken == [last]
 
 
 def test_an_end_that_was_replaced_under_the_same_number_stays_told(project: Project) -> None:
-    actions.chain_verify()
+    chain.verify()
     last = AuditEvent.objects.order_by("-id")[0].pk
     cut_off(last)
     an_event(project)
     AuditEvent.objects.filter(pk__gt=last).update(id=last)  # a sequence that was set back
 
     for _again in range(2):
-        actions.chain_verify(anew=True)
+        chain.verify(anew=True)
 
     assert list(audit.broken_links()) == []
     assert history.chain().broken == [last]
 
 
 def test_an_end_that_was_cut_off_while_a_verification_goes_on_is_found(project: Project) -> None:
-    actions.chain_verify()
-    actions.chain_verify(anew=True, most=1)
+    chain.verify()
+    chain.verify(anew=True, most=1)
     last = AuditEvent.objects.order_by("-id")[0].pk
     cut_off(last)
     an_event(project)
 
-    actions.chain_verify(anew=True, most=1)
-    actions.chain_verify()
-    actions.chain_verify(anew=True)
+    chain.verify(anew=True, most=1)
+    chain.verify()
+    chain.verify(anew=True)
 
     assert history.chain().broken == [last]
 
@@ -299,27 +299,27 @@ def test_an_end_that_was_cut_off_while_a_verification_goes_on_is_found(project: 
 def test_a_finding_whose_row_is_gone_is_kept_and_one_that_was_mended_is_not(project: Project) -> None:
     second = AuditEvent.objects.order_by("id")[1]
     whole = AuditEvent.objects.order_by("-id")[0]
-    actions.chain_verify()
+    chain.verify()
     AuditEvent.objects.filter(pk=second.pk).update(label="Something else")
     cut_off(whole.pk)
     ChainCheck.objects.update(broken=[whole.pk + 7])  # as somebody found before there were anchors
 
-    actions.chain_verify(anew=True)
+    chain.verify(anew=True)
     assert history.chain().broken == [second.pk, whole.pk, whole.pk + 7]
 
     AuditEvent.objects.filter(pk=second.pk).update(label=second.label)
     AuditEvent.objects.bulk_create([whole])  # from a backup
-    actions.chain_verify(anew=True)
+    chain.verify(anew=True)
     assert history.chain().broken == [whole.pk + 7]
 
 
 def test_beginning_anew_again_and_again_hides_nothing(project: Project) -> None:
     victim = AuditEvent.objects.order_by("id")[2]
     AuditEvent.objects.filter(pk=victim.pk).update(environment="nowhere")
-    actions.chain_verify()
+    chain.verify()
 
     for _again in range(3):
-        actions.chain_verify(anew=True, most=1)
+        chain.verify(anew=True, most=1)
         assert history.chain().broken == [victim.pk]
 
 
@@ -332,7 +332,7 @@ def test_what_nobody_can_read_counts_as_broken_and_holds_nothing_up(project: Pro
             "UPDATE governance_auditevent SET after = %s WHERE id = %s", ["[" * 900 + "]" * 900, deep.pk]
         )
 
-    check = actions.chain_verify()
+    check = chain.verify()
 
     assert check.broken == [odd.pk, unreadable.pk, deep.pk]
     assert check.events == AuditEvent.objects.count()
@@ -343,12 +343,12 @@ def test_what_nobody_can_read_counts_as_broken_and_holds_nothing_up(project: Pro
 def test_a_verification_that_began_a_day_ago_or_in_the_future_gives_way_to_a_new_one(
     project: Project, days: int
 ) -> None:
-    actions.chain_watch()
-    actions.chain_watch()
+    chain.watch()
+    chain.watch()
     assert ChainCheck.objects.count() == 1
 
     ChainCheck.objects.update(began_at=timezone.now() + timedelta(days=days))
-    actions.chain_watch()
+    chain.watch()
 
     assert ChainCheck.objects.count() == 2
     assert history.chain().complete

@@ -16,7 +16,7 @@ from django.utils import timezone
 from bisync import env, health
 from bisync.setting_words import SETTINGS
 from bisync.system import parts
-from governance import actions
+from governance import chain
 from governance.actions import token_create
 from governance.models import ApiToken, AuditEvent, ChainCheck, User
 from governance.permissions import learn_roles, roles_of
@@ -181,7 +181,7 @@ def test_making_a_backup_is_an_event(tmp_path: Path, data_dir: Path) -> None:
 def test_a_broken_chain_is_told(data_dir: Path, console: Client) -> None:
     make_project()
     AuditEvent.objects.filter(pk=AuditEvent.objects.earliest("id").pk).update(label="x")
-    actions.chain_verify()
+    chain.verify()
 
     assert not told()["Audit log"].ok
     assert "Compare with a backup" in told()["Audit log"].remedy
