@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from datetime import date
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib.auth.password_validation import password_validators_help_text_html
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
@@ -14,6 +16,9 @@ from django.utils.translation import gettext_lazy as _
 from governance import deeds
 from governance.models import Scope, User
 from governance.roles import ABOUT, Role
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrPromise
 
 DAYS = ((30, _("30 days")), (90, _("90 days")), (366, _("A year")))
 
@@ -101,9 +106,20 @@ class PasswordForm(NewPasswordForm):
     field_order = ("old", "password", "again")
 
 
-def _day() -> forms.DateInput:
+# Before and after these no calendar turns into a moment everywhere.
+DAYS_THAT_ARE = (date(1970, 1, 1), date(2999, 12, 31))
+
+
+def _day(label: StrPromise) -> forms.DateField:
     """A day as browsers ask for one."""
-    return forms.DateInput({"type": "date"}, "%Y-%m-%d")
+    first, last = DAYS_THAT_ARE
+    words = _("Ask for a day between 1970 and 2999.")
+    return forms.DateField(
+        label=label,
+        required=False,
+        widget=forms.DateInput({"type": "date"}, "%Y-%m-%d"),
+        validators=[MinValueValidator(first, words), MaxValueValidator(last, words)],
+    )
 
 
 class HistoryForm(forms.Form):
@@ -119,16 +135,12 @@ class HistoryForm(forms.Form):
         label=_("Object"),
         required=False,
         max_length=200,
-        widget=forms.TextInput({"placeholder": _("What it is called")}),
+        widget=forms.TextInput({"placeholder": _("What or who was changed")}),
     )
     action = forms.ChoiceField(label=_("Action"), required=False)
     environment = forms.ChoiceField(label=_("Environment"), required=False)
-    since = forms.DateField(
-        label=_("From"), required=False, widget=forms.DateInput({"type": "date"}, "%Y-%m-%d")
-    )
-    until = forms.DateField(
-        label=_("To"), required=False, widget=forms.DateInput({"type": "date"}, "%Y-%m-%d")
-    )
+    since = _day(_("From"))
+    until = _day(_("To"))
 
     def __init__(self, *args: Any, environments: Mapping[str, str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

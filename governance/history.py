@@ -22,11 +22,16 @@ NAMESAKES = 100
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """What is looked for; empty fields narrow nothing. `project` None is the whole installation."""
+    """What is looked for; empty fields narrow nothing. `project` None is the whole installation.
+
+    Among the `actors` None is Bisync itself. Events about `targets` are found, and those that gave or took a
+    role of the people with the addresses `holders`: they are about the project.
+    """
 
     project: Project | None = None
-    person: str = ""
+    actors: Collection[int | None] | None = None
     targets: Collection[str] | None = None
+    holders: Collection[str] = ()
     deed: str = ""
     environment: str = ""
     since: date | None = None
@@ -38,27 +43,22 @@ class Search:
         if self.project is not None:
             events = events.filter(project=self.project)
         if self.targets is not None:
-            events = events.filter(target__in=self.targets)
+            events = events.filter(Q(target__in=self.targets) | self._roles())
         if self.deed:
             events = events.filter(action__in=deeds.named(self.deed))
         if self.environment:
             events = events.filter(environment=self.environment)
-        return events.filter(self._by(), self._when())
+        if self.actors is not None:
+            alone = Q(actor=None) if None in self.actors else Q()
+            events = events.filter(Q(actor__in=[pk for pk in self.actors if pk]) | alone)
+        return events.filter(self._when())
 
-    def _by(self) -> Q:
-        if not self.person:
+    def _roles(self) -> Q:
+        if not self.holders:
             return Q()
-        if self.person.lower() == BISYNC:
-            return Q(actor=None)
-        # Looked up first: the index that lists somebody's deeds needs to know whose.
-        exact = list(User.objects.filter(email__iexact=self.person).values_list("pk", flat=True))
-        return Q(actor__in=exact or list(self._namesakes().values_list("pk", flat=True)[:NAMESAKES]))
-
-    def _namesakes(self) -> QuerySet[User]:
-        people = User.objects.order_by("pk")
-        for word in self.person.split():
-            people = people.filter(Q(name__icontains=word) | Q(email__icontains=word))
-        return people
+        return Q(action="role.granted", after__person__in=self.holders) | Q(
+            action="role.revoked", before__person__in=self.holders
+        )
 
     def _when(self) -> Q:
         found = Q()
@@ -67,6 +67,22 @@ class Search:
         if self.until is not None:
             found &= Q(at__lt=_midnight(self.until + timedelta(days=1)))
         return found
+
+
+def actors(text: str) -> tuple[list[int | None] | None, bool]:
+    """Whom somebody means who types this, those that came last first, and whether there are more of them."""
+    if not text:
+        return None, False
+    if text.lower() == BISYNC:
+        return [None], False
+    # Looked up first: the index that lists somebody's deeds needs to know whose.
+    people = User.objects.filter(email__iexact=text)
+    if not people.exists():
+        people = User.objects.order_by("-pk")
+        for word in text.split():
+            people = people.filter(Q(name__icontains=word) | Q(email__icontains=word))
+    found: list[int | None] = list(people.values_list("pk", flat=True)[: NAMESAKES + 1])
+    return found[:NAMESAKES], len(found) > NAMESAKES
 
 
 def _midnight(day: date) -> datetime:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from urllib.parse import urlencode
 
 from django.contrib.auth.decorators import login_required
@@ -66,10 +67,11 @@ def unread_again(request: Request) -> HttpResponse:
     """Undo that everything was marked as read."""
     try:
         at = parse_datetime(request.GET.get("at", ""))
-    except ValueError:
-        at = None
-    if at is None or at.tzinfo is None:
-        raise Http404
+        if at is None or at.tzinfo is None:
+            raise Http404
+        at = at.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise Http404 from None
     actions.unread_again(actor=request.user, read_at=at)
     return go(request, reverse("notifications"), say=_("They are unread again."))
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
+from django.contrib import messages
 from django.http import Http404, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
@@ -38,20 +39,26 @@ class _Row:
 
     event: AuditEvent
     words: str
-    changes: list[tuple[str, object, object]]
+    changes: list[tuple[str, str, str]]
     object_url: str
 
     @classmethod
     def of(cls, event: AuditEvent, project: Project | None) -> _Row:
         before, after = event.before, event.after
         changes = [
-            (name, before.get(name, ""), after.get(name, ""))
+            (name, _shown(before.get(name)), _shown(after.get(name)))
             for name in dict.fromkeys((*before, *after))
             if name not in before or name not in after or before[name] != after[name]
         ]
-        linked = ":" in event.target
-        url = _address("audit-object", project, event.target) if linked else ""
+        url = _address("audit-object", project, event.target) if objects.has_page(event.target) else ""
         return cls(event, deeds.words(event.action), changes, url)
+
+
+def _shown(value: object) -> str:
+    """A value as people read it; "" where there is none."""
+    if value is None or isinstance(value, str):
+        return value or ""
+    return json.dumps(value, ensure_ascii=False)
 
 
 @require_safe
@@ -71,7 +78,7 @@ def system_log(request: Request) -> HttpResponse:
 
 def _log(request: Request, project: Project | None) -> HttpResponse:
     form = _form(request, project)
-    search = _search(form, project)
+    search, cut = _search(form, project)
     before, after = (_number(request.GET.get(name, "")) for name in ("before", "after"))
     shown = history.page_of(search, before=before, after=after) if search else history.Page([], None, None)
     asked = form.asked
@@ -84,6 +91,7 @@ def _log(request: Request, project: Project | None) -> HttpResponse:
             "form": form,
             "rows": [_Row.of(event, project) for event in shown.events],
             "asked": asked,
+            "cut": cut,
             "here": _address("audit", project),
             "older_url": f"{query}before={shown.older}" if shown.older else "",
             "newer_url": f"{query}after={shown.newer}" if shown.newer else "",
@@ -91,7 +99,6 @@ def _log(request: Request, project: Project | None) -> HttpResponse:
             "export_url": f"{_address('audit-export', project)}?{urlencode(asked)}",
             "verify_url": _address("audit-verify", project),
         },
-        fragment="rows",
         status=422 if form.errors else 200,
     )
 
@@ -103,19 +110,24 @@ def _form(request: Request, project: Project | None) -> HistoryForm:
     return HistoryForm(request.GET, environments=dict(reversed(names)))
 
 
-def _search(form: HistoryForm, project: Project | None) -> Search | None:
+def _search(form: HistoryForm, project: Project | None) -> tuple[Search | None, bool]:
+    """What is looked for, and whether more is called so than is looked for."""
     if not form.is_valid():
-        return None
+        return None, False
     asked = form.cleaned_data
-    return Search(
+    actors, more_actors = history.actors(asked["person"].strip())
+    named = objects.named(asked["object"].strip(), project)
+    search = Search(
         project=project,
-        person=asked["person"].strip(),
-        targets=objects.keys(asked["object"].strip(), project),
+        actors=actors,
+        targets=named.keys,
+        holders=named.people,
         deed=asked["action"],
         environment=asked["environment"],
         since=asked["since"],
         until=asked["until"],
     )
+    return search, more_actors or named.cut
 
 
 def _number(text: str) -> int | None:
@@ -173,7 +185,7 @@ def system_export(request: Request) -> HttpResponseBase:
 
 def _export(request: Request, project: Project | None) -> HttpResponseBase:
     form = _form(request, project)
-    search = _search(form, project)
+    search, _cut = _search(form, project)
     if search is None:
         return redirect(f"{_address('audit', project)}?{request.GET.urlencode()}")
     kind = "json" if request.POST.get("format") == "json" else "csv"
@@ -230,6 +242,11 @@ def system_verify(request: Request) -> HttpResponse:
 
 def _verify(request: Request, project: Project | None) -> HttpResponse:
     anew = "anew" in request.POST and bool(permissions.operates(request.user))
-    chain.verify(anew=anew)
-    say = _("Verified. What is left of a long log is verified in the background.")
-    return go(request, _address("audit", project), say=say)
+    if chain.verify(anew=anew).told:
+        say, level = _("The chain is broken: rows were changed or removed beside Bisync."), messages.ERROR
+    else:
+        say, level = (
+            _("Verified. What is left of a long log is verified in the background."),
+            messages.SUCCESS,
+        )
+    return go(request, _address("audit", project), say=say, level=level)

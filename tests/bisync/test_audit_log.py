@@ -6,12 +6,14 @@ import csv
 import io
 import json
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
+from bisync.system import objects
 from environments.actions import environment_save
 from governance import audit, chain, history
 from governance.actions import project_create, roles_set
@@ -20,6 +22,7 @@ from governance.models import AuditEvent, ChainCheck, Project, User
 from governance.roles import Role
 from tests.factories import make_environment, make_member, make_project, make_proposal, make_user
 from workspace.actions import pull_request
+from workspace.models import Connection, Hold
 
 pytestmark = pytest.mark.django_db
 
@@ -79,6 +82,61 @@ def test_a_filter_that_cannot_be_is_told_beside_its_field(auditor: Client) -> No
     assert "This is before the first day." in answer.content.decode()
 
 
+@pytest.mark.parametrize("asked", ["until=9999-12-31", "since=0001-01-01", "since=9999-12-31"])
+def test_days_that_no_calendar_has_are_refused_on_the_page_and_in_exports(
+    auditor: Client, asked: str
+) -> None:
+    page = auditor.get(f"/shop/audit/?{asked}")
+
+    assert page.status_code == 422
+    assert "Ask for a day between 1970 and 2999." in page.content.decode()
+    assert 'name="format"' not in page.content.decode()  # nothing is exported of what cannot be
+    assert auditor.post(f"/shop/audit/export/?{asked}").status_code == 302
+    assert 'name="format"' in auditor.get("/shop/audit/?until=2999-12-31").content.decode()
+
+
+def test_what_was_done_about_somebodys_roles_is_found_by_their_name(
+    project: Project, auditor: Client
+) -> None:
+    ada, maya = User.objects.get(name="Ada Admin"), User.objects.get(name="Maya Chen")
+    other = make_project(slug="other")
+    roles_set(project=other, user=maya, roles=[Role.ADMIN], actor=User.objects.filter(name="Ada Admin")[1])
+    roles_set(project=project, user=maya, roles=[Role.VIEWER], actor=ada)
+    done = ["role.revoked", "role.granted"]
+
+    assert events_on(auditor, "/shop/audit/?object=maya")[:2] == done
+    assert events_on(auditor, f"/shop/audit/?object=user:{maya.pk}")[:2] == done
+    assert (
+        f'href="/shop/audit/?object=user:{maya.pk}"'
+        in signed_in(ada).get(f"/shop/people/{maya.pk}/").content.decode()
+    )
+
+    roles_set(project=project, user=maya, roles=[], actor=ada)
+    assert events_on(auditor, "/shop/audit/?object=maya")[:3] == ["role.revoked", *done]
+    assert {
+        event.project for event in Search(project=project, targets=[], holders=[maya.email]).events()
+    } == {project}
+
+
+def test_of_too_many_of_one_name_the_newest_are_looked_for_and_that_is_said(
+    project: Project, auditor: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(objects, "MOST", 2)
+    monkeypatch.setattr(history, "NAMESAKES", 1)
+    first, second, third = (
+        make_member(project, Role.VIEWER, name=f"Kim {name}") for name in ("Uno", "Dos", "Tres")
+    )
+    said = "only what is newest was looked for"
+
+    assert objects.named("kim", project).keys == [f"user:{third.pk}", f"user:{second.pk}"]
+    assert history.actors("kim") == ([third.pk], True)
+    for query in ("object=kim", "person=kim"):
+        assert said in auditor.get(f"/shop/audit/?{query}").content.decode()
+    for query in ("object=kim+uno", "person=kim+dos", "object=nobody"):
+        assert said not in auditor.get(f"/shop/audit/?{query}").content.decode()
+    assert objects.named("kim uno", project).keys == [f"user:{first.pk}"]
+
+
 def test_a_metrics_story_is_that_of_its_proposals(project: Project, auditor: Client) -> None:
     proposal = project.proposals.get()
     definition = project.definitions.create(name="refund_share", label="Refund share", state="published")
@@ -115,6 +173,14 @@ def test_it_says_in_words_who_did_what_and_what_it_was_before(auditor: Client) -
     told = " ".join(auditor.get("/shop/audit/?action=environment.changed").content.decode().split())
 
     assert "<b>Ada Admin</b> changed the environment <b>Live</b>" in told
+    with audit.atomic():
+        values = {"on": True, "list": ["a", None], "none": None, "zero": 0}
+        audit.record(actor=None, action="environment.changed", target=None, after=values)
+    boss = signed_in(User.objects.create_superuser("boss@example.com", name="Boss"))
+    [row, *_rest] = boss.get("/system/audit/?action=environment.changed").context["rows"]
+    assert row.changes == [
+        *(("on", "", "true"), ("list", "", '["a", null]'), ("none", "", ""), ("zero", "", "0")),
+    ]
     assert '<span class="was">Production</span>' in told
     assert '<details class="part event"' in told
 
@@ -129,6 +195,30 @@ def test_an_event_leads_to_what_it_is_about(project: Project, auditor: Client) -
     assert here["Location"] == proposal.get_absolute_url()
     assert theirs.status_code == 404
     assert auditor.get("/shop/audit/object/artifact:1/").status_code == 404
+
+
+def test_what_has_a_page_is_opened_and_nothing_else_offers_to(
+    project: Project, auditor: Client, settings: Any
+) -> None:
+    warehouse = project.connections.get()
+    Connection.objects.update(password="a-password")
+    hold = Hold.objects.create(project=project, commit="a" * 40, digest="x", changes=[])
+    with audit.atomic():
+        audit.record(actor=None, action="connection.changed", target=warehouse)
+        audit.record(actor=None, action="hold.opened", target=hold)
+        audit.record(actor=None, action="pull.arrived", target=ChainCheck(pk=7))
+
+    rows = auditor.get("/shop/audit/").context["rows"][:3]
+    system = signed_in(User.objects.create_superuser("boss@example.com", name="Boss")).get("/system/audit/")
+
+    assert [row.object_url for row in rows[:2]] == [
+        f"/shop/audit/object/hold:{hold.pk}/",
+        f"/shop/audit/object/connection:{warehouse.pk}/",
+    ]
+    settings.BISYNC_SECRET_KEYS = ["another-key-of-many-characters"]
+    assert auditor.get(rows[0].object_url)["Location"] == hold.get_absolute_url()
+    assert auditor.get(rows[1].object_url)["Location"] == warehouse.get_absolute_url()
+    assert system.context["rows"][0].object_url == ""
 
 
 def test_it_is_for_auditors_and_admins_and_the_whole_of_it_for_operators(project: Project) -> None:
@@ -364,9 +454,10 @@ def test_the_page_says_how_far_the_chain_is_verified(auditor: Client) -> None:
     AuditEvent.objects.filter(pk=AuditEvent.objects.earliest("id").pk).update(label="Something else")
     auditor.post("/shop/audit/verify/", {"anew": "1"})
     assert "none changed" in auditor.get("/shop/audit/").content.decode()  # beginning anew is an operator's
-    signed_in(User.objects.create_superuser("boss@example.com", name="Boss")).post(
-        "/system/audit/verify/", {"anew": "1"}
-    )
+    boss = signed_in(User.objects.create_superuser("boss@example.com", name="Boss"))
+    answer = boss.post("/system/audit/verify/", {"anew": "1"}, follow=True)
+    [said] = answer.context["messages"]
+    assert (said.level_tag, str(said)[:20]) == ("error", "The chain is broken:")
     assert "the chain breaks at #" in auditor.get("/shop/audit/").content.decode()
 
 

@@ -282,6 +282,8 @@ def test_reading_one_reads_its_thread_and_reading_all_can_be_undone(story: Story
     assert selectors.unread_count(story.maya) == 1
     with pytest.raises(TooLateToUndo):
         actions.unread_again(actor=story.maya, read_at=timezone.now())
+    for at in ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"):
+        assert client.post("/account/notifications/unread/", query_params={"at": at}).status_code == 404
     assert client.post(undo).status_code == 409
 
 
