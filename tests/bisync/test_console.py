@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -370,3 +371,24 @@ def test_roles_in_many_projects_are_read_at_once(django_assert_num_queries: Any)
     with django_assert_num_queries(1):
         learn_roles(user, projects)
         assert [roles_of(user, project) for project in projects] == [{"viewer"}, set(), set()]
+
+
+@pytest.mark.parametrize("path", ["/system/health/", "/system/queues/"])
+def test_what_is_swapped_in_again_and_again_keeps_the_focus_and_says_no_time_aloud(
+    console: Client, data_dir: Path, path: str
+) -> None:
+    project = make_project()
+    failed_run("pull", "git-unreachable", {"words": "No such host"})
+    failed_run("pull", runs.WorkerLost.code, {"attempts": "3"})
+    for status in ("queued", "running"):
+        Run.objects.create(project=project, kind="pull", status=status, lease_until=timezone.now())
+
+    part = console.get(path, headers={"hx-request": "true"}).content.decode()
+    focusable = re.findall(r"<(?:a|button|div)\b[^>]*(?:href|tabindex)=[^>]*>|<button[^>]*>", part)
+    ids = re.findall(r' id="([^"]+)"', part)
+
+    assert len(focusable) > 3
+    assert [tag for tag in focusable if ' id="' not in tag] == []
+    assert len(ids) == len(set(ids))
+    assert re.findall(r'<p role="status">[^<]+</p>', part) or path == "/system/queues/"
+    assert not re.search(r'<div[^>]*role="status"', part)
