@@ -17,11 +17,10 @@ from environments.selectors import Reading, reading
 from semantic.formula.tree import MetricRef
 from semantic.query.engine import Engine, NotComputable, engine_for, with_relations
 from semantic.query.spec import Unsupported
-from workspace import runs
+from workspace import holds, runs
 from workspace.dbt import artifacts
 from workspace.models import Artifact
 from workspace.repositories import mirror_of, workdir
-from workspace.trust import require_agreed
 from workspace.warehouse.base import WarehouseError
 
 logger = logging.getLogger(__name__)
@@ -106,7 +105,7 @@ def _build(work: runs.Work, deployment: Deployment, environment: Environment) ->
     mirror = mirror_of(repository)
     if not mirror.has(deployment.commit):
         mirror.fetch()
-    require_agreed(repository, mirror, deployment.commit, ever=True)
+    holds.require_known(work, repository, mirror, deployment.commit, ever=True)
     base = None if wanted.everything else live
     with mirror.worktree(deployment.commit) as tree, workdir() as into:
         work.progress(step="prepare")

@@ -26,13 +26,12 @@ from semantic.query.spec import QuerySpec, Unsupported
 from semantic.query.sql import metric_sql
 from semantic.rules.metric import sending_problems
 from semantic.rules.values import breach
-from workspace import runs
+from workspace import holds, runs
 from workspace.dbt import artifacts
 from workspace.dbt.errors import DbtBuildFailed
 from workspace.dbt.runner import Dbt
 from workspace.git.repository import Mirror
 from workspace.repositories import mirror_of, workdir
-from workspace.trust import require_agreed
 from workspace.warehouse.base import Warehouse
 from workspace.warehouse.gate import open_warehouse
 from workspace.warehouse.location import Location
@@ -75,7 +74,7 @@ class CheckRun:
         try:
             self.step(CheckKind.RULES, self.rules)
             head = mirror.fetch()
-            require_agreed(repository, mirror, head)
+            holds.require_known(self.work, repository, mirror, head)
             edits = self.step(CheckKind.FILES, lambda: self.files(mirror, head))
             with (
                 mirror.worktree(head) as tree,

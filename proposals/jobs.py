@@ -16,12 +16,11 @@ from semantic.codegen.metrics import Compiled
 from semantic.definitions import Vocabulary
 from semantic.jobs import parsed
 from semantic.sync import after_pull
-from workspace import runs
+from workspace import holds, runs
 from workspace.git.process import RemoteMoved
 from workspace.git.repository import Mirror, Person
 from workspace.models import Run
 from workspace.repositories import mirror_of
-from workspace.trust import require_agreed
 
 BISYNC = Person("Bisync", "bisync@localhost")
 _PUSHES = 5
@@ -78,11 +77,11 @@ def proposal_of(work: runs.Work) -> Proposal:
     ).get(pk=work.params["proposal"])
 
 
-def names_at(proposal: Proposal, mirror: Mirror, head: str) -> Vocabulary:
+def names_at(work: runs.Work, proposal: Proposal, mirror: Mirror, head: str) -> Vocabulary:
     """The names in the repository's head: those of the last pull, or read anew where it moved on since."""
     if Snapshot.objects.filter(project=proposal.project).latest().commit == head:
         return generate.vocabulary_for(proposal)
-    manifest, semantic = parsed(proposal.project.repository, mirror, head)
+    manifest, semantic = parsed(work, proposal.project.repository, mirror, head)
     return vocabulary_in(manifest, semantic, proposal.target)
 
 
@@ -117,8 +116,8 @@ def _decided(work: runs.Work) -> dict[str, Any]:
 
 def _commit_and_push(work: runs.Work, proposal: Proposal, mirror: Mirror, head: str) -> dict[str, Any]:
     for _attempt in range(_PUSHES):
-        require_agreed(proposal.project.repository, mirror, head)
-        code = approved_code(proposal, names_at(proposal, mirror, head))
+        holds.require_known(work, proposal.project.repository, mirror, head)
+        code = approved_code(proposal, names_at(work, proposal, mirror, head))
         models = sorted({name for one in code for name in one.models})
         edits = generate.file_edits(
             code,

@@ -38,7 +38,7 @@ def pull(work: runs.Work) -> dict[str, object]:
         return _unchanged(work, repository, mirror, last)
     holds.require_agreed(work, repository, mirror, head)
     work.progress(step="parse", commit=head)
-    manifest, semantic = parsed(repository, mirror, head)
+    manifest, semantic = parsed(work, repository, mirror, head)
     work.progress(step="catalogue")
     return _keep(work, repository, mirror, head, manifest=manifest, semantic=semantic)
 
@@ -51,7 +51,7 @@ def parse(work: runs.Work) -> dict[str, object]:
     work.progress(step="fetch")
     head = mirror.fetch()
     work.progress(step="parse", commit=head)
-    manifest, _semantic = parsed(repository, mirror, head)
+    manifest, _semantic = parsed(work, repository, mirror, head)
     data = artifacts.read_manifest(manifest)
     found = records(data)
     kinds = Counter(node.resource_type for node in found.nodes)
@@ -66,8 +66,9 @@ def parse(work: runs.Work) -> dict[str, object]:
     }
 
 
-def parsed(repository: Repository, mirror: Mirror, commit: str) -> tuple[bytes, bytes]:
-    """What dbt makes of a commit: its manifest and its semantic manifest."""
+def parsed(work: runs.Work, repository: Repository, mirror: Mirror, commit: str) -> tuple[bytes, bytes]:
+    """What dbt makes of a commit, its manifest and its semantic manifest; of none that nobody agreed to."""
+    holds.require_known(work, repository, mirror, commit)
     with mirror.worktree(commit) as tree, workdir() as into:
         dbt = Dbt(
             DbtProject(

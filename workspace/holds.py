@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Exists, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -20,6 +20,7 @@ from workspace.models import Hold, HoldState, Repository, Run
 
 # What a reader is shown of a file; the digest is over all of it.
 _SHOWN_CHARACTERS = 60_000
+_UNDECIDED = frozenset({HoldState.OPEN, HoldState.REFUSED})
 
 
 class HoldMoved(BisyncError):
@@ -38,14 +39,27 @@ def require_agreed(work: runs.Work, repository: Repository, mirror: Mirror, comm
     if not changed:
         return
     changes = storable(_changes(mirror, agreed, commit, changed, files))
-    digest = trust.digest_of(files)
+    same = {"digest": trust.digest_of(files), "source": trust.source_of(repository)}
     with work.fenced():
-        held = _open(repository)
-        held.exclude(digest=digest).update(state=HoldState.REPLACED)
-        if not held.update(commit=commit, changes=changes) and not _refused(repository, digest):
+        _undecided(repository).exclude(**same).update(state=HoldState.REPLACED)
+        # Whoever refused these files is not asked again.
+        if not _undecided(repository).update(commit=commit, changes=changes):
             hold = _keep(repository, commit, files, state=HoldState.OPEN, changes=changes)
             _note(hold, action="hold.opened", actor=work.run.requested_by)
     raise trust.PullHeld(files=trust.named(changed))
+
+
+def require_known(
+    work: runs.Work, repository: Repository, mirror: Mirror, commit: str, *, ever: bool = False
+) -> None:
+    """As `trust.require_agreed`, for all but pulls: where it stops, a pull brings up what to agree to."""
+    try:
+        trust.require_agreed(repository, mirror, commit, ever=ever)
+    except trust.PullHeld:
+        if not _undecided(repository).filter(commit=commit).exists():
+            with work.fenced():
+                runs.request(kind="pull", project=repository.project, requested_by=work.run.requested_by)
+        raise
 
 
 def arrived(work: runs.Work, repository: Repository, mirror: Mirror, commit: str) -> None:
@@ -53,7 +67,7 @@ def arrived(work: runs.Work, repository: Repository, mirror: Mirror, commit: str
 
     Runs inside the caller's transaction.
     """
-    _open(repository).update(state=HoldState.REPLACED)
+    _undecided(repository).update(state=HoldState.REPLACED)
     source = trust.source_of(repository)
     if Hold.objects.filter(project=repository.project_id, source=source, state=HoldState.AGREED).exists():
         return
@@ -62,8 +76,9 @@ def arrived(work: runs.Work, repository: Repository, mirror: Mirror, commit: str
     _note(hold, action="hold.first_agreed", actor=work.run.requested_by)
 
 
-def _open(repository: Repository) -> QuerySet[Hold]:
-    return Hold.objects.filter(project=repository.project_id, state=HoldState.OPEN)
+def _undecided(repository: Repository) -> QuerySet[Hold]:
+    """What waits for somebody to agree, and what somebody refused but may agree to after all."""
+    return Hold.objects.filter(project=repository.project_id, state__in=_UNDECIDED)
 
 
 def _keep(repository: Repository, commit: str, files: Mapping[str, trust.Trusted], **also: Any) -> Hold:
@@ -81,12 +96,6 @@ def _note(hold: Hold, *, action: str, actor: User | None) -> None:
     changed = [change["path"] for change in hold.changes] or sorted(hold.files)
     after = {"commit": hold.commit, "digest": hold.digest, "files": changed}
     audit.record(actor=actor, action=action, target=hold, after=after)
-
-
-def _refused(repository: Repository, digest: str) -> bool:
-    """Whether the last word on these files was no: another pull of the same does not ask again."""
-    last = Hold.objects.filter(project=repository.project_id, source=trust.source_of(repository)).first()
-    return last is not None and last.digest == digest and last.state == HoldState.REFUSED
 
 
 def _changes(
@@ -143,8 +152,9 @@ def _decide(hold: Hold, state: HoldState, *, action: str, seen: str, actor: User
     permissions.require(actor, "repository.trust", hold)
     # What was sent is compared here: PostgreSQL refuses NUL in any comparison.
     digest = hold.digest if seen == hold.digest else ""
-    undecided = {HoldState.OPEN, HoldState.REFUSED} - {state}
-    waiting = Hold.objects.filter(pk=hold.pk, digest=digest, state__in=undecided)
+    waiting = Hold.objects.filter(pk=hold.pk, digest=digest, state__in=_UNDECIDED - {state})
+    # What came after it was read later, or is what the branch holds now.
+    waiting = waiting.exclude(Exists(Hold.objects.filter(project=hold.project_id, pk__gt=hold.pk)))
     if not waiting.update(state=state, decided_at=timezone.now(), decided_by=actor):
         raise HoldMoved
     _note(hold, action=action, actor=actor)

@@ -76,6 +76,15 @@ class PullHeld(BisyncError):
     http_status = 409
 
 
+class NeverAgreed(BisyncError):
+    code = "never-agreed"
+    message = _(
+        "dbt was not started: in commit %(commit).8s the files that decide what runs here are others than "
+        "anybody agreed to: %(files)s. The branch has moved on; build the commit that was pulled last."
+    )
+    http_status = 409
+
+
 @dataclass(frozen=True, slots=True)
 class Trusted:
     """A file that counts: why, and the digest of what counts in it."""
@@ -136,14 +145,18 @@ def agreed_to(repository: Repository, mirror: Mirror) -> Agreed | None:
 def require_agreed(repository: Repository, mirror: Mirror, commit: str, *, ever: bool = False) -> None:
     """Raise `PullHeld` unless the trusted files of `commit` are those last agreed to.
 
-    With `ever` those agreed to at any time will do: an older version may be built again.
+    With `ever` those agreed to at any time will do: an older version may be built again. `NeverAgreed` where
+    the branch has others by now, so that no pull asks about these.
     """
     files = trusted_files(mirror, commit, repository.folder)
     if ever and _agreements(repository).filter(digest=digest_of(files)).exists():
         return
     agreed = agreed_to(repository, mirror)
-    if agreed is not None and (changed := changed_between(agreed.files, files)):
-        raise PullHeld(files=named(changed))
+    if agreed is None or not (changed := changed_between(agreed.files, files)):
+        return
+    if ever and trusted_files(mirror, mirror.head(), repository.folder) != files:
+        raise NeverAgreed(commit=commit, files=named(changed))
+    raise PullHeld(files=named(changed))
 
 
 def _agreements(repository: Repository) -> QuerySet[Hold]:

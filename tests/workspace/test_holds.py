@@ -25,6 +25,8 @@ from workspace.actions import pull_request
 from workspace.git.repository import Mirror, Remote
 from workspace.holds import HoldMoved, hold_agree, hold_refuse
 from workspace.models import Hold, Repository, Run
+from workspace.repositories import mirror_of
+from workspace.selectors import hold_of
 
 PROJECT = "name: shop\nflags: {}\nmodels: {shop: {+materialized: table}}\n"
 SCHEMA_NAME = "{% macro generate_schema_name(name, node) %}other{% endmacro %}\n"
@@ -207,15 +209,46 @@ def test_whoever_may_agree_reads_the_change_and_others_that_there_is_one(story: 
         hold_refuse(hold=hold, seen=hold.digest, actor=story.priya)
 
 
+def wind_back(story: Story, commit: str) -> None:
+    """The branch as it was at `commit`, which counts as pulled."""
+    story.origin.git("reset", "--quiet", "--hard", commit)
+    story.origin.push(force=True)
+    story.project.snapshots.update(commit=commit)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_refused_change_that_is_mended_is_forgotten_and_cannot_be_agreed_to(
+    story: Story, ada: User
+) -> None:
+    before = story.origin.commit({"README.md": "Hello\n"})
+    Repository.objects.update(synced_commit=before)
+    holds = []
+    for number in (1, 2):
+        story.origin.commit({".env": f"A={number}\n"})
+        pulled(story)
+        holds.append(Hold.objects.latest("pk"))
+        hold_refuse(hold=holds[-1], seen=holds[-1].digest, actor=ada)
+    Hold.objects.filter(pk=holds[0].pk).update(state="refused")  # as earlier versions left it
+    with pytest.raises(HoldMoved):
+        hold_agree(hold=holds[0], seen=holds[0].digest, actor=ada)
+
+    wind_back(story, before)
+
+    assert pulled(story).error == ""
+    assert hold_of(story.project) is None
+    for hold in holds:
+        with pytest.raises(HoldMoved):
+            hold_agree(hold=hold, seen=hold.digest, actor=ada)
+    assert pulled(story).error == ""
+
+
 @pytest.mark.django_db(transaction=True)
 def test_a_branch_that_goes_back_holds_nothing_any_more(story: Story) -> None:
     before = story.origin.commit({"README.md": "Hello\n"})
     Repository.objects.update(synced_commit=before)
     story.origin.commit({".env": "A=1\n"})
     assert pulled(story).error_code == "pull-held"
-    story.origin.git("reset", "--quiet", "--hard", before)
-    story.origin.push(force=True)
-    story.project.snapshots.update(commit=before)
+    wind_back(story, before)
 
     assert pulled(story).error == ""
     assert set(Hold.objects.values_list("state", flat=True)) == {"replaced", "agreed"}
@@ -256,13 +289,13 @@ def test_publishing_checking_and_building_stop_at_a_held_commit_and_go_on_once_i
     assert {run.kind: run.error_code for run in done} == {
         "proposal.publish": "pull-held",
         "environment.deploy": "pull-held",
+        "pull": "pull-held",
     }
     assert not [name for run in done for name in commands(run) if name.startswith("dbt")]
     proposal.refresh_from_db()
     assert (proposal.status, story.head()) == ("publishing", head)
     assert Deployment.objects.get(status="live").number == 1
 
-    pulled(story)
     hold = Hold.objects.get()
     hold_agree(hold=hold, seen=hold.digest, actor=ada)
     publishing.publishing_repeat(proposal=proposal, actor=story.priya)
@@ -280,9 +313,39 @@ def test_checks_on_a_held_commit_say_so_and_start_no_dbt(story: Story) -> None:
     authoring.proposal_submit(proposal=proposal, actor=story.maya)
     story.origin.commit({".env": "A=1\n"})
 
-    (run,) = work_off()
+    run, pull = work_off()
 
-    assert run.error_code == "pull-held"
+    assert (run.error_code, pull.kind, pull.error_code) == ("pull-held", "pull", "pull-held")
     assert not [name for name in commands(run) if name.startswith("dbt")]
+    assert [change["path"] for change in Hold.objects.get().changes] == [".env"]
     check = Check.objects.get(status="failed")
     assert ".env" in check.message
+
+
+@pytest.mark.django_db(transaction=True)
+def test_reading_the_project_stops_at_a_held_commit_and_brings_up_what_to_agree_to(story: Story) -> None:
+    story.origin.commit({"packages.yml": "packages: [{local: evil}]\n"})
+    runs.request(kind="repository.parse", project=story.project)
+
+    parse, pull = work_off()
+
+    assert (parse.error_code, pull.kind) == ("pull-held", "pull")
+    assert not [name for name in commands(parse) if name.startswith("dbt")]
+    assert hold_of(story.project) is not None
+    runs.request(kind="repository.parse", project=story.project)
+    assert [run.kind for run in work_off()] == ["repository.parse"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_build_of_files_that_the_branch_has_no_more_says_what_to_build_instead(story: Story) -> None:
+    before = synced(story)
+    gone = story.origin.commit({".env": "A=1\n"})
+    mirror_of(story.project.repository).fetch()
+    story.origin.commit({".env": None})
+    mirror_of(story.project.repository).fetch()
+    deployment_request(environment=story.production, commit=gone, reason="", actor=story.priya)
+
+    (run,) = work_off()
+
+    assert run.error_code == "never-agreed"
+    assert (gone[:8] in run.error, ".env" in run.error, synced(story)) == (True, True, before)
