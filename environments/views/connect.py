@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import wraps
 
 from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.urls import reverse
@@ -264,7 +265,9 @@ def warehouse(request: Request, way: Connecting) -> HttpResponse:
 def build(request: Request, way: Connecting) -> HttpResponse:
     """Whether dbt can build it, where nobody reads yet."""
     if request.method == "POST":
-        assert way.staging is not None
+        if way.staging is None:
+            say = _("Nothing was built: there is no staging environment. Add one first.")
+            return go(request, _url(way.project, "build"), say=say, level=messages.ERROR)
         actions.first_build(environment=way.staging, commit=way.commit, actor=request.user)
         return go(request, _url(way.project, "build"))
     return _show(request, way, "build", staging=way.staging)

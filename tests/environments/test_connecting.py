@@ -102,6 +102,24 @@ def test_each_step_opens_once_the_one_before_is_done(browser: Client, begun: Pro
     assert list(states(begun).values()) == [*["done"] * 5, "now", "todo", "todo"]
 
 
+def test_a_first_build_without_a_staging_environment_says_what_is_missing(
+    browser: Client, begun: Project
+) -> None:
+    ended("repository.test", **FOUND)
+    lead(browser, "remote", act="choose", choice="main")
+    ended("repository.find", branch="main", commit="c1", folders=[""])
+    lead(browser, "project", act="choose", choice="/")
+    ended("repository.parse", **READ)
+    lead(browser, "warehouse", adapter="duckdb", schema="sales")
+    ended("connection.test", passed=["build"])
+    Environment.objects.filter(slug="staging").delete()
+
+    assert lead(browser, "build") == "build"
+
+    assert "Nothing was built" in browser.get("/shop/connect/build/").content.decode()
+    assert not Deployment.objects.exists()
+
+
 def test_another_address_has_to_be_tested_again(browser: Client, begun: Project) -> None:
     ended("repository.test", **FOUND)
     lead(browser, "remote", act="choose", choice="main")
