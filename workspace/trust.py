@@ -2,7 +2,7 @@
 
 A change of one of them holds a pull until somebody has agreed. They are few, so that daily work is not held:
 of dbt_project.yml only what is about hooks, flags, paths and packages counts, of the macros only those that
-dbt itself calls.
+dbt itself calls. Packages may lie anywhere in the tree, so files of theirs count wherever they are.
 """
 
 from __future__ import annotations
@@ -10,8 +10,11 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -31,6 +34,8 @@ WHY = {
     "environment": _("dbt reads settings and connections from it."),
     "git": _("It tells git what to do with the repository's files."),
     "link": _("It leads to another file, or to another repository."),
+    "python": _("dbt runs it as a program: on DuckDB on this machine, with the rights of the worker."),
+    "name": _("Its name is not all text, or stands there twice: another file could hide behind it."),
     "macro": _("dbt itself calls this macro: it decides where and how everything is built."),
 }
 _PACKAGES = frozenset({"packages.yml", "dependencies.yml", "package-lock.yml"})
@@ -59,12 +64,13 @@ _ORDINARY = frozenset(
 )
 # ... unless it is SQL that runs by itself.
 _RUNS = re.compile(r"\+?(pre|post)[-_]hook|\+?sql_header|\+?on_\w+")
-# dbt calls a macro by its name, and each adapter's own one before its default: default__create_schema.
-_CALLED = re.compile(
-    r"\{%[-+]?\s*(materialization\s|macro\s+(generate_(schema|database|alias)_name|ref|source|config|run_hooks|"
-    r"set_sql_header|statement|run_query|is_incremental|(default|postgres|duckdb)__\w+)\s*\()"
-)
 _DEFINES = ("macro", "materialization")
+_DEFINED = re.compile(r"\{%[-+]?\s*(?:(materialization)\s|macro\s+(\w+)\s*\()")
+# dbt calls each adapter's own macro before its default: default__create_schema.
+_OF_ADAPTERS = re.compile(r"(default|postgres|duckdb)__\w+")
+_BUILTINS = frozenset({"materialization", "ref", "source", "config"})
+# What bytes that are no text become, and so may be the same for several.
+_NOT_TEXT = "\ufffd"
 
 
 class PullHeld(BisyncError):
@@ -95,8 +101,10 @@ class Trusted:
 
 def trusted_files(mirror: Mirror, commit: str, folder: str = "") -> dict[str, Trusted]:
     """The files of a commit that count, by their path; `folder` is the dbt project's."""
-    files = {file.path: file for file in mirror.files(commit)}
-    found = {file.path: Trusted(why, file.oid) for file in files.values() if (why := _why(file, folder))}
+    files, found = _told_apart(mirror.files(commit))
+    projects = {folder, *(_place(path) for path in files if _name(path) == "dbt_project.yml")}
+    kinds = ((file, _why(file, folder, projects)) for file in files.values())
+    found |= {file.path: Trusted(why, file.oid) for file, why in kinds if why}
     suspects = {
         path: files[path] for path in holding(mirror, commit, *_DEFINES, ending=".sql") & files.keys()
     }
@@ -106,7 +114,7 @@ def trusted_files(mirror: Mirror, commit: str, folder: str = "") -> dict[str, Tr
         text = texts[file.oid].decode("utf-8", "replace")
         if path in found:
             found[path] = Trusted("project", _digest_of_project(text) or file.oid)
-        elif _CALLED.search(text):
+        elif any(_is_called(one[1] or one[2]) for one in _DEFINED.finditer(text)):
             found[path] = Trusted("macro", file.oid)
     return found
 
@@ -133,13 +141,15 @@ class Agreed:
 
 def agreed_to(repository: Repository, mirror: Mirror) -> Agreed | None:
     """What somebody agreed to last, else what was pulled last, which counts as such; None without either."""
-    last = _agreements(repository).order_by("-decided_at", "-pk").first()
+    last = _agreements(repository).order_by("-decided_at", "-pk").defer("changes").first()
     if last is not None:
         return Agreed(last.commit, {path: Trusted(**file) for path, file in last.files.items()})
     commit = repository.synced_commit
-    if commit and mirror.has(commit):
-        return Agreed(commit, trusted_files(mirror, commit, repository.folder))
-    return None
+    if not commit:
+        return None
+    # Nobody knows what one held that is gone from the repository.
+    files = trusted_files(mirror, commit, repository.folder) if mirror.has(commit) else {}
+    return Agreed(commit, files)
 
 
 def require_agreed(repository: Repository, mirror: Mirror, commit: str, *, ever: bool = False) -> None:
@@ -175,17 +185,61 @@ def named(paths: list[str]) -> str:
     return shown if len(paths) <= 3 else f"{shown} …"
 
 
-def _why(file: TreeFile, folder: str) -> str:
-    """Why a file counts, going by its name and mode alone; "" for all others."""
-    place, _slash, name = file.path.rpartition("/")
-    in_project = place == folder
-    in_package = place.startswith(f"{folder}/dbt_packages/" if folder else "dbt_packages/")
+@cache
+def called_macros() -> frozenset[str]:
+    """The macros that dbt and its adapters bring and call; one in a project with such a name replaces it."""
+    dbt = find_spec("dbt")
+    if dbt is None:
+        raise ModuleNotFoundError("dbt")
+    found: set[str] = set()
+    for top in dbt.submodule_search_locations or ():
+        for package in ("global_project", "duckdb", "postgres"):
+            for file in (Path(top) / "include" / package).rglob("*.sql"):
+                found.update(one[2] for one in _DEFINED.finditer(file.read_text(encoding="utf-8")) if one[2])
+    return frozenset(found)
+
+
+def _is_called(name: str) -> bool:
+    return name in _BUILTINS or name in called_macros() or _OF_ADAPTERS.fullmatch(name) is not None
+
+
+def _told_apart(listed: Iterable[TreeFile]) -> tuple[dict[str, TreeFile], dict[str, Trusted]]:
+    """The files by their path; aside from those that cannot be told apart by it, which all count."""
+    grouped: dict[str, list[TreeFile]] = {}
+    for file in listed:
+        grouped.setdefault(file.path, []).append(file)
+    files, odd = {}, {}
+    for path, same in grouped.items():
+        if len(same) == 1 and _NOT_TEXT not in path:
+            files[path] = same[0]
+        else:
+            text = " ".join(sorted(f"{file.mode} {file.oid}" for file in same))
+            odd[path] = Trusted("name", hashlib.sha256(text.encode()).hexdigest())
+    return files, odd
+
+
+def _place(path: str) -> str:
+    return path.rpartition("/")[0]
+
+
+def _name(path: str) -> str:
+    return path.rpartition("/")[2]
+
+
+def _why(file: TreeFile, folder: str, projects: Collection[str]) -> str:
+    """Why a file counts, going by its name and mode alone; "" for all others.
+
+    `projects` are the folders of this project and of whatever may be one of its packages.
+    """
+    place, name = _place(file.path), _name(file.path)
+    python = name.lower().endswith(".py")
     kinds = {
         "link": file.mode in _LINKS,
         "git": name in _GIT,
-        "environment": name in _ENVIRONMENT and (in_project or not place),
-        "packages": name in _PACKAGES and in_project,
-        "project": name == "dbt_project.yml" and (in_project or in_package),
+        "environment": name in _ENVIRONMENT and place in {folder, ""},
+        "packages": name in _PACKAGES,
+        "project": name == "dbt_project.yml",
+        "python": python and any(not top or f"{place}/".startswith(f"{top}/") for top in projects),
     }
     return next((kind for kind, counts in kinds.items() if counts), "")
 

@@ -9,7 +9,7 @@ from workspace.git.repository import Mirror, NoCommit
 
 
 def holding(mirror: Mirror, commit: str, *words: str, ending: str) -> set[str]:
-    """The paths of the files with this ending that hold one of the words anywhere."""
+    """The paths of the files with this ending, large or small, that hold one of the words anywhere."""
     if not mirror.has(commit):
         raise NoCommit(commit=commit)
     asked = [part for word in words for part in ("-e", word)]
@@ -18,7 +18,7 @@ def holding(mirror: Mirror, commit: str, *words: str, ending: str) -> set[str]:
     options = ("--text", "--name-only", "--null", "--full-name", "--fixed-strings", "--no-textconv")
     listed = plumbing("grep", *options, *asked, commit, cwd=mirror.path, ok=(0, 1))
     found = {name.decode("utf-8", "replace").removeprefix(f"{commit}:") for name in listed.split(b"\0")}
-    return {path for path in found if path.endswith(ending)}
+    return {path for path in found if path.lower().endswith(ending)}
 
 
 def contents(mirror: Mirror, oids: Iterable[str]) -> Iterator[tuple[str, bytes]]:
