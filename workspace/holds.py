@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
@@ -18,7 +19,8 @@ from workspace import runs, trust
 from workspace.git.repository import FileAbsent, Mirror
 from workspace.models import Hold, HoldState, Repository, Run
 
-# What a reader is shown of a file; the digest is over all of it.
+# What a reader is shown of a change and of a file, and told where it is not all; the digest is over all.
+_SHOWN_FILES = 50
 _SHOWN_CHARACTERS = 60_000
 _UNDECIDED = frozenset({HoldState.OPEN, HoldState.REFUSED})
 
@@ -94,7 +96,7 @@ def _keep(repository: Repository, commit: str, files: Mapping[str, trust.Trusted
 
 def _note(hold: Hold, *, action: str, actor: User | None) -> None:
     changed = [change["path"] for change in hold.changes] or sorted(hold.files)
-    after = {"commit": hold.commit, "digest": hold.digest, "files": changed}
+    after = {"commit": hold.commit, "digest": hold.digest, "files": changed[:_SHOWN_FILES]}
     audit.record(actor=actor, action=action, target=hold, after=after)
 
 
@@ -105,34 +107,47 @@ def _changes(
     changed: list[str],
     files: Mapping[str, trust.Trusted],
 ) -> list[dict[str, object]]:
-    """What readers need to decide, file by file."""
-    known = mirror.has(agreed.commit)
+    """What readers need to decide, file by file; of very many the last only by name."""
+    base = agreed.commit if mirror.has(agreed.commit) else ""
     found: list[dict[str, object]] = []
-    for path in changed:
-        last = next(iter(mirror.log(commit, path=path, limit=1)), None)
-        found.append(
-            {
-                "path": path,
-                "why": (files.get(path) or agreed.files[path]).why,
-                "before": _text(mirror, agreed.commit, path) if known else "",
-                "after": _text(mirror, commit, path),
-                "new": path not in agreed.files,
-                "gone": path not in files,
-                "commit": last.sha if last else "",
-                "subject": last.subject[:300] if last else "",
-                "author": f"{last.author.name} <{last.author.email}>"[:300] if last else "",
-                "at": last.at.isoformat() if last else "",
-            }
-        )
+    for number, path in enumerate(changed):
+        change: dict[str, object] = {
+            "path": path,
+            "why": (files.get(path) or agreed.files[path]).why,
+            "new": path not in agreed.files,
+            "gone": path not in files,
+        }
+        details = _details(mirror, base, commit, path) if number < _SHOWN_FILES else {}
+        found.append(change | details)
     return found
 
 
-def _text(mirror: Mirror, commit: str, path: str) -> str:
-    """A file as readers see it; "" where there is none."""
+def _details(mirror: Mirror, base: str, commit: str, path: str) -> dict[str, object]:
+    """One file before and after, who changed it; where that is not all of it, `rest` is how to read it."""
+    last = next(iter(mirror.log(commit, path=path, limit=1)), None)
+    before, all_before = _text(mirror, base, path)
+    after, all_after = _text(mirror, commit, path)
+    whole = all_before and all_after and bool(before or after)
+    asked = ["git", "diff", base, commit, "--", path] if base else ["git", "show", f"{commit}:{path}"]
+    return {
+        "before": before,
+        "after": after,
+        "rest": "" if whole else shlex.join(asked),
+        "commit": last.sha if last else "",
+        "subject": last.subject[:300] if last else "",
+        "author": f"{last.author.name} <{last.author.email}>"[:300] if last else "",
+        "at": last.at.isoformat() if last else "",
+    }
+
+
+def _text(mirror: Mirror, commit: str, path: str) -> tuple[str, bool]:
+    """A file as readers see it, "" where there is none; and whether that is every byte of it."""
     try:
-        return mirror.read(commit, path).decode("utf-8", "replace")[:_SHOWN_CHARACTERS]
+        content = mirror.read(commit, path) if commit else b""
     except FileAbsent:
-        return ""
+        return "", True
+    shown = content.decode("utf-8", "replace")[:_SHOWN_CHARACTERS]
+    return shown, storable(shown).encode() == content
 
 
 @audit.atomic()

@@ -39,11 +39,15 @@ def drains() -> dict[str, Drain]:
 
 
 def hold_of(project: Project) -> Hold | None:
-    """What holds the project's pulls: a change that waits for somebody to agree, or that was refused."""
+    """What holds the project's pulls: a change that waits for somebody to agree, or that was refused.
+
+    Without its files, which may be many, and its changes, which only some may read.
+    """
     last = (
         Hold.objects.filter(project=project)
         .exclude(state=HoldState.REPLACED)
         .select_related("decided_by")
+        .defer("files", "changes")
         .first()
     )
     return last if last is not None and last.state != HoldState.AGREED else None
@@ -51,7 +55,8 @@ def hold_of(project: Project) -> Hold | None:
 
 def trusted_since(project: Project, commit: str) -> list[str]:
     """The files that decide what runs here, and that count as agreed to since this commit."""
-    agreed = Hold.objects.filter(project=project, commit=commit, state=HoldState.AGREED).first()
+    of_commit = Hold.objects.filter(project=project, commit=commit, state=HoldState.AGREED)
+    agreed = of_commit.defer("changes").first()
     return sorted(agreed.files) if agreed else []
 
 

@@ -46,7 +46,7 @@ def pull_list(request: Request, project: Project) -> HttpResponse:
             "snapshots": Paginator(snapshots, 20).get_page(request.GET.get("page")),
             "may_pull": permissions.decide(request.user, "project.pull", project),
             "may_configure": permissions.decide(request.user, "repository.configure", project),
-            **_held(request, project),
+            **({} if latest is not None and not latest.finished else _held(request, project)),
         },
         fragment="state",
         status=STOP_POLLING if swapping(request) and (latest is None or latest.finished) else 200,
@@ -54,13 +54,20 @@ def pull_list(request: Request, project: Project) -> HttpResponse:
 
 
 def _held(request: Request, project: Project) -> dict[str, object]:
-    """What holds pulls now, for whoever may agree with each file's change; others are told that it does."""
+    """What holds pulls, for whoever may agree with each file's change; others are told that something does.
+
+    Not while a pull is at work: it brings another answer.
+    """
     hold = selectors.hold_of(project)
     may_trust = permissions.decide(request.user, "repository.trust", project)
-    changes = [
-        (change, WHY[change["why"]], diff(change["before"], change["after"])) for change in hold.changes
-    ] if hold and may_trust else []  # fmt: skip
-    return {"hold": hold, "held_changes": changes, "may_trust": may_trust}
+    changes = hold.changes if hold and may_trust else []
+    shown = [
+        (change, WHY[change["why"]], diff(change["before"], change["after"]))
+        for change in changes
+        if "after" in change
+    ]
+    named = [(change, WHY[change["why"]]) for change in changes if "after" not in change]
+    return {"hold": hold, "held_changes": shown, "held_named": named, "may_trust": may_trust}
 
 
 @require_POST

@@ -79,6 +79,14 @@ def changed(origin: Origin, mirror: Mirror, files: dict[str, str | bytes | None]
         ("macros/names.sql", SCHEMA_NAME.replace("{% macro ", "{%-\n  macro\n\n  ")),
         ("macros/table.sql", "{%+ materialization table, adapter='duckdb' %}{% endmaterialization %}\n"),
         ("macros/create.sql", "{% macro duckdb__create_schema(relation) %}{% endmacro %}\n"),
+        ("macros/names.SQL", SCHEMA_NAME),
+        ("macros/create.sql", "{% macro create_schema(relation) %}{% endmacro %}\n"),
+        ("macros/all.sql", "{% macro a() %}{% endmacro %}{% macro rename_relation(a, b) %}{% endmacro %}\n"),
+        ("models/forecast.py", "def model(dbt, session): ...\n"),
+        ("local/p/models/forecast.PY", "def model(dbt, session): ...\n"),
+        ("local/p/packages.yml", "packages: []\n"),
+        ("local/p/package-lock.yml", "packages: []\n"),
+        ("local/p/dbt_project.yml", "name: p\non-run-start: select 1\n"),
         ("dbt_packages/p/macros/names.sql", SCHEMA_NAME),
         ("dbt_packages/p/dbt_project.yml", "name: p\non-run-start: select 1\n"),
     ],
@@ -91,6 +99,41 @@ def test_a_macro_that_attributes_call_binary_counts(mirror: tuple[Origin, Mirror
     files = {"macros/names.sql": b"\x00" + SCHEMA_NAME.encode(), ".gitattributes": "*.sql binary\n"}
 
     assert changed(*mirror, files) == [".gitattributes", "macros/names.sql"]
+
+
+def test_of_programs_only_those_of_dbt_projects_count(tmp_path: Path) -> None:
+    origin = Origin(tmp_path / "git")
+    origin.commit({"shop/dbt_project.yml": PROJECT, "lib/dbt_project.yml": PROJECT, "dbt_project.yml": None})
+    mirror = Mirror(tmp_path / "mirrors" / "1.git", Remote(origin.url, "main"))
+    before = trust.trusted_files(mirror, mirror.fetch(), "shop")
+    origin.commit({f"{folder}/a.py": "pass" for folder in ("shop", "lib/models", "shopping", "airflow")})
+
+    after = trust.trusted_files(mirror, mirror.fetch(), "shop")
+
+    assert trust.changed_between(before, after) == ["lib/models/a.py", "shop/a.py"]
+
+
+def test_names_that_cannot_be_told_apart_hide_nothing(mirror: tuple[Origin, Mirror]) -> None:
+    origin, copy = mirror
+    before = trust.trusted_files(copy, copy.fetch())
+    texts = {b"macros/\xff.sql": SCHEMA_NAME.encode(), b"macros/\xfe.sql": b"select 1"}
+    found = []
+    for path, text in texts.items():
+        oid = origin.git("hash-object", "-w", "--stdin", stdin=text)
+        origin.git("update-index", "-z", "--index-info", stdin=f"100644 {oid}\t".encode() + path + b"\0")
+        origin.git("commit", "--quiet", "--message", "Odd")
+        origin.push()
+        found.append(trust.trusted_files(copy, copy.fetch()))
+
+    assert trust.changed_between(before, found[0]) == ["macros/\ufffd.sql"]
+    assert trust.changed_between(found[0], found[1]) == ["macros/\ufffd.sql"]
+
+
+def test_the_macros_that_dbt_brings_are_known() -> None:
+    adapters = {"create_schema", "drop_schema", "list_relations_without_caching", "rename_relation"}
+    others = {"get_columns_in_relation", "run_hooks", "statement", "generate_schema_name", "is_incremental"}
+
+    assert adapters | others | {"duckdb__create_schema", "postgres__create_schema"} <= trust.called_macros()
 
 
 def test_links_and_submodules_count(mirror: tuple[Origin, Mirror]) -> None:
@@ -256,6 +299,52 @@ def test_a_branch_that_goes_back_holds_nothing_any_more(story: Story) -> None:
     client.force_login(story.priya)
     shown = client.get(reverse("pull-detail", args=[story.project.slug, snapshot.pk])).content.decode()
     assert '<code class="anywhere">dbt_project.yml</code>' in shown
+
+
+@pytest.mark.django_db(transaction=True)
+def test_where_what_was_pulled_is_gone_from_the_repository_everything_is_new(story: Story) -> None:
+    Repository.objects.update(synced_commit="1" * 40)
+    Hold.objects.all().delete()
+
+    assert pulled(story).error_code == "pull-held"
+    assert {change["path"]: change["new"] for change in Hold.objects.get().changes} == {
+        "dbt_project.yml": True
+    }
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_not_shown_of_a_change_is_said_with_the_way_to_read_it(story: Story, ada: User) -> None:
+    before, evil = synced(story), f"A={'1' * 600}\n" * 101
+    many = {f"p{number}/packages.yml": "packages: []\n" for number in range(60)}
+    head = story.origin.commit({".env": f"{evil}EVIL=1\n", "profiles.yml": b"a: \xff\n", **many})
+    pulled(story)
+    client, hold = Client(), Hold.objects.get()
+    client.force_login(ada)
+
+    page = client.get(reverse("pulls", args=[story.project.slug])).content.decode()
+
+    rest = {change["path"]: change.get("rest") for change in hold.changes}
+    assert len(rest) == 62
+    assert rest[".env"] == f"git diff {before} {head} -- .env"
+    assert (rest["p1/packages.yml"], rest["p9/packages.yml"], rest["profiles.yml"]) == ("", None, None)
+    assert (page.count("Not all of this file is shown"), page.count("packages.yml</h3>")) == (1, 49)
+    assert rest[".env"] in page
+    assert "12 more files change" in page
+    assert "profiles.yml</span>" in page
+    Run.objects.update(status="running")
+    swapped = client.get(reverse("pulls", args=[story.project.slug]), headers={"HX-Request": "true"})
+    assert "Held until somebody agrees" not in swapped.content.decode()
+
+
+@pytest.mark.parametrize("content", [b"A=\xff\n", b"A=\x00\n"])
+@pytest.mark.django_db(transaction=True)
+def test_a_file_that_is_not_all_text_is_not_passed_off_as_shown(story: Story, content: bytes) -> None:
+    head = story.origin.commit({".env": content})
+    pulled(story)
+
+    assert [change["rest"] for change in Hold.objects.get().changes] == [
+        f"git diff {synced(story)} {head} -- .env"
+    ]
 
 
 # -- What else builds on the branch ---------------------------------------------------------------------
