@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from tests.fakes.git_remote import Origin
+from workspace.git import repository
 from workspace.git.process import GitEmpty, GitNoBranch, GitNoRepository
 from workspace.git.repository import FileAbsent, Mirror, NoCommit, NoMirror, Person, Remote
 
@@ -381,3 +383,14 @@ def test_a_symbolic_link_comes_out_of_a_repository_as_text(mirror: Mirror, origi
         assert not (tree / "models/link.sql").is_symlink()
         assert (tree / "models/link.sql").read_text() == str(secret)
     assert mirror.read(head, "models/link.sql") == str(secret).encode()
+
+
+def test_of_very_many_branches_the_ones_that_matter_are_always_told(
+    origin: Origin, mirror: Mirror, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(repository, "_MOST_BRANCHES", 2)
+    for branch in ("a", "b", "c", "release"):
+        origin.git("push", "--quiet", "origin", f"HEAD:refs/heads/{branch}")
+    chosen = replace(mirror, remote=replace(mirror.remote, branch="release"))
+
+    assert chosen.advertised() == repository.Advertised(("a", "b", "main", "release"), "main")

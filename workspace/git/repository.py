@@ -43,6 +43,7 @@ from workspace.git.urls import Server, check_branch, check_url, server_of
 _HEADS = "refs/heads/"
 _TRACKING = "refs/remotes/origin/"
 _FETCH_ATTEMPTS = 6
+_MOST_BRANCHES = 500  # to choose from, beside the remote's own and the one that counts
 _STALE_LOCK = 600  # seconds; git holds a lock for a moment
 _STALE_FILES = 86_400  # seconds; longer than any run
 _FULL_HASH = re.compile(r"[0-9a-f]{40}")
@@ -90,7 +91,7 @@ class Remote:
 
 @dataclass(frozen=True)
 class Advertised:
-    """What a remote says that it has: its branches, and the one that it calls its own."""
+    """What a remote says that it has: its branches, or many of them, and the one that it calls its own."""
 
     branches: tuple[str, ...]
     default: str
@@ -176,6 +177,8 @@ class Mirror:
                 default = what.removeprefix("ref: ").removeprefix(_HEADS)
             elif ref.startswith(_HEADS):
                 branches.append(ref.removeprefix(_HEADS))
+        shown = set(branches[:_MOST_BRANCHES]) | {default, self.remote.branch}
+        branches = [branch for branch in branches if branch in shown]
         return Advertised(tuple(branches), default if default in branches else "")
 
     def push(self, commit: str, *, expecting: str) -> None:
