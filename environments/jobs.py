@@ -20,6 +20,7 @@ from semantic.query.spec import Unsupported
 from workspace import holds, runs
 from workspace.dbt import artifacts
 from workspace.models import Artifact
+from workspace.recording import DATABASE_AWAY
 from workspace.repositories import mirror_of, workdir
 from workspace.warehouse.base import WarehouseError
 
@@ -75,7 +76,7 @@ def _deploy(work: runs.Work, deployment: Deployment) -> None:
     try:
         _require_newest(deployment)
         _build_and_switch(work, deployment)
-    except (runs.LeaseLost, *runs.DATABASE_AWAY):
+    except (runs.LeaseLost, *DATABASE_AWAY):
         raise  # another attempt goes on with it
     except Exception as exc:
         code, params = runs.told(exc, work.run)

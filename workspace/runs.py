@@ -11,16 +11,15 @@ import secrets
 import shutil
 import signal
 import threading
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Any
 
 from celery import current_app
 from django.conf import settings
-from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
-from django.db.models import F, Q, QuerySet
+from django.db import IntegrityError, connection, transaction
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 from django.utils.module_loading import autodiscover_modules
 from django.utils.translation import gettext_lazy as _
@@ -28,12 +27,12 @@ from kombu.exceptions import OperationalError as BrokerError
 
 from bisync.lib import crash, trace
 from bisync.lib.errors import BisyncError
-from bisync.lib.process import KEPT_OUTPUT, Finished, Tail
 from bisync.lib.states import Lifecycle
 from governance import audit
 from governance.models import Project, User
-from workspace import commands, leases
+from workspace import leases
 from workspace.models import Run, RunCommand, RunStatus
+from workspace.recording import DATABASE_AWAY, recording
 
 logger = logging.getLogger(__name__)
 
@@ -42,8 +41,8 @@ _PATIENCE = {"max_retries": 1, "interval_start": 0, "interval_step": 0.2, "inter
 
 RING_AGAIN = timedelta(seconds=30)
 
-# The database is away or busy. Nothing is wrong with the run that notices it.
-DATABASE_AWAY = (OperationalError, InterfaceError)
+# Of these kinds a project's runs take turns: they push to one branch, and would only be in each other's way.
+IN_TURN = frozenset({"proposal.publish"})
 
 LIFECYCLE = Lifecycle(
     {
@@ -270,7 +269,7 @@ def execute(run_id: int) -> None:
     token = trace.current.set(f"run-{run.pk}")
     phase = crash.phase.set(run.kind)
     try:
-        with _recording(work):
+        with recording(work):
             result = HANDLERS[run.kind](work)
         crash.point("done")
         _end(work, "succeed", result=dict(result or {}))
@@ -307,6 +306,7 @@ def _claim(run_id: int) -> Run | None:
             won = (
                 candidate.filter(Q(status=RunStatus.QUEUED) | leases.lapsed())
                 .takeable()
+                .filter(~Q(kind__in=IN_TURN) | ~Exists(_at_work_beside()))
                 .update(
                     status=RunStatus.RUNNING,
                     token=token,
@@ -320,6 +320,12 @@ def _claim(run_id: int) -> Run | None:
     except IntegrityError:
         return None  # its predecessor is still at work; the sweeper rings again
     return Run.objects.select_related("project").get(pk=run_id, token=token) if won else None
+
+
+def _at_work_beside() -> QuerySet[Run]:
+    """For a query of runs: others of the same project and kind whose workers report."""
+    same = Run.objects.filter(project=OuterRef("project"), kind=OuterRef("kind"), status=RunStatus.RUNNING)
+    return same.exclude(leases.lapsed()).exclude(pk=OuterRef("pk"))
 
 
 def _give_up(lapsed: QuerySet[Run]) -> None:
@@ -362,6 +368,10 @@ def _close(guarded: QuerySet[Run], status: str, **also: object) -> bool:
             audit.record(actor=None, action="run.failed", target=run, after=after)
         if status != RunStatus.SUCCEEDED and run.kind in _ON_FAILURE:
             _ON_FAILURE[run.kind](run)
+        if run.kind in IN_TURN:
+            same = Run.objects.filter(project=run.project_id, kind=run.kind, status=RunStatus.QUEUED)
+            for following in same.order_by("id")[:1]:
+                _ring_later(following)
     return True
 
 
@@ -403,86 +413,6 @@ def _plain(params: Mapping[str, object]) -> dict[str, Any]:
     """Error parameters as JSON holds them."""
     kept = (str, int, float, bool, type(None))
     return {name: value if isinstance(value, kept) else str(value) for name, value in params.items()}
-
-
-@contextmanager
-def _recording(work: Work) -> Iterator[None]:
-    """Keep the lease alive and the commands' output flowing while the work goes on."""
-    recorder = CommandRecorder(work)
-    done = threading.Event()
-    keeper = threading.Thread(target=_keep_alive, args=(work, recorder, done), daemon=True)
-    keeper.start()
-    try:
-        with commands.recorded_by(recorder):
-            yield
-    finally:
-        done.set()
-        keeper.join(timeout=5)
-
-
-def _keep_alive(work: Work, recorder: CommandRecorder, done: threading.Event) -> None:
-    beat_every = settings.RUN_LEASE_SECONDS / 3
-    last = time.monotonic()
-    try:
-        while not done.wait(min(1.0, beat_every)):
-            try:
-                recorder.flush()
-                work.show_notes()
-                if time.monotonic() - last >= beat_every or recorder.waiting:
-                    work.beat()
-                    last = time.monotonic()
-            except DATABASE_AWAY:
-                # The lease allows for a few missed beats.
-                logger.warning("missed a heartbeat", extra={"run": work.run.pk})
-                connection.close()
-    finally:
-        connection.close()
-
-
-class CommandRecorder:
-    """Writes the commands of a run into `RunCommand`, their output about once a second."""
-
-    def __init__(self, work: Work) -> None:
-        self.work = work
-        self.waiting = False
-        self._lines = Tail(KEPT_OUTPUT)
-        self._command: RunCommand | None = None
-        self._guard = threading.Lock()
-        self._flushed = 0
-
-    def begin(self, name: str, argv: Sequence[str]) -> Callable[[str], None]:
-        """Note the start of a command; the answer takes its lines."""
-        run = self.work.run
-        self._command = RunCommand.objects.create(
-            run=run, attempt=run.attempt, name=name, argv=list(argv), started_at=timezone.now()
-        )
-        self._lines, self._flushed, self.waiting = Tail(KEPT_OUTPUT), 0, True
-        return self._take
-
-    def _take(self, line: str) -> None:
-        with self._guard:
-            self._lines.add(line)
-
-    def flush(self) -> None:
-        """Show what has been printed so far."""
-        with self._guard:
-            command, count = self._command, self._lines.count
-            text = self._lines.text("\n") if count > self._flushed else ""
-        if command is not None and self.waiting and text:
-            RunCommand.objects.filter(pk=command.pk, finished_at=None).update(output=text)
-            self._flushed = count
-
-    def finish(self, finished: Finished) -> None:
-        """Note how the command that began last has ended."""
-        self.waiting = False
-        assert self._command is not None
-        RunCommand.objects.filter(pk=self._command.pk).update(
-            output=finished.output, exit_code=finished.exit_code, finished_at=timezone.now()
-        )
-
-    def stopped(self) -> bool:
-        """Whether the run was cancelled, or belongs to another worker by now."""
-        return self.work.lost.is_set() or self.work.cancelled.is_set()
 
 
 def due() -> QuerySet[Run]:

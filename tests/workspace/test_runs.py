@@ -140,6 +140,36 @@ def test_the_one_behind_waits_for_the_one_at_work(project: Project, handle: Hand
     assert Run.objects.get(status=RunStatus.QUEUED).attempt == 0
 
 
+def test_where_runs_take_turns_the_next_is_rung_for_when_one_has_ended(
+    project: Project,
+    handle: Handle,
+    rings: list[int],
+    monkeypatch: pytest.MonkeyPatch,
+    django_capture_on_commit_callbacks: Any,
+) -> None:
+    monkeypatch.setattr(runs, "IN_TURN", frozenset({KIND}))
+    did: list[str] = []
+
+    def work_on(work: Work) -> None:
+        did.append(work.run.subject)
+        for other in (second, third, elsewhere):
+            runs.execute(other.pk)  # other workers hear their bells meanwhile
+
+    handle(work_on)
+    first, second, third = (wanted(project, subject=name) for name in ("first", "second", "third"))
+    elsewhere = wanted(make_project(), subject="elsewhere")
+    rings.clear()
+
+    with django_capture_on_commit_callbacks(execute=True):
+        runs.execute(first.pk)
+
+    assert did == ["first", "elsewhere"]
+    assert rings == [second.pk]
+    let_lease_lapse(dead(project))  # holds nobody up
+    runs.execute(second.pk)
+    assert did == ["first", "elsewhere", "second"]
+
+
 @in_threads
 def test_eight_requests_at_once_make_one_run(project: Project) -> None:
     asked = at_once(*[lambda: wanted(project, subject="orders")] * 8)
