@@ -23,7 +23,8 @@ from semantic.fields import MetricFields
 from tests.browser.conftest import Enter, Shop, violations
 from tests.factories import make_proposal, make_user, work_off
 from tests.proposals.story import FIELDS
-from workspace.actions import queue_drain
+from workspace import runs
+from workspace.actions import pull_request, queue_drain
 from workspace.models import Queue, Run, RunCommand
 
 pytestmark = [pytest.mark.browser, pytest.mark.dbt, pytest.mark.django_db(transaction=True)]
@@ -155,6 +156,20 @@ def _visits(shop: Shop) -> Iterator[tuple[User | None, str, str]]:
     yield shop.ada, "/empty/proposals/", "Proposals"
     yield shop.ada, "/empty/prod/propose/", "Propose a metric"
     yield shop.ada, f"/empty/runs/{failed.pk}/", "Pull #"
+    _hold(shop)
+    yield shop.ada, shop.path("pulls/"), "Sync"
+
+
+def _hold(shop: Shop) -> None:
+    """A pull that waits for somebody to agree to a short file, one that folds, and one that is cut."""
+    packages = "packages:\n  - package: dbt-labs/dbt_utils\n    version: 1.3.0\n"
+    files = {
+        "packages.yml": packages,
+        ".env": "A=1\n" * 100,
+        "notes/package-lock.yml": f"# {'long' * 150}\n" * 101,
+    }
+    shop.origin.commit(files, "deps: Add dbt_utils, which has what our date spines need")
+    runs.execute(pull_request(project=shop.project, actor=shop.ada).pk)
 
 
 @pytest.mark.slow
