@@ -13,7 +13,8 @@ from governance.models import AuditEvent, Project, User
 from governance.selectors import holders
 from notify.models import Kind
 from notify.telling import Told, notice, subject
-from workspace.models import Run
+from workspace.models import Hold, Run
+from workspace.trust import PullHeld
 
 
 @subject("project")
@@ -48,8 +49,17 @@ def _told(run: Run, thread: str) -> Told:
 
 @notice("pull.failed", on="run.failed", kind=Kind.FAILURES, words=_("A pull failed."))
 def pull_failed(event: AuditEvent) -> Iterator[Told]:
-    if run := failed(event, "pull"):
+    run = failed(event, "pull")
+    if run is not None and run.error_code != PullHeld.code:  # that is told as what it is
         yield _told(run, audit.key(run.project))
+
+
+@notice("pull.held", on="hold.opened", kind=Kind.WAITING, words=_("A pull waits until you agree."))
+def pull_held(event: AuditEvent) -> Iterator[Told]:
+    found = Hold.objects.filter(pk=event.target.partition(":")[2])
+    if hold := found.select_related("project").first():
+        sync = reverse("pulls", args=[hold.project.slug])
+        yield Told(hold.project, audit.key(hold.project), sync, holders(hold.project, "repository.trust"))
 
 
 @notice("deployment.failed", on="run.failed", kind=Kind.FAILURES, words=_("A deployment failed."))
