@@ -21,7 +21,7 @@ from notify.models import Announced, Notification
 from proposals import content
 from proposals.actions import authoring, publishing, reviewing
 from proposals.models import Proposal
-from tests.factories import make_member, make_proposal
+from tests.factories import make_hold, make_member, make_proposal
 from tests.programs import Program
 from tests.proposals.story import FIELDS, Story
 from workspace import runs
@@ -61,12 +61,10 @@ def heard(person: User) -> list[str]:
     return [line.text for thread in shown for line in thread.lines]
 
 
-def failed(run: Run) -> None:
+def failed(run: Run, error_code: str = "worker-lost") -> None:
     """As if a worker had carried the run out, and failed."""
     Run.objects.filter(pk=run.pk).update(status="running")
-    runs._close(
-        Run.objects.filter(pk=run.pk), "failed", error_code="worker-lost", error_params={"attempts": 3}
-    )
+    runs._close(Run.objects.filter(pk=run.pk), "failed", error_code=error_code, error_params={"attempts": 3})
     announce()
 
 
@@ -122,6 +120,16 @@ def test_a_comment_reaches_whoever_takes_part_and_its_address_is_the_comment(sto
     assert heard(story.priya) == []
     told = Notification.objects.get(person=story.tom)
     assert told.url == f"/{story.project.slug}/proposals/1/#comment-{comment.pk}"
+
+
+def test_a_held_pull_reaches_whoever_may_agree_and_is_no_failure(story: Story) -> None:
+    pull = runs.request(kind="pull", project=story.project, requested_by=story.tom)
+    with audit.atomic():
+        audit.record(actor=story.tom, action="hold.opened", target=make_hold(story.project))
+    failed(pull, error_code="pull-held")
+
+    assert heard(User.objects.get(name="Ada Admin")) == ["A pull waits until you agree."]
+    assert heard(story.tom) == []
 
 
 def test_what_failed_reaches_admins_and_whoever_waits_for_it(story: Story) -> None:
