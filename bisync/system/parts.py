@@ -9,7 +9,7 @@ from datetime import timedelta
 from django.apps import apps
 from django.conf import settings
 from django.db import DatabaseError, connection
-from django.db.models import F, Model, OuterRef, Subquery, TextField
+from django.db.models import F, OuterRef, Subquery, TextField
 from django.db.models.functions import Cast
 from django.urls import reverse
 from django.utils import timezone
@@ -182,16 +182,13 @@ def _keys() -> Iterator[Part]:
 
 
 def _tokens() -> Iterator[str]:
-    """Every stored secret as the database holds it."""
+    """Every stored secret as the database holds it; each table is read once."""
     for model in apps.get_models():
-        for field in model._meta.local_fields:
-            if isinstance(field, EncryptedTextField):
-                yield from _stored(model, field.name)
-
-
-def _stored(model: type[Model], field: str) -> list[str]:
-    rows = model._base_manager.exclude(**{field: ""}).annotate(token=Cast(F(field), TextField()))
-    return list(rows.values_list("token", flat=True))
+        fields = [field.name for field in model._meta.local_fields if isinstance(field, EncryptedTextField)]
+        if fields:
+            stored = {f"token_{name}": Cast(F(name), TextField()) for name in fields}
+            for row in model._base_manager.order_by().annotate(**stored).values_list(*stored):
+                yield from filter(None, row)
 
 
 def _opens(token: str) -> str:
