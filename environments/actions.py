@@ -133,7 +133,8 @@ def warehouse_connect(
     The first time development, staging and production are made in it. Raises `InvalidInput` where versions
     that people read lie in another one.
     """
-    repository = Repository.objects.select_related("connection").get(project=project)
+    known = Repository.objects.select_related("connection").defer("connection__password")
+    repository = known.get(project=project)
     before = repository.connection
     moved = before is not None and any(
         getattr(before, name) != values.get(name, getattr(before, name)) for name in _PLACE

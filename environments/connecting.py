@@ -44,7 +44,7 @@ class Connecting:
 
     def __init__(self, project: Project) -> None:
         self.project = project
-        self.repository = Repository.objects.select_related("connection").filter(project=project).first()
+        self.repository = _repository_of(project)
         self._latest = _latest_runs(project)
 
     @cached_property
@@ -116,6 +116,12 @@ class Connecting:
         """Whether everything before a step is done."""
         slugs = [step for step, _label, _kind in STEPS]
         return slugs.index(slug) <= slugs.index(self.current)
+
+
+def _repository_of(project: Project) -> Repository | None:
+    # Without the warehouse's password: one that no key opens is typed anew on these very pages.
+    found = Repository.objects.filter(project=project).select_related("connection")
+    return found.defer("connection__password").first()
 
 
 def _latest_runs(project: Project) -> dict[str, Run]:

@@ -97,6 +97,20 @@ def test_a_secret_whose_key_is_lost_can_be_typed_again(project: Project, setting
     assert Repository.objects.get().password == "new secret"
 
 
+@pytest.mark.parametrize(
+    "path", ["", "environments/", "environments/prod/", "pulls/", "audit/", "prod/metrics/", "connect/"]
+)
+def test_a_warehouse_whose_key_is_lost_closes_no_page(
+    project: Project, settings: Any, client: Any, path: str
+) -> None:
+    server = {"adapter": "postgres", "host": "db.example.com", "database": "shop", "user": "shop"}
+    Connection.objects.update(**server, password=SECRET)
+    settings.BISYNC_SECRET_KEYS = ["another key"]
+    client.force_login(make_member(project, Role.ADMIN))
+
+    assert client.get(f"/{project.slug}/{path}").status_code in {200, 302}
+
+
 def test_an_empty_field_keeps_the_stored_secret(project: Project) -> None:
     admin = make_member(project, Role.ADMIN)
     values = {"url": "https://git.example.com/other.git", "branch": "main", "password": ""}
