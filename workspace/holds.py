@@ -128,11 +128,11 @@ def _details(mirror: Mirror, base: str, commit: str, path: str) -> dict[str, obj
     before, all_before = _text(mirror, base, path)
     after, all_after = _text(mirror, commit, path)
     whole = all_before and all_after and bool(before or after)
-    asked = ["git", "diff", base, commit, "--", path] if base else ["git", "show", f"{commit}:{path}"]
+    words = ["diff", base, commit, "--", path] if base else ["show", f"{commit}:{path}"]
     return {
         "before": before,
         "after": after,
-        "rest": "" if whole else shlex.join(asked),
+        "rest": "" if whole else f"git {shlex.join(words)}",
         "commit": last.sha if last else "",
         "subject": last.subject[:300] if last else "",
         "author": f"{last.author.name} <{last.author.email}>"[:300] if last else "",
