@@ -23,7 +23,7 @@ from tests.factories import make_member
 from tests.hostile.site import Site, undone
 from tests.ready import Ready
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 EXAMPLES = 8
 MODES = (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)

@@ -21,7 +21,7 @@ from tests.hostile.site import VALUES, Site, undone
 from tests.hostile.texts import CANARY, MARKER, TEXTS, harm
 from tests.ready import Ready
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 ANSWERS = {200, 201, 202, 400, 403, 404, 405, 406, 409, 413, 415, 422, 429}
 DEEP: Any = "x"

@@ -21,7 +21,7 @@ from tests.hostile.site import PAGES, Reads, Site, undone
 from tests.hostile.texts import CANARY, MARKER, SHOWN, TEXTS, harm
 from tests.ready import Ready
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 # With these a page answers; anything else, and above all 500, is a fault.
 ANSWERS = {200, 204, 286, 302, 400, 403, 404, 409, 410, 413, 422, 429}
