@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.git_remote import Origin
-from workspace.git import repository
+from workspace.git import advertised
 from workspace.git.process import GitEmpty, GitNoBranch, GitNoRepository
 from workspace.git.repository import FileAbsent, Mirror, NoCommit, NoMirror, Person, Remote
 
@@ -388,9 +388,9 @@ def test_a_symbolic_link_comes_out_of_a_repository_as_text(mirror: Mirror, origi
 def test_of_very_many_branches_the_ones_that_matter_are_always_told(
     origin: Origin, mirror: Mirror, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(repository, "_MOST_BRANCHES", 2)
+    monkeypatch.setattr(advertised, "_MOST", 2)
     for branch in ("a", "b", "c", "release"):
         origin.git("push", "--quiet", "origin", f"HEAD:refs/heads/{branch}")
     chosen = replace(mirror, remote=replace(mirror.remote, branch="release"))
 
-    assert chosen.advertised() == repository.Advertised(("a", "b", "main", "release"), "main")
+    assert chosen.advertised() == advertised.Advertised(("a", "b", "main", "release"), "main")

@@ -24,6 +24,7 @@ from bisync.lib import scratch
 from bisync.lib.errors import BisyncError
 from bisync.lib.process import Limits
 from workspace.git import ssh
+from workspace.git.advertised import HEADS, Advertised
 from workspace.git.process import (
     NOTHING,
     GitBusy,
@@ -40,10 +41,8 @@ from workspace.git.process import (
 from workspace.git.sanitise import commit_message, has_odd_parts, is_writable, person_text
 from workspace.git.urls import Server, check_branch, check_url, server_of
 
-_HEADS = "refs/heads/"
 _TRACKING = "refs/remotes/origin/"
 _FETCH_ATTEMPTS = 6
-_MOST_BRANCHES = 500  # to choose from, beside the remote's own and the one that counts
 _STALE_LOCK = 600  # seconds; git holds a lock for a moment
 _STALE_FILES = 86_400  # seconds; longer than any run
 _FULL_HASH = re.compile(r"[0-9a-f]{40}")
@@ -87,14 +86,6 @@ class Remote:
     # For SSH: our private key, and the host key that somebody agreed to.
     ssh_key: str = field(default="", repr=False)
     host_key: str = ""
-
-
-@dataclass(frozen=True)
-class Advertised:
-    """What a remote says that it has: its branches, or many of them, and the one that it calls its own."""
-
-    branches: tuple[str, ...]
-    default: str
 
 
 @dataclass(frozen=True)
@@ -168,18 +159,9 @@ class Mirror:
         """What the remote has, by asking it now; nothing is brought here."""
         self._create()
         listed = self._reach(
-            "ls-remote", "--symref", "--end-of-options", self.remote.url, "HEAD", f"{_HEADS}*"
+            "ls-remote", "--symref", "--end-of-options", self.remote.url, "HEAD", f"{HEADS}*"
         )
-        default, branches = "", []
-        for line in listed.splitlines():
-            what, _tab, ref = line.partition("\t")
-            if what.startswith("ref: ") and ref == "HEAD":
-                default = what.removeprefix("ref: ").removeprefix(_HEADS)
-            elif ref.startswith(_HEADS):
-                branches.append(ref.removeprefix(_HEADS))
-        shown = set(branches[:_MOST_BRANCHES]) | {default, self.remote.branch}
-        branches = [branch for branch in branches if branch in shown]
-        return Advertised(tuple(branches), default if default in branches else "")
+        return Advertised.of(listed, wanted=self.remote.branch)
 
     def push(self, commit: str, *, expecting: str) -> None:
         """Make `commit` the head of the remote branch, provided that this still is `expecting`.
