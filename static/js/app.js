@@ -90,10 +90,13 @@ async function copyLink(link) {
 
 /* -- Clicks -- */
 
-/* A dialog closes the menu that its opener is in, so the browser cannot give the focus back to the opener. */
+/* A dialog closes the menu that its opener is in, so the browser cannot give the focus back to the opener.
+   The event comes a moment after the dialog has closed: what has got the focus meanwhile keeps it. */
 function returnFocus(dialog, menu) {
   const button = menu && document.querySelector(`[popovertarget="${CSS.escape(menu.id)}"]`);
-  if (button) dialog.addEventListener("close", () => button.focus(), { once: true });
+  if (!button) return;
+  const lost = () => document.activeElement === document.body || dialog.contains(document.activeElement);
+  dialog.addEventListener("close", () => { if (lost()) button.focus(); }, { once: true });
 }
 
 const CLICKS = {

@@ -137,6 +137,16 @@ def test_the_focus_returns_to_what_opened_a_menu_or_a_dialog(shop: Shop, enter: 
     page.keyboard.press("Escape")
     expect(search).to_be_focused()
 
+    # A dialog tells a moment late that it was closed. Who is quicker keeps the focus.
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
+    assert search.evaluate("""link => new Promise((answer) => {
+      const dialog = document.getElementById("shortcuts");
+      dialog.addEventListener("close", () => answer(document.activeElement === link));
+      dialog.close();
+      link.focus();
+    })""")
+
 
 def test_whoever_switches_single_keys_off_keeps_the_palette(shop: Shop, enter: Enter) -> None:
     page = enter(shop.maya)
