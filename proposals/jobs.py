@@ -17,8 +17,9 @@ from semantic.definitions import Vocabulary
 from semantic.jobs import parsed
 from semantic.sync import after_pull
 from workspace import holds, runs
+from workspace.git.commits import Person
 from workspace.git.process import RemoteMoved
-from workspace.git.repository import Mirror, Person
+from workspace.git.repository import Mirror
 from workspace.models import Run
 from workspace.repositories import mirror_of
 

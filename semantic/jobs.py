@@ -17,7 +17,8 @@ from semantic.sync import Exposure, call_hooks, sync_metrics, sync_usages
 from workspace import holds, runs
 from workspace.dbt import artifacts
 from workspace.dbt.runner import Dbt, DbtProject
-from workspace.git.repository import Commit, Mirror
+from workspace.git.commits import Commit
+from workspace.git.repository import Mirror
 from workspace.models import Artifact, Repository
 from workspace.repositories import mirror_of, project_folder, workdir
 from workspace.warehouse.location import Location

@@ -16,8 +16,9 @@ from tests.fakes.git_remote import Origin
 from tests.fakes.git_server import GitServer
 from workspace import commands
 from workspace.git import process
+from workspace.git.commits import Person
 from workspace.git.process import GitFailed, git, plumbing
-from workspace.git.repository import Mirror, NoCommit, Person, Remote
+from workspace.git.repository import Mirror, NoCommit, Remote
 from workspace.git.urls import (
     BranchRefused,
     UrlHoldsPassword,

@@ -15,6 +15,7 @@ from bisync.lib.process import Finished
 from tests.fakes.git_remote import Origin
 from tests.fakes.git_server import GitServer
 from workspace import commands
+from workspace.git.commits import Person
 from workspace.git.process import (
     GitFailed,
     GitHostChanged,
@@ -26,7 +27,7 @@ from workspace.git.process import (
     PushDenied,
     failure,
 )
-from workspace.git.repository import Mirror, Person, Remote
+from workspace.git.repository import Mirror, Remote
 from workspace.git.ssh import new_key
 
 PASSWORD = "s3cret canary/%2F&ü"

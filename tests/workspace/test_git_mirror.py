@@ -13,8 +13,9 @@ import pytest
 
 from tests.fakes.git_remote import Origin
 from workspace.git import advertised
+from workspace.git.commits import Person
 from workspace.git.process import GitEmpty, GitNoBranch, GitNoRepository
-from workspace.git.repository import FileAbsent, Mirror, NoCommit, NoMirror, Person, Remote
+from workspace.git.repository import FileAbsent, Mirror, NoCommit, NoMirror, Remote
 
 
 @pytest.fixture

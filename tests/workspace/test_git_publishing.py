@@ -13,8 +13,9 @@ import pytest
 from bisync.lib.process import Finished
 from tests.fakes.git_remote import Origin
 from workspace import commands
+from workspace.git.commits import Person
 from workspace.git.process import GitNoBranch, GitStopped, PushDenied, RemoteMoved
-from workspace.git.repository import Mirror, NoCommit, Person, Remote, UnsafePath
+from workspace.git.repository import Mirror, NoCommit, Remote, UnsafePath
 
 ADA = Person("Ada Lovelace", "ada@example.com")
 ROBOT = Person("Bisync", "bisync@localhost")

@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from django.conf import settings
@@ -25,6 +25,7 @@ from bisync.lib.errors import BisyncError
 from bisync.lib.process import Limits
 from workspace.git import ssh
 from workspace.git.advertised import HEADS, Advertised
+from workspace.git.commits import LOGGED, Commit, Person, identity, logged
 from workspace.git.process import (
     NOTHING,
     GitBusy,
@@ -38,7 +39,7 @@ from workspace.git.process import (
     pinned,
     plumbing,
 )
-from workspace.git.sanitise import commit_message, has_odd_parts, is_writable, person_text
+from workspace.git.sanitise import commit_message, has_odd_parts, is_writable
 from workspace.git.urls import Server, check_branch, check_url, server_of
 
 _TRACKING = "refs/remotes/origin/"
@@ -49,7 +50,6 @@ _FULL_HASH = re.compile(r"[0-9a-f]{40}")
 _NO_OBJECT = "0" * 40
 _ATTRIBUTES = "* -text -ident !eol !filter !working-tree-encoding\n"
 _REGULAR = frozenset({"100644", "100755"})
-_LAST_SECOND = 253_402_300_799  # the end of the year 9999, where datetime ends
 
 
 class NoMirror(BisyncError):
@@ -89,19 +89,6 @@ class Remote:
 
 
 @dataclass(frozen=True)
-class Person:
-    """An author as git can hold one: no control characters, no angle brackets, never nameless."""
-
-    name: str
-    email: str
-
-    def __post_init__(self) -> None:
-        email = "".join(person_text(self.email).split())
-        object.__setattr__(self, "email", email)
-        object.__setattr__(self, "name", person_text(self.name) or email.partition("@")[0] or "unknown")
-
-
-@dataclass(frozen=True)
 class TreeFile:
     """One entry of a commit's tree; mode 120000 is a symbolic link, 160000 a submodule."""
 
@@ -109,18 +96,6 @@ class TreeFile:
     mode: str
     oid: str
     size: int
-
-
-@dataclass(frozen=True)
-class Commit:
-    """One entry of the history."""
-
-    sha: str
-    author: Person
-    committer: Person
-    at: datetime
-    subject: str
-    body: str
 
 
 @dataclass(frozen=True)
@@ -307,12 +282,11 @@ class Mirror:
 
     def log(self, commit: str, *, path: str = "", limit: int = 50) -> list[Commit]:
         """The history that led to `commit`, newest first; with `path`, only what touched it."""
-        fields = "%H%x00%an%x00%ae%x00%cn%x00%ce%x00%ct%x00%s%x00%b"
         limits = ["--", path] if path else []
         self._require(commit)
-        listed = self._read("log", "-z", f"--max-count={limit}", f"--format={fields}", commit, *limits)
+        listed = self._read("log", "-z", f"--max-count={limit}", f"--format={LOGGED}", commit, *limits)
         parts = listed.decode("utf-8", "replace").split("\0")[:-1]
-        return [_logged(*parts[n : n + 8]) for n in range(0, len(parts), 8)]
+        return [logged(*parts[n : n + 8]) for n in range(0, len(parts), 8)]
 
     def changed_paths(self, a: str, b: str) -> list[str]:
         """The files that differ between two commits; a renamed one appears under both names."""
@@ -389,7 +363,7 @@ class Mirror:
             parent,
             "-F",
             "-",
-            env=_identity("AUTHOR", author, at) | _identity("COMMITTER", committer, at),
+            env=identity("AUTHOR", author, at) | identity("COMMITTER", committer, at),
             stdin=commit_message(message).encode(),
         )
 
@@ -481,23 +455,3 @@ def _mode_to_write(path: str, entries: Mapping[str, tuple[str, str]]) -> str:
     if not is_writable(path) or above & entries.keys() or mode not in _REGULAR:
         raise UnsafePath(path=path)
     return mode
-
-
-def _identity(role: str, person: Person, at: datetime) -> dict[str, str]:
-    return {
-        f"GIT_{role}_NAME": person.name,
-        f"GIT_{role}_EMAIL": person.email,
-        f"GIT_{role}_DATE": f"@{int(at.timestamp())} +0000",
-    }
-
-
-def _logged(*fields: str) -> Commit:
-    sha, name, email, committer_name, committer_email, seconds, subject, body = fields
-    return Commit(
-        sha=sha,
-        author=Person(name, email),
-        committer=Person(committer_name, committer_email),
-        at=datetime.fromtimestamp(min(int(seconds or 0), _LAST_SECOND), tz=UTC),
-        subject=subject,
-        body=body.strip(),
-    )
