@@ -22,6 +22,7 @@ from workspace.models import Hold, HoldState, Repository, Run
 # What a reader is shown of a change and of a file, and told where it is not all; the digest is over all.
 _SHOWN_FILES = 50
 _SHOWN_CHARACTERS = 60_000
+_SHOWN_LINES = 2_000
 _UNDECIDED = frozenset({HoldState.OPEN, HoldState.REFUSED})
 
 
@@ -146,7 +147,8 @@ def _text(mirror: Mirror, commit: str, path: str) -> tuple[str, bool]:
         content = mirror.read(commit, path) if commit else b""
     except FileAbsent:
         return "", True
-    shown = content.decode("utf-8", "replace")[:_SHOWN_CHARACTERS]
+    text = content[: 4 * _SHOWN_CHARACTERS].decode("utf-8", "replace")[:_SHOWN_CHARACTERS]
+    shown = "".join(text.splitlines(keepends=True)[:_SHOWN_LINES])
     return shown, storable(shown).encode() == content
 
 

@@ -238,6 +238,7 @@ def test_whoever_may_agree_reads_the_change_and_others_that_there_is_one(story: 
     page, theirs = admin.get(pulls).content.decode(), other.get(pulls).content.decode()
 
     assert "Held until somebody agrees" in page
+    assert ("Held</span>" in page, "Failed</span>" in page) == (True, False)
     assert "Held until somebody agrees" in theirs
     assert ("alert(" in page, "alert(" in theirs) == (True, False)
     assert "<script>alert" not in page
@@ -336,9 +337,9 @@ def test_what_is_not_shown_of_a_change_is_said_with_the_way_to_read_it(story: St
     assert "Held until somebody agrees" not in swapped.content.decode()
 
 
-@pytest.mark.parametrize("content", [b"A=\xff\n", b"A=\x00\n"])
+@pytest.mark.parametrize("content", [b"A=\xff\n", b"A=\x00\n", b"\n" * 2_000 + b"EVIL=1\n"])
 @pytest.mark.django_db(transaction=True)
-def test_a_file_that_is_not_all_text_is_not_passed_off_as_shown(story: Story, content: bytes) -> None:
+def test_a_file_that_cannot_be_shown_whole_is_not_passed_off_as_shown(story: Story, content: bytes) -> None:
     head = story.origin.commit({".env": content})
     pulled(story)
 
