@@ -11,7 +11,6 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from bisync.lib import log_lines
 from bisync.lib.forms import carry_out
 from bisync.lib.web import STOP_POLLING, came_from, go, page, swapping
 from governance import permissions
@@ -20,7 +19,7 @@ from governance.web import Request, for_operators, in_project
 from workspace import actions, selectors
 from workspace.forms import DrainForm, RepositoryForm, RunsForm
 from workspace.models import Drain, Queue, Repository, Run, RunCommand
-from workspace.web import later, number, run_context
+from workspace.web import later, number, run_context, tail
 
 
 @require_safe
@@ -57,7 +56,7 @@ def run_output(request: Request, project: Project, pk: int, command: int) -> Htt
     context = {
         "run": found.run,
         "command": found,
-        "lines": log_lines.tail(lines, first=after + 1).lines,
+        "lines": tail(lines, first=after + 1).lines,
         "next_url": later(found.run, found),
     }
     return page(request, "workspace/run_lines.html", context)

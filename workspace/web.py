@@ -8,6 +8,7 @@ from bisync.lib import log_lines
 from bisync.lib.web import swapping
 from governance.web import Request
 from workspace import actions, selectors
+from workspace.dbt import events
 from workspace.models import Run, RunCommand
 
 
@@ -43,9 +44,14 @@ def _output(request: Request, run: Run, command: RunCommand) -> tuple[log_lines.
     _log, pk, line = (*request.GET.get("at", "").split("-"), "", "")[:3]
     lines = command.output.splitlines()
     if pk != str(command.pk) or not line.isdecimal() or len(line) > 9:
-        return log_lines.tail(command.output), more
+        return tail(command.output), more
     end = int(line) + log_lines.LIMIT // 2
-    return log_lines.tail("\n".join(lines[:end])), more if end >= len(lines) else ""
+    return tail("\n".join(lines[:end])), more if end >= len(lines) else ""
+
+
+def tail(output: str, *, first: int = 1) -> log_lines.LogTail:
+    """The end of what a command printed, in words; the first line of `output` has the number `first`."""
+    return log_lines.tail(output, first=first, read=events.said)
 
 
 def later(run: Run, command: RunCommand) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 Tone: TypeAlias = Literal["", "ok", "warn", "bad"]
+Said: TypeAlias = tuple[str, Tone]
 
 # A browser freezes at a few thousand rows; the raw log has the rest.
 LIMIT = 500
@@ -35,15 +37,23 @@ class LogTail:
     earlier: int
 
 
-def tail(text: str, *, limit: int = LIMIT, first: int = 1) -> LogTail:
-    """The last `limit` lines of `text`, whose first line has the number `first`."""
+def plain(line: str) -> Said:
+    """A line as it was printed, which says nothing of its tone."""
+    return line, ""
+
+
+def tail(text: str, *, limit: int = LIMIT, first: int = 1, read: Callable[[str], Said] = plain) -> LogTail:
+    """The last `limit` lines of `text`, whose first line has the number `first`.
+
+    `read` gives a line's words, which may be several lines, and its tone where the program tells it.
+    """
     everything = text.splitlines()
     earlier = max(0, len(everything) - limit)
-    shown = tuple(_line(first + earlier + offset, raw) for offset, raw in enumerate(everything[earlier:]))
-    return LogTail(shown, earlier + first - 1)
+    shown = (_line(first + earlier + offset, *read(raw)) for offset, raw in enumerate(everything[earlier:]))
+    return LogTail(tuple(shown), earlier + first - 1)
 
 
-def _line(number: int, raw: str) -> LogLine:
-    text = _ESCAPES.sub("", raw)
+def _line(number: int, said: str, tone: Tone) -> LogLine:
+    text = _ESCAPES.sub("", said)
     names = _COUNTS.sub("", text)
-    return LogLine(number, text, next((tone for pattern, tone in _TONES if pattern.search(names)), ""))
+    return LogLine(number, text, tone or next((tone for words, tone in _TONES if words.search(names)), ""))

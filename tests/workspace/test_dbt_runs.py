@@ -22,7 +22,7 @@ from workspace.dbt.errors import (
     DbtSelectionInvalid,
     DbtTimeout,
 )
-from workspace.dbt.events import Progress, readable
+from workspace.dbt.events import Progress, said
 from workspace.dbt.runner import BuildResult, Dbt, DbtProject
 from workspace.warehouse.base import WarehouseRefused, WarehouseUnreachable
 from workspace.warehouse.gate import open_warehouse
@@ -190,11 +190,12 @@ def test_a_build_writes_nothing_but_its_warehouse_and_its_own_directory(shop: Sh
 
 
 def test_commands_are_recorded_and_their_lines_can_be_read_by_people(shop: Shop) -> None:
-    shown = [readable(line) for line in shop.recorded.lines]
+    shown = [said(line)[0] for line in shop.recorded.lines]
 
     assert [name for name, _argv in shop.recorded.commands] == ["dbt parse", "dbt build"]
     assert any(line.startswith("Done. PASS=") for line in shown)
-    assert readable("not of dbt") == "not of dbt"
+    assert [line for line in shown if line.startswith("{")] == []
+    assert said("not of dbt") == ("not of dbt", "")
 
 
 def test_a_new_version_of_duckdb_builds_on_what_the_live_one_holds(shop: Shop, tmp_path: Path) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from bisync.lib.log_lines import Said, Tone, plain
 from bisync.lib.stored import storable
+
+_TONES: Mapping[str, Tone] = {"error": "bad", "warn": "warn"}
 
 # One of these ends the work on one node; each carries the node and how many there are.
 _ENDS = frozenset(
@@ -79,7 +82,7 @@ def errors(lines: Iterable[str]) -> list[Event]:
     return [event for event in found if event and event.level == "error" and event.name != "MainStackTrace"]
 
 
-def readable(line: str) -> str:
-    """The words of a line of dbt's, for people; any other line as it is."""
-    event = parse(line)
-    return line if event is None else event.message
+def said(line: str) -> Said:
+    """The words of a line of dbt's, for people, and their tone; any other line as it is."""
+    event = parse(line) if line.startswith("{") else None
+    return plain(line) if event is None else (event.message, _TONES.get(event.level, ""))
