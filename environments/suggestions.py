@@ -14,6 +14,8 @@ from semantic.formulas import meaning, metric_meaning
 
 _MOST = 3
 _FACTS = frozenset({"fct", "fact", "facts"})
+# How models begin that only prepare others, or list what there is.
+_NO_FACTS = frozenset({"stg", "staging", "src", "raw", "base", "int", "intermediate", "tmp", "dim", "dims"})
 # What numbers are called that name or place something, or mean nothing when they are added up.
 _NOT_AMOUNTS = frozenset(
     [
@@ -64,8 +66,9 @@ class Suggestion:
 def suggestions(names: Vocabulary, *, dialect: str) -> list[Suggestion]:
     """At most three, always the same of the same project: of each model one before any gets a second."""
     known = {metric_meaning(metric, names, dialect=dialect) for metric in names.metrics.values()}
+    spine = names.time_spine.partition(".")[0]
     models = sorted(names.models.values(), key=lambda m: (not _named_fact(m), not m.semantic, m.name))
-    offers = (_of_model(model, names, known, dialect) for model in models)
+    offers = (_of_model(model, names, known, dialect) for model in models if model.name != spine)
     rounds = zip_longest(*[list(offer) for offer in offers])
     return [offer for row in rounds for offer in row if offer is not None][:_MOST]
 
@@ -74,7 +77,7 @@ def _of_model(model: Model, names: Vocabulary, known: set[str], dialect: str) ->
     time = _time(model)
     if time is None or not _like_facts(model):
         return
-    for column in model.columns:
+    for column in sorted(model.columns, key=lambda column: _is_part(column, model)):
         if not _is_amount(column, model):
             continue
         formula = f"SUM({spell(column.name)})"
@@ -84,13 +87,19 @@ def _of_model(model: Model, names: Vocabulary, known: set[str], dialect: str) ->
             yield Suggestion(label, formula, model.name, time, column.name)
 
 
+def _words(name: str) -> list[str]:
+    return name.lower().split("_")
+
+
 def _named_fact(model: Model) -> bool:
-    return bool(_FACTS & set(model.name.lower().split("_")))
+    return not _FACTS.isdisjoint(_words(model.name))
 
 
 def _like_facts(model: Model) -> bool:
-    """Whether its rows are things that happened, in a model that somebody made for use."""
-    return model.unique_id.startswith("model.") and (_named_fact(model) or model.semantic is not None)
+    """Whether its rows may be things that happened, in a model that somebody made for use."""
+    if not model.unique_id.startswith("model."):
+        return False
+    return _named_fact(model) or model.semantic is not None or _words(model.name)[0] not in _NO_FACTS
 
 
 def _time(model: Model) -> str | None:
@@ -101,8 +110,13 @@ def _time(model: Model) -> str | None:
     return dates[0] if len(dates) == 1 else None
 
 
+def _is_part(column: Column, model: Model) -> bool:
+    """Whether it is a part of another column by its name: `card_amount` where there is an `amount`."""
+    return any(column.name.endswith(f"_{other.name}") for other in model.columns)
+
+
 def _is_amount(column: Column, model: Model) -> bool:
-    if column.type not in {"integer", "number"} or _NOT_AMOUNTS & set(column.name.lower().split("_")):
+    if column.type not in {"integer", "number"} or _NOT_AMOUNTS & set(_words(column.name)):
         return False
     semantic = model.semantic
     return semantic is None or not (

@@ -179,6 +179,12 @@ class Vocabulary:
             for measure in model.semantic.measures
         }
 
+    @property
+    def has_time_spine(self) -> bool:
+        """Whether dbt would accept a semantic model; one that is there already shows that it does."""
+        known = self.time_spine or "metricflow_time_spine" in self.models
+        return bool(known) or any(model.semantic for model in self.models.values())
+
     @cached_property
     def models_by_key(self) -> Mapping[str, Model]:
         """`name_key` of a model's name, its label or its semantic model's name → the model."""

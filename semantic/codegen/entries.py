@@ -8,11 +8,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
+from semantic.codegen.time_spine import NAME as TIME_SPINE
 from semantic.definitions import Dimension, Entity, Measure, Model, SemanticModel, Vocabulary
 
 Entry: TypeAlias = dict[str, Any]
 # As JSON keeps it: `semantic_models`, `metrics`: lists; `measures`, `dimensions`: semantic model → list;
-# `tests`: dbt model → list.
+# `tests`: dbt model → list; `time_spine`: list, the model that brings the project one.
 Entries: TypeAlias = dict[str, Any]
 
 # Names that dbt's semantic layer keeps for itself, and words that no warehouse takes as a column's name.
@@ -50,6 +51,7 @@ class Additions:
     dimensions: dict[str, list[Entry]] = field(default_factory=dict)
     metrics: list[Entry] = field(default_factory=list)
     tests: dict[str, list[Entry]] = field(default_factory=dict)
+    time_spine: list[str] = field(default_factory=list)
 
     def as_json(self) -> Entries:
         """The entries as plain data, equal to itself after a trip through JSON."""
@@ -59,6 +61,7 @@ class Additions:
             "dimensions": self.dimensions,
             "metrics": self.metrics,
             "tests": self.tests,
+            "time_spine": self.time_spine,
         }
 
     def semantic(self, model: str) -> SemanticModel:
@@ -69,6 +72,8 @@ class Additions:
 
     def add_semantic_model(self, model: Model, time: Dimension, key: str) -> None:
         """A semantic model for a dbt model that has none; its primary entity is the model's key."""
+        if not self.vocabulary.has_time_spine:
+            self.time_spine.append(TIME_SPINE)
         stem = PREFIXES.sub("", model.name)
         taken = {m.semantic.name for m in self.vocabulary.models.values() if m.semantic}
         name = self._free(plain_name(stem), taken)
@@ -177,7 +182,7 @@ def added_to(entries: Mapping[str, Any], semantic_model: str) -> dict[str, list[
 
 
 def parts(entries: Mapping[str, Any]) -> frozenset[str]:
-    """Each measure, dimension, metric, test and semantic model by itself, with where it belongs, as JSON."""
+    """Each entry by itself, with where it belongs, as JSON; a semantic model's without what is in it."""
     return frozenset(json.dumps(part, sort_keys=True) for part in _parts(entries))
 
 
@@ -191,6 +196,8 @@ def _parts(entries: Mapping[str, Any]) -> Iterator[tuple[str, str, Entry]]:
         for home, added in entries[kind].items():
             yield from ((kind, home, entry) for entry in added)
     yield from (("metrics", "", entry) for entry in entries["metrics"])
+    # What was sent before there was such a thing has none.
+    yield from (("time_spine", "", {"name": name}) for name in entries.get("time_spine", ()))
 
 
 def texts_in(value: object) -> frozenset[str]:

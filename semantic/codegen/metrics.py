@@ -11,6 +11,7 @@ from typing import Any
 from semantic.codegen import layout
 from semantic.codegen.decompose import Decomposer, Title
 from semantic.codegen.entries import RESERVED, Additions, Entries, Entry, Refused, texts_in
+from semantic.codegen.time_spine import time_spine_files
 from semantic.codegen.value_tests import MACRO, MACRO_FILE, tested_rows, value_tests, whole
 from semantic.codegen.yaml_files import (
     AddItem,
@@ -131,12 +132,12 @@ def compile_metric(
         Decomposer(title, additions, dialect, draft.time_column, keys or {}, names).run(tree)
     except Unsupported as error:
         raise Refused(str(error)) from error
-    notes = _tests(draft, tree, additions, dialect)
+    notes = (*_time_spine_notes(additions), *_tests(draft, tree, additions, dialect))
     return Compiled(
         changes=tuple(_changes(additions, vocabulary)),
         entries={**additions.as_json(), "uses": _uses(draft.formula, vocabulary, dialect)},
         metrics=tuple(metric["name"] for metric in additions.metrics),
-        models=tuple(sorted(_models(draft.formula, vocabulary))),
+        models=tuple(sorted({*_models(draft.formula, vocabulary), *additions.time_spine})),
         yaml_preview=_preview(additions),
         notes=notes,
     )
@@ -196,6 +197,11 @@ def _rule(rule: ValueRule) -> Entry:
     return {"kind": rule.kind, **{key: whole(limit) for key, limit in limits.items() if limit is not None}}
 
 
+def _time_spine_notes(additions: Additions) -> tuple[str, ...]:
+    text = "dbt's metrics need a model with one row per day. This project has none, so {} is added."
+    return tuple(text.format(name) for name in additions.time_spine)
+
+
 def _tests(draft: MetricDraft, tree: Node, additions: Additions, dialect: str) -> tuple[str, ...]:
     """Adds the data tests for the metric's rules; returns what to tell about them."""
     if not draft.validations:
@@ -236,6 +242,9 @@ def _changes(additions: Additions, vocabulary: Vocabulary) -> list[FileChange]:
     for name, tests in additions.tests.items():
         add(layout.properties_file(models[name]), *_test_edits(models[name], tests))
     changes = [FileChange(path, tuple(found)) for path, found in edits.items()]
+    if additions.time_spine:
+        beside = models[next(iter(additions.semantic_models))]
+        changes += [FileChange(path, content=text) for path, text in time_spine_files(beside).items()]
     return [*changes, FileChange(MACRO_FILE, content=MACRO)] if additions.tests else changes
 
 

@@ -89,21 +89,9 @@ def sending_problems(
     elif not analysis.ok:
         first = next(p for p in analysis.problems if p.level == "error")
         add("formula", " ".join(part for part in (first.message, first.hint) if part))
-    if not has_time_spine(vocabulary):
-        add(
-            "formula",
-            "This dbt project has no time spine yet: the model with one row per day that dbt's metrics need. "
-            "Ask an analytics engineer to add one (docs.getdbt.com/docs/build/metricflow-time-spine).",
-        )
     for name, sentence in taken(fields, vocabulary, own_name=own_name):
         add(name, sentence)
     return problems
-
-
-def has_time_spine(vocabulary: Vocabulary) -> bool:
-    """Whether dbt would accept a semantic model; one that is there already shows that it does."""
-    known = vocabulary.time_spine or "metricflow_time_spine" in vocabulary.models
-    return bool(known) or any(model.semantic for model in vocabulary.models.values())
 
 
 def taken(fields: MetricFields, vocabulary: Vocabulary, *, own_name: str = "") -> list[tuple[str, str]]:

@@ -65,8 +65,18 @@ def test_only_models_of_things_that_happened_are_looked_at() -> None:
     assert found(model("fct_sales", amount)) == []  # at no time
     assert found(model("fct_sales", DAY, Column("paid_on", "date"), amount)) == []  # or at which?
     assert found(model("stg_sales", DAY, amount)) == []
+    assert found(model("dim_shops", DAY, amount)) == []
     assert found(model("fct_sales", DAY, amount, unique_id="seed.shop.fct_sales")) == []
-    assert found(model("fct_sales", DAY, amount)) == [("fct_sales", "SUM(amount)")]
+    assert found(model("sales", DAY, amount), model("fct_sales", DAY, amount)) == [
+        ("fct_sales", "SUM(amount)"),
+        ("sales", "SUM(amount)"),
+    ]
+
+
+def test_the_whole_is_offered_before_its_parts() -> None:
+    columns = [Column(name, "number") for name in ("card_amount", "amount")]
+
+    assert found(model("sales", DAY, *columns)) == [("sales", "SUM(amount)"), ("sales", "SUM(card_amount)")]
 
 
 def test_each_model_has_one_before_any_has_two_and_there_are_three_at_most() -> None:

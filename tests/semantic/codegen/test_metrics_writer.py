@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from semantic.codegen.conditions import filter_text
-from semantic.codegen.entries import Refused, plain_name
+from semantic.codegen.entries import Refused, parts, plain_name
 from semantic.codegen.metrics import Compiled, MetricDraft, compile_metric
 from semantic.definitions import Vocabulary
 from semantic.fields import MetricFields, ValueRule
@@ -293,6 +293,32 @@ def test_without_a_known_key_the_semantic_model_only_names_its_rows() -> None:
     (semantic,) = code.entries["semantic_models"]
     assert semantic["primary_entity"] == "visits_row"
     assert "entities" not in semantic
+
+
+def test_a_project_without_a_time_spine_gets_one_with_its_first_semantic_model() -> None:
+    visits = SHOP.models["fct_visits"]
+    known = Vocabulary(models={"fct_visits": visits}, metrics={})
+
+    code = compiled("SUM(minutes)", "fct_visits", known, time_column="visited_on")
+
+    assert [change.path for change in code.changes] == [
+        "models/fct_visits_metrics.yml",
+        "models/metricflow_time_spine.sql",
+        "models/metricflow_time_spine.yml",
+    ]
+    assert code.models == ("fct_visits", "metricflow_time_spine")
+    assert "metricflow_time_spine is added" in code.notes[0]
+    # A colleague's is used where it comes first, and what was agreed on still holds.
+    brought = replace(known, time_spine="days.date_day")
+    later = compile_metric(
+        draft("SUM(minutes)", "fct_visits", brought, time_column="visited_on"), brought, settled=code.entries
+    )
+    assert [change.path for change in later.changes] == ["models/fct_visits_metrics.yml"]
+    assert later.notes == ()
+    assert parts(code.entries) - parts(later.entries) == {
+        json.dumps(["time_spine", "", {"name": "metricflow_time_spine"}])
+    }
+    assert parts(later.entries) < parts(code.entries)
 
 
 def test_entries_are_plain_data() -> None:
