@@ -113,9 +113,10 @@ def build(
     live: Deployment | None,
     select: Sequence[str],
     into: Path,
+    exclude: Sequence[str] = (),
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Built:
-    """Build `select` (everything where it is empty) on top of the live version.
+    """Build `select` (everything where it is empty) without `exclude` on top of the live version.
 
     What is not selected is read from the live version. Raises `DbtBuildFailed` where a model or a test
     fails, `BuildsElsewhere` before anything is built; either way nothing that readers see has changed.
@@ -131,7 +132,8 @@ def build(
         state.mkdir(exist_ok=True)
         assert live.manifest is not None
         (state / "manifest.json").write_bytes(artifacts.relocate(live.manifest.content(), _names(live)))
-    results = dbt.build(select, defer_to=state, on_progress=on_progress).require_success()
+    done = dbt.build(select, exclude=exclude, defer_to=state, on_progress=on_progress)
+    results = done.require_success()
     manifest = (results.target_path / "manifest.json").read_bytes()
     semantic = (results.target_path / "semantic_manifest.json").read_bytes()
     nodes: Mapping[str, Any] = artifacts.read_manifest(manifest)["nodes"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 Relations = Mapping[str, Sequence[str]]
 # What dbt makes a table or view of, and a page may therefore read.
@@ -41,6 +42,56 @@ def plan(
         return Plan((), "its variables changed")
     chosen = tuple(f"{name}+" for name in sorted(set(affected)))
     return Plan(("state:modified+", *chosen), "what changed, and what reads it")
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """The arguments of one `dbt build` that tries code on top of some models, and nothing else."""
+
+    select: tuple[str, ...]
+    exclude: tuple[str, ...]
+
+
+def trial(manifest: Mapping[str, Mapping[str, Any]], *, models: Collection[str], live: Relations) -> Trial:
+    """What to build, on top of the `live` version, so that `models` and what they read is as in the code.
+
+    Without a live version that is all they read; with one, what of it has changed since. A test is left out
+    if it reads something that is neither live nor built with them: deploying builds both.
+    """
+    nodes = manifest["nodes"]
+    wanted = {uid for uid, node in nodes.items() if node["name"] in models and node["resource_type"] in BUILT}
+    near = _ancestors(manifest["parent_map"], wanted)
+    select = [f"+{name}" for name in models] if not live else []
+    for name in models if live else ():
+        select += [name, f"+{name},state:modified+"]
+    exclude = [
+        str(node["name"])
+        for node in nodes.values()
+        if node["resource_type"] == "test"
+        and not near.isdisjoint(read := _read(nodes, node))
+        and not read <= near | live.keys()
+    ]
+    return Trial(tuple(select), tuple(sorted(exclude)))
+
+
+def _ancestors(parents: Mapping[str, Sequence[str]], of: Collection[str]) -> set[str]:
+    """These nodes and all that they read, however far away."""
+    found: set[str] = set()
+    waiting = list(of)
+    while waiting:
+        if (node := waiting.pop()) not in found:
+            found.add(node)
+            waiting.extend(parents.get(node, ()))
+    return found
+
+
+def _read(nodes: Mapping[str, Any], node: Mapping[str, Any]) -> set[str]:
+    """The relations that a node's SQL reads: an ephemeral model stands for what it reads itself."""
+    found: set[str] = set()
+    for parent in node["depends_on"]["nodes"]:
+        if parent in nodes and nodes[parent]["resource_type"] in BUILT:
+            found |= _read(nodes, nodes[parent]) if _ephemeral(nodes[parent]) else {parent}
+    return found
 
 
 def relations_after(

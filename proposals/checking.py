@@ -13,6 +13,7 @@ from bisync.lib import crash
 from bisync.lib.errors import BisyncError
 from environments import builds
 from environments.numbers import Point, day, differences, number, same
+from environments.plan import trial
 from environments.selectors import quoted
 from proposals import content, generate
 from proposals.models import Check, CheckKind, CheckStatus, Item, Proposal
@@ -86,8 +87,8 @@ class CheckRun:
                     file.parent.mkdir(parents=True, exist_ok=True)
                     file.write_bytes(edit.after)
                 dbt = builds.dbt_for(self.target, repository, tree=tree, into=into, location=location)
-                self.step(CheckKind.PARSE, lambda: self.parse(dbt))
-                built = self.step(CheckKind.BUILD, lambda: self.build(dbt, location, into))
+                manifest = self.step(CheckKind.PARSE, lambda: self.parse(dbt))
+                built = self.step(CheckKind.BUILD, lambda: self.build(dbt, manifest, location, into))
                 self.step(CheckKind.NUMBERS, lambda: self.numbers(location, built))
         except CheckFailed:
             self._skip_the_rest()
@@ -186,24 +187,31 @@ class CheckRun:
         self._tell(check, CheckStatus.RUNNING, message=message, result={"commit": head})
         return edits
 
-    def parse(self, dbt: Dbt) -> None:
-        """dbt reads the project with the change in it."""
+    def parse(self, dbt: Dbt) -> dict[str, Any]:
+        """dbt reads the project with the change in it; its manifest."""
         dbt.deps()
-        dbt.parse()
+        manifest = artifacts.read_manifest((dbt.parse() / "manifest.json").read_bytes())
         names = ", ".join(name for code in self.code for name in code.metrics)
         self._tell(
             self.checks[CheckKind.PARSE], CheckStatus.RUNNING, message=f"dbt reads {names} without complaint."
         )
+        return manifest
 
-    def build(self, dbt: Dbt, location: Location, into: Path) -> builds.Built:
+    def build(self, dbt: Dbt, manifest: dict[str, Any], location: Location, into: Path) -> builds.Built:
         """The models that the metric reads are built and tested beside the live version."""
         check = self.checks[CheckKind.BUILD]
         live = self.target.live
         models = sorted({name for code in self.code for name in code.models})
-        select = models if live else [f"+{name}" for name in models]
+        wanted = trial(manifest, models=models, live=live.relations if live else {})
         try:
             built = builds.build(
-                dbt, location, live=live, select=select, into=into, on_progress=builds.teller(self.work)
+                dbt,
+                location,
+                live=live,
+                select=wanted.select,
+                exclude=wanted.exclude,
+                into=into,
+                on_progress=builds.teller(self.work),
             )
         except DbtBuildFailed as exc:
             if said := self.broken_promises(exc.params["nodes"]):

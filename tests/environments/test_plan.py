@@ -8,7 +8,7 @@ import pytest
 
 from environments.builds import facing
 from environments.models import Environment
-from environments.plan import Plan, plan, relations_after
+from environments.plan import Plan, plan, relations_after, trial
 
 pytestmark = pytest.mark.pure
 
@@ -53,6 +53,48 @@ def test_models_below_a_changed_definition_are_built_and_tested_too() -> None:
 
 def node(name: str, kind: str = "model", **fields: object) -> dict[str, object]:
     return {"name": name, "resource_type": kind, "schema": "analytics__v2", "alias": name, **fields}
+
+
+def manifest(**reads: list[str]) -> dict[str, dict[str, Any]]:
+    """Models and tests by name, tests beginning with t_, ephemeral ones with e_; with what each reads."""
+    nodes, parents = {}, {}
+    for name, read in reads.items():
+        kind = "test" if name.startswith("t_") else "model"
+        config = {"materialized": "ephemeral" if name.startswith("e_") else "table"}
+        depends = {"nodes": [f"model.{parent}" for parent in read]}
+        nodes[f"{kind}.{name}"] = node(name, kind, depends_on=depends, config=config)
+        parents[f"{kind}.{name}"] = depends["nodes"]
+    return {"nodes": nodes, "parent_map": parents}
+
+
+SHOP = manifest(
+    raw=[],
+    e_clean=["raw"],
+    orders=["e_clean"],
+    people=[],
+    e_adults=["people"],
+    t_orders=["orders"],
+    t_both=["orders", "people"],
+    t_adults=["e_adults", "orders"],
+    t_clean=["orders", "e_clean"],
+    t_people=["people"],
+)
+
+
+def test_a_trial_without_a_live_version_builds_what_is_read_and_tests_what_can_be_tested() -> None:
+    wanted = trial(SHOP, models=["orders"], live={})
+
+    assert wanted.select == ("+orders",)
+    assert wanted.exclude == ("t_adults", "t_both")
+
+
+def test_a_trial_on_a_live_version_builds_what_changed_and_tests_against_the_rest() -> None:
+    live = {f"model.{name}": ("analytics__v1", name) for name in ("raw", "orders", "people")}
+
+    assert trial(SHOP, models=["orders"], live=live).select == ("orders", "+orders,state:modified+")
+    assert trial(SHOP, models=["orders"], live=live).exclude == ()
+    del live["model.people"]
+    assert trial(SHOP, models=["orders"], live=live).exclude == ("t_adults", "t_both")
 
 
 def test_what_was_built_lies_where_it_was_built_and_the_rest_where_it_was() -> None:

@@ -81,7 +81,23 @@ def _is_attributed(story: Story, proposal: Proposal) -> None:
     assert trailers["Bisync-Content"] == [proposal.approved_hash]
 
 
+def _ahead_of_production(story: Story) -> None:
+    """A colleague commits what nobody has deployed: the fact reads a new model, and a test a newer one."""
+    facts = story.git("show", "main:models/fct_orders.sql")
+    test = "select o.* from {{ ref('fct_orders') }} o join {{ ref('blocked') }} using (customer_id)\n"
+    story.origin.commit(
+        {
+            "models/sales.sql": facts,
+            "models/fct_orders.sql": "select * from {{ ref('sales') }}\n",
+            "models/blocked.sql": "select customer_id from {{ ref('dim_customers') }} where tier = 'none'\n",
+            "tests/nobody_blocked_buys.sql": test,
+        },
+        "models: Split the orders.",
+    )
+
+
 def _kept_waiting_by_a_broken_build(story: Story) -> None:
+    _ahead_of_production(story)
     proposal = story.approved(SECOND)
     live = Deployment.objects.get(environment=story.production, status="live")
     name = "models/dim_customers.sql"
