@@ -153,7 +153,7 @@ def connection_test(*, connection: Connection, actor: User) -> Run:
 def _test_request(kind: str, project: Project, actor: User, **params: object) -> Run:
     permissions.require(actor, MAY[kind], project)
     run = runs.request(kind=kind, project=project, params=params, requested_by=actor)
-    audit.record(actor=actor, action=f"{kind}_requested", target=run)
+    audit.record(actor=actor, action="run.requested", target=run)
     return run
 
 

@@ -75,7 +75,7 @@ def test_beginning_makes_a_project_of_ones_own_and_tests_the_address(begun: Proj
     assert set(ada.memberships.values_list("role", flat=True)) == {"admin", "contributor"}
     assert Run.objects.get().kind == "repository.test"
     assert states(begun)["remote"] == "now"
-    assert AuditEvent.objects.filter(action="repository.test_requested", actor=ada).exists()
+    assert AuditEvent.objects.filter(action="run.requested", actor=ada).exists()
 
 
 def test_each_step_opens_once_the_one_before_is_done(browser: Client, begun: Project) -> None:

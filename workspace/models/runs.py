@@ -151,7 +151,7 @@ class Run(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.kind} #{self.pk}"
+        return self.title
 
     def get_absolute_url(self) -> str:
         return reverse("run", args=[self.project.slug, self.pk])
