@@ -7,6 +7,7 @@ from typing import Any
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import Direction, OpenApiParameter, OpenApiResponse
 
+from bisync.api.drafts import Body
 from bisync.api.shapes import Failure
 
 FAILURES = {
@@ -41,6 +42,11 @@ class Described(AutoSchema):
     def _get_serializer_name(self, *args: Any, **kwargs: Any) -> str:
         name: str = super()._get_serializer_name(*args, **kwargs)
         return name.removesuffix("Shape")
+
+    def _map_basic_serializer(self, serializer: Any, direction: Direction) -> Any:
+        """Whoever sends a field that a body does not have is told so."""
+        shape: dict[str, Any] = super()._map_basic_serializer(serializer, direction)  # type: ignore[no-untyped-call]
+        return {**shape, "additionalProperties": False} if isinstance(serializer, Body) else shape
 
     def _get_response_bodies(self, direction: Direction = "response") -> dict[str, Any]:
         answers: dict[str, Any] = super()._get_response_bodies(direction)

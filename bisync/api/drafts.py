@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -57,7 +58,18 @@ class ByPeriodThere(ByPeriod):
 # -- What is sent ---------------------------------------------------------------------------------------
 
 
-class RuleShape(serializers.Serializer[Any]):
+class Body(serializers.Serializer[Any]):
+    """A field that it does not have is a mistake to tell, not to pass over: what it says would be lost."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        unknown = sorted(set(data) - set(self.fields)) if isinstance(data, Mapping) else []
+        if unknown:
+            told = str(_("There is no such field."))
+            raise serializers.ValidationError({str(name)[:100]: [told] for name in unknown[:20]})
+        return super().to_internal_value(data)
+
+
+class RuleShape(Body):
     """What always holds. `low` and `high` belong to a range, which needs one of them."""
 
     kind = serializers.ChoiceField(RULES)
@@ -65,7 +77,7 @@ class RuleShape(serializers.Serializer[Any]):
     high = serializers.FloatField(required=False, allow_null=True)
 
 
-class MetricDraft(serializers.Serializer[Any]):
+class MetricDraft(Body):
     """A metric as the form has it. What is left out stays as it was."""
 
     label = serializers.CharField(required=False, allow_blank=True)  # type: ignore[assignment]
@@ -99,16 +111,16 @@ class DraftChange(MetricDraft):
     )
 
 
-class Approval(serializers.Serializer[Any]):
+class Approval(Body):
     content_hash = serializers.CharField(help_text="Of the content that was read.")
     note = serializers.CharField(required=False, allow_blank=True, default="")
 
 
-class Return(serializers.Serializer[Any]):
+class Return(Body):
     note = serializers.CharField(help_text="What should change.")
 
 
-class DeploymentWish(serializers.Serializer[Any]):
+class DeploymentWish(Body):
     reason = serializers.CharField(required=False, allow_blank=True, default="", max_length=200)
 
 
@@ -140,7 +152,7 @@ class ReviewShape(serializers.ModelSerializer[Review]):
         fields = ("person", "verdict", "content_hash", "note", "stands", "at")
 
 
-class CommentShape(serializers.ModelSerializer[Comment]):
+class CommentShape(Body, serializers.ModelSerializer[Comment]):
     author = Person(read_only=True)
 
     class Meta:

@@ -34,7 +34,9 @@ def _recorded() -> Iterator[str]:
             for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
                 named = isinstance(node, ast.keyword) and node.arg == "action"
                 named |= isinstance(node, ast.Assign) and [ast.unparse(t) for t in node.targets] == ["action"]
-                assert not (named and isinstance(node.value, ast.JoinedStr)), f"{file}: in words, or not at all"
+                assert not (named and isinstance(node.value, ast.JoinedStr)), (
+                    f"{file}: in words, or not at all"
+                )
                 for part in ast.walk(node) if named else ():
                     if isinstance(part, ast.Constant) and isinstance(part.value, str):
                         yield part.value

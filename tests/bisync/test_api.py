@@ -157,6 +157,7 @@ def test_a_refusal_says_by_field_what_is_wrong_and_keeps_nothing(project: Projec
 
     status, told = program.post("/projects/shop/proposals/", {**DRAFT, "meaning": "{{ env_var('X') }}"})
     odd = program.post("/projects/shop/proposals/", {"value_format": "roman", "rules": [{"kind": "odd"}]})
+    misspelt = program.post("/projects/shop/proposals/", {**DRAFT, "formla": "1", "rules": [{"min": 1}]})
     torn = program.client.post(
         "/api/v1/projects/shop/proposals/",
         "{not json",
@@ -166,6 +167,8 @@ def test_a_refusal_says_by_field_what_is_wrong_and_keeps_nothing(project: Projec
 
     assert (status, told["code"], list(told["params"]["fields"])) == (422, "invalid-input", ["meaning"])
     assert (odd[0], set(odd[1]["params"]["fields"])) == (422, {"value_format", "rules"})
+    assert misspelt[0] == 422
+    assert misspelt[1]["params"]["fields"] == {"formla": ["There is no such field."]}
     assert (torn.status_code, torn.json()["code"]) == (400, "parse-error")
     assert not Proposal.objects.exists()
 
