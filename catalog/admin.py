@@ -3,7 +3,7 @@ from __future__ import annotations
 from django.contrib import admin
 
 from bisync.lib.admin import InlineReadOnly, ReadOnlyAdmin
-from catalog.models import Column, Edge, Group, Node, NodeTest, Snapshot
+from catalog.models import Change, Column, Edge, Group, Node, NodeTest, Snapshot
 
 
 @admin.register(Snapshot)
@@ -19,6 +19,15 @@ class SnapshotAdmin(ReadOnlyAdmin):
 class ColumnInline(InlineReadOnly):
     model = Column
     fields = ("position", "name", "data_type", "description")
+
+
+@admin.register(Change)
+class ChangeAdmin(ReadOnlyAdmin):
+    list_display = ("name", "kind", "resource_type", "project", "snapshot")
+    list_filter = ("kind", "resource_type", "project")
+    search_fields = ("name", "unique_id")
+    list_select_related = ("project", "snapshot__project")
+    heavy = ("fields",)
 
 
 @admin.register(Node)

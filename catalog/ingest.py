@@ -1,26 +1,31 @@
-"""A manifest becomes rows: only what changed is touched, all in the caller's transaction."""
+"""A manifest becomes rows: only what changed is read and touched, all in the caller's transaction."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from django.db import models
 
-from catalog.models import Column, Edge, Group, Node, NodeTest
-from catalog.reading import ColumnRecord, NodeRecord, Records, TestRecord
+from catalog.models import Change, ChangeKind, Column, Edge, Group, Node, NodeTest, Snapshot
+from catalog.reading import ColumnRecord, Manifest, NodeRecord, TestRecord, node_record, test_record
 from governance.models import Project
+from workspace.dbt.artifacts import split_manifest
 
-M = TypeVar("M", bound=models.Model)
-LISTED = 300
+T = TypeVar("T")
 # No warehouse has tables so wide.
 MOST_COLUMNS = 10_000
+# Rows of one statement: SQLite takes 32,766 values in one, and memory is kept small.
+_ROWS = 500
+# Of a text before and after, so much is kept of a change; git has the rest.
+_KEPT_TEXT = 2_000
 # Those of a node's columns that a record gives as they are.
 _PLAIN = (
     "resource_type", "name", "label", "description", "package", "path", "patch_path", "relation",
     "materialized", "access",
 )  # fmt: skip
+_COLUMN_FIELDS = ("position", "data_type", "description", "meta", "fields")
 
 
 def fitting(model: type[models.Model], field: str, text: str) -> str:
@@ -29,67 +34,94 @@ def fitting(model: type[models.Model], field: str, text: str) -> str:
     return text if limit is None else text[:limit]
 
 
-@dataclass(frozen=True, slots=True)
-class Ingested:
-    """How many of each kind there are now, and what is new, different or gone, by name."""
-
-    counts: dict[str, int]
-    changes: dict[str, list[dict[str, str]]]
+def read(raw: bytes) -> Manifest:
+    """A manifest of dbt's, to be read entry by entry. Raises `ArtifactUnreadable`."""
+    return Manifest(split_manifest(raw))
 
 
-def ingest(project: Project, found: Records) -> Ingested:
-    """Bring the catalogue's rows in step with a manifest. Call it inside a transaction."""
+@dataclass(slots=True)
+class _Brought:
+    """What a pull brings: nodes to write with what they were before, and those that went."""
+
+    changed: list[tuple[Node, NodeRecord, Node | None]] = field(default_factory=list)
+    gone: list[Node] = field(default_factory=list)
+    arrived: bool = False  # a node that was not there
+
+    @property
+    def definitions(self) -> bool:
+        """Whether a metric may mean something else now."""
+        kinds = {node.resource_type for node, _record, _before in self.changed}
+        kinds |= {node.resource_type for node in self.gone}
+        return not kinds.isdisjoint({"model", "seed", "snapshot", "source", "metric", "semantic_model"})
+
+
+def ingest(snapshot: Snapshot, found: Manifest) -> bool:
+    """Bring the catalogue's rows in step with a manifest, and note in the snapshot what changed.
+
+    Returns whether a metric may mean something else than before. Call it inside a transaction.
+    """
+    project = snapshot.project
     groups = _groups(project, found)
-    changes = _nodes(project, found, groups)
-    _tests(project, found)
-    _edges(project, found)
-    counts = {"model": 0, "metric": 0}  # which every list of pulls shows
-    for record in found.nodes:
-        counts[record.resource_type] = counts.get(record.resource_type, 0) + 1
-    counts["test"] = len(found.tests)
-    counts["group"] = len(found.groups)
-    counts["column"] = sum(len(record.columns) for record in found.nodes)
-    return Ingested(counts, changes)
+    first = not Node.objects.filter(project=project).exists()
+    brought = _nodes(project, found, groups)
+    changes = [] if first else _changes(snapshot, brought)
+    Change.objects.bulk_create(changes, batch_size=_ROWS)
+    _tests(project, found, arrived=brought.arrived)
+    _edges(project, found, brought)
+    snapshot.counts = found.counts() | {"column": Column.objects.filter(node__project=project).count()}
+    kinds = [change.kind for change in changes]
+    snapshot.changes = {"first": first, **{kind.value: kinds.count(kind) for kind in ChangeKind}}
+    snapshot.save(update_fields=["counts", "changes"])
+    return brought.definitions
 
 
-def _groups(project: Project, found: Records) -> dict[str, Group]:
+def _groups(project: Project, found: Manifest) -> dict[str, Group]:
     known = {group.name: group for group in Group.objects.filter(project=project)}
+    wanted = set()
     for record in found.groups:
-        group = known.get(record.name) or Group(project=project, name=record.name)
-        owner = (
-            fitting(Group, "owner_name", record.owner_name),
-            fitting(Group, "owner_email", record.owner_email),
-        )
-        if group.pk is None or (group.owner_name, group.owner_email) != owner:
-            group.owner_name, group.owner_email = owner
+        wanted.add(record.name)
+        group = known.setdefault(record.name, Group(project=project, name=record.name))
+        told = {
+            "owner_name": fitting(Group, "owner_name", record.owner_name),
+            "owner_email": fitting(Group, "owner_email", record.owner_email),
+            "description": record.description,
+        }
+        if group.pk is None or any(getattr(group, name) != value for name, value in told.items()):
+            for name, value in told.items():
+                setattr(group, name, value)
             group.save()
-            known[record.name] = group
-    wanted = {record.name for record in found.groups}
     Group.objects.filter(project=project).exclude(name__in=wanted).delete()
     return {name: group for name, group in known.items() if name in wanted}
 
 
-def _nodes(project: Project, found: Records, groups: dict[str, Group]) -> dict[str, list[dict[str, str]]]:
-    known = {node.unique_id: node for node in Node.objects.filter(project=project)}
-    first = not known
-    changes: dict[str, list[dict[str, str]]] = {"added": [], "changed": [], "removed": []}
-    for record in found.nodes:
-        fingerprint = record.fingerprint
-        node = known.pop(record.unique_id, None)
-        if node is not None and node.fingerprint == fingerprint:
-            continue
-        what = _told(record, _differs(node, record) if node else "")
-        changes["changed" if node else "added"].append(what)
-        node = node or Node(project=project, unique_id=record.unique_id)
-        _fill(node, record, groups, fingerprint)
-        node.save()
-        _columns(node, record)
-    for gone in known.values():
-        changes["removed"].append({"kind": gone.resource_type, "name": gone.name, "what": ""})
-        gone.delete()
-    if first:
-        return {"added": [], "changed": [], "removed": []}
-    return {name: rows[:LISTED] for name, rows in changes.items()}
+# -- Nodes ----------------------------------------------------------------------------------------------
+
+
+def _nodes(project: Project, found: Manifest, groups: dict[str, Group]) -> _Brought:
+    known = dict(Node.objects.filter(project=project).values_list("unique_id", "fingerprint"))
+    fingerprints = {key: entry.fingerprint for key, entry in found.nodes.items()}
+    wanted = [key for key, fingerprint in fingerprints.items() if known.get(key) != fingerprint]
+    brought = _Brought(arrived=any(key not in known for key in wanted))
+    for keys in _chunks(wanted):
+        before = _with_columns(project, keys)
+        rows = []
+        for key in keys:
+            record = node_record(found.nodes[key])
+            node = Node(project=project, unique_id=key)
+            _fill(node, record, groups, fingerprints[key])
+            rows.append((node, record, before.get(key)))
+        _write(Node, [node for node, _record, _before in rows], unique=("project", "unique_id"))
+        _columns(rows)
+        brought.changed += rows
+    for keys in _chunks(sorted(known.keys() - fingerprints.keys())):
+        brought.gone += Node.objects.filter(project=project, unique_id__in=keys)
+        Node.objects.filter(project=project, unique_id__in=keys).delete()
+    return brought
+
+
+def _with_columns(project: Project, keys: Collection[str]) -> dict[str, Node]:
+    nodes = Node.objects.filter(project=project, unique_id__in=keys).select_related("group")
+    return {node.unique_id: node for node in nodes.prefetch_related("columns")}
 
 
 def _fill(node: Node, record: NodeRecord, groups: dict[str, Group], fingerprint: str) -> None:
@@ -102,103 +134,172 @@ def _fill(node: Node, record: NodeRecord, groups: dict[str, Group], fingerprint:
     node.fields = dict(record.fields)
 
 
-def _differs(node: Node, record: NodeRecord) -> str:
-    """Which parts of a node changed, in a few words."""
-    parts = [
-        name
-        for name in ("description", "label", "path", "access", "materialized")
-        if getattr(node, name) != getattr(record, name)
-    ]
-    if (node.group.name if node.group else "") != record.group:
-        parts.append("group")
-    before, now = dict(node.fields), dict(record.fields)
-    if before.pop("checksum", "") != now.pop("checksum", ""):
-        parts.append("code")
-    if before != now:
-        parts.append("definition")
-    columns = {(c.name, c.data_type, c.description) for c in node.columns.all()}
-    if columns != {(c.name, c.data_type, c.description) for c in record.columns}:
-        parts.append("columns")
-    return ", ".join(parts) or "configuration"
+def _columns(rows: Iterable[tuple[Node, NodeRecord, Node | None]]) -> None:
+    """Write the columns that differ, take away those that went."""
+    differing, gone = [], []
+    for node, record, before in rows:
+        known = {column.name: column for column in before.columns.all()} if before else {}
+        for column in _columns_of(node, record.columns):
+            old = known.pop(column.name, None)
+            if old is None or _values(old) != _values(column):
+                differing.append(column)
+        gone += [column.pk for column in known.values()]
+    for keys in _chunks(gone):
+        Column.objects.filter(pk__in=keys).delete()
+    _write(Column, differing, unique=("node", "name"))
 
 
-def _told(record: NodeRecord, what: str) -> dict[str, str]:
-    return {"kind": record.resource_type, "name": record.name, "what": what}
-
-
-def _columns(node: Node, record: NodeRecord) -> None:
-    node.columns.all().delete()
+def _columns_of(node: Node, records: Iterable[ColumnRecord]) -> Iterator[Column]:
     named: dict[str, ColumnRecord] = {}
-    for column in record.columns[:MOST_COLUMNS]:
-        named.setdefault(fitting(Column, "name", column.name), column)
-    Column.objects.bulk_create(
-        Column(
+    for record in records:
+        if len(named) < MOST_COLUMNS:
+            named.setdefault(fitting(Column, "name", record.name), record)
+    for position, (name, record) in enumerate(named.items()):
+        yield Column(
             node=node,
             name=name,
             position=position,
-            data_type=fitting(Column, "data_type", column.data_type),
-            description=column.description,
-            meta=dict(column.meta),
+            data_type=fitting(Column, "data_type", record.data_type),
+            description=record.description,
+            meta=dict(record.meta),
+            fields=dict(record.fields),
         )
-        for position, (name, column) in enumerate(named.items())
+
+
+def _values(column: Column) -> list[object]:
+    return [getattr(column, name) for name in _COLUMN_FIELDS]
+
+
+# -- What changed, for people ---------------------------------------------------------------------------
+
+
+def _changes(snapshot: Snapshot, brought: _Brought) -> list[Change]:
+    changes = []
+    for node, record, before in brought.changed:
+        if before is None:
+            changes.append(_change(snapshot, node, ChangeKind.ADDED))
+        elif fields := list(_differences(before, node, record)):
+            changes.append(_change(snapshot, node, ChangeKind.CHANGED, fields))
+    return [*changes, *(_change(snapshot, node, ChangeKind.REMOVED) for node in brought.gone)]
+
+
+def _change(snapshot: Snapshot, node: Node, kind: ChangeKind, fields: list[Any] | None = None) -> Change:
+    return Change(
+        project_id=snapshot.project_id,
+        snapshot=snapshot,
+        unique_id=node.unique_id,
+        resource_type=node.resource_type,
+        name=node.name,
+        kind=kind,
+        fields=fields or [],
     )
 
 
-def _tests(project: Project, found: Records) -> None:
+def _differences(before: Node, node: Node, record: NodeRecord) -> Iterator[list[object]]:
+    """Field by field what it was and what it is; code without its text, which git has."""
+    for name in (*_PLAIN, "tags", "meta"):
+        if getattr(before, name) != getattr(node, name):
+            yield [name, _short(getattr(before, name)), _short(getattr(node, name))]
+    groups = [one.group.name if one.group else "" for one in (before, node)]
+    if groups[0] != groups[1]:
+        yield ["group", *groups]
+    for name in sorted(before.fields.keys() | node.fields.keys()):
+        was, now = before.fields.get(name), node.fields.get(name)
+        if was != now:
+            yield ["code", "", ""] if name == "checksum" else [name, _short(was), _short(now)]
+    yield from _column_differences(before, node, record)
+
+
+def _column_differences(before: Node, node: Node, record: NodeRecord) -> Iterator[list[object]]:
+    old = {column.name: column for column in before.columns.all()}
+    new = {column.name: column for column in _columns_of(node, record.columns)}
+    if old.keys() != new.keys() or [*old] != [*new]:
+        yield ["columns", _short(", ".join(old)), _short(", ".join(new))]
+    for name in old.keys() & new.keys():
+        for part in ("data_type", "description", "meta", "fields"):
+            was, now = getattr(old[name], part), getattr(new[name], part)
+            if was != now:
+                yield [f"{name}.{part}", _short(was), _short(now)]
+
+
+def _short(value: object) -> object:
+    """A value for a line of history; a long one is cut, and one with parts is told as text."""
+    text = value if isinstance(value, str) else "" if value is None else repr(value)
+    return text if len(text) <= _KEPT_TEXT else f"{text[:_KEPT_TEXT]}…"
+
+
+# -- Tests and edges ------------------------------------------------------------------------------------
+
+
+def _tests(project: Project, found: Manifest, *, arrived: bool) -> None:
     nodes = dict(Node.objects.filter(project=project).values_list("unique_id", "pk"))
+    rows = NodeTest.objects.filter(project=project)
+    known = dict(rows.values_list("unique_id", "fingerprint"))
+    if arrived:  # what a test speaks about may have come after it
+        known |= dict.fromkeys(rows.filter(node=None).values_list("unique_id", flat=True), "")
+    fingerprints = {key: entry.fingerprint for key, entry in found.tests.items()}
+    wanted = [key for key, fingerprint in fingerprints.items() if known.get(key) != fingerprint]
+    for keys in _chunks(wanted):
+        records = [(key, test_record(found.tests[key])) for key in keys]
+        _write(
+            NodeTest,
+            [_test(project, record, nodes, fingerprints[key]) for key, record in records],
+            unique=("project", "unique_id"),
+        )
+    for keys in _chunks(sorted(known.keys() - fingerprints.keys())):
+        NodeTest.objects.filter(project=project, unique_id__in=keys).delete()
 
-    def values(record: TestRecord) -> dict[str, Any]:
-        return {
-            "node_id": nodes.get(record.node),
-            "column": fitting(NodeTest, "column", record.column),
-            "name": fitting(NodeTest, "name", record.name),
-            "kind": fitting(NodeTest, "kind", record.kind),
-            "arguments": dict(record.arguments),
-            "severity": record.severity,
-            "path": fitting(NodeTest, "path", record.path),
-        }
 
-    _replace(
-        NodeTest.objects.filter(project=project),
-        {record.unique_id: values(record) for record in found.tests},
-        key=lambda row: row.unique_id,
-        make=lambda key, fields: NodeTest(project=project, unique_id=key, **fields),
+def _test(project: Project, record: TestRecord, nodes: dict[str, int], fingerprint: str) -> NodeTest:
+    return NodeTest(
+        project=project,
+        unique_id=record.unique_id,
+        node_id=nodes.get(record.node),
+        column=fitting(NodeTest, "column", record.column),
+        name=fitting(NodeTest, "name", record.name),
+        kind=fitting(NodeTest, "kind", record.kind),
+        arguments=dict(record.arguments),
+        severity=fitting(NodeTest, "severity", record.severity),
+        description=record.description,
+        path=fitting(NodeTest, "path", record.path),
+        fields=dict(record.fields),
+        fingerprint=fingerprint,
     )
 
 
-def _edges(project: Project, found: Records) -> None:
-    _replace(
-        Edge.objects.filter(project=project),
-        {edge: {} for edge in found.edges},
-        key=lambda row: (row.parent, row.child),
-        make=lambda key, _fields: Edge(project=project, parent=key[0], child=key[1]),
-    )
+def _edges(project: Project, found: Manifest, brought: _Brought) -> None:
+    """What reads what. Which macros and docs blocks a node uses is only known of those that were read."""
+    read = {node.unique_id: record.uses for node, record, _before in brought.changed}
+    known = {
+        (parent, child): pk
+        for pk, parent, child in Edge.objects.filter(project=project).values_list("pk", "parent", "child")
+    }
+    used = {edge for edge in known if _is_used(edge[0]) and edge[1] not in read}
+    used |= {(parent, child) for child, uses in read.items() for parent in uses}
+    there = {edge for edge in used if edge[0] in found.nodes and edge[1] in found.nodes}
+    wanted = found.edges | there
+    for keys in _chunks([pk for edge, pk in known.items() if edge not in wanted]):
+        Edge.objects.filter(pk__in=keys).delete()
+    rows = [Edge(project=project, parent=parent, child=child) for parent, child in wanted - known.keys()]
+    Edge.objects.bulk_create(rows, batch_size=_ROWS)
 
 
-def _replace(
-    rows: models.QuerySet[M],
-    wanted: dict[Any, dict[str, Any]],
-    *,
-    key: Callable[[M], Hashable],
-    make: Callable[[Any, dict[str, Any]], M],
-) -> None:
-    """Delete what is not wanted, update what differs, insert what is new."""
-    gone: list[Any] = []
-    for row in rows:
-        fields = wanted.pop(key(row), None)
-        if fields is None:
-            gone.append(row.pk)
-        elif any(getattr(row, name) != value for name, value in fields.items()):
-            for name, value in fields.items():
-                setattr(row, name, value)
-            row.save()
-    _delete(rows, gone)
-    rows.model._default_manager.bulk_create(
-        [make(name, fields) for name, fields in wanted.items()], batch_size=500
-    )
+def _is_used(parent: str) -> bool:
+    return parent.startswith(("macro.", "doc."))
 
 
-def _delete(rows: models.QuerySet[Any], keys: Iterable[Any]) -> None:
-    waiting = list(keys)
-    for start in range(0, len(waiting), 500):
-        rows.filter(pk__in=waiting[start : start + 500]).delete()
+# -- Writing --------------------------------------------------------------------------------------------
+
+
+def _write(model: type[models.Model], rows: list[Any], *, unique: tuple[str, ...]) -> None:
+    """Insert rows, or update those that have the same `unique` fields; their primary keys are set."""
+    others = [f.name for f in model._meta.concrete_fields if not f.primary_key and f.name not in unique]
+    for some in (rows[start : start + _ROWS] for start in range(0, len(rows), _ROWS)):
+        model._default_manager.bulk_create(
+            some, update_conflicts=True, unique_fields=unique, update_fields=others
+        )
+
+
+def _chunks(keys: list[T]) -> Iterator[list[T]]:
+    for start in range(0, len(keys), _ROWS):
+        yield keys[start : start + _ROWS]

@@ -40,6 +40,41 @@ class Snapshot(models.Model):
         return reverse("pull-detail", args=[self.project.slug, self.pk])
 
 
+class ChangeKind(models.TextChoices):
+    ADDED = "added", _("new")
+    CHANGED = "changed", _("changed")
+    REMOVED = "removed", _("gone")
+
+
+class Change(models.Model):
+    """One thing that a pull brought, changed or took away. The first pull has none: all was new.
+
+    `fields` are triples of a field's name, what it was and what it became; of a column's, `column.field`.
+    """
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="+")
+    snapshot = models.ForeignKey(Snapshot, models.CASCADE, related_name="changed")
+    unique_id = models.CharField(max_length=400)
+    resource_type = models.CharField(_("kind"), max_length=30)
+    name = models.CharField(_("name"), max_length=255)
+    kind = models.CharField(_("change"), max_length=10, choices=ChangeKind)
+    fields = models.JSONField(_("fields"), default=list)
+
+    class Meta:
+        verbose_name = _("change")
+        verbose_name_plural = _("changes")
+        ordering = ["id"]
+        indexes = [models.Index(fields=["project", "unique_id", "-id"], name="change_of_object")]
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.get_kind_display()}"
+
+    @property
+    def what(self) -> str:
+        """The names of the fields, for a line in a list."""
+        return ", ".join(name for name, _before, _after in self.fields)
+
+
 class Group(models.Model):
     """A dbt group and its owner."""
 
@@ -47,6 +82,7 @@ class Group(models.Model):
     name = models.CharField(_("name"), max_length=200)
     owner_name = models.CharField(_("owner"), max_length=200, blank=True)
     owner_email = models.CharField(_("owner's e-mail"), max_length=200, blank=True)
+    description = models.TextField(_("description"), blank=True)
 
     class Meta:
         verbose_name = _("dbt group")
@@ -59,10 +95,11 @@ class Group(models.Model):
 
 
 class Node(models.Model):
-    """A model, seed, snapshot, source, exposure, semantic model or metric of dbt.
+    """A model, seed, snapshot, source, exposure, semantic model, metric, macro, docs block … of dbt.
 
-    `fields` holds what only one kind has (a metric's parameters, an exposure's url), in dbt's own words.
-    `fingerprint` covers all that a person could notice, so that a pull touches only what changed.
+    `fields` holds what only one kind has (a metric's parameters, an exposure's url), in dbt's own words;
+    `catalog.coverage` says where each field goes. `fingerprint` is of what dbt wrote of it, without the time
+    and place, so that a pull reads and touches only what changed.
     """
 
     project = models.ForeignKey(Project, models.CASCADE, related_name="nodes")
@@ -106,6 +143,8 @@ class Column(models.Model):
     data_type = models.CharField(_("type"), max_length=120, blank=True)
     description = models.TextField(_("description"), blank=True)
     meta = models.JSONField(default=dict)
+    # Constraints, tags, and what the semantic layer calls it, in dbt's own words.
+    fields = models.JSONField(default=dict)
 
     class Meta:
         verbose_name = _("column")
@@ -128,7 +167,11 @@ class NodeTest(models.Model):
     kind = models.CharField(_("test"), max_length=120)
     arguments = models.JSONField(default=dict)
     severity = models.CharField(_("severity"), max_length=10, blank=True)
+    description = models.TextField(_("description"), blank=True)
     path = models.CharField(_("file"), max_length=400, blank=True)
+    # What else is set of it; of a unit test what is given and expected.
+    fields = models.JSONField(default=dict)
+    fingerprint = models.CharField(max_length=64, blank=True)
 
     class Meta:
         verbose_name = _("dbt test")
@@ -143,7 +186,7 @@ class NodeTest(models.Model):
 
 
 class Edge(models.Model):
-    """One node reads another: lineage at table level."""
+    """One node reads another: lineage at table level. Whatever uses a macro or a docs block reads it."""
 
     project = models.ForeignKey(Project, models.CASCADE, related_name="edges")
     parent = models.CharField(max_length=400)

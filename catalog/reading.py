@@ -1,19 +1,35 @@
-"""dbt's manifest as plain records: what the catalogue keeps of each thing, and its fingerprint."""
+"""dbt's manifest as plain records: what the catalogue keeps of each thing, and its fingerprint.
+
+A manifest is split before it is read: whoever knows an entry by its fingerprint need not read it again.
+"""
 
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
+
+import msgspec
+
+from catalog.coverage import PLACES, kept
+from workspace.dbt.manifest import ManifestParts, decoded
 
 Raw = Mapping[str, Any]
 
-NODES = frozenset({"model", "seed", "snapshot"})
-TESTS = frozenset({"test"})
+KINDS = tuple(PLACES)
+TESTS = frozenset({"test", "unit_test"})
 KEY_LENGTH = 400
 GROUP_LENGTH = 200
+# When and where dbt read an entry, which is not what is in it.
+_CIRCUMSTANCES = re.compile(rb'"(?:created_at|root_path)": ?(?:"(?:[^"\\]|\\.)*"|[-\d.e+]+|null),? ?')
+# The packages of dbt itself and of adapters that others build on.
+_OWN_PACKAGES = frozenset({"dbt", "dbt_postgres", "dbt_spark"})
+_CONFIG_ELSEWHERE = frozenset(
+    {"enabled", "materialized", "access", "group", "tags", "meta", "contract", "docs"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +38,12 @@ class ColumnRecord:
     data_type: str = ""
     description: str = ""
     meta: Raw = field(default_factory=dict)
+    fields: Raw = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class NodeRecord:
-    """One thing that dbt knows, with what only its kind has in `fields`."""
+    """One thing that dbt knows; `fields` has what only its kind has, `uses` are macros and docs blocks."""
 
     unique_id: str
     resource_type: str
@@ -44,12 +61,7 @@ class NodeRecord:
     meta: Raw = field(default_factory=dict)
     fields: Raw = field(default_factory=dict)
     columns: tuple[ColumnRecord, ...] = ()
-
-    @property
-    def fingerprint(self) -> str:
-        """SHA-256 over everything a person could notice."""
-        text = json.dumps(asdict(self), sort_keys=True, separators=(",", ":"), default=str)
-        return hashlib.sha256(text.encode()).hexdigest()
+    uses: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +77,9 @@ class TestRecord:
     column: str
     arguments: Raw
     severity: str
+    description: str
     path: str
+    fields: Raw
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,132 +87,200 @@ class GroupRecord:
     name: str
     owner_name: str
     owner_email: str
+    description: str
 
 
 @dataclass(frozen=True, slots=True)
-class Records:
-    """A whole manifest."""
+class Entry:
+    """What dbt wrote of one thing, not read yet."""
 
-    dbt_version: str
-    adapter: str
-    nodes: tuple[NodeRecord, ...]
-    tests: tuple[TestRecord, ...]
-    groups: tuple[GroupRecord, ...]
-    edges: tuple[tuple[str, str], ...]
+    kind: str
+    content: msgspec.Raw
 
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over everything but when and where dbt read it."""
+        return hashlib.sha256(_CIRCUMSTANCES.sub(b"", bytes(self.content))).hexdigest()
 
-def records(manifest: Raw) -> Records:
-    """What the catalogue keeps of a manifest (schema v10 to v12)."""
-    metadata = manifest.get("metadata", {})
-    nodes = [_node(raw) for raw in manifest["nodes"].values() if raw["resource_type"] in NODES]
-    for kind in ("sources", "exposures", "metrics", "semantic_models", "saved_queries"):
-        nodes += [_node(raw) for raw in manifest.get(kind, {}).values()]
-    known = {node.unique_id for node in nodes}
-    return Records(
-        dbt_version=str(metadata.get("dbt_version", "")),
-        adapter=str(metadata.get("adapter_type", "")),
-        nodes=tuple(nodes),
-        tests=tuple(_tests(manifest)),
-        groups=tuple(_group(raw) for raw in manifest.get("groups", {}).values()),
-        edges=tuple(
-            sorted(
-                {
-                    (_key(parent), _key(child))
-                    for child, parents in manifest.get("parent_map", {}).items()
-                    for parent in parents
-                    if _key(parent) in known and _key(child) in known
-                }
-            )
-        ),
-    )
+    def read(self) -> Raw:
+        """The entry as dbt's JSON schema has it."""
+        found: Any = decoded(bytes(self.content))
+        return found if isinstance(found, dict) else {}
 
 
-_KEPT: Mapping[str, tuple[str, ...]] = {
-    "model": ("schema", "alias", "version", "latest_version", "language", "contract", "constraints"),
-    "seed": ("schema", "alias"),
-    "snapshot": ("schema", "alias"),
-    "source": ("source_name", "schema", "identifier", "loader", "freshness", "loaded_at_field"),
-    "exposure": ("type", "owner", "url", "maturity"),
-    "metric": ("type", "type_params", "filter", "time_granularity"),
-    "semantic_model": ("model", "entities", "dimensions", "measures", "defaults", "primary_entity"),
-    "saved_query": ("query_params", "exports"),
-}
+@dataclass(frozen=True)
+class Manifest:
+    """A whole manifest; `nodes` and `tests` by their key in the catalogue, in dbt's order."""
+
+    parts: ManifestParts
+
+    @property
+    def dbt_version(self) -> str:
+        return str(self.parts.metadata.get("dbt_version") or "")
+
+    @property
+    def adapter(self) -> str:
+        return str(self.parts.metadata.get("adapter_type") or "")
+
+    @cached_property
+    def nodes(self) -> dict[str, Entry]:
+        parts = self.parts
+        sections = (
+            *(parts.nodes, parts.sources, parts.exposures, parts.metrics, parts.semantic_models),
+            *(parts.saved_queries, parts.functions, parts.docs, parts.macros),
+        )
+        own = {*_OWN_PACKAGES, f"dbt_{self.adapter}"}
+        return {
+            _key(unique_id): Entry(kind, content)
+            for section in sections
+            for unique_id, content in section.items()
+            if (kind := _kind(unique_id)) in PLACES and not _is_of(own, kind, unique_id)
+        }
+
+    @cached_property
+    def tests(self) -> dict[str, Entry]:
+        every = {**self.parts.nodes, **self.parts.unit_tests}
+        return {_key(uid): Entry(kind, raw) for uid, raw in every.items() if (kind := _kind(uid)) in TESTS}
+
+    @property
+    def groups(self) -> Iterator[GroupRecord]:
+        for content in self.parts.groups.values():
+            yield _group(Entry("group", content).read())
+
+    @cached_property
+    def edges(self) -> set[tuple[str, str]]:
+        """Parent and child, where both are in the catalogue."""
+        return {
+            (_key(parent), _key(child))
+            for child, parents in self.parts.parent_map.items()
+            for parent in parents
+            if _key(parent) in self.nodes and _key(child) in self.nodes
+        }
+
+    def counts(self) -> dict[str, int]:
+        """How many of each kind there are; of models and metrics also where there are none."""
+        found = {"model": 0, "metric": 0}
+        for entry in self.nodes.values():
+            found[entry.kind] = found.get(entry.kind, 0) + 1
+        return found | {"test": len(self.tests), "group": len(self.parts.groups)}
 
 
-KINDS = tuple(_KEPT)
+def _kind(unique_id: str) -> str:
+    return unique_id.partition(".")[0]
 
 
-def _node(raw: Raw) -> NodeRecord:
-    config = raw.get("config") or {}
-    kind = str(raw["resource_type"])
-    fields = {name: raw[name] for name in _KEPT.get(kind, ()) if raw.get(name)}
-    depends = raw.get("depends_on") or {}
-    if kind in {"exposure", "metric", "semantic_model"}:
+def _is_of(packages: Iterable[str], kind: str, unique_id: str) -> bool:
+    """Whether dbt or an adapter brings it: a macro or a docs block that is in every project."""
+    return kind in {"macro", "doc"} and unique_id.split(".")[1] in packages
+
+
+def node_record(entry: Entry) -> NodeRecord:
+    """What the catalogue keeps of a node."""
+    raw, kind = entry.read(), entry.kind
+    config = _object(raw, "config")
+    depends = _object(raw, "depends_on")
+    fields = {name: raw[name] for name in kept(kind) if raw.get(name)}
+    if "depends_on" in fields:
         fields["depends_on"] = list(depends.get("nodes") or ())
-    if code := (raw.get("checksum") or {}).get("checksum"):
+    if code := _object(raw, "checksum").get("checksum"):
         fields["checksum"] = code
+    if set_ := {name: value for name, value in config.items() if value and name not in _CONFIG_ELSEWHERE}:
+        fields["config"] = set_
+    relation = raw.get("relation_name") or _object(raw, "node_relation").get("relation_name")
     return NodeRecord(
         unique_id=_key(str(raw["unique_id"])),
         resource_type=kind,
         name=str(raw["name"]),
         package=str(raw.get("package_name") or ""),
         label=str(raw.get("label") or ""),
-        description=str(raw.get("description") or ""),
+        description=str(raw.get("block_contents") or raw.get("description") or ""),
         path=str(raw.get("original_file_path") or ""),
         patch_path=str(raw.get("patch_path") or "").split("://", 1)[-1],
-        relation=str(raw.get("relation_name") or ""),
+        relation=str(relation or ""),
         materialized=str(config.get("materialized") or ""),
         group=str(raw.get("group") or config.get("group") or "")[:GROUP_LENGTH],
         access=str(raw.get("access") or config.get("access") or ""),
         tags=tuple(raw.get("tags") or config.get("tags") or ()),
         meta={**(raw.get("meta") or {}), **(config.get("meta") or {})},
         fields=fields,
-        columns=tuple(_column(column) for column in (raw.get("columns") or {}).values()),
+        columns=tuple(_column(column) for column in _object(raw, "columns").values()),
+        uses=tuple(_key(used) for used in (*(depends.get("macros") or ()), *_doc_blocks(raw))),
     )
 
 
+def _object(raw: Raw, name: str) -> Mapping[str, Any]:
+    found = raw.get(name)
+    return found if isinstance(found, dict) else {}
+
+
+def _doc_blocks(raw: Raw) -> set[str]:
+    columns = _object(raw, "columns").values()
+    return {*(raw.get("doc_blocks") or ()), *(used for c in columns for used in c.get("doc_blocks") or ())}
+
+
+_COLUMN_PLAIN = frozenset({"name", "data_type", "description", "meta", "config", "doc_blocks"})
+
+
 def _column(raw: Raw) -> ColumnRecord:
-    config = raw.get("config") or {}
+    config = _object(raw, "config")
     return ColumnRecord(
         name=str(raw["name"]),
         data_type=str(raw.get("data_type") or ""),
         description=str(raw.get("description") or ""),
         meta={**(raw.get("meta") or {}), **(config.get("meta") or {})},
+        fields={name: value for name, value in raw.items() if value and name not in _COLUMN_PLAIN},
     )
 
 
-def _tests(manifest: Raw) -> Iterator[TestRecord]:
-    for raw in manifest["nodes"].values():
-        if raw["resource_type"] not in TESTS:
-            continue
-        metadata = raw.get("test_metadata") or {}
-        given = metadata.get("kwargs") or {}
-        arguments = {k: v for k, v in given.items() if k not in {"model", "column_name"}}
-        space = metadata.get("namespace")
-        kind = str(metadata.get("name") or "singular")
-        parents = (raw.get("depends_on") or {}).get("nodes") or [""]
-        yield TestRecord(
-            unique_id=_key(str(raw["unique_id"])),
-            name=str(raw["name"]),
-            kind=f"{space}.{kind}" if space else kind,
-            node=_key(str(raw.get("attached_node") or parents[-1])),
-            column=str(raw.get("column_name") or given.get("column_name") or ""),
-            arguments=arguments,
-            severity=str((raw.get("config") or {}).get("severity") or "").lower(),
-            path=str(raw.get("original_file_path") or ""),
-        )
-    for raw in manifest.get("unit_tests", {}).values():
-        parents = (raw.get("depends_on") or {}).get("nodes") or [""]
-        yield TestRecord(
-            unique_id=_key(str(raw["unique_id"])),
-            name=str(raw["name"]),
-            kind="unit_test",
-            node=_key(str(raw.get("tested_node_unique_id") or parents[0])),
-            column="",
-            arguments={},
-            severity="error",
-            path=str(raw.get("original_file_path") or ""),
-        )
+def test_record(entry: Entry) -> TestRecord:
+    """What the catalogue keeps of a data test or unit test."""
+    raw = entry.read()
+    metadata, config = _object(raw, "test_metadata"), _object(raw, "config")
+    given: Mapping[str, Any] = metadata.get("kwargs") or {}
+    parents: Sequence[str] = _object(raw, "depends_on").get("nodes") or [""]
+    unit = entry.kind == "unit_test"
+    subject = (
+        raw.get("tested_node_unique_id") or parents[0] if unit else raw.get("attached_node") or parents[-1]
+    )
+    return TestRecord(
+        unique_id=_key(str(raw["unique_id"])),
+        name=str(raw["name"]),
+        kind=entry.kind if unit else _test_kind(metadata),
+        node=_key(str(subject)),
+        column=str(raw.get("column_name") or given.get("column_name") or ""),
+        arguments={name: value for name, value in given.items() if name not in {"model", "column_name"}},
+        severity=str(config.get("severity") or ("error" if unit else "")).lower(),
+        description=str(raw.get("description") or ""),
+        path=str(raw.get("original_file_path") or ""),
+        fields=_test_fields(raw, config, parents),
+    )
+
+
+test_record.__test__ = False  # type: ignore[attr-defined] # not a test of ours
+
+
+def _test_kind(metadata: Mapping[str, Any]) -> str:
+    kind, space = str(metadata.get("name") or "singular"), metadata.get("namespace")
+    return f"{space}.{kind}" if space else kind
+
+
+def _test_fields(raw: Raw, config: Mapping[str, Any], parents: Sequence[str]) -> dict[str, Any]:
+    names = ("given", "expect", "overrides", "version", "versions", "tags", "meta")
+    fields = {name: raw[name] for name in names if raw.get(name)}
+    elsewhere = {
+        "severity",
+        "enabled",
+        "tags",
+        "meta",
+        "group",
+        "materialized",
+        "alias",
+        "schema",
+        "database",
+    }
+    if set_ := {name: value for name, value in config.items() if value and name not in elsewhere}:
+        fields["config"] = set_
+    return fields | {"depends_on": [parent for parent in parents if parent]}
 
 
 def _key(unique_id: str) -> str:
@@ -209,10 +291,11 @@ def _key(unique_id: str) -> str:
 
 
 def _group(raw: Raw) -> GroupRecord:
-    owner = raw.get("owner") or {}
+    owner = _object(raw, "owner")
     email = owner.get("email") or ""
     return GroupRecord(
         name=str(raw["name"])[:GROUP_LENGTH],
         owner_name=str(owner.get("name") or ""),
         owner_email=", ".join(email) if isinstance(email, list) else str(email),
+        description=str(raw.get("description") or ""),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
+from functools import cache
 from typing import Any, TypeAlias, get_args
 
 from sqlglot import exp
@@ -105,6 +106,7 @@ def primary_keys(manifest: Raw) -> dict[str, str]:
     return {name: columns[0] for name, columns in keys.items() if len(columns) == 1}
 
 
+@cache
 def value_type(raw: str) -> ValueType:
     """What kind of value a warehouse's type holds; "any" for types formulas know nothing of."""
     lowered = raw.lower().strip()

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 
 from django.utils import timezone
 
 from bisync.lib import crash
-from catalog.ingest import Ingested, ingest
+from catalog.ingest import ingest, read
 from catalog.models import Node, Snapshot
-from catalog.reading import Records, records
 from governance import audit
+from governance.models import Project
 from semantic.importer import vocabulary
 from semantic.sync import Exposure, call_hooks, sync_metrics, sync_usages
 from workspace import holds, runs
@@ -53,16 +52,16 @@ def parse(work: runs.Work) -> dict[str, object]:
     head = mirror.fetch()
     work.progress(step="parse", commit=head)
     manifest, _semantic = parsed(work, repository, mirror, head)
-    data = artifacts.read_manifest(manifest)
-    found = records(data)
-    kinds = Counter(node.resource_type for node in found.nodes)
-    sources = sorted({(raw["schema"], raw["identifier"]) for raw in data["sources"].values()})
+    found = read(manifest)
+    counts = found.counts()
+    read_in = artifacts.read_manifest(manifest)["sources"].values()
+    sources = sorted({(raw["schema"], raw["identifier"]) for raw in read_in})
     return {
         "commit": head,
         "dbt_version": found.dbt_version,
-        "models": kinds["model"],
-        "metrics": kinds["metric"],
-        "tests": len(found.tests),
+        "models": counts["model"],
+        "metrics": counts["metric"],
+        "tests": counts["test"],
         "sources": [list(source) for source in sources[:KEPT_SOURCES]],
     }
 
@@ -105,16 +104,10 @@ def _keep(
     work: runs.Work, repository: Repository, mirror: Mirror, head: str, *, manifest: bytes, semantic: bytes
 ) -> dict[str, object]:
     project = work.project
-    data = artifacts.read_manifest(manifest)
-    found = records(data)
-    names = vocabulary(data, artifacts.read_semantic_manifest(semantic))
+    found = read(manifest)
     commit: Commit = mirror.log(head, limit=1)[0]
     crash.point("pull-read")
     with work.fenced():
-        first = not Node.objects.filter(project=project).exists()
-        ingested = ingest(project, found)
-        metrics = sync_metrics(project, names, commit=head)
-        sync_usages(project, _exposures(found))
         snapshot = Snapshot.objects.create(
             project=project,
             commit=head,
@@ -125,10 +118,13 @@ def _keep(
             adapter=found.adapter,
             manifest=Artifact.keep("manifest.json", manifest),
             semantic_manifest=Artifact.keep("semantic_manifest.json", semantic),
-            counts=ingested.counts,
-            changes={**ingested.changes, "first": first},
             run=work.run,
         )
+        metrics: dict[str, list[str]] = {}
+        if ingest(snapshot, found):
+            known = artifacts.read_manifest(manifest), artifacts.read_semantic_manifest(semantic)
+            metrics = sync_metrics(project, vocabulary(*known), commit=head)
+        sync_usages(project, _exposures(project))
         Repository.objects.filter(pk=repository.pk).update(synced_commit=head, synced_at=timezone.now())
         holds.arrived(work, repository, mirror, head)
         audit.record(
@@ -139,20 +135,15 @@ def _keep(
         )
         call_hooks(work, snapshot)
         crash.point("pull-kept")
-    return {"commit": head, "snapshot": snapshot.pk, **_in_short(ingested)}
+    return {"commit": head, "snapshot": snapshot.pk, **snapshot.changes}
 
 
-def _in_short(ingested: Ingested) -> dict[str, object]:
-    return {name: len(rows) for name, rows in ingested.changes.items()}
-
-
-def _exposures(found: Records) -> list[Exposure]:
+def _exposures(project: Project) -> list[Exposure]:
     """Each exposure with the metrics that it depends on."""
-    names = {node.unique_id: node.name for node in found.nodes if node.resource_type == "metric"}
+    nodes = Node.objects.filter(project=project)
+    names = dict(nodes.filter(resource_type="metric").values_list("unique_id", "name"))
     exposures = []
-    for node in found.nodes:
-        if node.resource_type != "exposure":
-            continue
+    for node in nodes.filter(resource_type="exposure"):
         owner = node.fields.get("owner") or {}
         exposures.append(
             Exposure(
@@ -160,7 +151,7 @@ def _exposures(found: Records) -> list[Exposure]:
                 label=node.label or node.name,
                 url=str(node.fields.get("url") or ""),
                 owner=str(owner.get("name") or owner.get("email") or ""),
-                metrics=tuple(names[uid] for uid in node.fields["depends_on"] if uid in names),
+                metrics=tuple(names[uid] for uid in node.fields.get("depends_on", ()) if uid in names),
             )
         )
     return exposures

@@ -11,9 +11,8 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from catalog.ingest import ingest
+from catalog.ingest import ingest, read
 from catalog.models import Snapshot
-from catalog.reading import Records, records
 from environments import builds
 from environments.models import Deployment, Environment
 from governance.models import Project
@@ -59,10 +58,6 @@ class Ready:
         return data
 
     @property
-    def records(self) -> Records:
-        return records(self.manifest)
-
-    @property
     def vocabulary(self) -> Vocabulary:
         return vocabulary(self.manifest, json.loads(self.built.semantic_manifest), self.built.columns)
 
@@ -87,11 +82,12 @@ class Ready:
     @transaction.atomic
     def pulled(self, project: Project) -> Snapshot:
         """As after the first pull, with its catalogue and its definitions."""
-        found = ingest(project, self.records)
+        snapshot = self.snapshot(project)
+        ingest(snapshot, read(self.built.manifest))
         # A pull knows of no warehouse, and so of no types but those that the project declares.
         names = vocabulary(self.manifest, json.loads(self.built.semantic_manifest))
         sync_metrics(project, names, commit=self.commit)
-        return self.snapshot(project, counts=found.counts, changes={**found.changes, "first": True})
+        return snapshot
 
     def live(self, environment: Environment) -> Deployment:
         """As after the first deployment, with the data in its place."""

@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from bisync.lib.admin import ActedAdmin, ReadOnlyAdmin, Uniform
-from catalog.models import Column, Edge, Group, NodeTest
+from catalog.models import Change, Column, Edge, Group, NodeTest
 from environments.models import Deployment, Environment, MetricSeries
 from governance import actions, chain
 from governance.models import Answered, AuditEvent, Membership, PasswordLink, Project, User
@@ -35,9 +35,17 @@ OURS = [model for model in apps.get_models() if not model.__module__.startswith(
 REGISTERED = sorted(admin.site._registry.items(), key=lambda pair: pair[0]._meta.label)
 EDITABLE = {User, Membership, Repository, Environment}
 # What has no page of its own in the product: parts of what dbt wrote, and of requests.
-WITHOUT_PAGE = {"Answered", "Artifact", "Column", "Edge", "Group", "MetricSeries", "Node", "NodeTest"} | {
-    *("Usage", "Revision", "LogEntry", "Announced", "Following", "Silence")
-}
+WITHOUT_PAGE = {
+    "Answered",
+    "Artifact",
+    "Change",
+    "Column",
+    "Edge",
+    "Group",
+    "MetricSeries",
+    "Node",
+    "NodeTest",
+} | {*("Usage", "Revision", "LogEntry", "Announced", "Following", "Silence")}
 MOST = 15
 MOST_ON_A_RECORD = 22
 
@@ -58,6 +66,11 @@ def furnish(world: World, boss: User) -> None:
     draft_save(proposal=project.proposals.get(), fields=FIELDS, version=1, actor=world.author)
     node = project.nodes.get()
     Column.objects.create(node=node, name="amount", position=1)
+    snapshot = project.snapshots.first()
+    assert snapshot is not None
+    Change.objects.create(
+        project=project, snapshot=snapshot, unique_id=node.unique_id, name="a", kind="added"
+    )
     NodeTest.objects.create(project=project, unique_id="test.x", node=node, name="not_null", kind="not_null")
     Edge.objects.create(project=project, parent="model.a", child="model.b")
     Group.objects.create(project=project, name="finance")

@@ -11,18 +11,31 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from catalog.ingest import ingest
-from catalog.models import Column, Edge, Group, Node, NodeTest
-from catalog.reading import records
+from catalog.ingest import ingest as ingest_into
+from catalog.ingest import read
+from catalog.models import Change, Column, Edge, Group, Node, NodeTest, Snapshot
 from governance.models import Project
 from tests.factories import make_project
 from tests.ready import Ready
-from workspace.dbt.artifacts import read_manifest
+from workspace.models import Artifact
 
 pytestmark = pytest.mark.django_db
 
 ORDERS = "model.shop.fct_orders"
-NO_CHANGES: dict[str, list[dict[str, str]]] = {"added": [], "changed": [], "removed": []}
+
+
+def ingest(project: Project, manifest: dict[str, Any]) -> Snapshot:
+    """A pull of this manifest, as far as the catalogue goes."""
+    raw = json.dumps(manifest).encode()
+    kept = Artifact.keep("manifest.json", raw)
+    snapshot = Snapshot.objects.create(project=project, manifest=kept, semantic_manifest=kept)
+    ingest_into(snapshot, read(raw))
+    return snapshot
+
+
+def told(snapshot: Snapshot) -> list[tuple[str, str, str, str]]:
+    """What changed: how, kind, name, and which fields."""
+    return [(c.kind, c.resource_type, c.name, c.what) for c in snapshot.changed.all()]
 
 
 @pytest.fixture
@@ -33,7 +46,7 @@ def project() -> Project:
 @pytest.fixture
 def ingested(project: Project, ready: Ready) -> dict[str, Any]:
     """The manifest whose rows are there; a test changes it and ingests it again."""
-    ingest(project, ready.records)
+    ingest(project, ready.manifest)
     return ready.manifest
 
 
@@ -44,11 +57,12 @@ def written() -> Iterator[list[str]]:
     with CaptureQueriesContext(connection) as captured:
         yield found
     sql = (query["sql"] for query in captured.captured_queries)
-    found += [text for text in sql if text.startswith(("INSERT", "UPDATE", "DELETE"))]
+    changing = (text for text in sql if text.startswith(("INSERT", "UPDATE", "DELETE")))
+    found += [text for text in changing if "_snapshot" not in text and "_artifact" not in text]
 
 
 def test_everything_that_dbt_knows_is_there(project: Project, ready: Ready) -> None:
-    found = ingest(project, ready.records)
+    found = ingest(project, ready.manifest)
 
     assert found.counts["model"] == 4
     assert found.counts["metric"] == Node.objects.filter(resource_type="metric").count() == 21
@@ -86,15 +100,18 @@ def test_lineage_joins_only_what_is_in_the_catalogue(project: Project, ingested:
 
 
 def test_the_first_ingest_tells_no_changes(project: Project, ready: Ready) -> None:
-    assert ingest(project, ready.records).changes == NO_CHANGES
+    snapshot = ingest(project, ready.manifest)
+
+    assert told(snapshot) == []
+    assert snapshot.changes == {"first": True, "added": 0, "changed": 0, "removed": 0}
 
 
 def test_the_same_manifest_again_touches_no_row(project: Project, ingested: dict[str, Any]) -> None:
     with written() as statements:
-        again = ingest(project, records(ingested))
+        again = ingest(project, ingested)
 
     assert statements == []
-    assert again.changes == NO_CHANGES
+    assert told(again) == []
     assert again.counts["metric"] == 21
 
 
@@ -105,48 +122,50 @@ def test_the_same_manifest_in_another_order_touches_no_row(
         ingested[part] = dict(reversed(ingested[part].items()))
 
     with written() as statements:
-        ingest(project, records(ingested))
+        ingest(project, ingested)
 
     assert statements == []
 
 
 def test_another_project_is_not_touched(project: Project, ingested: dict[str, Any], ready: Ready) -> None:
     other = make_project()
-    ingest(other, ready.records)
+    ingest(other, ready.manifest)
 
     del ingested["nodes"][ORDERS]
-    ingest(project, records(ingested))
+    ingest(project, ingested)
 
     assert Node.objects.filter(project=other, unique_id=ORDERS).exists()
     assert not Node.objects.filter(project=project, unique_id=ORDERS).exists()
 
 
 @pytest.mark.parametrize(
-    ("field", "value", "told"),
+    ("field", "value", "what"),
     [
         ("description", "Orders, one by one.", "description"),
         ("original_file_path", "models/marts/fct_orders.sql", "path"),
         ("access", "public", "access"),
-        ("meta", {"owner": "Ana"}, "configuration"),
-        ("tags", ["core"], "configuration"),
-        ("language", "python", "definition"),
-        ("columns", {"order_id": {"name": "order_id", "description": "Its number."}}, "columns"),
+        ("meta", {"owner": "Ana"}, "meta"),
+        ("tags", ["core"], "tags"),
+        ("language", "python", "language"),
+        ("checksum", {"name": "sha256", "checksum": "new"}, "code"),
+        (
+            "columns",
+            {"order_id": {"name": "order_id", "description": "Its number."}},
+            "columns, order_id.description",
+        ),
     ],
 )
 def test_a_change_is_told_in_words_and_touches_one_node(
-    project: Project, ingested: dict[str, Any], field: str, value: object, told: str
+    project: Project, ingested: dict[str, Any], field: str, value: object, what: str
 ) -> None:
     others = dict(Node.objects.exclude(unique_id=ORDERS).values_list("pk", "fingerprint"))
     ingested["nodes"][ORDERS][field] = value
 
     with written() as statements:
-        found = ingest(project, records(ingested))
+        found = ingest(project, ingested)
 
-    assert found.changes == {
-        **NO_CHANGES,
-        "changed": [{"kind": "model", "name": "fct_orders", "what": told}],
-    }
-    assert [text for text in statements if text.startswith("UPDATE")] != []
+    assert told(found) == [("changed", "model", "fct_orders", what)]
+    assert found.changes == {"first": False, "added": 0, "changed": 1, "removed": 0}
     assert len([text for text in statements if '"catalog_node"' in text and "UPDATE" in text]) == 1
     assert dict(Node.objects.exclude(unique_id=ORDERS).values_list("pk", "fingerprint")) == others
 
@@ -157,7 +176,7 @@ def test_a_changed_column_is_shown_and_the_old_one_gone(project: Project, ingest
         "net_amount": {"name": "net_amount", "data_type": "numeric"},
     }
 
-    ingest(project, records(ingested))
+    ingest(project, ingested)
 
     columns = Column.objects.filter(node__unique_id=ORDERS).values_list("position", "name", "data_type")
     assert list(columns) == [(0, "status", ""), (1, "net_amount", "numeric")]
@@ -170,9 +189,9 @@ def test_what_went_is_told_and_takes_its_columns_tests_and_edges_along(
     del ingested["nodes"][gone]
     ingested["nodes"] = {k: n for k, n in ingested["nodes"].items() if n.get("attached_node") != gone}
 
-    found = ingest(project, records(ingested))
+    found = ingest(project, ingested)
 
-    assert found.changes["removed"] == [{"kind": "model", "name": "dim_customers", "what": ""}]
+    assert told(found) == [("removed", "model", "dim_customers", "")]
     assert not Column.objects.filter(node__unique_id=gone).exists()
     assert NodeTest.objects.count() == 3
     assert not Edge.objects.filter(parent=gone).exists()
@@ -183,9 +202,9 @@ def test_what_came_is_told(project: Project, ingested: dict[str, Any]) -> None:
     new = {**ingested["nodes"][ORDERS], "unique_id": "model.shop.fct_refunds", "name": "fct_refunds"}
     ingested["nodes"]["model.shop.fct_refunds"] = new
 
-    found = ingest(project, records(ingested))
+    found = ingest(project, ingested)
 
-    assert found.changes == {**NO_CHANGES, "added": [{"kind": "model", "name": "fct_refunds", "what": ""}]}
+    assert told(found) == [("added", "model", "fct_refunds", "")]
     assert Node.objects.get(name="fct_refunds").columns.count() == 2
 
 
@@ -197,20 +216,20 @@ def test_groups_have_owners_and_nodes_have_groups(project: Project, ingested: di
     ingested["groups"] = {"group.shop.finance": group("finance", name="Fin", email=["a@x.com", "b@x.com"])}
     ingested["nodes"][ORDERS]["group"] = "finance"
 
-    found = ingest(project, records(ingested))
+    found = ingest(project, ingested)
 
     finance = Group.objects.get()
     assert (finance.owner_name, finance.owner_email) == ("Fin", "a@x.com, b@x.com")
     assert Node.objects.get(unique_id=ORDERS).group == finance
-    assert found.changes["changed"] == [{"kind": "model", "name": "fct_orders", "what": "group"}]
+    assert told(found) == [("changed", "model", "fct_orders", "group")]
 
     ingested["groups"]["group.shop.finance"] = group("finance", email="c@x.com")
-    assert ingest(project, records(ingested)).changes == NO_CHANGES
+    assert told(ingest(project, ingested)) == []
     assert Group.objects.get().owner_email == "c@x.com"
 
     ingested["groups"] = {}
     ingested["nodes"][ORDERS]["group"] = None
-    ingest(project, records(ingested))
+    ingest(project, ingested)
     assert not Group.objects.exists()
     assert Node.objects.get(unique_id=ORDERS).group is None
 
@@ -231,15 +250,15 @@ def test_longer_than_any_column_is_cut_and_still_found_again(
     ingested["metrics"]["metric.shop.revenue"]["label"] = "l" * 900
     ingested["groups"] = {"g": group("g", name="o" * 900, email="e" * 900)}
 
-    first = ingest(project, records(ingested))
+    first = ingest(project, ingested)
     with written() as statements:
-        second = ingest(project, records(ingested))
+        second = ingest(project, ingested)
 
-    assert len(first.changes["changed"]) == 2
+    assert first.changes["changed"] == 2
     assert NodeTest.objects.filter(unique_id__contains="xxx").count() == 2
     assert len(Node.objects.get(unique_id=ORDERS).description) == 50_000
     assert Node.objects.get(name="revenue").label == "l" * 255
-    assert second.changes == NO_CHANGES
+    assert told(second) == []
     assert statements == []
 
 
@@ -251,9 +270,75 @@ def test_characters_that_no_database_holds_do_not_stop_a_pull(
         "meta": {"k\x00ey": ["\udfff"]},
     }
 
-    found = records(read_manifest(json.dumps(ingested).encode()))
-    ingest(project, found)
+    ingest(project, ingested)
 
     orders = Node.objects.get(unique_id=ORDERS)
     assert orders.description == "ab ? \U0001f600 \\u0000"
     assert orders.meta == {"key": ["?"]}
+
+
+def test_history_keeps_field_by_field_what_was_and_what_became(
+    project: Project, ingested: dict[str, Any]
+) -> None:
+    orders = ingested["nodes"][ORDERS]
+    orders["description"] = "Orders, one by one."
+    orders["columns"]["status"]["data_type"] = "text"
+    orders["meta"] = {"long": "x" * 3_000}
+
+    ingest(project, ingested)
+
+    (change,) = Change.objects.filter(project=project, unique_id=ORDERS)
+    fields = {name: (before, after) for name, before, after in change.fields}
+    assert fields["description"] == ("One row for each order.", "Orders, one by one.")
+    assert fields["status.data_type"] == ("", "text")
+    assert len(fields["meta"][1]) == 2_001
+
+
+def test_when_and_where_dbt_read_it_is_no_change(project: Project, ingested: dict[str, Any]) -> None:
+    for part in ("nodes", "metrics", "semantic_models", "sources"):
+        for entry in ingested[part].values():
+            entry |= {"created_at": 1.5e9} | ({"root_path": 'C:\\a "b"'} if "root_path" in entry else {})
+
+    with written() as statements:
+        ingest(project, ingested)
+
+    assert statements == []
+
+
+def test_what_a_test_speaks_about_may_come_later(project: Project, ingested: dict[str, Any]) -> None:
+    orders = ingested["nodes"].pop(ORDERS)
+    ingest(project, ingested)
+    assert NodeTest.objects.filter(node=None).count() == 3
+
+    ingested["nodes"][ORDERS] = orders
+    ingest(project, ingested)
+
+    assert NodeTest.objects.filter(node__unique_id=ORDERS).count() == 3
+
+
+def test_macros_and_docs_of_the_project_are_there_with_what_uses_them(
+    project: Project, ingested: dict[str, Any]
+) -> None:
+    macro, doc = "macro.shop.cents", "doc.shop.order"
+    ingested["macros"] |= {
+        macro: {"name": "cents", "unique_id": macro, "package_name": "shop", "macro_sql": "{% macro %}"},
+        "macro.dbt_utils.star": {"name": "star", "unique_id": "macro.dbt_utils.star"},
+    }
+    ingested["docs"] |= {doc: {"name": "order", "unique_id": doc, "block_contents": "What we sell."}}
+    orders = ingested["nodes"][ORDERS]
+    orders["depends_on"]["macros"] = [macro, "macro.dbt.ref"]
+    orders["columns"]["status"]["doc_blocks"] = [doc]
+
+    ingest(project, ingested)
+
+    kept = Node.objects.filter(resource_type__in=["macro", "doc"])
+    assert set(kept.values_list("name", "description")) == {
+        ("cents", ""),
+        ("star", ""),
+        ("order", "What we sell."),
+    }
+    used = Edge.objects.filter(child=ORDERS)
+    assert {macro, doc} <= set(used.values_list("parent", flat=True))
+    orders["depends_on"]["macros"] = []
+    ingest(project, ingested)
+    assert set(used.filter(parent__in=[macro, doc]).values_list("parent", flat=True)) == {doc}

@@ -50,17 +50,13 @@ def test_a_pull_brings_what_colleagues_did_and_a_broken_one_changes_nothing(
     snapshot = Snapshot.objects.get(run=run)
     assert (run.status, run.result["commit"]) == ("succeeded", head)
     assert (snapshot.commit, snapshot.subject, snapshot.author) == (head, "metrics: Say it better.", "Ada")
-    told = {
-        kind: {(row["kind"], row["name"]) for row in rows}
-        for kind, rows in snapshot.changes.items()
-        if kind != "first"
+    assert set(snapshot.changed.values_list("kind", "resource_type", "name")) == {
+        ("added", "metric", "presents"),
+        ("added", "exposure", "weekly"),
+        ("changed", "metric", "revenue"),
+        ("removed", "metric", "gifts"),
     }
-    assert told == {
-        "added": {("metric", "presents"), ("exposure", "weekly")},
-        "changed": {("metric", "revenue")},
-        "removed": {("metric", "gifts")},
-    }
-    assert snapshot.changes["first"] is False
+    assert snapshot.changes == {"first": False, "added": 2, "changed": 1, "removed": 1}
     revenue = Definition.objects.get(name="revenue")
     assert (revenue.description, revenue.state) == ("Net of discounts \U0001f680.", "published")
     assert {d.name: d.state for d in Definition.objects.filter(name__in=["gifts", "presents"])} == {

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from catalog.reading import records
+from catalog.ingest import read
+from catalog.reading import node_record, test_record
 from tests.workspace.projects import SHOP, Recorded, duckdb_at, tiny, write
 from workspace import commands
 from workspace.dbt import artifacts
@@ -90,8 +91,8 @@ def test_a_parse_says_what_wrote_the_manifest_and_leaves_the_warehouse_alone(sho
 
 
 def test_the_catalogue_reads_what_dbt_writes_of_every_kind(shop: Shop) -> None:
-    found = records(shop.manifest)
-    nodes = {node.unique_id: node for node in found.nodes}
+    found = read(shop.raw_manifest)
+    nodes = {key: node_record(entry) for key, entry in found.nodes.items()}
     orders, revenue = nodes["model.shop.orders"], nodes["model.shop.revenue"]
     source, exposure = nodes["source.shop.crm.people"], nodes["exposure.shop.weekly"]
     metric, semantic_model = nodes["metric.shop.revenue"], nodes["semantic_model.shop.orders"]
@@ -105,9 +106,7 @@ def test_the_catalogue_reads_what_dbt_writes_of_every_kind(shop: Shop) -> None:
     country = orders.columns[1]
     assert (country.description, country.meta) == ("Where the order came from.", {"pii": False})
     assert (revenue.materialized, revenue.tags) == ("table", ("mart",))
-    assert {("seed.shop.raw_orders", orders.unique_id), (orders.unique_id, revenue.unique_id)} <= set(
-        found.edges
-    )
+    assert {("seed.shop.raw_orders", orders.unique_id), (orders.unique_id, revenue.unique_id)} <= found.edges
     assert (source.fields["source_name"], source.fields["schema"], source.description) == (
         "crm",
         "raw",
@@ -124,11 +123,17 @@ def test_the_catalogue_reads_what_dbt_writes_of_every_kind(shop: Shop) -> None:
     ]
     assert nodes["saved_query.shop.by_country"].fields["query_params"]["metrics"] == ["revenue"]
     assert [(group.name, group.owner_name) for group in found.groups] == [("finance", "Finance")]
+    assert nodes["doc.shop.country"].description == "Where the order came from."
+    assert nodes["macro.shop.cents"].fields["macro_sql"].startswith("{% macro cents(column) %}")
+    assert orders.uses == ("doc.shop.country",)
+    assert nodes["model.shop.days"].fields["time_spine"]["standard_granularity_column"] == "date_day"
+    assert orders.columns[0].fields["constraints"][0]["type"] == "not_null"
     assert nodes["snapshot.shop.orders_history"].resource_type == "snapshot"
 
 
 def test_the_catalogue_says_what_each_test_tests_and_how_strictly(shop: Shop) -> None:
-    tests = {test.kind: test for test in records(shop.manifest).tests}
+    found = (test_record(entry) for entry in read(shop.raw_manifest).tests.values())
+    tests = {test.kind: test for test in found}
     values, unit = tests["accepted_values"], tests["unit_test"]
 
     assert (values.node, values.column, values.severity) == ("model.shop.orders", "country", "warn")

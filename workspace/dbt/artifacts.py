@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bisync.lib.stored import storable
 from workspace.dbt.errors import ArtifactUnreadable
+from workspace.dbt.manifest import ManifestParts, decoded, split
 
 OLDEST_MANIFEST = 12
 
@@ -23,7 +23,6 @@ _HEADING = re.compile(r"^ *(?:Compilation|Runtime|Database|Parsing) Error in .+\
 # The warehouse repeats the statement and points into it, which needs a fixed-width font.
 _POINTER = re.compile(r"\n\s*LINE \d+:.*", re.DOTALL)
 _LONG = 300
-_MAYBE_UNSTORABLE = re.compile(rb"\\u(?:0000|d[89a-f])|NaN|Infinity|e\+?\d{3}", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +57,29 @@ class NodeResult:
         return line if len(line) <= _LONG else f"{line[:_LONG]}…"
 
 
+def split_manifest(raw: bytes) -> ManifestParts:
+    """The manifest in `raw` cut into its entries."""
+    try:
+        parts = split(raw)
+    except (ValueError, RecursionError) as exc:
+        raise ArtifactUnreadable(words=str(exc)) from None
+    _require_known(parts.metadata)
+    return parts
+
+
 def read_manifest(raw: bytes) -> dict[str, Any]:
     """The manifest in `raw` as dbt's JSON schema has it, fit for a database."""
     manifest = _mapping(raw)
-    metadata = manifest.get("metadata") or {}
+    _require_known(manifest.get("metadata") or {})
+    return manifest
+
+
+def _require_known(metadata: Mapping[str, Any]) -> None:
     found = _SCHEMA_VERSION.search(str(metadata.get("dbt_schema_version")))
     if found is None:
         raise ArtifactUnreadable(words="this is not a manifest of dbt's")
     if int(found[1]) < OLDEST_MANIFEST:
         raise ArtifactUnreadable(words=f"a manifest of version {found[1]} is too old")
-    return manifest
 
 
 def read_semantic_manifest(raw: bytes) -> dict[str, Any]:
@@ -120,10 +132,9 @@ def _parts(relation_name: str) -> dict[str, str]:
 
 def _mapping(raw: bytes) -> dict[str, Any]:
     try:
-        found: Any = json.loads(raw)
+        found: Any = decoded(raw)
     except (ValueError, RecursionError) as exc:
         raise ArtifactUnreadable(words=str(exc)) from None
     if not isinstance(found, dict):
         raise ArtifactUnreadable(words="it holds no object")
-    clean: dict[str, Any] = storable(found) if _MAYBE_UNSTORABLE.search(raw) else found
-    return clean
+    return found

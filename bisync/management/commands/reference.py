@@ -15,6 +15,7 @@ from django.utils.translation import override
 
 from bisync.lib.errors import known_errors
 from bisync.setting_words import SETTINGS
+from catalog.coverage import PLACES, SECTIONS, TEST_PLACES
 from governance.deeds import DEEDS
 from governance.roles import GRANTS, LABELS, Role
 
@@ -35,10 +36,29 @@ def pages() -> dict[str, str]:
     with override("en"):
         return {
             "audit.md": _deeds(),
+            "dbt-coverage.md": _coverage(),
             "errors.md": _errors(),
             "permissions.md": _permissions(),
             "settings.md": _settings(),
         }
+
+
+def _coverage() -> str:
+    every = {"the whole": SECTIONS, **PLACES, "test, unit_test": TEST_PLACES}
+    rows = [
+        (kind, f"`{field}`", place.strip("()") if place.startswith("(") else f"`{place}`", kept)
+        for kind, places in every.items()
+        for field, place in places.items()
+        for kept in ("" if place.startswith("(") else "●",)
+    ]
+    return _page(
+        "What is read of dbt's manifest",
+        "Every field of a manifest that dbt 1.8 to 1.12 writes: where it goes (●), or why it is left out. "
+        "`Node.fields` keeps a field under dbt's own name. What a later dbt adds is left out until it is "
+        "listed here, and does no harm.",
+        ("kind", "field", "where it goes, or why not", ""),
+        rows,
+    )
 
 
 def _errors() -> str:
