@@ -51,7 +51,8 @@ def home(request: Request) -> HttpResponse:
     projects = list(Project.objects.visible_to(request.user)[:50])
     if len(projects) == 1:
         return redirect("project", projects[0].slug)
-    return page(request, "governance/project_list.html", {"projects": projects})
+    context = {"projects": projects, "may_connect": permissions.may_connect(request.user)}
+    return page(request, "governance/project_list.html", context)
 
 
 @require_safe

@@ -10,7 +10,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from bisync.lib.errors import BisyncError
-from bisync.lib.forms import JsonField
+from bisync.lib.forms import AsSeen, JsonField
 from environments.models import Environment, EnvironmentKind
 from governance.models import Project
 from workspace.git.urls import check_url
@@ -137,7 +137,7 @@ class WarehouseForm(forms.Form):
         return {**data, "port": data.get("port") or 5432}
 
 
-class EnvironmentForm(forms.ModelForm[Environment]):
+class EnvironmentForm(AsSeen, forms.ModelForm[Environment]):
     """An environment's target, warehouse, schema, branch and variables."""
 
     class Meta:
@@ -156,7 +156,7 @@ class EnvironmentForm(forms.ModelForm[Environment]):
         field_classes = {"variables": JsonField}
 
     def __init__(self, *args: object, project: Project, **kwargs: object) -> None:
-        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+        super().__init__(*args, **kwargs)
         self.fields["slug"].widget.attrs.update(NAMED_AFTER)
         self.fields["dbt_target"].label = _("dbt target")
         self.fields["variables"].label = _("dbt variables")

@@ -42,12 +42,6 @@ class LastAdmin(BisyncError):
     http_status = 409
 
 
-class OnlyAdmin(BisyncError):
-    code = "only-admin"
-    message = _("%(person)s is the only admin of %(projects)s. Make somebody else an admin there first.")
-    http_status = 409
-
-
 class ChangedMeanwhile(BisyncError):
     code = "changed-meanwhile"
     message = _("Somebody changed %(what)s since this page was opened. Open it again to see how it is now.")
@@ -74,6 +68,7 @@ def checked(instance: Project) -> Project:
 @audit.atomic()
 def project_create(*, slug: str, name: str, actor: User) -> Project:
     """A new project, with its creator as admin who may propose: whoever is alone has something to do."""
+    permissions.require_connecting(actor)
     project = checked(Project(slug=slug, name=name.strip()))
     project.save()
     audit.record(actor=actor, action="project.created", target=project, after={"slug": slug, "name": name})
@@ -251,13 +246,9 @@ def _set_password(user: User, password: str, action: str) -> User:
 def person_deactivate(*, person: User, actor: User) -> User:
     """Close somebody's account: their sessions, tokens and links end at once and do not come back.
 
-    Raises `OnlyAdmin` rather than leave a project without an admin.
+    Nothing holds it up: where they were a project's only admin, administrators of the installation are left.
     """
     person = _other(person, actor)
-    mine = Project.objects.filter(memberships__user=person, memberships__role=Role.ADMIN)
-    left = [project.name for project in mine.select_for_update(of=("self",)) if _last_admin(project, person)]
-    if left:
-        raise OnlyAdmin(person=str(person), projects=", ".join(left))
     if User.objects.filter(pk=person.pk, is_active=True).update(
         is_active=False, sessions_ended=F("sessions_ended") + 1
     ):

@@ -13,6 +13,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from bisync.lib.forms import AsSeen
 from governance import deeds
 from governance.models import Scope, User
 from governance.roles import ABOUT, Role
@@ -44,7 +45,7 @@ def role_choices() -> list[tuple[str, SafeString]]:
     return [(role.value, format_html(beside, role.label, ABOUT[role])) for role in Role]
 
 
-class RolesForm(forms.Form):
+class RolesForm(AsSeen, forms.Form):
     """Which roles somebody holds in a project."""
 
     roles = forms.MultipleChoiceField(

@@ -104,6 +104,21 @@ def operates(actor: User) -> Decision:
     return refused(_("Only administrators of this installation may do this."))
 
 
+def may_connect(actor: User) -> Decision:
+    """Whether `actor` may connect a repository: its code runs here, and they become admin of a project."""
+    admin = Membership.objects.filter(user=actor, role=Role.ADMIN)
+    if actor.is_active and (actor.is_superuser or admin.exists()):
+        return ALLOWED
+    return refused(_("Administrators of this installation, and admins of a project, connect repositories."))
+
+
+def require_connecting(actor: User) -> None:
+    """Raise `NotAllowed` unless `actor` may connect a repository."""
+    answer = may_connect(actor)
+    if not answer:
+        raise NotAllowed(reason=answer.reason)
+
+
 def require_operator(actor: User) -> None:
     """Raise `NotAllowed` unless `actor` administers this installation."""
     answer = operates(actor)

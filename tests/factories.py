@@ -43,6 +43,14 @@ def make_user(name: str = "") -> User:
     return User.objects.create_user(email, PASSWORD, name=name)
 
 
+def make_operator(name: str = "Ada Admin") -> User:
+    """Somebody who administers the installation."""
+    user = make_user(name)
+    user.is_superuser = True
+    user.save()
+    return user
+
+
 def make_member(project: Project, *roles: Role, name: str = "") -> User:
     """Somebody with these roles in the project."""
     user = make_user(name)

@@ -7,12 +7,13 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from bisync.lib.forms import AsSeen
 from governance.models import Project
 from workspace.models import Queue, Repository, RunStatus
 from workspace.models.runs import KINDS
 
 
-class RepositoryForm(forms.ModelForm[Repository]):
+class RepositoryForm(AsSeen, forms.ModelForm[Repository]):
     """The repository's address and credentials; a stored password is never shown again."""
 
     password = forms.CharField(

@@ -31,6 +31,10 @@ def repository_test(work: runs.Work) -> dict[str, object]:
         return {**found, "host_key": key, "fingerprint": ssh.fingerprint(key)}
     work.progress(step="branches")
     remote = mirror_of(repository).advertised()
+    # Before the first pull a branch is still to be chosen.
+    missing = repository.synced_at is not None and repository.branch not in remote.branches
+    if missing:
+        found["missing"] = repository.branch
     return {**found, "branches": list(remote.branches), "default": remote.default}
 
 

@@ -84,6 +84,7 @@ def _show(
 @require_http_methods(["GET", "HEAD", "POST"])
 def begin(request: Request) -> HttpResponse:
     """The first step, before there is a project: its name, and the address of its repository."""
+    permissions.require_connecting(request.user)
     form = BeginForm(request.POST or None, local=settings.BISYNC_LOCAL_REMOTES)
     if request.method == "POST":
         project = carry_out(form, lambda: actions.project_begin(**form.values(), actor=request.user))

@@ -69,7 +69,7 @@ def member(request: Request, project: Project, member: int) -> HttpResponse:
     """One person's roles in the project."""
     permissions.require(request.user, "people.manage", project)
     person = get_object_or_404(members_of(project), pk=member)
-    held = [membership.role for membership in person.held]  # type: ignore[attr-defined]
+    held = sorted(membership.role for membership in person.held)  # type: ignore[attr-defined]
     form = RolesForm(request.POST or None, initial={"roles": held})
     if request.method == "POST":
         undo = carry_out(form, lambda: _set_roles(request, project, person, form.cleaned_data["roles"]))

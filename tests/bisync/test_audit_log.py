@@ -20,7 +20,14 @@ from governance.actions import project_create, roles_set
 from governance.history import Search, page_of
 from governance.models import AuditEvent, ChainCheck, Project, User
 from governance.roles import Role
-from tests.factories import make_environment, make_member, make_project, make_proposal, make_user
+from tests.factories import (
+    make_environment,
+    make_member,
+    make_operator,
+    make_project,
+    make_proposal,
+    make_user,
+)
 from workspace.actions import pull_request
 from workspace.models import Connection, Hold
 
@@ -222,7 +229,7 @@ def test_what_has_a_page_is_opened_and_nothing_else_offers_to(
 
 
 def test_it_is_for_auditors_and_admins_and_the_whole_of_it_for_operators(project: Project) -> None:
-    other = project_create(slug="other", name="Other", actor=make_user())
+    other = project_create(slug="other", name="Other", actor=make_operator())
     boss = signed_in(User.objects.create_superuser("boss@example.com", name="Boss"))
     for role in Role:
         client = signed_in(make_member(project, role))

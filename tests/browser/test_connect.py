@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from governance.models import Project
 from tests.browser.conftest import Enter, Shop, violations
-from tests.factories import PASSWORD, make_user, work_off
+from tests.factories import PASSWORD, make_operator, work_off
 from tests.fakes.git_remote import Origin
 from tests.fakes.ssh_server import SshServer
 from tests.ready import Ready
@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.dbt, pytest.mark.django_db(transa
 def test_a_newcomer_connects_a_project_and_is_shown_what_to_propose(
     ready: Ready, data_dir: Path, tmp_path: Path, enter: Enter
 ) -> None:
-    ada = make_user("Ada Admin")
+    ada = make_operator()
     page = enter()
     page.goto("/")
     page.get_by_label("E-mail").fill(ada.email)
@@ -88,7 +88,7 @@ def test_a_repository_over_ssh_is_reached_once_both_sides_know_each_other(
 ) -> None:
     origin = Origin(tmp_path / "git")
     # Without scripts: each page is asked for by hand.
-    page = enter(make_user("Ada Admin"), java_script_enabled=False)
+    page = enter(make_operator(), java_script_enabled=False)
     with SshServer(tmp_path / "ssh") as server:
         page.goto("/connect/")
         page.get_by_label("Name", exact=True).fill("Shop")
@@ -131,7 +131,7 @@ def test_a_repository_over_ssh_is_reached_once_both_sides_know_each_other(
 def test_what_cannot_be_connected_stays_in_the_form_with_its_reason(
     data_dir: Path, enter: Enter, scripts: bool
 ) -> None:
-    page = enter(make_user("Ada Admin"), java_script_enabled=scripts)
+    page = enter(make_operator(), java_script_enabled=scripts)
     page.goto("/connect/")
     typed = {
         "Name": "A\u202eB {{ x }} <i>" + "x" * 90,

@@ -15,7 +15,7 @@ from environments.connecting import Connecting
 from environments.models import Deployment, Environment
 from governance.models import AuditEvent, Project, User
 from governance.roles import Role
-from tests.factories import make_environment, make_member, make_project, make_user
+from tests.factories import make_environment, make_member, make_operator, make_project
 from workspace.models import Connection, Repository, Run
 
 pytestmark = pytest.mark.django_db
@@ -29,7 +29,7 @@ FOUND = {"url": URL, "branches": ["develop", "main"], "default": "main"}
 
 @pytest.fixture
 def ada() -> User:
-    return make_user("Ada Admin")
+    return make_operator("Ada Admin")
 
 
 @pytest.fixture

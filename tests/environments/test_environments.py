@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.test import Client
 from django.utils import timezone
 
 from bisync.lib.errors import InvalidInput, NotAllowed
@@ -21,7 +22,7 @@ from environments.actions import (
 from environments.models import RESERVED_SLUGS, Deployment, Environment
 from governance.models import AuditEvent, Project, User
 from governance.roles import Role
-from tests.factories import make_environment, make_member, make_project, make_user
+from tests.factories import make_environment, make_member, make_operator, make_project
 from tests.threads import at_once
 from workspace import runs
 from workspace.models import Artifact, Connection, Repository, Run
@@ -50,7 +51,7 @@ NEW = {"name": "Shop", "slug": "shop", "url": "https://git.example.com/shop.git"
 
 
 def test_connecting_makes_all_that_a_project_needs_and_asks_for_its_first_pull() -> None:
-    person = make_user()
+    person = make_operator()
 
     project = project_connect(new=NewProject(**NEW, password="hidden"), actor=person)
 
@@ -86,7 +87,7 @@ def test_connecting_makes_all_that_a_project_needs_and_asks_for_its_first_pull()
 def test_what_is_wrong_is_said_beside_its_field_and_nothing_is_made(
     typed: dict[str, str], field: str
 ) -> None:
-    person = make_user()
+    person = make_operator()
 
     with pytest.raises(InvalidInput) as caught:
         project_connect(new=NewProject(**{**NEW, **typed}), actor=person)
@@ -369,3 +370,22 @@ def test_a_deployment_that_lost_three_workers_has_failed_and_the_live_one_stays(
     assert live_of(production) == first
     first.refresh_from_db()
     assert first.status == "live"
+
+
+def test_a_form_that_is_older_than_the_environment_does_not_take_it_back() -> None:
+    project = make_project(slug="shop")
+    environment = make_environment(project)
+    client = Client()
+    client.force_login(User.objects.get(name="Ada Admin"))
+    place = f"/shop/environments/{environment.slug}/"
+    form = client.get(place).context["form"]
+    typed = {field.name: "" if field.value() is None else field.value() for field in form}
+    client.post(place, {**typed, "dbt_target": "theirs"})
+
+    late = client.post(place, {**typed, "schema": "ours"})
+
+    environment.refresh_from_db()
+    assert (late.status_code, environment.dbt_target) == (422, "theirs")
+    assert "to “theirs”" in late.content.decode()
+    again = {**typed, "schema": "ours", "dbt_target": "theirs"}
+    assert client.post(place, again).status_code == 302

@@ -344,15 +344,28 @@ def test_whoever_is_deactivated_is_out_at_once_and_what_they_held_does_not_come_
     assert said(tom)[-2:] == ["person.deactivated", "person.reactivated"]
 
 
-def test_the_only_admin_of_a_project_is_not_deactivated(project: Project, ada: User, boss: User) -> None:
+def test_nobody_is_too_needed_to_be_deactivated(project: Project, ada: User, boss: User) -> None:
     answer = signed_in(boss).post(f"/system/people/{ada.pk}/deactivate/")
 
-    assert answer.status_code == 409
-    assert "the only admin of Shop" in answer.content.decode()
-    assert User.objects.get(pk=ada.pk).is_active
-    make_member(project, Role.ADMIN)
-    actions.person_deactivate(person=ada, actor=boss)
+    assert answer.status_code == 302
     assert not User.objects.get(pk=ada.pk).is_active
+
+
+def test_what_somebody_changed_meanwhile_is_told_before_it_is_replaced(project: Project, ada: User) -> None:
+    tom = make_member(project, Role.REVIEWER)
+    one, other = signed_in(ada), signed_in(ada)
+    place = f"/shop/people/{tom.pk}/"
+    seen = one.get(place).context["form"]["seen"].value()
+    other.post(place, {"roles": ["reviewer", "auditor"], "seen": seen})
+
+    late = one.post(place, {"roles": ["reviewer", "steward"], "seen": seen})
+
+    assert late.status_code == 422
+    assert "meanwhile, to “auditor, reviewer”" in late.content.decode()
+    assert roles_of(User.objects.get(pk=tom.pk), project) == {"reviewer", "auditor"}
+    again = one.post(place, {"roles": ["reviewer", "steward"], "seen": late.context["form"]["seen"].value()})
+    assert again.status_code == 302
+    assert roles_of(User.objects.get(pk=tom.pk), project) == {"reviewer", "steward"}
 
 
 OF_OPERATORS: list[Callable[..., User]] = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.test import Client
 
 from bisync.lib.errors import NotAllowed
 from governance import permissions
@@ -10,7 +11,7 @@ from governance.actions import LastAdmin, project_create, role_grant, role_revok
 from governance.models import AuditEvent, Membership, Project, User
 from governance.roles import GRANTS, LABELS, Role
 from proposals.models import Proposal
-from tests.factories import make_member, make_project, make_proposal, make_user
+from tests.factories import make_member, make_operator, make_project, make_proposal, make_user
 from tests.threads import at_once
 
 pytestmark = pytest.mark.django_db
@@ -172,7 +173,7 @@ def test_a_role_counts_at_once_when_given_and_when_taken() -> None:
 
 
 def test_who_creates_a_project_is_its_admin_and_may_propose() -> None:
-    person = make_user()
+    person = make_operator()
 
     project = project_create(slug="shop", name=" Shop ", actor=person)
 
@@ -180,6 +181,21 @@ def test_who_creates_a_project_is_its_admin_and_may_propose() -> None:
     assert permissions.roles_of(person, project) == {"admin", "contributor"}
     noted = ["role.granted", "role.granted", "project.created"]
     assert list(AuditEvent.objects.values_list("action", flat=True)) == noted
+
+
+def test_only_who_administers_something_brings_code_here() -> None:
+    project = make_project()
+    for role in Role:
+        person = make_member(project, role)
+        assert bool(permissions.may_connect(person)) == (role == Role.ADMIN), role
+    assert permissions.may_connect(make_operator())
+
+    with pytest.raises(NotAllowed, match="connect repositories"):
+        project_create(slug="mine", name="Mine", actor=make_user())
+    client = Client()
+    client.force_login(make_user())
+    assert client.get("/connect/").status_code == 403
+    assert "/connect/" not in client.get("/").content.decode()
 
 
 def test_a_role_is_given_once_and_noted_once() -> None:
