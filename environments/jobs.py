@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import logging
 import shutil
+from collections.abc import Mapping
+
+from django.utils.translation import gettext_lazy as _
 
 from bisync.lib import crash
 from bisync.lib.errors import BisyncError
@@ -25,6 +28,17 @@ from workspace.repositories import mirror_of, workdir
 from workspace.warehouse.base import WarehouseError
 
 logger = logging.getLogger(__name__)
+
+
+class MetricsLost(BisyncError):
+    code = "metrics-lost"
+    message = _(
+        "With this version these metrics cannot be computed: %(metrics)s. The warehouse says: %(why)s. "
+        "%(environment)s stays as it is. Correct them in the repository, then try again."
+    )
+    http_status = 409
+
+
 # Versions kept beside the live one, so that whoever still reads an older one can finish.
 KEPT_VERSIONS = 2
 # A list shows this many values at a glance; the rest are computed when somebody looks.
@@ -148,6 +162,7 @@ def _build_and_switch(work: runs.Work, deployment: Deployment) -> None:
     if deployment.manifest_id is None:
         _build(work, deployment, environment)
         deployment.refresh_from_db()
+    _require_metrics(_measure(work, deployment), deployment, environment.live)
     work.progress(step="switch")
     builds.publish(deployment, environment.live)
     crash.point("deploy-views")
@@ -155,6 +170,16 @@ def _build_and_switch(work: runs.Work, deployment: Deployment) -> None:
         deployment_go_live(deployment=deployment, onto=environment.live)
         runs.request(kind="pull", project=environment.project, requested_by=work.run.requested_by)
     crash.point("deploy-live")
+
+
+def _require_metrics(failing: Mapping[str, str], deployment: Deployment, live: Deployment | None) -> None:
+    """Raise `MetricsLost` where a metric that people read now, or a new one, has SQL that fails."""
+    if live is None or not failing:
+        return
+    read = set(live.series.values_list("metric", flat=True))
+    new = reading(deployment).vocabulary.metrics.keys() - reading(live).vocabulary.metrics.keys()
+    if lost := sorted((read | new) & failing.keys()):
+        raise MetricsLost(metrics=", ".join(lost), environment=live.environment.name, why=failing[lost[0]])
 
 
 def _forget_old_versions(environment: Environment) -> None:
@@ -177,8 +202,11 @@ def _forget_old_versions(environment: Environment) -> None:
         logger.warning("old versions not dropped", extra={"environment": environment.pk}, exc_info=True)
 
 
-def _measure(work: runs.Work, deployment: Deployment) -> None:
-    """Compute every metric's months once, for lists; a metric that cannot be computed is left out."""
+def _measure(work: runs.Work, deployment: Deployment) -> dict[str, str]:
+    """Compute every metric's months once, for lists; a metric that cannot be computed is left out.
+
+    Returns those whose SQL the warehouse refuses, with its reason.
+    """
     work.progress(step="measure")
     version = reading(deployment)
     semantic = artifacts.read_semantic_manifest(Artifact.objects.get(pk=version.semantic_manifest).content())
@@ -186,19 +214,22 @@ def _measure(work: runs.Work, deployment: Deployment) -> None:
         engine = engine_for(with_relations(semantic, version.relations, version.vocabulary), version.dialect)
     except NotComputable:
         logger.info("no metric measured", extra={"run": work.run.pk})
-        return  # as in a project without a time spine, and so without metrics
-    found = []
+        return {}  # as in a project without a time spine, and so without metrics
+    found, failing = [], {}
     for metric in list(version.vocabulary.metrics)[:MEASURED_METRICS]:
         try:
             numbers = _months(version, engine, metric)
         except (NotComputable, WarehouseError) as exc:
             logger.info("metric not measured", extra={"metric": metric, "run": work.run.pk, "why": str(exc)})
+            if type(exc) is WarehouseError:  # neither slow nor away
+                failing[metric] = str(exc.params["reason"])
             continue
         points = [[point.period.isoformat(), point.value] for point in numbers.points]
         found.append(MetricSeries(deployment=deployment, metric=metric, points=points))
     with work.fenced():
         MetricSeries.objects.filter(deployment=deployment).delete()
         MetricSeries.objects.bulk_create(found)
+    return failing
 
 
 def _months(version: Reading, engine: Engine, metric: str) -> Numbers:

@@ -23,7 +23,7 @@ from semantic.formula.tree import MetricRef
 from tests.factories import make_environment, make_member, make_project
 from tests.fakes.git_remote import Origin
 from tests.postgres import Cluster
-from tests.ready import Ready
+from tests.ready import PROJECT_FILES, Ready
 from workspace import runs
 from workspace.actions import run_cancel, run_retry
 from workspace.models import Connection, Run, RunCommand
@@ -193,6 +193,23 @@ def test_a_version_that_fails_leaves_the_live_one_and_the_next_one_is_built_on_t
     run_retry(run=run, actor=make_member(production.project, Role.PUBLISHER))
     assert [again.status for again in work_off_deployments()] == ["succeeded"]
     assert live_of(production) == mended
+
+
+def test_a_version_in_which_a_metric_is_lost_does_not_go_live(
+    production: Environment, origin: Origin
+) -> None:
+    live = live_of(production)
+    MetricSeries.objects.create(deployment=live, metric="revenue", points=[])
+    orders = PROJECT_FILES["models/fct_orders.sql"]
+    deployment = asked(production, origin.commit({"models/fct_orders.sql": orders.replace("net_", "gross_")}))
+
+    (run,) = work_off_deployments()
+
+    deployment.refresh_from_db()
+    assert (run.status, run.error_code, deployment.status) == ("failed", "metrics-lost", "failed")
+    assert "cannot be computed: revenue. The warehouse says" in run.error
+    assert 'column named "net_amount"' in run.error
+    assert (live_of(production), revenue(live)) == (live, 325)
 
 
 def test_a_deployment_stays_with_whatever_run_was_last_asked_to_repeat_it(
