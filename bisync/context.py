@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from bisync.lib.numbers import CURRENCY
 from bisync.lib.shell import EnvironmentLink, NavLink, Shell
 from environments.connecting import STEPS
 from environments.models import Environment
@@ -30,7 +31,8 @@ def shell(request: HttpRequest) -> dict[str, object]:
 
 
 def shell_of(request: HttpRequest) -> Shell:
-    """The frame of this request's page, put together once."""
+    """The frame of this request's page, put together once. Amounts are in its project's currency."""
+    CURRENCY.set(getattr(getattr(request, "project", None), "currency", ""))
     made = getattr(request, "shell", None)
     if not isinstance(made, Shell):
         made = request.shell = _made(request)  # type: ignore[attr-defined]

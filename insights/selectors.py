@@ -14,7 +14,9 @@ from environments.numbers import Numbers, by_period
 from environments.selectors import Reading, reading
 from governance.models import Project, User
 from proposals.models import Proposal
+from semantic import sync
 from semantic.definitions import Grain, Metric
+from semantic.fields import currency
 from semantic.formula import analyse
 from semantic.formula.tree import MetricRef
 from semantic.models import Definition, DefinitionState
@@ -28,6 +30,7 @@ class MetricRow:
     definition: Definition
     numbers: Numbers | None
     value_format: str
+    currency: str
     owner: str
     here: bool
     used_in: int
@@ -55,6 +58,7 @@ def metric_rows(environment: Environment, *, search: str = "", show: str = "") -
             definition=definition,
             numbers=Numbers.stored(series[definition.name]) if definition.name in series else None,
             value_format=value_format(definition.fields.get("meta")),
+            currency=currency(definition.fields.get("meta")),
             owner=owner(definition.fields.get("meta")),
             here=definition.name in names,
             used_in=len(definition.usages.all()),
@@ -104,6 +108,8 @@ class MetricView:
     trouble: str = ""
     formula: str = ""
     reads_as: str = ""
+    # dbt says it otherwise by now, and nobody has deployed that here.
+    behind: bool = False
 
 
 def metric_view(environment: Environment, definition: Definition, *, grain: Grain) -> MetricView:
@@ -115,11 +121,12 @@ def metric_view(environment: Environment, definition: Definition, *, grain: Grai
     if metric is None:
         return MetricView(formula=definition.formula)
     numbers, trouble = _numbers(environment.live, version, metric, grain)
-    # What its author wrote says more than the parts that dbt knows it by.
-    formula = definition.formula or metric.formula
+    behind = sync.changed_since(metric, definition)
+    # What its author wrote says more than the parts that dbt knows it by, as long as it is what counts here.
+    formula = metric.formula if behind else definition.formula or metric.formula
     read = (analyse(text, version.vocabulary) for text in (formula, metric.formula) if text)
     said = next((analysis.reads_as for analysis in read if analysis.ok), "")
-    return MetricView(metric, numbers, trouble, formula, said)
+    return MetricView(metric, numbers, trouble, formula, said, behind)
 
 
 def _numbers(

@@ -20,6 +20,7 @@ from governance.models import Project
 from governance.web import Request, in_project
 from insights import selectors
 from semantic.definitions import Grain
+from semantic.fields import currency
 from semantic.models import Definition
 
 GRAINS: tuple[Grain, ...] = get_args(Grain)
@@ -77,6 +78,7 @@ def metric_detail(request: Request, environment: Environment, name: str) -> Http
             "grain": grain,
             "grains": GRAINS,
             "value_format": selectors.value_format(meta),
+            "currency": currency(meta),
             "owner": selectors.owner(meta),
             "usages": definition.usages.all(),
             "open_proposal": selectors.open_proposal(project, definition, request.user),

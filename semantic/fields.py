@@ -98,3 +98,11 @@ def name_from(label: str) -> str:
     plain = re.sub(r"[^a-z0-9]+", "_", label.lower()).strip("_")
     plain = re.sub(r"_{2,}", "_", plain)
     return (f"m_{plain}" if plain[:1].isdigit() else plain)[:60].strip("_")
+
+
+def currency(meta: object) -> str:
+    """The ISO 4217 code in a metric's meta, its own or Bisync's part of it; "" where there is none."""
+    known = meta if isinstance(meta, Mapping) else {}
+    ours = known.get("bisync")
+    code = (ours.get("currency") if isinstance(ours, Mapping) else None) or known.get("currency")
+    return code if isinstance(code, str) and re.fullmatch("[A-Z]{3}", code) else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ from catalog.ingest import fitting
 from catalog.models import Snapshot
 from governance.models import Project
 from semantic.definitions import Metric, MetricInput, Vocabulary
+from semantic.fields import currency
 from semantic.models import Definition, DefinitionKind, DefinitionState, RevisionState, Usage
 from workspace.runs import Work
 
@@ -71,6 +73,23 @@ def fingerprint_of(metric: Metric) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def changed_since(metric: Metric, definition: Definition) -> bool:
+    """Whether dbt computes a metric otherwise by now than `metric`, of an earlier version, was computed."""
+    kept = (
+        "type",
+        "measure",
+        "filters",
+        "numerator",
+        "denominator",
+        "expr",
+        "inputs",
+        "window",
+        "grain_to_date",
+    )
+    then: dict[str, object] = json.loads(json.dumps(content_of(metric)))
+    return bool(definition.fields) and any(then[name] != definition.fields.get(name) for name in kept)
+
+
 def sync_metrics(project: Project, vocabulary: Vocabulary, *, commit: str) -> dict[str, list[str]]:
     """Bring the definitions in step with dbt's metrics; returns the names added, changed and removed.
 
@@ -94,7 +113,17 @@ def sync_metrics(project: Project, vocabulary: Vocabulary, *, commit: str) -> di
             gone.state = DefinitionState.RETIRED
             gone.save(update_fields=["state", "changed_at"])
             told["removed"].append(gone.name)
+    _note_currency(project, vocabulary)
     return told
+
+
+def _note_currency(project: Project, vocabulary: Vocabulary) -> None:
+    """What most metrics say that their amounts are in."""
+    said = Counter(code for metric in vocabulary.metrics.values() if (code := currency(metric.meta)))
+    most = min(said, key=lambda code: (-said[code], code), default="")
+    if project.currency != most:
+        project.currency = most
+        project.save(update_fields=["currency"])
 
 
 def _take(

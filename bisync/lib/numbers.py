@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Literal, TypeAlias
@@ -13,6 +14,9 @@ Figure: TypeAlias = "int | float | Decimal | None"
 
 BLANK = "–"  # noqa: RUF001
 MINUS = "−"  # noqa: RUF001
+# The currency of the project whose page is made, as ISO 4217 has it.
+CURRENCY: ContextVar[str] = ContextVar("currency", default="")
+_SYMBOLS = {"": "€", "EUR": "€", "GBP": "£", "USD": "$", "JPY": "¥", "CNY": "CN¥", "INR": "₹", "KRW": "₩"}
 _SCALES = ((Decimal(10) ** 9, "bn"), (Decimal(10) ** 6, "m"), (Decimal(10) ** 3, "k"))
 
 
@@ -20,11 +24,18 @@ _SCALES = ((Decimal(10) ** 9, "bn"), (Decimal(10) ** 6, "m"), (Decimal(10) ** 3,
 class NumberFormat:
     """How one figure is written: in full, or short enough for an axis or a headline.
 
-    A percentage is stored as a fraction: 0.031 reads 3.1%. A blank reads as a dash.
+    A percentage is stored as a fraction: 0.031 reads 3.1%. A blank reads as a dash. `currency` is its code;
+    without one it is the project's.
     """
 
     kind: Kind = "number"
-    symbol: str = "€"
+    currency: str = ""
+
+    @property
+    def symbol(self) -> str:
+        """What stands before an amount: £, or the code and a space where few know the sign."""
+        code = self.currency or CURRENCY.get()
+        return _SYMBOLS.get(code, f"{code}\u00a0")
 
     def full(self, value: Figure) -> str:
         """All the digits that matter: 1,234.50 with a currency, 1,234.5 without."""

@@ -163,9 +163,9 @@ def duration(value: timedelta | float | None) -> str:
 
 
 @register.simple_tag(name="number")
-def number_tag(value: Figure, kind: Kind = "number", symbol: str = "€", short: bool = False) -> str:  # noqa: FBT001, FBT002
-    """A figure as people read it: `{% number value "currency" symbol="£" short=True %}`."""
-    fmt = NumberFormat(kind, symbol)
+def number_tag(value: Figure, kind: Kind = "number", currency: str = "", short: bool = False) -> str:  # noqa: FBT001, FBT002
+    """A figure as people read it: `{% number value "currency" currency="GBP" short=True %}`."""
+    fmt = NumberFormat(kind, currency)
     return fmt.short(value) if short else fmt.full(value)
 
 
@@ -232,10 +232,10 @@ def audit_key(target: Model) -> str:
 
 @register.simple_tag
 def line_chart(
-    series: Sequence[charts.Series], *, label: str, kind: Kind = "number", symbol: str = "€"
+    series: Sequence[charts.Series], *, label: str, kind: Kind = "number", currency: str = ""
 ) -> SafeString:
     """Lines with a legend and the same figures as a table."""
-    fmt = NumberFormat(kind, symbol)
+    fmt = NumberFormat(kind, currency)
     legend = [(charts.colour(series, position), line.label) for position, line in enumerate(series)]
     svg = charts.line_chart(series, fmt=fmt, label=label)
     return _chart(svg, label, series, fmt=fmt, legend=legend if len(series) > 1 else [])
@@ -247,21 +247,21 @@ def bar_chart(
     *,
     label: str,
     kind: Kind = "number",
-    symbol: str = "€",
+    currency: str = "",
     emphasise: str = "",
 ) -> SafeString:
     """Standing bars, for periods or a few short names."""
-    fmt = NumberFormat(kind, symbol)
+    fmt = NumberFormat(kind, currency)
     svg = charts.bar_chart(points, fmt=fmt, label=label, emphasise=emphasise)
     return _chart(svg, label, [charts.Series(_("Value"), points)], fmt=fmt)
 
 
 @register.simple_tag
 def row_chart(
-    points: Sequence[charts.Point], *, label: str, kind: Kind = "number", symbol: str = "€"
+    points: Sequence[charts.Point], *, label: str, kind: Kind = "number", currency: str = ""
 ) -> SafeString:
     """Lying bars, for names of any length."""
-    fmt = NumberFormat(kind, symbol)
+    fmt = NumberFormat(kind, currency)
     svg = charts.row_chart(points, fmt=fmt, label=label)
     return _chart(svg, label, [charts.Series(_("Value"), points)], fmt=fmt)
 

@@ -118,6 +118,8 @@ class Project(models.Model):
         ],
     )
     name = models.CharField(_("name"), max_length=120)
+    # What most of its metrics say that amounts are in, as ISO 4217 has it.
+    currency = models.CharField(_("currency"), max_length=3, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     objects = ProjectQuerySet.as_manager()
 

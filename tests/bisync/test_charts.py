@@ -20,7 +20,7 @@ from bisync.lib.charts import (
 )
 from bisync.lib.numbers import NumberFormat
 
-FMT = NumberFormat("currency", "£")
+FMT = NumberFormat("currency", "GBP")
 MONTHS = "Nov Dec Jan Feb Mar Apr May Jun Jul Aug Sep Oct".split()  # noqa: SIM905
 VALUES: list[Point] = [(month, 10.0 + index) for index, month in enumerate(MONTHS)]
 

@@ -133,7 +133,7 @@ def test_a_duration_has_at_most_two_units(value: timedelta | float | None, text:
     ],
 )
 def test_a_figure_reads_as_people_write_it(value: Figure, kind: Kind, full: str, short: str) -> None:
-    fmt = NumberFormat(kind, "£")
+    fmt = NumberFormat(kind, "GBP")
 
     assert fmt.full(value) == full
     assert fmt.short(value) == short
@@ -145,7 +145,7 @@ def test_separators_are_those_of_the_language() -> None:
 
 
 def test_numbers_have_a_tag_and_a_filter() -> None:
-    assert _rendered('{% number value "currency" symbol="£" short=True %}', value=4.61e6) == "£4.61m"
+    assert _rendered('{% number value "currency" currency="GBP" short=True %}', value=4.61e6) == "£4.61m"
     assert _rendered('{{ value|number:"integer" }}', value=14208) == "14,208"
 
 

@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from governance.models import Project
 from semantic.definitions import Metric, Vocabulary
 from semantic.models import Definition, Revision, Usage
-from semantic.sync import Exposure, sync_metrics, sync_usages
+from semantic.sync import Exposure, changed_since, sync_metrics, sync_usages
 from tests.factories import make_project, make_user
 from tests.ready import Ready
 
@@ -217,3 +217,30 @@ def test_other_kinds_of_usages_are_not_touched(project: Project) -> None:
     sync_usages(project, [])
 
     assert Usage.objects.get().label == "Board"
+
+
+def test_the_currency_of_most_metrics_is_the_projects(project: Project) -> None:
+    def priced(name: str, meta: Mapping[str, object]) -> Metric:
+        return replace(REVENUE, name=name, unique_id=f"metric.shop.{name}", meta=meta)
+
+    metrics = [
+        priced("a", {"currency": "GBP"}),
+        priced("b", {"bisync": {"currency": "GBP"}}),
+        priced("c", {"currency": "USD"}),
+        priced("d", {"currency": "pounds"}),
+        priced("e", {}),
+    ]
+    sync_metrics(project, known(*metrics), commit="c1")
+    assert Project.objects.get(pk=project.pk).currency == "GBP"
+
+    sync_metrics(project, known(REVENUE), commit="c2")
+    assert Project.objects.get(pk=project.pk).currency == ""
+
+
+def test_a_version_whose_metric_dbt_computes_otherwise_by_now_is_behind(project: Project) -> None:
+    sync_metrics(project, known(replace(REVENUE, filters=("new",), meta={"owner": "Ada"})), commit="c2")
+    definition = Definition.objects.get(name="revenue")
+
+    assert changed_since(REVENUE, definition)
+    assert changed_since(replace(REVENUE, filters=("new",), measure="gross"), definition)
+    assert not changed_since(replace(REVENUE, filters=("new",), label="Sales", meta={}), definition)
