@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
+
+from governance.roles import Role
 
 # Words for “Tom … Refund share”: the person before them, the object behind.
 DEEDS = {
@@ -86,9 +88,24 @@ SUBJECTS = {
 }
 
 
+# Deeds that say nothing without what was given and to whom.
+_IN_FULL = {
+    "role.granted": _("gave the role %(role)s to %(person)s in"),
+    "role.revoked": _("took the role %(role)s from %(person)s in"),
+}
+
+
 def words(deed: str) -> str:
     """The deed as a sentence has it; one that is not in the table by its name."""
     return str(DEEDS.get(deed, deed))
+
+
+def in_full(deed: str, about: Mapping[str, object]) -> str:
+    """The deed with what it was about, as far as one has to know it to understand the sentence."""
+    text = _IN_FULL.get(deed)
+    if text is None or not {"role", "person"} <= about.keys():
+        return words(deed)
+    return str(text) % {"role": dict(Role.choices).get(str(about["role"]), about["role"]), "person": about["person"]}
 
 
 def named(choice: str) -> list[str]:

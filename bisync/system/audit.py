@@ -51,7 +51,7 @@ class _Row:
             if name not in before or name not in after or before[name] != after[name]
         ]
         url = _address("audit-object", project, event.target) if objects.has_page(event.target) else ""
-        return cls(event, deeds.words(event.action), changes, url)
+        return cls(event, deeds.in_full(event.action, {**event.before, **event.after}), changes, url)
 
 
 def _shown(value: object) -> str:

@@ -38,6 +38,14 @@ HUB = "packages:\n  - package: dbt-labs/dbt_utils\n    version: 1.3.0\n"
             id="yaml",
         ),
         pytest.param(
+            {"models/a/s.yml": "models:\n" + "  - name: x\n" * 60 + "    meta: {a: [1, 2\n  - name: y\n"},
+            DbtSyntaxError,
+            "models/a/s.yml",
+            63,
+            "did not find expected ',' or ']'",
+            id="far down in a yaml",
+        ),
+        pytest.param(
             {"models/bad.sql": "select 1\nfrom {{ ref('one') }\n"},
             DbtSyntaxError,
             "models/bad.sql",

@@ -27,6 +27,7 @@ _FILES = (
 )
 _NODE = re.compile(r"\b(?:model|snapshot|test)\.\w+\.(\w+)")
 _NUMBERED = re.compile(r"^ *(\d+) +\| ?(.*)$", re.MULTILINE)
+_AT = re.compile(r'in "<unicode string>", line (\d+)')
 _NEAR = re.compile(r"Syntax error near line (\d+)")
 _EXCERPT = re.compile(r"^ *line \d+\n +(\S.*)$", re.MULTILINE)
 _ENV_VAR = re.compile(r"Env var required but not provided: '([^']+)'")
@@ -62,7 +63,8 @@ def find(words: str, folder: Path) -> Place:
             file, line = _first(found[1].strip(), files)
             if line:
                 return _place(folder, file, line)
-    return _place(folder, named, 0)
+    at = _AT.findall(words)
+    return _place(folder, named, int(at[-1]) if at else 0)
 
 
 def _place(folder: Path, file: Path | None, line: int) -> Place:
