@@ -19,7 +19,7 @@ from notify.selectors import unread_count
 from proposals.selectors import needing
 
 # After G, the key that goes to a page of the navigation.
-GO = {"project": "h", "metrics": "m", "proposals": "p", "pulls": "s", "environments": "e"}
+GO = {"project": "h", "metrics": "m", "proposals": "p", "pulls": "s", "environments": "e", "catalogue": "c"}
 
 # The pages of connecting a project.
 WAY = tuple(f"connect-{slug}" for slug, _label, _kind in STEPS)
@@ -109,6 +109,7 @@ def _nav(request: HttpRequest, project: Project, user: User, here: Environment |
     change, govern = _("Change"), _("Govern")
     entries = [
         _Entry("project", _("Home"), "house"),
+        _Entry("catalogue", _("Catalogue"), "library", also=("node",)),
         _Entry("proposals", _("Proposals"), "git-pull-request-arrow", change,
                count=waiting, also=("proposal", "proposal-edit")),
         _Entry("pulls", _("Sync"), "refresh-cw", change, also=("pull-detail",)),

@@ -36,6 +36,7 @@ urlpatterns = [
     path("<slug:project>/audit/object/<str:key>/", audit.thing, name="audit-object"),
     path("<slug:project>/search/", views.search, name="search"),
     path("<slug:project>/", include("workspace.urls")),
+    path("<slug:project>/", include("catalog.urls")),
     path("<slug:project>/", include("environments.urls")),
     path("<slug:project>/", include("proposals.urls")),
     path("<slug:project>/", include("insights.urls")),

@@ -6,6 +6,7 @@ from django.db import models
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
+from catalog.words import KINDS, Kind
 from governance.models import Project
 from workspace.models import Artifact, Run
 
@@ -132,6 +133,14 @@ class Node(models.Model):
 
     def __str__(self) -> str:
         return self.unique_id
+
+    def get_absolute_url(self) -> str:
+        return reverse("node", args=[self.project.slug, self.unique_id])
+
+    @property
+    def kind(self) -> Kind:
+        """What people call its kind."""
+        return KINDS[self.resource_type]
 
 
 class Column(models.Model):

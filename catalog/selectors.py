@@ -1,23 +1,86 @@
-"""What is next to a thing that dbt knows."""
+"""The catalogue as pages show it, and what is next to a thing that dbt knows."""
 
 from __future__ import annotations
 
-from django.db.models import QuerySet
+from django.db.models import Case, Count, IntegerField, OuterRef, QuerySet, Subquery, Value, When
+from django.db.models.functions import Coalesce
 
-from catalog.models import Edge, Node
+from bisync.lib.search import every_word
+from catalog.models import Change, Column, Edge, Node, NodeTest
+from catalog.words import KINDS
+from governance.models import Project
 
 # Other nodes use them, too, but no data flows.
 USED = ("macro", "doc")
+# A page shows so many neighbours and so much history of one thing.
+MOST = 100
+
+
+def catalogue(project: Project, *, kind: str = "", search: str = "") -> QuerySet[Node]:
+    """The project's nodes, models first; every word of `search` is in a name, label or description."""
+    nodes = Node.objects.filter(project=project)
+    if kind:
+        nodes = nodes.filter(resource_type=kind)
+    order = [When(resource_type=name, then=Value(place)) for place, name in enumerate(KINDS)]
+    found = nodes.filter(every_word(search, "name", "label", "description")).select_related(
+        "group", "project"
+    )
+    return (
+        found.select_related("group", "project")
+        .annotate(
+            place=Case(*order, default=Value(99), output_field=IntegerField()),
+            column_count=_counted(Column),
+            test_count=_counted(NodeTest),
+        )
+        .order_by("place", "name", "unique_id")
+    )
+
+
+def _counted(model: type[Column] | type[NodeTest]) -> Coalesce:
+    rows = model._default_manager.filter(node=OuterRef("pk")).order_by().values("node")
+    return Coalesce(Subquery(rows.annotate(n=Count("pk")).values("n")), 0)
+
+
+def kinds_of(project: Project) -> list[tuple[str, int]]:
+    """The kinds that there are and how many of each, in their order."""
+    rows = Node.objects.filter(project=project).order_by().values_list("resource_type")
+    counts = dict(rows.annotate(n=Count("pk")))
+    return [(kind, counts[kind]) for kind in KINDS if kind in counts]
+
+
+def columns_of(node: Node) -> list[tuple[Column, list[NodeTest]]]:
+    """The columns that the project declares, each with its tests."""
+    tests: dict[str, list[NodeTest]] = {}
+    for test in node.tests.exclude(column=""):
+        tests.setdefault(test.column.lower(), []).append(test)
+    declared = [(column, tests.pop(column.name.lower(), [])) for column in node.columns.all()]
+    # A column may be tested that nobody described.
+    return [*declared, *((Column(node=node, name=rest[0].column), rest) for rest in tests.values())]
 
 
 def parents_of(node: Node) -> QuerySet[Node]:
     """What a node reads, without the macros and docs blocks that it uses."""
-    edges = Edge.objects.filter(project=node.project_id, child=node.unique_id)
-    parents = Node.objects.filter(project=node.project_id, unique_id__in=edges.values("parent"))
-    return parents.exclude(resource_type__in=USED)
+    return _beside(node, "parent").exclude(resource_type__in=USED)
+
+
+def used_by(node: Node) -> QuerySet[Node]:
+    """The project's macros and docs blocks that a node uses."""
+    return _beside(node, "parent").filter(resource_type__in=USED)
 
 
 def children_of(node: Node) -> QuerySet[Node]:
     """What reads a node, or uses it."""
-    edges = Edge.objects.filter(project=node.project_id, parent=node.unique_id)
-    return Node.objects.filter(project=node.project_id, unique_id__in=edges.values("child"))
+    return _beside(node, "child")
+
+
+def _beside(node: Node, side: str) -> QuerySet[Node]:
+    other = "child" if side == "parent" else "parent"
+    edges = Edge.objects.filter(project=node.project_id, **{other: node.unique_id})
+    found = Node.objects.filter(project=node.project_id, unique_id__in=edges.values(side))
+    return found.select_related("project")
+
+
+def history_of(node: Node) -> QuerySet[Change]:
+    """What pulls changed of a node since the first, newest first, with the commit that brought it."""
+    changes = Change.objects.filter(project=node.project_id, unique_id=node.unique_id)
+    return changes.select_related("snapshot").order_by("-id")

@@ -46,6 +46,15 @@ class NothingToDeploy(BisyncError):
     http_status = 409
 
 
+class MetricsLost(BisyncError):
+    code = "metrics-lost"
+    message = _(
+        "With this version these metrics cannot be computed: %(metrics)s. The warehouse says: %(why)s. "
+        "%(environment)s stays as it is. Correct them in the repository, then try again."
+    )
+    http_status = 409
+
+
 class Overtaken(BisyncError):
     code = "overtaken"
     message = _("A newer version went live in %(environment)s meanwhile, so this one was not built.")

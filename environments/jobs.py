@@ -7,12 +7,10 @@ import logging
 import shutil
 from collections.abc import Mapping
 
-from django.utils.translation import gettext_lazy as _
-
 from bisync.lib import crash
 from bisync.lib.errors import BisyncError
 from environments import builds
-from environments.actions import LIFECYCLE, Overtaken, deployment_go_live
+from environments.actions import LIFECYCLE, MetricsLost, Overtaken, deployment_go_live
 from environments.models import Deployment, DeploymentStatus, Environment, MetricSeries
 from environments.numbers import Numbers, by_period, of_sql
 from environments.plan import plan
@@ -28,17 +26,6 @@ from workspace.repositories import mirror_of, workdir
 from workspace.warehouse.base import WarehouseError
 
 logger = logging.getLogger(__name__)
-
-
-class MetricsLost(BisyncError):
-    code = "metrics-lost"
-    message = _(
-        "With this version these metrics cannot be computed: %(metrics)s. The warehouse says: %(why)s. "
-        "%(environment)s stays as it is. Correct them in the repository, then try again."
-    )
-    http_status = 409
-
-
 # Versions kept beside the live one, so that whoever still reads an older one can finish.
 KEPT_VERSIONS = 2
 # A list shows this many values at a glance; the rest are computed when somebody looks.

@@ -21,7 +21,7 @@ from workspace.warehouse.location import Location
 RESERVED_SLUGS = frozenset(
     [
         *("proposals", "pulls", "runs", "environments", "settings", "lineage", "models", "metrics", "audit"),
-        *("people", "queues", "search", "notifications", "connect"),
+        *("people", "queues", "search", "notifications", "connect", "catalogue"),
     ]
 )
 

@@ -105,7 +105,10 @@ def in_full(deed: str, about: Mapping[str, object]) -> str:
     text = _IN_FULL.get(deed)
     if text is None or not {"role", "person"} <= about.keys():
         return words(deed)
-    return str(text) % {"role": dict(Role.choices).get(str(about["role"]), about["role"]), "person": about["person"]}
+    return str(text) % {
+        "role": dict(Role.choices).get(str(about["role"]), about["role"]),
+        "person": about["person"],
+    }
 
 
 def named(choice: str) -> list[str]:

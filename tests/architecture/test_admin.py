@@ -43,7 +43,6 @@ WITHOUT_PAGE = {
     "Edge",
     "Group",
     "MetricSeries",
-    "Node",
     "NodeTest",
 } | {*("Usage", "Revision", "LogEntry", "Announced", "Following", "Silence")}
 MOST = 15

@@ -1,0 +1,10 @@
+from __future__ import annotations
+
+from django.urls import path
+
+from catalog import views
+
+urlpatterns = [
+    path("catalogue/", views.node_list, name="catalogue"),
+    path("catalogue/<str:unique_id>/", views.node_detail, name="node"),
+]

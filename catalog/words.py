@@ -1,0 +1,47 @@
+"""What people call the things that dbt knows, and dbt's own words of one as YAML."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import yaml
+from django.utils.translation import gettext_lazy as _
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrPromise
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of thing, one and many of it, and its icon."""
+
+    one: StrPromise
+    many: StrPromise
+    icon: str
+
+
+KINDS: Mapping[str, Kind] = {
+    "model": Kind(_("Model"), _("Models"), "box"),
+    "source": Kind(_("Source"), _("Sources"), "database"),
+    "seed": Kind(_("Seed"), _("Seeds"), "sprout"),
+    "snapshot": Kind(_("Snapshot"), _("Snapshots"), "camera"),
+    "metric": Kind(_("Metric"), _("Metrics"), "sigma"),
+    "semantic_model": Kind(_("Semantic model"), _("Semantic models"), "shapes"),
+    "saved_query": Kind(_("Saved query"), _("Saved queries"), "bookmark"),
+    "exposure": Kind(_("Exposure"), _("Exposures"), "layout-dashboard"),
+    "macro": Kind(_("Macro"), _("Macros"), "braces"),
+    "function": Kind(_("Function"), _("Functions"), "square-function"),
+    "doc": Kind(_("Docs block"), _("Docs blocks"), "file-text"),
+}
+# What the page shows elsewhere, or says nothing to people.
+_ELSEWHERE = frozenset({"checksum", "macro_sql", "depends_on", "docs"})
+_MOST = 40_000
+
+
+def yaml_of(fields: Mapping[str, object]) -> str:
+    """What only one kind has, in dbt's own words; "" where there is nothing."""
+    shown = {name: value for name, value in fields.items() if name not in _ELSEWHERE}
+    text = yaml.safe_dump(shown, sort_keys=False, allow_unicode=True, width=100) if shown else ""
+    return text if len(text) <= _MOST else f"{text[:_MOST]}\n…"
