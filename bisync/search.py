@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from bisync.lib.search import every_word
 from bisync.lib.shell import Shell
+from catalog.models import Node
 from governance.models import Project, User
 from governance.permissions import decide
 from insights.selectors import metrics_of, searched
@@ -57,6 +58,7 @@ def search(text: str, *, project: Project, user: User, shell: Shell, most: int) 
         _group(_("Pages"), fitting, most),
         _group(_("Metrics"), _metrics(project, shell, text, most), most),
         _group(_("Proposals"), _proposals(project, user, named, most, best=number), most),
+        _group(_("Catalogue"), _nodes(project, text, most), most),
     )
     return sorted(groups, key=lambda group: not _begins(group.found[0].label, text))
 
@@ -98,6 +100,17 @@ def _pages(project: Project, user: User, shell: Shell) -> list[Found]:
         Found(_("Notifications"), reverse("notifications"), "bell"),
         Found(_("API tokens"), reverse("tokens"), "key-round"),
         Found(_("Password"), reverse("password"), "lock-keyhole"),
+    ]
+
+
+def _nodes(project: Project, text: str, most: int) -> list[Found]:
+    """What dbt knows, but for metrics, which are found as such."""
+    nodes = Node.objects.filter(project=project).exclude(resource_type="metric").select_related("project")
+    begins = _first(Q(name__istartswith=text) | Q(label__istartswith=text))
+    found = nodes.filter(every_word(text, "name", "label")).order_by(begins, "name", "pk")
+    return [
+        Found(node.label or node.name, node.get_absolute_url(), node.kind.icon, str(node.kind.one))
+        for node in found[: most + 1]
     ]
 
 

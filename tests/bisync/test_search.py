@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from catalog.models import Node
 from governance.models import Project, User
 from governance.roles import Role
 from proposals.actions import authoring, reviewing
@@ -127,3 +128,13 @@ def test_the_palette_shows_fewer_of_a_kind_than_the_page(project: Project, maya:
 def test_any_text_may_be_looked_for(maya: User) -> None:
     for text in ("\x00", "a\x00b", "'\"; --", "%", "²", "٣", "x" * 5000, "<b>&amp;", "{{ x }}"):
         found(maya, text)
+
+
+def test_tables_and_other_things_of_dbt_are_found_by_their_names(maya: User, project: Project) -> None:
+    for kind, name in (("model", "fct_orders"), ("seed", "orders_plan"), ("metric", "orders")):
+        Node.objects.create(
+            project=project, unique_id=f"{kind}.shop.{name}", resource_type=kind, name=name, fingerprint=name
+        )
+
+    assert found(maya, "orders")["Catalogue"] == ["orders_plan", "fct_orders"]
+    assert found(maya, "fct") == {"Catalogue": ["fct_orders"]}
