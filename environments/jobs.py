@@ -206,7 +206,7 @@ def _measure(work: runs.Work, deployment: Deployment) -> dict[str, str]:
     for metric in list(version.vocabulary.metrics)[:MEASURED_METRICS]:
         try:
             numbers = _months(version, engine, metric)
-        except (NotComputable, WarehouseError) as exc:
+        except (NotComputable, Unsupported, WarehouseError) as exc:
             logger.info("metric not measured", extra={"metric": metric, "run": work.run.pk, "why": str(exc)})
             if type(exc) is WarehouseError:  # neither slow nor away
                 failing[metric] = str(exc.params["reason"])

@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from environments.selectors import Reading
 from semantic.definitions import Grain
 from semantic.formula.tree import Node
-from semantic.query.spec import QuerySpec, next_period
+from semantic.query.spec import QuerySpec, Unsupported, next_period
 from semantic.query.sql import metric_sql, sample_sql
 from workspace.warehouse.base import Result
 from workspace.warehouse.gate import open_warehouse
@@ -175,10 +175,18 @@ def sample(reading: Reading, tree: Node, *, time: str = "", limit: int = 20) -> 
 
 
 def number(value: object) -> float | None:
-    """A warehouse's number as a float; None where it is blank, or infinite, or no number at all."""
+    """A warehouse's number as a float; None where it is blank or infinite.
+
+    Raises `Unsupported` for a value that is no number: what a metric gives is only known once it is asked.
+    """
     if value is None:
         return None
-    found = float(value) if isinstance(value, int | float | Decimal) else float(str(value))
+    try:
+        found = float(value) if isinstance(value, int | float | Decimal) else float(str(value))
+    except (ValueError, OverflowError):
+        said = str(value)
+        shown = said if len(said) <= 40 else f"{said[:40]}…"
+        raise Unsupported(f"The warehouse answers “{shown}”; a metric is a number.") from None
     return found if math.isfinite(found) else None
 
 

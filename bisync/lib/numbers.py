@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextvars import ContextVar
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Literal, TypeAlias
 
 from django.utils.formats import number_format
@@ -17,6 +17,8 @@ MINUS = "−"  # noqa: RUF001
 # The currency of the project whose page is made, as ISO 4217 has it.
 CURRENCY: ContextVar[str] = ContextVar("currency", default="")
 _SYMBOLS = {"": "€", "EUR": "€", "GBP": "£", "USD": "$", "JPY": "¥", "CNY": "CN¥", "INR": "₹", "KRW": "₩"}
+# Room for every digit of the largest float and of the smallest; Decimal's usual 28 are too few for some sums.
+_ROOM = Context(prec=700, rounding=ROUND_HALF_UP)
 _SCALES = ((Decimal(10) ** 9, "bn"), (Decimal(10) ** 6, "m"), (Decimal(10) ** 3, "k"))
 
 
@@ -85,13 +87,14 @@ def exact(value: Figure) -> Decimal | None:
 
 
 def _digits(number: Decimal, places: int) -> str:
-    rounded = abs(number).quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_UP)
+    rounded = number.copy_abs().quantize(Decimal(1).scaleb(-places), context=_ROOM)
     return number_format(rounded, places, use_l10n=True, force_grouping=True)
 
 
 def _trimmed(number: Decimal, places: int) -> str:
     """At most so many places, and no zeros at the end."""
-    rounded = abs(number).quantize(Decimal(1).scaleb(-max(places, 0)), rounding=ROUND_HALF_UP).normalize()
+    step = Decimal(1).scaleb(-max(places, 0))
+    rounded = number.copy_abs().quantize(step, context=_ROOM).normalize(_ROOM)
     exponent = rounded.as_tuple().exponent
     return _digits(rounded, max(0, -exponent) if isinstance(exponent, int) else 0)
 

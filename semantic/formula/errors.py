@@ -58,7 +58,7 @@ CODES: Mapping[str, str] = {
     "blank-in-list": "BLANK in a list, which never matches.",
     "branch-types": "Results of different kinds in IF, CASE, COALESCE and the like.",
     "misplaced-period": "A length of time where it means nothing.",
-    "not-a-number": "A formula whose result is no number and no date.",
+    "not-a-number": "A formula whose result is no number.",
     "divides-by-zero": "A division by the constant 0.",
     # several models
     "fan-out": "One total over columns of several models.",

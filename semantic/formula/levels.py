@@ -9,6 +9,12 @@ from semantic.formula.printer import spell
 from semantic.formula.tree import Binary, MetricRef, Node, Total, Where, walk
 
 Level: TypeAlias = Literal["constant", "row", "total"]
+_NO_NUMBERS = {
+    "text": "a text",
+    "boolean": "yes or no",
+    "date": "a date",
+    "timestamp": "a date with time",
+}
 
 
 class Leveled(Protocol):
@@ -114,10 +120,11 @@ def refuse_rows_as_result(text: str, result: Leveled) -> None:
         hint = "Say how the rows become one number, for example with SUM."
         fixes = aggregations(text, node, result.kind)
         raise FormulaError("row-level", "This is a value for each row, not one number.", node, hint, fixes)
-    if result.kind in {"text", "boolean"}:
-        what = "yes or no" if result.kind == "boolean" else "a text"
-        message = f"This formula gives {what}; a metric is a number."
+    if result.kind in _NO_NUMBERS:
+        message = f"This formula gives {_NO_NUMBERS[result.kind]}; a metric is a number."
         hint = "Count or add up something, for example COUNT(*) WHERE …"
+        if result.kind in {"date", "timestamp"}:
+            hint = "Days between two dates are a number, for example TODAY() - MAX(…)."
         raise FormulaError("not-a-number", message, node, hint)
 
 
@@ -126,8 +133,8 @@ def aggregations(text: str, where: Span, kind: str) -> tuple[Fix, ...]:
     suitable = {
         "text": ("COUNT(DISTINCT {})",),
         "boolean": ("COUNTIF({})",),
-        "date": ("MAX({})", "MIN({})"),
-        "timestamp": ("MAX({})", "MIN({})"),
+        "date": ("COUNT(DISTINCT {})",),
+        "timestamp": ("COUNT(DISTINCT {})",),
     }.get(kind, ("SUM({})", "AVERAGE({})"))
     return tuple(
         Fix(f"Use {template.partition('(')[0]}", replaced(text, where, template.format(source(text, where))))

@@ -149,6 +149,13 @@ def test_numbers_have_a_tag_and_a_filter() -> None:
     assert _rendered('{{ value|number:"integer" }}', value=14208) == "14,208"
 
 
+@pytest.mark.parametrize("value", [9.999e28, 1.7e308, -5e-324, Decimal(10) ** 60 / 3])
+def test_numbers_of_any_size_can_be_shown(value: float | Decimal) -> None:
+    for kind in ("number", "integer", "currency", "percent"):
+        assert _rendered("{% number value kind %}", value=value, kind=kind)
+        assert _rendered("{% number value kind short=True %}", value=value, kind=kind)
+
+
 @pytest.mark.parametrize(("count", "text"), [(0, "0 rows"), (1, "1 row"), (1204, "1,204 rows")])
 def test_a_count_takes_the_right_word(count: int, text: str) -> None:
     assert ui.plural(count, "row,rows") == text

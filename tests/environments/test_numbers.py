@@ -24,6 +24,7 @@ from environments.numbers import (
 from environments.selectors import reading, vocabulary_of
 from semantic.definitions import Grain
 from semantic.formula.tree import MetricRef
+from semantic.query.spec import Unsupported
 from tests.factories import make_environment, make_project
 from tests.ready import Ready
 
@@ -125,6 +126,14 @@ def test_periods_have_names(grain: Grain, short: bool, words: str) -> None:
 )
 def test_what_a_warehouse_calls_a_number_is_one_or_blank(value: object, found: float | None) -> None:
     assert number(value) == found
+
+
+@pytest.mark.parametrize(
+    "value", ["2024-11-30", datetime(2024, 11, 30, 9, tzinfo=UTC), ["a"], 10**400], ids=str
+)
+def test_an_answer_that_is_no_number_is_told_in_a_sentence(value: object) -> None:
+    with pytest.raises(Unsupported, match=r"^The warehouse answers “.{1,41}”; a metric is a number\.$"):
+        number(value)
 
 
 @pytest.mark.parametrize(

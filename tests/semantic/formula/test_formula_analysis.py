@@ -27,7 +27,7 @@ UNDERSTOOD = [
     ("SUM([Net Amount])", "SUM(net_amount)", "orders", "number"),
     ("SUM(orders.[Net Amount])", "SUM(net_amount)", "orders", "number"),
     ("SUM(quantity)", "SUM(quantity)", "orders", "integer"),
-    ("MAX(order_date)", "MAX(order_date)", "orders", "date"),
+    ("TODAY() - MAX(order_date)", "DATEDIFF(MAX(order_date), TODAY(), day)", "orders", "integer"),
     ("MAX(payload)", "MAX(payload)", "orders", "any"),
     ("COUNT(DISTINCT [order status])", "COUNT(DISTINCT status)", "orders", "integer"),
     ("COUNT(*) WHERE kind = 'buy'", "COUNT(*) WHERE kind = 'buy'", "web_events", "integer"),

@@ -22,8 +22,10 @@ SENTENCES = [
     ),
     ("AVERAGE(amount * quantity)", "the average of (amount times quantity)."),
     ("MEDIAN(amount) + MIN(amount)", "the median amount plus the smallest amount."),
-    ("MAX(order_date)", "the latest order date."),
-    ("MIN(order_date)", "the earliest order date."),
+    (
+        "MAX(order_date) - MIN(order_date)",
+        "the number of days from the earliest order date to the latest order date.",
+    ),
     ("PERCENTILE(amount, 0.9)", "the 90th percentile of amount."),
     ("PERCENTILE(amount, 1%)", "the 1st percentile of amount."),
     ("PERCENTILE(amount, 0.999)", "the 99.9th percentile of amount."),
