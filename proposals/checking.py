@@ -23,7 +23,7 @@ from semantic.definitions import Grain, Vocabulary
 from semantic.fields import MetricFields
 from semantic.importer import vocabulary as vocabulary_from
 from semantic.query.engine import Engine, NotComputable, engine_for, with_relations
-from semantic.query.spec import QuerySpec, Unsupported
+from semantic.query.spec import PeriodsOnly, QuerySpec, Unsupported
 from semantic.query.sql import metric_sql
 from semantic.rules.metric import sending_problems
 from semantic.rules.values import breach
@@ -273,25 +273,26 @@ def computed_twice(
     engine: Engine,
     warehouse: Warehouse,
 ) -> dict[str, Any]:
-    """A metric's total and months by MetricFlow's SQL and by our own, and where they differ."""
+    """A metric's total and months by MetricFlow's SQL and by our own, and where they differ.
+
+    A metric that only has values by period has no total, and its months are compared.
+    """
     tree = generate.analysis_of(fields, after).tree
     assert tree is not None
     series: dict[str, list[Point]] = {}
-    totals: dict[str, float | None] = {}
+    totals: dict[str, float | None] = {"metricflow": None, "bisync": None}
     sql: dict[str, str] = {}
-    for who in ("metricflow", "bisync"):
-        for grain in GRAINS:
-            if who == "metricflow":
-                text = engine.sql(fields.name, grain=grain)
-            else:
-                text = metric_sql(
-                    tree,
-                    after,
-                    relations,
-                    dialect=warehouse.dialect,
-                    spec=QuerySpec(grain=grain),
-                    time_column=fields.time,
-                )
+    for grain in GRAINS:
+        spec = QuerySpec(grain=grain)
+        try:
+            ours = metric_sql(
+                tree, after, relations, dialect=warehouse.dialect, spec=spec, time_column=fields.time
+            )
+        except PeriodsOnly:
+            if grain is not None:
+                raise
+            continue
+        for who, text in (("metricflow", engine.sql(fields.name, grain=grain)), ("bisync", ours)):
             sql[f"{who} {grain or 'total'}"] = text
             rows = warehouse.query(text).rows
             if grain is None:
@@ -302,6 +303,7 @@ def computed_twice(
     wrong = [[p.isoformat(), a, b] for p, a, b in differences(series["metricflow"], series["bisync"])]
     if not same(totals["metricflow"], totals["bisync"]):
         wrong.insert(0, ["all time", totals["metricflow"], totals["bisync"]])
+    compared = "months and the total" if "bisync total" in sql else "months"
     return {
         "metric": fields.name,
         "format": fields.value_format,
@@ -309,7 +311,7 @@ def computed_twice(
         "points": [[point.period.isoformat(), point.value] for point in series["bisync"]],
         "mismatches": wrong[:20],
         "sql": sql,
-        "sentence": f"{fields.label}: {len(series['bisync'])} months and the total agree",
+        "sentence": f"{fields.label}: {len(series['bisync'])} {compared} agree",
     }
 
 

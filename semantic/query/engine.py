@@ -36,6 +36,8 @@ from semantic.definitions import Grain, Vocabulary
 Manifest: TypeAlias = Mapping[str, Any]
 
 ENGINES_KEPT = 8
+# `: (PydanticMetricInput(name=…` in the middle of a sentence.
+_OBJECT = re.compile(r"[\s:,(\[{]*\b[A-Za-z_]\w*\(\w+=")
 DIALECTS: Mapping[str, tuple[SqlEngine, type[SqlPlanRenderer]]] = {
     "bigquery": (SqlEngine.BIGQUERY, BigQuerySqlPlanRenderer),
     "databricks": (SqlEngine.DATABRICKS, DatabricksSqlPlanRenderer),
@@ -140,11 +142,13 @@ def _dumped(manifest: Manifest) -> bytes:
 
 
 def _reason(error: Exception) -> str:
-    """The message itself, without the report around it."""
+    """The message itself, without the report around it and without Python's spelling of objects."""
     lines = [line.strip() for line in str(error).splitlines()]
     if "Message:" in lines:
         lines = lines[lines.index("Message:") + 1 :]
-    return next((line for line in lines if line), type(error).__name__)
+    said = next((line for line in lines if line), type(error).__name__)
+    words = _OBJECT.split(said, maxsplit=1)[0]
+    return said if words == said else f"{words}."
 
 
 def with_relations(

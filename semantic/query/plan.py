@@ -28,7 +28,7 @@ from semantic.formula.tree import ColumnRef, MetricRef, Node, Total, Where, walk
 from semantic.query import filters
 from semantic.query.expressions import Writer, bracketed, divided, moved
 from semantic.query.rows import Rows, Warehouse, parsed, truncated
-from semantic.query.spec import GRAINS, Unsupported
+from semantic.query.spec import GRAINS, PeriodsOnly, Unsupported
 
 Condition: TypeAlias = Callable[[Rows, exp.Expr | None], exp.Expr]
 PeriodAggregate = Literal["first", "last", "average"]
@@ -292,7 +292,7 @@ class Plan:
             raise Unsupported(f"{metric.name} starts anew every {metric.grain_to_date}.")
         window = Window.read(metric.window) if metric.window else None
         if self.grain is None and (window or to_date or self.dated):
-            raise Unsupported(f"{metric.name} runs along with time; ask for it by day, week or month.")
+            raise PeriodsOnly(f"{metric.name} runs along with time; ask for it by day, week or month.")
         if self.grain is None:
             return None
         # MetricFlow's own choice where a project says nothing.
@@ -338,7 +338,7 @@ class Plan:
         """Let the rows of a source count as much later as `offset` says."""
         grain, time, dialect = self.grain, source.time, self.warehouse.dialect
         if grain is None or time is None:
-            raise Unsupported(f"{metric.name} is compared with an earlier time; ask for it by period.")
+            raise PeriodsOnly(f"{metric.name} is compared with an earlier time; ask for it by period.")
         whole = GRAINS.index(offset.unit) >= GRAINS.index(grain) >= GRAINS.index("month")
         if whole or offset.unit in ("day", "week"):
             source.moved = True

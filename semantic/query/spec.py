@@ -15,6 +15,10 @@ class Unsupported(ValueError):
     """What was asked cannot be said in Bisync's own SQL; the text is a sentence for people."""
 
 
+class PeriodsOnly(Unsupported):
+    """The metric has values by period and none altogether, such as a change against the month before."""
+
+
 @dataclass(frozen=True, slots=True)
 class QuerySpec:
     """One value (`grain` None) or one per period, for rows dated `start` to `end`, both included."""
