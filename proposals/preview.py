@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from weakref import WeakKeyDictionary
+from dataclasses import dataclass, field, replace
 
 from bisync.lib.errors import BisyncError
+from catalog.models import Snapshot
 from environments.models import Environment
 from environments.numbers import Numbers, by_period, in_all, sample
-from environments.selectors import Reading, reading, vocabulary_of
+from environments.selectors import Reading, reading, snapshot_vocabulary, vocabulary_of
 from proposals import generate
-from semantic.definitions import Grain, Vocabulary
+from semantic.definitions import Grain
 from semantic.fields import MetricFields
 from semantic.formula import Analysis, analyse
-from semantic.query.spec import Unsupported
+from semantic.formula.tree import Binary, Node, Total, walk
+from semantic.formulas import meaning
+from semantic.query.spec import PeriodsOnly, Unsupported
 from semantic.rules.metric import Problems, sending_problems, typing_problems
 from semantic.rules.similar import Similar, similar
 from workspace.warehouse.base import Result
@@ -22,7 +24,10 @@ from workspace.warehouse.base import Result
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """A draft's preview in one environment; parts that cannot be had are None, and `trouble` says why."""
+    """A draft's preview in one environment; parts that cannot be had are None, and `trouble` says why.
+
+    `missing` is what sending would refuse; where that is the code itself, `writable` is False.
+    """
 
     analysis: Analysis
     grain: Grain
@@ -34,70 +39,65 @@ class Preview:
     trouble: str = ""
     similar: Sequence[Similar] = ()
     missing: Problems = field(default_factory=dict)
+    writable: bool = True
 
 
 def preview(fields: MetricFields, environment: Environment, *, grain: Grain = "month") -> Preview:
     """Compute it. Never raises for what a person typed: faults are told inside."""
     names = vocabulary_of(environment.project, environment)
+    dialect = environment.connection.adapter
     analysis = analyse(fields.formula, names, model=fields.model)
-    shown = Preview(
-        analysis=analysis,
-        grain=grain,
-        similar=similar(
-            label=fields.label,
-            canonical=analysis.canonical if analysis.ok else "",
-            vocabulary=names,
-            formulas=canonical_formulas(names),
-        ),
-        missing=sending_problems(fields, analysis, names),
+    alike = similar(
+        label=fields.label,
+        meaning=meaning(analysis.tree, names, dialect=dialect) if analysis.tree else "",
+        vocabulary=names,
+        dialect=dialect,
     )
-    if not analysis.ok or analysis.tree is None:
+    shown = _sendable(Preview(analysis=analysis, grain=grain, similar=alike), fields, environment)
+    if analysis.tree is None or environment.live is None:
         return shown
-    code, notes, refusal = _code(fields, names, environment)
-    parts: dict[str, object] = {"yaml": code, "notes": notes, "trouble": refusal}
-    if environment.live is not None:
-        parts.update(_numbers(reading(environment.live), analysis, fields, grain))
-    return Preview(**{**_as_dict(shown), **parts})  # type: ignore[arg-type]
+    if "time" in shown.missing:
+        return replace(shown, trouble=" ".join(shown.missing["time"]))
+    return _with_numbers(shown, reading(environment.live), analysis.tree, fields)
 
 
-def _as_dict(shown: Preview) -> dict[str, object]:
-    return {name: getattr(shown, name) for name in ("analysis", "grain", "similar", "missing")}
-
-
-def _code(
-    fields: MetricFields, names: Vocabulary, environment: Environment
-) -> tuple[str, tuple[str, ...], str]:
-    if not fields.name or typing_problems(fields):
-        return "", (), ""
+def _sendable(shown: Preview, fields: MetricFields, environment: Environment) -> Preview:
+    """With the code and with what is missing, both found as sending finds them: in the last pull."""
+    snapshot = Snapshot.objects.filter(project=environment.project_id).order_by("-id").first()
+    if snapshot is None:
+        return replace(shown, missing={"formula": [str(generate.NothingPulled())]}, writable=False)
+    names = snapshot_vocabulary(snapshot, environment)
+    missing = sending_problems(fields, generate.analysis_of(fields, names), names)
+    if typing_problems(fields) or missing.keys() & {"label", "formula", "time"}:
+        return replace(shown, missing=missing)
     try:
         code = generate.compiled(fields, names, dialect=environment.connection.adapter)
     except generate.CannotGenerate as exc:
-        return "", (), str(exc)
-    return code.yaml_preview, code.notes, ""
+        return replace(shown, missing={**missing, "formula": [str(exc)]}, writable=False)
+    return replace(shown, missing=missing, yaml=code.yaml_preview, notes=code.notes)
 
 
-def _numbers(version: Reading, analysis: Analysis, fields: MetricFields, grain: Grain) -> dict[str, object]:
-    tree = analysis.tree
-    assert tree is not None
+def _with_numbers(shown: Preview, version: Reading, tree: Node, fields: MetricFields) -> Preview:
     try:
-        return {
-            "numbers": by_period(version, tree, grain=grain, time=fields.time),
-            "total": in_all(version, tree, time=fields.time),
-            "rows": sample(version, tree, time=fields.time),
-        }
+        numbers = by_period(version, tree, grain=shown.grain, time=fields.time)
+        shown = replace(shown, numbers=numbers, notes=(*shown.notes, *_hints(tree, numbers, fields)))
+        total = in_all(version, tree, time=fields.time)
+        return replace(shown, total=total, rows=sample(version, tree, time=fields.time))
+    except PeriodsOnly:
+        return shown
     except (BisyncError, Unsupported) as exc:
-        return {"trouble": str(exc)}
+        return replace(shown, numbers=None, trouble=str(exc))
 
 
-_canonical: WeakKeyDictionary[Vocabulary, dict[str, str]] = WeakKeyDictionary()
+def _hints(tree: Node, numbers: Numbers, fields: MetricFields) -> tuple[str, ...]:
+    """Advice about how the number is shown: a share reads better as percent."""
+    share = isinstance(tree, Binary) and tree.op == "/" and _totals(tree.left) and _totals(tree.right)
+    values = [point.value for point in numbers.points if point.value is not None]
+    between = any(0 < value < 1 for value in values) and all(0 <= value <= 1 for value in values)
+    if not share or not between or fields.value_format not in {"number", "integer"}:
+        return ()
+    return ("It lies between 0 and 1, as shares do. “Show as” can show it as percent.",)
 
 
-def canonical_formulas(names: Vocabulary) -> dict[str, str]:
-    """Each metric's formula in the form in which equal ones are spelled equally; kept per vocabulary."""
-    if names not in _canonical:
-        _canonical[names] = {
-            metric.name: analyse(metric.formula, names).canonical
-            for metric in names.metrics.values()
-            if metric.formula
-        }
-    return _canonical[names]
+def _totals(node: Node) -> bool:
+    return any(isinstance(part, Total) for part in walk(node))

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from semantic.definitions import Vocabulary
+from semantic.definitions import Model, Vocabulary
 from semantic.fields import FORMATS, RULES, MetricFields, ValueRule
 from semantic.formula import Analysis
+from semantic.formula.tree import Total, walk
 from semantic.rules.text import name_problems, text_problems
 
 LIMITS: Mapping[str, tuple[int, bool]] = {
@@ -89,9 +90,28 @@ def sending_problems(
     elif not analysis.ok:
         first = next(p for p in analysis.problems if p.level == "error")
         add("formula", " ".join(part for part in (first.message, first.hint) if part))
+    if foreign := foreign_date(fields, analysis, vocabulary):
+        add("time", foreign)
     for name, sentence in taken(fields, vocabulary, own_name=own_name):
         add(name, sentence)
     return problems
+
+
+def foreign_date(fields: MetricFields, analysis: Analysis, vocabulary: Vocabulary) -> str:
+    """Why the chosen date cannot date the rows that are counted; "" where it can, or nothing is counted."""
+    if not fields.time or analysis.tree is None:
+        return ""
+    names = {part.model for part in walk(analysis.tree) if isinstance(part, Total)}
+    models = [vocabulary.models[name] for name in sorted(names)]
+    if not models or any(_has_date(model, fields.time) for model in models):
+        return ""
+    counted = ", ".join(model.label or model.name for model in models)
+    return f"The date {fields.time} does not belong to {counted}. Choose one of its own, or its usual date."
+
+
+def _has_date(model: Model, name: str) -> bool:
+    dimensions = model.semantic.dimensions if model.semantic else ()
+    return bool(model.column(name)) or any(d.name == name and d.type == "time" for d in dimensions)
 
 
 def taken(fields: MetricFields, vocabulary: Vocabulary, *, own_name: str = "") -> list[tuple[str, str]]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from semantic.definitions import Vocabulary
+from semantic.formulas import metric_meaning
 
 _LIKENESS = 0.78
 _SMALL = frozenset("a an and by for in of on per the to with".split())  # noqa: SIM905
@@ -25,14 +25,17 @@ class Similar:
 
 
 def similar(
-    *, label: str, canonical: str, vocabulary: Vocabulary, formulas: Mapping[str, str], own_name: str = ""
+    *, label: str, meaning: str, vocabulary: Vocabulary, dialect: str, own_name: str = ""
 ) -> list[Similar]:
-    """Up to three metrics with the same formula or a name much like it, the same formula first.
+    """Up to three metrics that compute the same or have a name much like it, the same calculation first.
 
-    `canonical` is the new formula as Bisync prints it, "" while it cannot be read; `formulas` the canonical
-    formula of each metric that has one.
+    `meaning` is the new formula's (`semantic.formulas.meaning`), "" while it cannot be read.
     """
-    same = [name for name, formula in formulas.items() if canonical and formula == canonical]
+    same = [
+        metric.name
+        for metric in vocabulary.metrics.values()
+        if meaning and metric_meaning(metric, vocabulary, dialect=dialect) == meaning
+    ]
     close = sorted(
         (
             (score, metric.name)
@@ -45,7 +48,7 @@ def similar(
     for name, why in [(n, "formula") for n in same] + [(n, "name") for _score, n in close]:
         metric = vocabulary.metrics.get(name)
         if metric is not None and name != own_name and name not in found:
-            found[name] = Similar(name, metric.label or name, why, formulas.get(name, ""))  # type: ignore[arg-type]
+            found[name] = Similar(name, metric.label or name, why, metric.formula)  # type: ignore[arg-type]
     return list(found.values())[:3]
 
 

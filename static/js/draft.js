@@ -1,5 +1,5 @@
 /* A draft that saves itself: nothing is sent while a save is under way, what was typed last is saved when the page
-   goes away, and the line that says when it was saved keeps telling the truth. */
+   goes away, the line that says when it was saved keeps telling the truth, and so does the preview beside it. */
 
 const TICK = 5000;
 const UNITS = [["second", 60], ["minute", 60], ["hour", 24], ["day", Infinity]];
@@ -21,6 +21,16 @@ function tick() {
   }
 }
 
+/* What is shown is of what was written earlier: the number says so, and whatever judges the formula goes. */
+function outdate(sentence) {
+  const note = document.createElement("p");
+  note.className = "c-warn fs-sm";
+  note.textContent = sentence;
+  document.getElementById("preview-note").replaceChildren(note);
+  document.getElementById("id_formula-foot").replaceChildren();
+  document.getElementById("preview-ready").hidden = true;
+}
+
 export function attach(form) {
   let unsaved = false;
   let leaving = false;
@@ -28,6 +38,14 @@ export function attach(form) {
   document.addEventListener("input", ({ target }) => { if (target.form === form) unsaved = true; });
   form.addEventListener("htmx:beforeRequest", ({ target }) => { if (target === form) unsaved = false; });
   form.addEventListener("htmx:afterRequest", ({ target, detail }) => { if (target === form && !detail.successful) unsaved = true; });
+
+  const previewed = form.parentElement;
+  for (const ended of ["htmx:afterRequest", "htmx:sendError"]) {
+    previewed.addEventListener(ended, ({ target, type, detail }) => {
+      const failed = type === "htmx:sendError" || detail.xhr.status >= 400;
+      if (target === previewed && failed) outdate(form.dataset.outOfDate);
+    });
+  }
 
   // A draft saves itself: Enter in a line must not reload the page under somebody who is writing.
   form.addEventListener("keydown", (event) => {

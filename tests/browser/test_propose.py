@@ -87,6 +87,28 @@ def test_the_last_good_number_stays_while_the_formula_cannot_be_read(shop: Shop,
     expect(page.locator("#preview-sql")).to_be_visible()
 
 
+@pytest.mark.parametrize("status", [429, None], ids=["refused", "offline"])
+def test_a_preview_that_does_not_come_is_not_passed_off_as_the_present_one(
+    shop: Shop, enter: Enter, status: int | None
+) -> None:
+    page = opened(enter(shop.maya), shop, "SUM(net_amount)")
+    expect(page.locator("#id_formula-foot")).to_contain_text("Reads as")
+    page.route("**/preview/", lambda route: route.fulfill(status=status) if status else route.abort())
+
+    page.locator("#id_formula").fill("SUM(quantity)")
+
+    expect(page.locator("#preview-note")).to_contain_text("this number is of an earlier formula")
+    expect(page.locator("#id_formula-foot")).to_be_empty()
+    expect(page.locator("#preview-ready")).to_be_hidden()
+    expect(page.locator("#preview-number")).to_have_css("filter", "grayscale(1)")
+    assert violations(page) == []
+    page.unroute("**/preview/")
+    page.locator("#id_formula").fill("SUM(quantity) + 1")
+    expect(page.locator("#preview-number .val")).to_have_text("5")
+    expect(page.locator("#preview-note")).to_be_empty()
+    expect(page.locator("#preview-ready")).to_be_visible()
+
+
 def test_a_similar_metric_is_told_before_somebody_builds_it_again(shop: Shop, enter: Enter) -> None:
     page = opened(enter(shop.maya), shop)
 

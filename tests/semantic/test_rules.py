@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from semantic.definitions import Column, Metric, Model, SemanticModel, Vocabulary
+from semantic.definitions import Column, Measure, Metric, Model, SemanticModel, Vocabulary
 from semantic.fields import RULES, TEXTS, MetricFields, RuleKind, ValueRule, name_from
 from semantic.formula import analyse
+from semantic.formulas import meaning
 from semantic.rules.metric import LIMITS, sending_problems, typing_problems
 from semantic.rules.similar import likeness, similar
 from semantic.rules.text import name_problems, text_problems
@@ -236,10 +237,14 @@ def test_a_metric_may_keep_its_own_name() -> None:
 
 # -- Alike ----------------------------------------------------------------------------------------------
 
+ROWS = SemanticModel("orders", "fct_orders", measures=(Measure("rows", "count", "1"),))
 ALIKE = Vocabulary(
-    models={},
+    models={
+        "fct_orders": Model("fct_orders", "model.shop.fct_orders", semantic=ROWS),
+        "fct_visits": Model("fct_visits", "model.shop.fct_visits"),
+    },
     metrics={
-        name: Metric(name, "simple", label=label)
+        name: Metric(name, "simple", label=label, measure="rows" if name == "orders" else "")
         for name, label in {
             "net_revenue": "Net revenue",
             "revenue_net": "Revenue, net",
@@ -252,14 +257,20 @@ ALIKE = Vocabulary(
 )
 
 
-def found(label: str, canonical: str = "", **options: Any) -> list[tuple[str, str]]:
-    formulas = {"orders": "COUNT(orders)", "net_revenue": "SUM(a)"}
-    alike = similar(label=label, canonical=canonical, vocabulary=ALIKE, formulas=formulas, **options)
+def found(label: str, formula: str = "", model: str = "", **options: Any) -> list[tuple[str, str]]:
+    tree = analyse(formula, ALIKE, model=model).tree
+    said = meaning(tree, ALIKE, dialect="duckdb") if tree else ""
+    alike = similar(label=label, meaning=said, vocabulary=ALIKE, dialect="duckdb", **options)
     return [(one.name, one.why) for one in alike]
 
 
 def test_the_same_formula_comes_first_whatever_its_name() -> None:
-    assert found("Net revenue", "COUNT(orders)")[0] == ("orders", "formula")
+    assert found("Net revenue", "COUNT(*)", "fct_orders")[0] == ("orders", "formula")
+    assert found("", "COUNT(fct_orders.*)") == [("orders", "formula")]
+
+
+def test_counting_the_rows_of_another_model_is_another_calculation() -> None:
+    assert found("", "COUNT(*)", "fct_visits") == []
 
 
 def test_names_that_are_nearly_the_same_are_found_the_nearest_first_and_three_at_most() -> None:
@@ -280,9 +291,8 @@ def test_names_that_have_nothing_in_common_are_not(label: str) -> None:
 
 
 def test_a_metric_is_not_like_itself() -> None:
-    assert "net_revenue" not in [
-        name for name, _why in found("Net revenue", "SUM(a)", own_name="net_revenue")
-    ]
+    assert "net_revenue" not in [name for name, _why in found("Net revenue", own_name="net_revenue")]
+    assert found("", "COUNT(*)", "fct_orders", own_name="orders") == []
 
 
 @given(st.text(max_size=40), st.text(max_size=40))

@@ -1,0 +1,164 @@
+"""The preview beside the form: numbers where there are some, and else a sentence."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+import duckdb
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from catalog.models import Snapshot
+from environments.numbers import Point
+from environments.selectors import reading
+from proposals import generate
+from proposals.checking import computed_twice
+from proposals.preview import Preview, preview
+from semantic.fields import MetricFields
+from semantic.query.engine import engine_for, with_metric, with_relations
+from tests.factories import make_proposal
+from tests.proposals.story import Story
+from workspace.models import Artifact
+from workspace.warehouse.gate import open_warehouse
+
+pytestmark = [pytest.mark.django_db, pytest.mark.dbt]
+
+WHOLE = MetricFields(name="new_one", label="New one", meaning="Something.", owner="Maya Chen")
+
+
+def shown(story: Story, formula: str, **also: Any) -> Preview:
+    """The preview of a metric that lacks nothing but what its formula may."""
+    return preview(replace(WHOLE, formula=formula, **also), story.production)
+
+
+def page_of(story: Story, client: Client, **typed: str) -> str:
+    """What the form gets for it while Maya types."""
+    client.force_login(story.maya)
+    draft = make_proposal(story.project, author=story.maya)
+    place = [story.project.slug, story.production.slug, draft.number]
+    form = {"label": WHOLE.label, "meaning": WHOLE.meaning, "owner": WHOLE.owner, **typed}
+    answer = client.post(reverse("proposal-preview", args=place), form)
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def test_a_formula_that_gives_a_date_is_refused_in_words(story: Story) -> None:
+    found = shown(story, "MAX(ordered_at)")
+
+    assert found.numbers is None
+    assert found.missing["formula"][0].startswith(
+        "This formula gives a date with time; a metric is a number."
+    )
+
+
+def test_what_the_warehouse_answers_instead_of_a_number_becomes_a_sentence(story: Story) -> None:
+    live = story.production.live
+    assert live is not None
+    with duckdb.connect(str(live.file)) as warehouse:
+        warehouse.execute("ALTER TABLE analytics.fct_orders ALTER quantity TYPE VARCHAR USING 'none'")
+
+    found = shown(story, "MAX(quantity)")
+
+    assert (found.numbers, found.total) == (None, None)
+    assert found.trouble == "The warehouse answers “none”; a metric is a number."
+
+
+def test_a_sum_of_very_large_numbers_is_shown(story: Story, client: Client) -> None:
+    panel = page_of(story, client, formula="SUM(100000000000000000000000000000)", model="fct_orders")
+
+    assert "600,000,000,000,000,000,000,000,000,000" in panel
+
+
+def test_a_change_against_the_month_before_has_months_and_no_total(story: Story) -> None:
+    found = shown(story, "revenue_growth * 2")
+
+    assert found.numbers is not None
+    assert found.numbers.points[1] == Point(date(2026, 2, 1), pytest.approx(-2 / 3))
+    assert (found.total, found.trouble, found.missing) == (None, "", {})
+
+
+@pytest.mark.parametrize(
+    ("formula", "compared"),
+    [("revenue_growth * 2", "6 months agree"), ("revenue * 2", "4 months and the total agree")],
+)
+def test_what_has_no_total_is_computed_twice_by_its_months_alone(
+    story: Story, formula: str, compared: str
+) -> None:
+    assert story.production.live is not None
+    version = reading(story.production.live)
+    fields = replace(WHOLE, formula=formula)
+    code = generate.compiled(fields, version.vocabulary, dialect="duckdb")
+    manifest = with_metric(
+        json.loads(Artifact.objects.get(pk=version.semantic_manifest).content()), code.entries, {}
+    )
+    engine = engine_for(with_relations(manifest, version.relations, version.vocabulary), "duckdb")
+
+    with open_warehouse(version.location) as warehouse:
+        result = computed_twice(fields, version.vocabulary, version.relations, engine, warehouse)
+
+    assert (result["sentence"], result["mismatches"]) == (f"New one: {compared}", [])
+
+
+def test_what_sending_refuses_is_said_before(story: Story, client: Client) -> None:
+    said = "The dbt code cannot be written: dbt does not know yet what dates the rows of fct_visits."
+    typed = {"formula": "COUNT(*)", "model": "fct_visits"}
+
+    panel = page_of(story, client, **typed)
+
+    assert shown(story, **typed).missing == {"formula": [f"{said} Choose a date."]}
+    assert said in panel
+    assert "1 thing to do" in panel
+    assert "The formula is valid" not in panel
+    ready = shown(story, **typed, time="visited_on")
+    assert (ready.missing, ready.writable) == ({}, True)
+    assert "The formula is valid" in page_of(story, client, **typed, time="visited_on")
+
+
+def test_a_draft_in_a_project_that_was_never_pulled_is_not_ready(story: Story) -> None:
+    Snapshot.objects.all().delete()
+
+    assert shown(story, "SUM(quantity)").missing == {"formula": [str(generate.NothingPulled())]}
+
+
+def test_a_date_of_another_model_is_named(story: Story) -> None:
+    found = shown(story, "SUM(quantity)", time="visited_on")
+
+    said = "The date visited_on does not belong to fct_orders. Choose one of its own, or its usual date."
+    assert found.missing == {"time": [said]}
+    assert (found.trouble, found.numbers) == (said, None)
+    for of_its_own in ("delivered_on", ""):
+        assert shown(story, "SUM(quantity)", time=of_its_own).missing == {}
+
+
+def test_a_formula_without_a_number_shows_no_number_of_the_one_before(story: Story, client: Client) -> None:
+    live = story.production.live
+    assert live is not None
+    with duckdb.connect(str(live.file)) as warehouse:
+        warehouse.execute("ALTER TABLE analytics.fct_orders RENAME quantity TO pieces")
+
+    panel = page_of(story, client, formula="SUM(quantity)")
+
+    assert "The warehouse could not answer" in panel
+    assert "There is no number of this formula." in panel
+    assert 'class="val"' not in panel
+
+
+@pytest.mark.parametrize(
+    ("formula", "value_format", "told"),
+    [
+        ("SUM(discount) / SUM(net_amount)", "number", True),
+        ("SUM(discount) / SUM(net_amount)", "percent", False),
+        ("SUM(net_amount) / SUM(quantity)", "number", False),
+        ("SUM(discount) / 1000", "number", False),
+    ],
+)
+def test_a_share_is_better_shown_as_percent(
+    story: Story, formula: str, value_format: str, told: bool
+) -> None:
+    found = shown(story, formula, value_format=value_format)
+
+    assert any("percent" in note for note in found.notes) is told
