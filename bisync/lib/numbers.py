@@ -19,6 +19,7 @@ CURRENCY: ContextVar[str] = ContextVar("currency", default="")
 _SYMBOLS = {"": "€", "EUR": "€", "GBP": "£", "USD": "$", "JPY": "¥", "CNY": "CN¥", "INR": "₹", "KRW": "₩"}
 # Room for every digit of the largest float and of the smallest; Decimal's usual 28 are too few for some sums.
 _ROOM = Context(prec=700, rounding=ROUND_HALF_UP)
+_TOO_LONG = Decimal(10) ** 15
 _SCALES = ((Decimal(10) ** 9, "bn"), (Decimal(10) ** 6, "m"), (Decimal(10) ** 3, "k"))
 
 
@@ -55,12 +56,15 @@ class NumberFormat:
                 return self._signed(number, _trimmed(number, _places(number)))
 
     def short(self, value: Figure) -> str:
-        """Three digits that matter and a k, m or bn: £4.61m."""
+        """Three digits that matter and a k, m or bn: £4.61m; 1.5e18 where those are too small."""
         number = exact(value)
         if number is None:
             return BLANK
         if self.kind == "percent":
             return self.full(number)
+        if abs(number) >= _TOO_LONG:
+            digits, _e, power = f"{abs(number):.2e}".partition("e+")
+            return self._signed(number, f"{_trimmed(Decimal(digits), 2)}e{power}")
         for scale, letter in _SCALES:
             # 999,950 would round to 1,000k: it is 1m.
             if abs(number) >= scale * Decimal("0.9995"):

@@ -122,6 +122,7 @@ def test_a_duration_has_at_most_two_units(value: timedelta | float | None, text:
         (4_614_999, "currency", "£4,614,999.00", "£4.61m"),
         (999_950, "currency", "£999,950.00", "£1m"),
         (-212_000, "currency", "−£212,000.00", "−£212k"),  # noqa: RUF001
+        (-1.5e25, "currency", "−£15,000,000,000,000,000,000,000,000.00", "−£1.5e25"),  # noqa: RUF001
         (Decimal("12345678901.23"), "currency", "£12,345,678,901.23", "£12.3bn"),
         (0.0312, "percent", "3.1%", "3.1%"),
         (1, "percent", "100%", "100%"),

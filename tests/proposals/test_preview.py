@@ -143,7 +143,7 @@ def test_a_formula_without_a_number_shows_no_number_of_the_one_before(story: Sto
     panel = page_of(story, client, formula="SUM(quantity)")
 
     assert "The warehouse could not answer" in panel
-    assert "There is no number of this formula." in panel
+    assert "This formula has no number; the sentence above says why." in panel
     assert 'class="val"' not in panel
 
 
