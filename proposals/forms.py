@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from django import forms
@@ -88,6 +90,17 @@ class MetricForm(forms.Form):
             value_format=data.get("value_format") or "number",
             rules=tuple(rules),
         )
+
+    def kept(self, fields: MetricFields, stored: MetricFields) -> MetricFields:
+        """What was typed; what cannot be read of it stays as it was stored."""
+        unread = {"rules" if name in {"low", "high"} else name for name in self.errors} - {"version"}
+        return replace(fields, **{name: getattr(stored, name) for name in unread})
+
+    @classmethod
+    def told(cls, problems: Mapping[str, Sequence[str]]) -> list[tuple[str, str, str]]:
+        """The sentences about a metric, each with the field of the form that it is about, and its name."""
+        shown = [("label" if name == "name" else name, " ".join(found)) for name, found in problems.items()]
+        return [(name, str(cls.base_fields[name].label), sentence) for name, sentence in shown]
 
     @staticmethod
     def initial_of(fields: MetricFields, version: int) -> dict[str, object]:

@@ -19,6 +19,7 @@ from semantic.formulas import meaning
 from semantic.query.spec import PeriodsOnly, Unsupported
 from semantic.rules.metric import Problems, sending_problems, typing_problems
 from semantic.rules.similar import Similar, similar
+from semantic.rules.text import title_of
 from workspace.warehouse.base import Result
 
 
@@ -40,6 +41,7 @@ class Preview:
     similar: Sequence[Similar] = ()
     missing: Problems = field(default_factory=dict)
     writable: bool = True
+    unfit: Problems = field(default_factory=dict)  # of those, what was typed and dbt may not read
 
 
 def preview(fields: MetricFields, environment: Environment, *, grain: Grain = "month") -> Preview:
@@ -48,12 +50,13 @@ def preview(fields: MetricFields, environment: Environment, *, grain: Grain = "m
     dialect = environment.connection.adapter
     analysis = analyse(fields.formula, names, model=fields.model)
     alike = similar(
-        label=fields.label,
+        label=title_of(fields.label),
         meaning=meaning(analysis.tree, names, dialect=dialect) if analysis.tree else "",
         vocabulary=names,
         dialect=dialect,
     )
-    shown = _sendable(Preview(analysis=analysis, grain=grain, similar=alike), fields, environment)
+    begun = Preview(analysis=analysis, grain=grain, similar=alike, unfit=typing_problems(fields))
+    shown = _sendable(begun, fields, environment)
     if analysis.tree is None or environment.live is None:
         return shown
     if "time" in shown.missing:

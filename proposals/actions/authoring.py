@@ -22,7 +22,8 @@ from semantic.codegen.entries import Entries
 from semantic.definitions import Vocabulary
 from semantic.fields import MetricFields, name_from
 from semantic.models import Definition, Revision, RevisionState
-from semantic.rules.metric import sending_problems, typing_problems
+from semantic.rules.metric import Problems, keeping_problems, sending_problems, typing_problems
+from semantic.rules.text import title_of
 from workspace import runs
 from workspace.models import Run
 
@@ -61,10 +62,11 @@ class InFlight(BisyncError):
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """What a save kept: the revision, and the sentences for the fields that were left as they were."""
+    """The revision, what its fields still have to lose before it can be sent, and which could not be kept."""
 
     revision: Revision
-    problems: dict[str, list[str]]
+    problems: Problems
+    refused: Problems
 
 
 @audit.atomic()
@@ -77,7 +79,7 @@ def proposal_open(
 ) -> Proposal:
     """A draft of a metric, seen by its author alone until it is sent for review.
 
-    It is empty but for what was suggested; of that, what is not safe to keep is left out.
+    It is empty but for what was suggested; of that, what cannot be stored is left out.
     """
     permissions.require(author, "proposal.create", project)
     target = environment or production(project)
@@ -101,8 +103,9 @@ def proposal_open(
 
 @audit.atomic()
 def draft_save(*, proposal: Proposal, fields: MetricFields, version: int, actor: User) -> Saved:
-    """Keep what the author typed. A formula that is wrong is kept too; text that is unsafe is not.
+    """Keep what the author typed, wrong or unfit for dbt as it may be: sending it is what is refused.
 
+    Only what cannot be stored at all is left as it was.
     `version` is the one that the form was filled from. Raises `EditedMeanwhile` where the draft was saved
     since, `NotADraft` where it is under review.
     """
@@ -111,10 +114,10 @@ def draft_save(*, proposal: Proposal, fields: MetricFields, version: int, actor:
         raise NotADraft(status=proposal.get_status_display().lower())
     revision = proposal.items.select_related("revision").get().revision
     fields = replace(fields, name=fields.name or name_from(fields.label))
-    problems = typing_problems(fields)
+    refused = keeping_problems(fields)
     # The name follows from the label: they are kept together or not at all.
-    refused = {*problems, *({"label", "name"} if {"label", "name"} & problems.keys() else ())}
-    kept = replace(fields, **{name: getattr(revision.metric, name) for name in refused})
+    left = {*refused, *({"label", "name"} if {"label", "name"} & refused.keys() else ())}
+    kept = replace(fields, **{name: getattr(revision.metric, name) for name in left})
     saved = Revision.objects.filter(pk=revision.pk, version=version, state=RevisionState.DRAFT).update(
         fields=kept.to_json(),
         content_hash=kept.content_hash,
@@ -123,10 +126,10 @@ def draft_save(*, proposal: Proposal, fields: MetricFields, version: int, actor:
     )
     if not saved:
         raise EditedMeanwhile
-    Proposal.objects.filter(pk=proposal.pk).update(title=kept.label[:200], changed_at=timezone.now())
+    Proposal.objects.filter(pk=proposal.pk).update(title=title_of(kept.label), changed_at=timezone.now())
     revision.refresh_from_db()
     proposal.refresh_from_db()
-    return Saved(revision, problems)
+    return Saved(revision, typing_problems(fields), refused)
 
 
 @audit.atomic()

@@ -49,7 +49,7 @@ def proposal_approve(*, proposal: Proposal, seen: str, actor: User, note: str = 
     Raises `NotAllowed` for its author, by whatever route; `ChecksMissing` while a check has not passed.
     """
     permissions.require(actor, "proposal.approve", proposal)
-    if problems := text_problems(note, limit=10_000):
+    if problems := text_problems(note, limit=10_000, dbt=False):
         raise InvalidInput({"note": problems})
     proposal = Proposal.objects.select_for_update(of=("self",), no_key=True).get(pk=proposal.pk)
     if proposal.status != ProposalStatus.IN_REVIEW:
@@ -74,7 +74,7 @@ def proposal_approve(*, proposal: Proposal, seen: str, actor: User, note: str = 
 def proposal_return(*, proposal: Proposal, note: str, actor: User) -> Proposal:
     """Ask the author for changes, with a reason that they can act on."""
     permissions.require(actor, "proposal.approve", proposal)
-    problems = text_problems(note, limit=10_000)
+    problems = text_problems(note, limit=10_000, dbt=False)
     if not note.strip():
         problems = [str(_("Say what should change."))]
     if problems:
@@ -100,7 +100,7 @@ def _decide(proposal: Proposal, *, actor: User, verdict: Verdict, now: str, note
 def comment_add(*, proposal: Proposal, body: str, actor: User) -> Comment:
     """Say something about a proposal."""
     permissions.require(actor, "proposal.comment", proposal)
-    problems = text_problems(body, limit=10_000)
+    problems = text_problems(body, limit=10_000, dbt=False)
     if not body.strip():
         problems = [str(_("Write something first."))]
     if problems:

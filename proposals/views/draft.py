@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, get_args
 
 from django.http import HttpResponse, JsonResponse, QueryDict
@@ -29,6 +30,8 @@ from semantic.fields import MetricFields, name_from
 from semantic.models import Revision
 
 GRAINS: tuple[Grain, ...] = get_args(Grain)
+# Beside these the form says while somebody types that dbt may not read it.
+LOOKED_AT = ("label", "meaning", "context", "rules", "owner", "why")
 
 
 def _mine(request: Request, environment: Environment, number: int) -> Proposal:
@@ -118,8 +121,9 @@ def _posted(request: Request, environment: Environment, proposal: Proposal) -> H
     saved = _saved(request, proposal, form, fields)
     if saved is None:
         return _page(request, environment, proposal, form, fields, conflict=True, status=409)
-    problems = dict(saved.problems)
-    if typed.get("act") == "send" and not problems and form.is_valid():
+    sending = typed.get("act") == "send"
+    problems = {**saved.problems} if sending else {**saved.refused}
+    if sending and not problems and form.is_valid():
         try:
             authoring.proposal_submit(proposal=proposal, actor=request.user)
         except InvalidInput as exc:
@@ -133,12 +137,19 @@ def _posted(request: Request, environment: Environment, proposal: Proposal) -> H
                 say=_("Sent for review. The checks have begun."),
             )
     typed["version"] = str(saved.revision.version)
+    lost = _lost(form, saved)
     form = _form(environment, typed)
     form.is_valid()
     for name, sentences in problems.items():
         form.add_error("label" if name == "name" else name if name in form.fields else None, sentences)
     status = 422 if form.errors else 200
-    return _page(request, environment, proposal, form, fields, status=status)
+    return _page(request, environment, proposal, form, fields, lost=lost, status=status)
+
+
+def _lost(form: MetricForm, saved: authoring.Saved) -> list[tuple[str, str, str]]:
+    """What could be neither read nor kept."""
+    unread = {name: list(sentences) for name, sentences in form.errors.items()}
+    return MetricForm.told({**unread, **saved.refused})
 
 
 def _revision(proposal: Proposal) -> Revision:
@@ -154,6 +165,7 @@ def _saved(
     """
     version = form.cleaned_data.get("version") or 0
     stored = _revision(proposal)
+    fields = form.kept(fields, stored.metric)
     if request.POST.get("act") == "mine" or stored.metric == fields:
         version = stored.version
     try:
@@ -170,6 +182,7 @@ def _page(
     fields: MetricFields,
     *,
     conflict: bool = False,
+    lost: Sequence[tuple[str, str, str]] = (),
     status: int = 200,
 ) -> HttpResponse:
     context = {
@@ -178,6 +191,8 @@ def _page(
         "form": form,
         "name": fields.name or name_from(fields.label),
         "conflict": conflict,
+        "lost": lost,
+        "saved_at": proposal.changed_at,
         **_shown(request, environment, fields),
     }
     return page(request, "proposals/proposal_edit.html", context, status=status)
@@ -185,8 +200,15 @@ def _page(
 
 def _shown(request: Request, environment: Environment, fields: MetricFields) -> dict[str, object]:
     """What the panel beside the form needs."""
-    grain = _grain(request)
-    return {"preview": previewed(fields, environment, grain=grain), "grains": GRAINS, "fields": fields}
+    shown = previewed(fields, environment, grain=_grain(request))
+    unfit = {name: " ".join(sentences) for name, sentences in shown.unfit.items()}
+    return {
+        "preview": shown,
+        "missing": MetricForm.told(shown.missing),
+        "unfit": [(name, unfit.get(name, "")) for name in LOOKED_AT],
+        "grains": GRAINS,
+        "fields": fields,
+    }
 
 
 @require_POST
@@ -200,14 +222,13 @@ def save(request: Request, environment: Environment, number: int) -> HttpRespons
     if saved is None:
         context: dict[str, object] = {"conflict": True, "environment": environment, "proposal": proposal}
         return page(request, "proposals/proposal_saved.html", context, status=409)
-    unread = {name: list(sentences) for name, sentences in form.errors.items()}
     context = {
         "conflict": False,
         "environment": environment,
         "proposal": proposal,
         "saved_at": saved.revision.saved_at,
         "version": saved.revision.version,
-        "problems": {**unread, **saved.problems},
+        "lost": _lost(form, saved),
         "name": fields.name,
     }
     return page(request, "proposals/proposal_saved.html", context)

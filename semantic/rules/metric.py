@@ -6,10 +6,10 @@ import math
 from collections.abc import Mapping, Sequence
 
 from semantic.definitions import Model, Vocabulary
-from semantic.fields import FORMATS, RULES, MetricFields, ValueRule
+from semantic.fields import FORMATS, RULES, TEXTS, MetricFields, ValueRule
 from semantic.formula import Analysis
 from semantic.formula.tree import Total, walk
-from semantic.rules.text import name_problems, text_problems
+from semantic.rules.text import name_problems, storing_problems, text_problems
 
 LIMITS: Mapping[str, tuple[int, bool]] = {
     "label": (100, False),
@@ -24,8 +24,19 @@ LIMITS: Mapping[str, tuple[int, bool]] = {
 Problems = dict[str, list[str]]
 
 
+def keeping_problems(fields: MetricFields) -> Problems:
+    """What not even a draft can keep, field by field; what is merely unfit for dbt it keeps."""
+    problems = {name: found for name in TEXTS if (found := storing_problems(getattr(fields, name)))}
+    if fields.value_format not in FORMATS:
+        problems["value_format"] = ["Choose how to show the number."]
+    limits = (limit for rule in fields.rules for limit in (rule.low, rule.high) if limit is not None)
+    if any(rule.kind not in RULES for rule in fields.rules) or not all(map(math.isfinite, limits)):
+        problems["rules"] = rules_problems(fields.rules)
+    return problems
+
+
 def typing_problems(fields: MetricFields) -> Problems:
-    """What can never be stored, field by field: asked at every save, however unfinished the draft."""
+    """What may never reach dbt's files, field by field: told at every save, however unfinished the draft."""
     problems: Problems = {}
     for name, (limit, lines) in LIMITS.items():
         found = text_problems(getattr(fields, name), limit=limit, lines=lines)

@@ -9,19 +9,41 @@ import unicodedata
 _JINJA = re.compile(r"\{\{|\{%|\{#|%\}|\}\}|#\}")
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _INVISIBLE = frozenset("\u200b\u2060\ufeff\u00ad")
+_ODD = frozenset({"Cc", "Cs", "Co", "Cn"})
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 NAME_LIMIT = 60
+STORED_LIMIT = 20_000
+_UNSTORABLE = "It holds characters that cannot be stored. Type it again, or paste it as plain text."
 
 
-def text_problems(value: str, *, limit: int, lines: bool = True) -> list[str]:
+def storing_problems(value: str) -> list[str]:
+    """Why not even a draft can keep `value`; empty where it can, however unfit for dbt it is."""
+    problems = []
+    if len(value) > STORED_LIMIT:
+        problems.append(_too_long(value, STORED_LIMIT))
+    if any(char == "\0" or unicodedata.category(char) == "Cs" for char in value):
+        problems.append(_UNSTORABLE)
+    return problems
+
+
+def title_of(value: str, *, limit: int = 200) -> str:
+    """`value` as one line in which everybody sees the same, for lists and mails, whatever was typed."""
+    hidden = _BIDI | _INVISIBLE
+    plain = (
+        c if c in "\n\r\t" or unicodedata.category(c) not in _ODD else "" for c in value if c not in hidden
+    )
+    return " ".join("".join(plain).split())[:limit]
+
+
+def text_problems(value: str, *, limit: int, lines: bool = True, dbt: bool = True) -> list[str]:
     """The sentences that say why `value` cannot be used; empty where it can.
 
-    `limit` is the most characters; `lines` whether it may have several.
+    `limit` is the most characters; `lines` whether it may have several; `dbt` whether dbt will read it.
     """
     problems = []
     if len(value) > limit:
-        problems.append(f"This is {len(value):,} characters long; {limit:,} is the most.")
-    if _JINJA.search(value):
+        problems.append(_too_long(value, limit))
+    if dbt and _JINJA.search(value):
         problems.append(
             "Double curly brackets and the marks {% and {# belong to dbt's templates. Write it without them."
         )
@@ -30,14 +52,16 @@ def text_problems(value: str, *, limit: int, lines: bool = True) -> list[str]:
     if any(char in _INVISIBLE for char in value):
         problems.append("It holds invisible characters. Type it again, or paste it as plain text.")
     allowed = "\n\r\t" if lines else ""
-    odd = [c for c in value if unicodedata.category(c) in {"Cc", "Cs", "Co", "Cn"} and c not in allowed]
+    odd = [c for c in value if unicodedata.category(c) in _ODD and c not in allowed]
     if odd and not lines and set(odd) <= set("\n\r\t"):
         problems.append("This has to be a single line.")
     elif odd:
-        problems.append(
-            "It holds characters that cannot be stored. Type it again, or paste it as plain text."
-        )
+        problems.append(_UNSTORABLE)
     return problems
+
+
+def _too_long(value: str, limit: int) -> str:
+    return f"This is {len(value):,} characters long; {limit:,} is the most."
 
 
 def name_problems(value: str) -> list[str]:

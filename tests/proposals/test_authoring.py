@@ -1,13 +1,15 @@
-"""Writing a proposal: every keystroke kept, nothing unsafe stored, and the way to the reviewers and back."""
+"""Writing a proposal: every keystroke kept, nothing unsafe sent, and the way to the reviewers and back."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.test import Client
+from django.urls import reverse
 
 from bisync.lib.errors import InvalidInput, NotAllowed
 from bisync.lib.states import IllegalTransition
@@ -19,6 +21,7 @@ from proposals.actions import authoring, reviewing
 from proposals.actions.authoring import EditedMeanwhile, InFlight, NotADraft, NoTarget
 from proposals.checking import CheckRun
 from proposals.models import Check, Proposal, ProposalStatus
+from proposals.preview import preview
 from semantic.codegen.value_tests import test_names as rule_names
 from semantic.fields import MetricFields, ValueRule
 from semantic.models import Definition, Revision
@@ -136,19 +139,50 @@ def test_an_unfinished_or_wrong_formula_is_kept_for_later(maya: User) -> None:
         assert revision(proposal).metric.formula == formula
 
 
+UNFIT = [
+    ({"label": "N" * 300, "name": ""}, "label"),
+    ({"label": "Net {{ x }}", "name": ""}, "label"),
+    ({"label": "Sales \u202egnp.exe", "name": ""}, "label"),
+    ({"meaning": "{{ env_var('SECRET') }}"}, "meaning"),
+    ({"meaning": "x" * 5_000}, "meaning"),
+    ({"owner": "two\nlines"}, "owner"),
+    ({"formula": "SUM(net_amount) {# #}"}, "formula"),
+    ({"why": "{% raw %}"}, "why"),
+    ({"rules": (ValueRule("range", 2, 1),)}, "rules"),
+]
+
+
+@pytest.mark.parametrize(("typed", "field"), UNFIT)
+def test_what_dbt_may_not_read_is_kept_in_the_draft_said_beside_its_field_and_never_sent(
+    maya: User, typed: dict[str, Any], field: str
+) -> None:
+    proposal = opened(maya)
+    fields = replace(FIELDS, **typed)
+
+    result = saved(proposal, fields)
+
+    assert (list(result.problems), result.refused) == ([field], {})
+    kept = revision(proposal).metric
+    assert kept == replace(fields, name=kept.name)
+    assert preview(kept, proposal.target).yaml == ""
+    with pytest.raises(InvalidInput) as caught:
+        authoring.proposal_submit(proposal=proposal, actor=maya)
+    assert field in caught.value.fields
+    assert Proposal.objects.get().status == "draft"
+
+
 @pytest.mark.parametrize(
     ("typed", "field"),
     [
-        ({"meaning": "{{ env_var('SECRET') }}"}, "meaning"),
         ({"context": "a\x00b"}, "context"),
-        ({"owner": "two\nlines"}, "owner"),
-        ({"formula": "SUM(net_amount) {# #}"}, "formula"),
-        ({"why": "x" * 2_001}, "why"),
-        ({"rules": (ValueRule("range", 2, 1),)}, "rules"),
+        ({"label": "Sales \ud800", "name": ""}, "label"),
+        ({"why": "x" * 20_001}, "why"),
+        ({"rules": (ValueRule("range", float("nan"), 1),)}, "rules"),
+        ({"rules": (ValueRule("odd"),)}, "rules"),  # type: ignore[arg-type]
         ({"value_format": "script"}, "value_format"),
     ],
 )
-def test_what_is_unsafe_is_not_stored_and_said_beside_its_field_while_the_rest_is_kept(
+def test_what_no_database_holds_is_left_as_it_was_and_said_while_the_rest_is_kept(
     maya: User, typed: dict[str, Any], field: str
 ) -> None:
     proposal = opened(maya)
@@ -156,20 +190,40 @@ def test_what_is_unsafe_is_not_stored_and_said_beside_its_field_while_the_rest_i
 
     result = saved(proposal, replace(FIELDS, group="kept", **typed))
 
-    assert list(result.problems) == [field]
+    assert list(result.refused) == [field]
+    assert result.refused[field]
     assert revision(proposal).metric == replace(FIELDS, group="kept")
 
 
-@pytest.mark.parametrize("label", ["Discount {{ x }}", "Discount\nshare", "A", "D" * 101])
-def test_a_name_that_is_refused_leaves_both_names_as_they_were(maya: User, label: str) -> None:
+def test_a_title_is_one_line_of_which_everybody_sees_the_same(maya: User) -> None:
     proposal = opened(maya)
-    saved(proposal)
 
-    result = saved(proposal, replace(FIELDS, label=label, name=""))
+    saved(proposal, replace(FIELDS, label="Net\n\u202esales\u200b" + "x" * 300))
 
-    assert {"label", "name"} & result.problems.keys()
-    assert (revision(proposal).metric.label, revision(proposal).metric.name) == (FIELDS.label, FIELDS.name)
-    assert Proposal.objects.get().title == FIELDS.label
+    assert Proposal.objects.get().title == ("Net sales" + "x" * 300)[:200]
+
+
+def test_the_form_shows_again_what_was_typed_and_names_each_field_that_is_not_fit(
+    maya: User, client: Client
+) -> None:
+    proposal = opened(maya)
+    client.force_login(maya)
+    place = [proposal.project.slug, "prod", proposal.number]
+    typed = {"label": "N" * 150, "meaning": "Say {{ it }}.", "low": "much", "version": "1"}
+
+    line = client.post(reverse("proposal-save", args=place), typed).content.decode()
+    shown = client.get(reverse("proposal-edit", args=place)).content.decode()
+    kept = client.post(reverse("proposal-edit", args=place), {**typed, "low": "", "version": "2"})
+
+    assert "Not saved:" in line
+    assert '<a href="#id_low">Never below</a>: Enter a number.' in line
+    assert "150 characters" not in line
+    assert f'value="{typed["label"]}"' in shown
+    assert "Say {{ it }}.</textarea>" in shown
+    assert "<b>Name</b>: This is 150 characters long; 100 is the most." in shown
+    assert re.search(r'id="id_label_unfit".*?<div>This is 150 characters long; 100 is the most.</div>', shown)
+    assert (kept.status_code, "Not saved" in kept.content.decode()) == (200, False)
+    assert revision(proposal).metric.label == typed["label"]
 
 
 def test_of_two_windows_the_second_to_save_is_told_and_overwrites_nothing(maya: User) -> None:
