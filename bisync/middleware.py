@@ -6,8 +6,9 @@ import secrets
 from collections.abc import Callable
 from dataclasses import asdict
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
 from django.shortcuts import render
+from django.urls import Resolver404, resolve
 
 from bisync import health
 from bisync.lib import trace
@@ -76,3 +77,38 @@ class ExpectedErrors:
             response["HX-Reswap"] = "beforeend"
             return response
         return render(request, "errors/expected.html", {"error": exc}, status=exc.http_status)
+
+
+class FormAddresses:
+    """Tell whoever opens an address that takes only what a form sends where that form is.
+
+    A browser stays at such an address after a form was refused.
+    """
+
+    def __init__(self, answer: Answer) -> None:
+        self.answer = answer
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.answer(request)
+        looks = isinstance(response, HttpResponseNotAllowed) and request.method in {"GET", "HEAD"}
+        if not looks or swapping(request) or not request.user.is_authenticated:
+            return response
+        told = render(request, "errors/form_address.html", {"above": page_above(request)}, status=405)
+        told["Allow"] = response["Allow"]
+        return told
+
+
+def page_above(request: HttpRequest) -> str:
+    """The nearest page above an address: the one that its form stands on, or the start page."""
+    match = request.resolver_match
+    known = (match.kwargs if match else {}).items()
+    parts = request.path.strip("/").split("/")
+    for length in range(len(parts) - 1, 0, -1):
+        path = f"/{'/'.join(parts[:length])}/"
+        try:
+            above = resolve(path)
+        except Resolver404:
+            continue
+        if above.kwargs.items() <= known:  # else a fixed word was taken for somebody's name
+            return path
+    return "/"

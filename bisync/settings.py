@@ -144,6 +144,7 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "bisync.middleware.ExpectedErrors",
+    "bisync.middleware.FormAddresses",
 ]
 
 ROOT_URLCONF = "bisync.urls"
