@@ -248,17 +248,21 @@ def deployment_request(
     commit: str,
     reason: str,
     actor: User | None,
+    on_behalf: User | None = None,
     affected: Sequence[str] = (),
     subject: str = "",
 ) -> Deployment:
     """Ask for a commit to be built, tested and made live in an environment.
 
-    `actor` is None where publishing asks; a person needs the permission to deploy. An environment's
-    deployments are built one after another, by one run at a time. Raises `NothingToDeploy` without a commit.
+    `actor` is None where publishing asks, `on_behalf` of whoever published; a person who asks needs the
+    permission to deploy. An environment's deployments are built one after another, by one run at a time.
+    Raises `NothingToDeploy` without a commit.
     """
     if actor is not None:
         permissions.require(actor, "environment.deploy", environment)
-    return _deployment(environment, commit, reason, actor, affected=affected, subject=subject)
+    return _deployment(
+        environment, commit, reason, actor, on_behalf=on_behalf, affected=affected, subject=subject
+    )
 
 
 @audit.atomic()
@@ -283,6 +287,7 @@ def _deployment(
     reason: str,
     actor: User | None,
     *,
+    on_behalf: User | None = None,
     affected: Sequence[str] = (),
     subject: str = "",
 ) -> Deployment:
@@ -297,7 +302,7 @@ def _deployment(
         commit=commit,
         reason=reason[:200],
         subject=subject,
-        requested_by=actor,
+        requested_by=actor or on_behalf,
         affected=sorted(set(affected)),
         variables=environment.variables,
     )

@@ -311,7 +311,7 @@ def computed_twice(
         "points": [[point.period.isoformat(), point.value] for point in series["bisync"]],
         "mismatches": wrong[:20],
         "sql": sql,
-        "sentence": f"{fields.label}: {len(series['bisync'])} {compared} agree",
+        "sentence": f"{len(series['bisync'])} {compared} agree for {fields.label}",
     }
 
 

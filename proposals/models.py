@@ -89,6 +89,12 @@ class Proposal(models.Model):
     def get_absolute_url(self) -> str:
         return reverse("proposal", args=[self.project.slug, self.number])
 
+    @property
+    def check_failed(self) -> bool:
+        """Whether nobody can approve it as it is. Lists have the checks prefetched."""
+        reviewed = self.status == ProposalStatus.IN_REVIEW
+        return reviewed and any(check.status == CheckStatus.FAILED for check in self.checks.all())
+
 
 class Item(models.Model):
     """One changed definition of a proposal, and the files that would change with it.

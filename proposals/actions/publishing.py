@@ -99,6 +99,7 @@ def proposal_pushed(*, proposal: Proposal, commit: str, head: str, models: list[
         subject=subject,
         reason=f"#{proposal.number} {proposal.title}",
         actor=None,
+        on_behalf=proposal.published_by,
         affected=models,
     )
 

@@ -148,7 +148,7 @@ def _posted(request: Request, environment: Environment, proposal: Proposal) -> H
 
 def _lost(form: MetricForm, saved: authoring.Saved) -> list[tuple[str, str, str]]:
     """What could be neither read nor kept."""
-    unread = {name: [str(one) for one in sentences] for name, sentences in form.errors.items()}
+    unread: dict[str, Sequence[str]] = {name: list(map(str, told)) for name, told in form.errors.items()}
     return MetricForm.told({**unread, **saved.refused})
 
 

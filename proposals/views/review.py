@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from django.core.paginator import Paginator
+from django.db.models import Prefetch
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
@@ -59,7 +60,9 @@ def _found(request: Request, project: Project, number: int) -> Proposal:
     visible = Proposal.objects.visible_to(request.user).select_related(
         "author", "target__live", "target__connection", "published_by", "project"
     )
-    visible = visible.annotate(muted=muted(request.user, "proposal"))
+    visible = visible.annotate(muted=muted(request.user, "proposal")).prefetch_related(
+        Prefetch("checks", Check.objects.select_related("run"))
+    )
     return get_object_or_404(visible, project=project, number=number)
 
 
@@ -86,7 +89,7 @@ def _detail(
     problems: dict[str, list[str]] | None = None,
     typed: dict[str, str] | None = None,
 ) -> dict[str, Any]:
-    checks = list(proposal.checks.select_related("run"))
+    checks = list(proposal.checks.all())
     progress = selectors.progress(proposal)
     items = list(proposal.items.select_related("revision__definition").order_by("id"))
     reviews = list(proposal.reviews.select_related("person").order_by("id"))
@@ -102,6 +105,7 @@ def _detail(
         "checks": checks,
         "ready": ready,
         "failed": any(check.status == "failed" for check in checks),
+        "alert": _alert(proposal, checks, progress),
         "stale": any(check.content_hash != now for check in checks),
         "progress": progress,
         "busy": _busy(proposal, checks, progress),
@@ -142,6 +146,15 @@ def _busy(proposal: Proposal, checks: list[Check], progress: selectors.Progress)
     return publishing or any(check.status in {"waiting", "running"} for check in checks)
 
 
+def _alert(proposal: Proposal, checks: list[Check], progress: selectors.Progress) -> StrPromise | None:
+    """What stopped it, if anything did: a narrow screen has it before everything else."""
+    if proposal.status == ProposalStatus.PUBLISHING and progress.error:
+        return _("Publishing stopped.")
+    reviewed = proposal.status in {ProposalStatus.IN_REVIEW, ProposalStatus.APPROVED}
+    failed = reviewed and any(check.status == "failed" for check in checks)
+    return _("A check has failed.") if failed else None
+
+
 def _turn(proposal: Proposal, may: Mapping[str, Decision], *, ready: bool, stopped: bool) -> bool:
     """Whether this person can take it a step further now."""
     turns = {
@@ -180,11 +193,15 @@ def language(path: str) -> Language:
 
 
 def _post(
-    say: StrPromise, act: Callable[[Proposal, User, QueryDict], object], *, undo: str = ""
+    say: StrPromise,
+    act: Callable[[Proposal, User, QueryDict], object],
+    *,
+    undo: str = "",
+    editing: bool = False,
 ) -> Callable[..., HttpResponse]:
     """A view that carries out one action on a proposal, says so, and comes back to its page.
 
-    `undo` names the view of the inverse action.
+    `undo` names the view of the inverse action; with `editing` it goes on in the form.
     """
 
     @require_POST
@@ -199,7 +216,9 @@ def _post(
             return page(request, "proposals/proposal_detail.html", context, status=422)
         place = [project.slug, number]
         inverse = reverse(undo, args=place) if undo else ""
-        return go(request, reverse("proposal", args=place), say=str(say), undo=inverse)
+        form = reverse("proposal-edit", args=[project.slug, proposal.target.slug, number])
+        here = form if editing else reverse("proposal", args=place)
+        return go(request, here, say=str(say), undo=inverse)
 
     return view
 
@@ -237,6 +256,7 @@ check_again = _post(
 take_back = _post(
     _("It is a draft again."),
     lambda proposal, actor, _sent: authoring.proposal_take_back(proposal=proposal, actor=actor),
+    editing=True,
 )
 withdraw = _post(
     _("Withdrawn."),

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.test import Client
-from django.urls import reverse
 
 from bisync.lib.errors import InvalidInput, NotAllowed
 from bisync.lib.states import IllegalTransition
@@ -201,29 +199,6 @@ def test_a_title_is_one_line_of_which_everybody_sees_the_same(maya: User) -> Non
     saved(proposal, replace(FIELDS, label="Net\n\u202esales\u200b" + "x" * 300))
 
     assert Proposal.objects.get().title == ("Net sales" + "x" * 300)[:200]
-
-
-def test_the_form_shows_again_what_was_typed_and_names_each_field_that_is_not_fit(
-    maya: User, client: Client
-) -> None:
-    proposal = opened(maya)
-    client.force_login(maya)
-    place = [proposal.project.slug, "prod", proposal.number]
-    typed = {"label": "N" * 150, "meaning": "Say {{ it }}.", "low": "much", "version": "1"}
-
-    line = client.post(reverse("proposal-save", args=place), typed).content.decode()
-    shown = client.get(reverse("proposal-edit", args=place)).content.decode()
-    kept = client.post(reverse("proposal-edit", args=place), {**typed, "low": "", "version": "2"})
-
-    assert "Not saved:" in line
-    assert '<a href="#id_low">Never below</a>: Enter a number.' in line
-    assert "150 characters" not in line
-    assert f'value="{typed["label"]}"' in shown
-    assert "Say {{ it }}.</textarea>" in shown
-    assert "<b>Name</b>: This is 150 characters long; 100 is the most." in shown
-    assert re.search(r'id="id_label_unfit".*?<div>This is 150 characters long; 100 is the most.</div>', shown)
-    assert (kept.status_code, "Not saved" in kept.content.decode()) == (200, False)
-    assert revision(proposal).metric.label == typed["label"]
 
 
 def test_of_two_windows_the_second_to_save_is_told_and_overwrites_nothing(maya: User) -> None:

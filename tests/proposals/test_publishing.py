@@ -125,7 +125,7 @@ def test_the_commit_is_then_built_for_production(story: Story, proposal: Proposa
     deployment = Deployment.objects.get(status="planned")
     assert (deployment.environment, deployment.commit) == (story.production, story.head())
     assert deployment.affected == ["fct_orders"]
-    assert deployment.subject == f"proposal:{proposal.pk}"
+    assert (deployment.subject, deployment.requested_by) == (f"proposal:{proposal.pk}", story.priya)
     assert told(proposal)[-2:] == ["proposal.publishing", "proposal.pushed"]
     assert Definition.objects.get(name="discount_share").state == "draft"
     assert Proposal.objects.get().status == "publishing"

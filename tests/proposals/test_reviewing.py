@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from django.db import connection
-from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -350,23 +349,6 @@ def test_people_talk_about_a_proposal(proposal: Proposal, tom: User) -> None:
 def test_nothing_is_not_a_comment(proposal: Proposal, tom: User, body: str) -> None:
     with pytest.raises(InvalidInput):
         reviewing.comment_add(proposal=proposal, body=body, actor=tom)
-
-
-def test_reviewers_quote_dbt_code_which_is_shown_as_they_wrote_it(
-    proposal: Proposal, tom: User, client: Client
-) -> None:
-    client.force_login(tom)
-    place = f"/{proposal.project.slug}/proposals/{proposal.number}/"
-    quoted = "Write {{ 7 * 191 }} {# why #} {% if x %} there."
-
-    answers = [
-        client.post(f"{place}comment/", {"body": quoted}),
-        client.post(f"{place}return/", {"note": quoted}),
-    ]
-
-    assert [answer.status_code for answer in answers] == [302, 302]
-    assert [comment.body for comment in proposal.comments.all()] == [quoted, quoted]
-    assert client.get(place).content.decode().count(quoted) == 3  # both comments, and why it came back
 
 
 def test_viewers_read(proposal: Proposal) -> None:

@@ -1,0 +1,131 @@
+"""What the form and the pages of proposals say: nothing that is not so, and what to do."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from governance.models import User
+from governance.roles import Role
+from proposals.actions import authoring
+from proposals.models import Proposal
+from tests.factories import make_environment, make_member, make_project, make_proposal
+from tests.proposals.story import FIELDS
+from tests.ready import Ready
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def maya(ready: Ready, data_dir: Path) -> User:
+    """A contributor of a project that was pulled and built."""
+    project = make_project(url="https://git.example.com/shop.git")
+    ready.snapshot(project)
+    ready.live(make_environment(project))
+    return make_member(project, Role.CONTRIBUTOR, name="Maya Chen")
+
+
+@pytest.fixture
+def proposal(maya: User) -> Proposal:
+    """Of Maya's, sent, and checked."""
+    found = make_proposal(maya.memberships.get().project, author=maya, fields=FIELDS)
+    authoring.proposal_submit(proposal=found, actor=maya)
+    found.checks.update(status="passed")
+    return found
+
+
+@pytest.fixture
+def tom(proposal: Proposal) -> User:
+    return make_member(proposal.project, Role.REVIEWER, name="Tom Okafor")
+
+
+def test_the_form_shows_again_what_was_typed_and_names_each_field_that_is_not_fit(
+    maya: User, client: Client
+) -> None:
+    proposal = authoring.proposal_open(project=maya.memberships.get().project, author=maya)
+    client.force_login(maya)
+    place = [proposal.project.slug, "prod", proposal.number]
+    typed = {"label": "N" * 150, "meaning": "Say {{ it }}.", "low": "much", "version": "1"}
+
+    line = client.post(reverse("proposal-save", args=place), typed).content.decode()
+    shown = client.get(reverse("proposal-edit", args=place)).content.decode()
+    kept = client.post(reverse("proposal-edit", args=place), {**typed, "low": "", "version": "2"})
+
+    assert "Not saved" in line
+    assert '<a href="#id_low">Never below</a>: Enter a number.' in line
+    assert "150 characters" not in line
+    assert f'value="{typed["label"]}"' in shown
+    assert "Say {{ it }}.</textarea>" in shown
+    assert "<b>Name</b>: This is 150 characters long; 100 is the most." in shown
+    assert re.search(r'id="id_label_unfit".*?<div>This is 150 characters long; 100 is the most.</div>', shown)
+    assert (kept.status_code, "Not saved" in kept.content.decode()) == (200, False)
+    assert proposal.items.get().revision.metric.label == typed["label"]
+
+
+def test_reviewers_quote_dbt_code_which_is_shown_as_they_wrote_it(
+    proposal: Proposal, tom: User, client: Client
+) -> None:
+    client.force_login(tom)
+    place = f"/{proposal.project.slug}/proposals/{proposal.number}/"
+    quoted = "Write {{ 7 * 191 }} {# why #} {% if x %} there."
+
+    answers = [
+        client.post(f"{place}comment/", {"body": quoted}),
+        client.post(f"{place}return/", {"note": quoted}),
+    ]
+
+    assert [answer.status_code for answer in answers] == [302, 302]
+    assert [comment.body for comment in proposal.comments.all()] == [quoted, quoted]
+    assert client.get(place).content.decode().count(quoted) == 3  # both comments, and why it came back
+
+
+def test_a_failed_check_is_told_wherever_the_proposal_stands(proposal: Proposal, client: Client) -> None:
+    place = f"/{proposal.project.slug}/"
+    client.force_login(proposal.author)
+    before = client.get(f"{place}proposals/?tab=all").content.decode()
+    proposal.checks.filter(kind="build").update(status="failed")
+
+    shown = [
+        client.get(place + page).content.decode()
+        for page in ("", "proposals/?tab=all", f"proposals/{proposal.number}/")
+    ]
+
+    assert ("In review" in before, "A check failed" in before) == (True, False)
+    assert [("In review" in page, "A check failed" in page) for page in shown] == [(False, True)] * 3
+    assert '<a href="#checks">See what to do</a>' in shown[-1]
+
+
+def test_taking_back_opens_the_form(proposal: Proposal, client: Client) -> None:
+    client.force_login(proposal.author)
+
+    answer = client.post(f"/{proposal.project.slug}/proposals/{proposal.number}/take-back/")
+
+    assert answer["Location"] == f"/{proposal.project.slug}/prod/proposals/{proposal.number}/edit/"
+
+
+def test_what_was_withdrawn_promises_nothing(proposal: Proposal, client: Client) -> None:
+    draft = authoring.proposal_open(project=proposal.project, author=proposal.author)
+    authoring.proposal_withdraw(proposal=draft, actor=proposal.author)
+    client.force_login(proposal.author)
+
+    shown = client.get(f"/{proposal.project.slug}/proposals/{draft.number}/").content.decode()
+
+    assert [
+        text for text in ("wrote it", "would have gone to", "It was withdrawn before") if text not in shown
+    ] == []
+    assert [text for text in ("is writing it", "goes to", "appear when", "They start") if text in shown] == []
+
+
+def test_a_name_in_another_direction_leaves_its_surroundings_in_order(
+    proposal: Proposal, client: Client
+) -> None:
+    Proposal.objects.update(title="שלום")
+    client.force_login(proposal.author)
+    place = f"/{proposal.project.slug}/"
+
+    for page in ("", "proposals/?tab=all", f"proposals/{proposal.number}/"):
+        assert "<bdi>שלום</bdi>" in client.get(place + page).content.decode(), page
