@@ -7,16 +7,25 @@ from dataclasses import replace
 from typing import Any
 
 from django import forms
+from django.utils.functional import lazy
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from bisync.lib.numbers import NumberFormat
 from semantic.definitions import Model, Vocabulary
 from semantic.fields import MetricFields, RuleKind, ValueRule, with_plain_lines
 from semantic.formula.types import DATES
 
+
+def _in_currency() -> str:
+    """With an amount as the project whose page is made shows it."""
+    return gettext("Currency · %(example)s") % {"example": NumberFormat("currency").full(1234.5)}
+
+
 FORMATS = (
     ("number", _("Number · 1,234.5")),
     ("integer", _("Whole number · 1,234")),
-    ("currency", _("Currency · €1,234.50")),
+    ("currency", lazy(_in_currency, str)()),
     ("percent", _("Percent · 12.3 %")),
 )
 SIMPLE_RULES: tuple[tuple[RuleKind, Any], ...] = (
