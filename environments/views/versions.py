@@ -185,17 +185,23 @@ def _environment_form(request: Request, project: Project, environment: Environme
     )
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 @in_project
 def deploy(request: Request, project: Project, slug: str) -> HttpResponse:
-    """Build the last pulled commit in an environment and make it live."""
+    """Build the last pulled commit in an environment and make it live; a GET says what and asks.
+
+    Where another commit has been pulled since somebody was asked, they are asked again.
+    """
     environment = get_object_or_404(environments_of(project), slug=slug)
     repository = get_object_or_404(Repository, project=project)
+    commit = repository.synced_commit
+    moved = request.POST.get("commit", commit) != commit
+    if request.method != "POST" or moved:
+        permissions.require(request.user, "environment.deploy", environment)
+        context = {"environment": environment, "repository": repository, "moved": moved}
+        return page(request, "environments/deploy.html", context, status=409 if moved else 200)
     deployment = actions.deployment_request(
-        environment=environment,
-        commit=repository.synced_commit,
-        reason=str(_("Deployed by hand")),
-        actor=request.user,
+        environment=environment, commit=commit, reason=str(_("Deployed by hand")), actor=request.user
     )
     assert deployment.run is not None
     return go(

@@ -268,6 +268,36 @@ def test_there_is_nothing_to_deploy_before_the_first_pull(client: Any, productio
         asked(production, "")
 
 
+def test_production_asks_once_and_again_where_another_commit_came_meanwhile(
+    client: Any, production: Environment
+) -> None:
+    Repository.objects.update(synced_commit="a" * 40)
+    client.force_login(make_member(production.project, Role.PUBLISHER))
+    place = f"/{production.project.slug}/environments/"
+
+    listed = client.get(place).content.decode()
+    question = client.get(f"{place}prod/deploy/")
+    Repository.objects.update(synced_commit="b" * 40)
+    moved = client.post(f"{place}prod/deploy/", {"commit": "a" * 40})
+    assert not Deployment.objects.exists()
+    done = client.post(f"{place}prod/deploy/", {"commit": "b" * 40})
+
+    assert f'href="{place}prod/deploy/"' in listed
+    assert f'action="{place}staging/deploy/"' in listed
+    assert "Deploy to Production?" in question.content.decode()
+    assert f'name="commit" value="{"a" * 40}"' in question.content.decode()
+    assert (moved.status_code, "pulled meanwhile" in moved.content.decode()) == (409, True)
+    assert done.status_code == 302
+    assert Deployment.objects.get().commit == "b" * 40
+
+
+def test_whoever_may_not_deploy_is_not_asked(client: Any, production: Environment) -> None:
+    Repository.objects.update(synced_commit="a" * 40)
+    client.force_login(make_member(production.project, Role.VIEWER))
+
+    assert client.get(f"/{production.project.slug}/environments/prod/deploy/").status_code == 403
+
+
 @pytest.mark.django_db(transaction=True)
 def test_versions_asked_for_at_once_have_different_numbers(production: Environment) -> None:
     made = at_once(*[lambda: asked(production)] * 6)
