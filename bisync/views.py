@@ -60,7 +60,9 @@ def home(request: Request) -> HttpResponse:
 def project_home(request: Request, project: Project) -> HttpResponse:
     """What needs this person, what they proposed, what changed; until it works, what is to be done first."""
     visible = Proposal.objects.visible_to(request.user).filter(project=project)
-    needs = needing(request.user, project).for_list().order_by("id")
+    needs = (
+        needing(request.user, project).with_check_failed().select_related("author", "target").order_by("id")
+    )
     last_pull = Run.objects.filter(project=project, kind="pull").order_by("-id").first()
     recent = list(metrics_of(project).filter(state="published").order_by("-changed_at")[:8])
     return page(
@@ -68,7 +70,7 @@ def project_home(request: Request, project: Project) -> HttpResponse:
         "governance/project_home.html",
         {
             "needs": list(needs[:20]),
-            "mine": list(visible.filter(author=request.user).for_list().order_by("-id")[:10]),
+            "mine": list(visible.filter(author=request.user).with_check_failed().order_by("-id")[:10]),
             "recent": recent,
             "last_pull": last_pull,
             "pulled": bool(recent) or Snapshot.objects.filter(project=project).exists(),

@@ -34,7 +34,13 @@ class ProposalQuerySet(models.QuerySet["Proposal"]):
     def for_list(self) -> ProposalQuerySet:
         """Everything a row shows, in one query (and one for the checks, whose results no row shows)."""
         checks = models.Prefetch("checks", Check.objects.defer("result"))
-        return self.select_related("author", "project", "target").prefetch_related(checks)
+        rows = self.with_check_failed().select_related("author", "project", "target")
+        return rows.prefetch_related(checks)
+
+    def with_check_failed(self) -> ProposalQuerySet:
+        """With what the chip of the state needs: `check_failed`, whether nobody can approve it as it is."""
+        failed = Check.objects.filter(proposal=models.OuterRef("pk"), status=CheckStatus.FAILED)
+        return self.annotate(check_failed=models.Exists(failed))
 
 
 class Proposal(models.Model):
@@ -88,12 +94,6 @@ class Proposal(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("proposal", args=[self.project.slug, self.number])
-
-    @property
-    def check_failed(self) -> bool:
-        """Whether nobody can approve it as it is. Lists have the checks prefetched."""
-        reviewed = self.status == ProposalStatus.IN_REVIEW
-        return reviewed and any(check.status == CheckStatus.FAILED for check in self.checks.all())
 
 
 class Item(models.Model):

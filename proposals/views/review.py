@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from django.core.paginator import Paginator
-from django.db.models import Prefetch
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
@@ -60,9 +59,7 @@ def _found(request: Request, project: Project, number: int) -> Proposal:
     visible = Proposal.objects.visible_to(request.user).select_related(
         "author", "target__live", "target__connection", "published_by", "project"
     )
-    visible = visible.annotate(muted=muted(request.user, "proposal")).prefetch_related(
-        Prefetch("checks", Check.objects.select_related("run"))
-    )
+    visible = visible.with_check_failed().annotate(muted=muted(request.user, "proposal"))
     return get_object_or_404(visible, project=project, number=number)
 
 
@@ -89,7 +86,7 @@ def _detail(
     problems: dict[str, list[str]] | None = None,
     typed: dict[str, str] | None = None,
 ) -> dict[str, Any]:
-    checks = list(proposal.checks.all())
+    checks = list(proposal.checks.select_related("run"))
     progress = selectors.progress(proposal)
     items = list(proposal.items.select_related("revision__definition").order_by("id"))
     reviews = list(proposal.reviews.select_related("person").order_by("id"))
