@@ -100,7 +100,7 @@ def test_what_has_no_total_is_computed_twice_by_its_months_alone(
     with open_warehouse(version.location) as warehouse:
         result = computed_twice(fields, version.vocabulary, version.relations, engine, warehouse)
 
-    assert (result["sentence"], result["mismatches"]) == (f"New one: {compared}", [])
+    assert (result["sentence"], result["mismatches"]) == (f"{compared} for New one", [])
 
 
 def test_what_sending_refuses_is_said_before(story: Story, client: Client) -> None:
