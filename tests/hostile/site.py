@@ -99,6 +99,7 @@ class Site:
             "project": self.project.slug, "environment": "prod", "slug": "staging", "queue": "quick",
             "hold": make_hold(self.project).pk, "key": audit.key(self.project),
             "pk": run.pk, "command": command.pk, "member": self.tom.pk, "person": self.tom.pk, "name": "revenue",
+            "unique_id": "model.shop.fct_orders",
             "token": token_create(user=self.tom, name="export", scopes=["read"], days=1)[0].pk,
         }  # fmt: skip
         self.notification = Notification.objects.create(
