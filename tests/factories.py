@@ -94,7 +94,7 @@ def make_snapshot(project: Project, manifest: Mapping[str, Any], semantic: Mappi
         manifest=Artifact.keep("manifest.json", json.dumps({"metadata": metadata, **manifest}).encode()),
         semantic_manifest=Artifact.keep("semantic_manifest.json", json.dumps(semantic).encode()),
         counts={"model": 0, "metric": 0, "test": 0},
-        changes={"added": [], "changed": [], "removed": [], "first": True},
+        changes={"first": True, "added": 0, "changed": 0, "removed": 0},
     )
 
 

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 
 from bisync.api import drafts, shapes
 from bisync.api.base import InProject, Listing, Single
-from catalog.models import Group, Node
+from catalog.models import Change, Group, Node
 from environments.models import MetricSeries
 from insights.selectors import metric_view, metrics_of, searched
 from proposals.selectors import names_for
@@ -53,6 +53,19 @@ class OneNode(Single):
         return get_object_or_404(
             nodes.prefetch_related("columns", "tests"), unique_id=self.kwargs["unique_id"]
         )
+
+
+class NodeHistory(Listing):
+    """What pulls changed of one thing since the first, newest first."""
+
+    serializer_class = shapes.ChangeShape
+
+    def get_queryset(self) -> QuerySet[Change]:
+        named = {"project": self.project, "unique_id": self.kwargs["unique_id"]}
+        changes = Change.objects.filter(**named)
+        if not changes.exists():  # what is gone has a history, too
+            get_object_or_404(Node, **named)
+        return changes.select_related("snapshot")
 
 
 class Metrics(Listing):

@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from bisync.api import drafts, shapes
 from bisync.api.auth import require_scope
 from bisync.api.base import ApiView, InProject, Listed, Listing, Single, deed, read
-from catalog.models import Snapshot
+from catalog.models import Change, Snapshot
 from environments.actions import deployment_request
 from environments.models import Deployment, Environment
 from environments.selectors import environments_of
@@ -80,12 +80,22 @@ class Pulls(Listing):
 
 
 class OnePull(Single):
-    """One pull with everything that changed."""
+    """One pull, with how much changed."""
 
     serializer_class = shapes.PullDetail
 
     def found(self) -> Snapshot:
         return get_object_or_404(Snapshot, project=self.project, pk=self.kwargs["pk"])
+
+
+class PullChanges(Listing):
+    """What a pull brought, changed or took away, the last noted first."""
+
+    serializer_class = shapes.ChangeShape
+
+    def get_queryset(self) -> QuerySet[Change]:
+        pull = get_object_or_404(Snapshot, project=self.project, pk=self.kwargs["pk"])
+        return pull.changed.select_related("snapshot")
 
 
 class Environments(Listing):

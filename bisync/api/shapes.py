@@ -7,7 +7,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from catalog.models import Column, Group, Node, NodeTest, Snapshot
+from catalog.models import Change, Column, Group, Node, NodeTest, Snapshot
 from catalog.selectors import children_of, parents_of
 from environments.models import Deployment, Environment, MetricSeries
 from environments.numbers import Numbers
@@ -123,17 +123,42 @@ class RunDetail(RunShape):
         fields = (*RunShape.Meta.fields, "commands")  # type: ignore[assignment]
 
 
-class ChangeShape(serializers.Serializer[Any]):
-    kind = serializers.CharField()
+class FieldChange(serializers.Serializer[Any]):
+    """One field of a thing, before and after; of a column it is named `column.field`."""
+
     name = serializers.CharField()
-    what = serializers.CharField(help_text="Which parts of it changed.")
+    before = serializers.CharField()
+    after = serializers.CharField()
+
+
+class ChangeShape(serializers.ModelSerializer[Change]):
+    commit = serializers.CharField(source="snapshot.commit", read_only=True)
+    fields_changed = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Change
+        fields = (
+            "id",
+            "snapshot_id",
+            "commit",
+            "unique_id",
+            "resource_type",
+            "name",
+            "kind",
+            "fields_changed",
+        )
+
+    @extend_schema_field(FieldChange(many=True))
+    def get_fields_changed(self, change: Change) -> list[dict[str, str]]:
+        names = ("name", "before", "after")
+        return [dict(zip(names, map(str, one), strict=True)) for one in change.fields]
 
 
 class ChangesShape(serializers.Serializer[Any]):
     first = serializers.BooleanField(default=False, help_text="Of the first pull everything was new.")
-    added = ChangeShape(many=True)
-    changed = ChangeShape(many=True)
-    removed = ChangeShape(many=True)
+    added = serializers.IntegerField(default=0)
+    changed = serializers.IntegerField(default=0)
+    removed = serializers.IntegerField(default=0)
 
 
 class PullShape(serializers.ModelSerializer[Snapshot]):
@@ -249,7 +274,7 @@ class NodeTestShape(serializers.ModelSerializer[NodeTest]):
 
     class Meta:
         model = NodeTest
-        fields = ("name", "kind", "column", "arguments", "severity")
+        fields = ("name", "kind", "column", "arguments", "severity", "description")
 
 
 class NodeDetail(NodeShape):

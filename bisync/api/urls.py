@@ -33,6 +33,7 @@ urlpatterns = [
     path(f"{PROJECT}/members/", projects.Members.as_view(), name="api-members"),
     path(f"{PROJECT}/pulls/", projects.Pulls.as_view(), name="api-pulls"),
     path(f"{PROJECT}/pulls/<int:pk>/", projects.OnePull.as_view(), name="api-pull"),
+    path(f"{PROJECT}/pulls/<int:pk>/changes/", projects.PullChanges.as_view(), name="api-pull-changes"),
     path(f"{PROJECT}/environments/", projects.Environments.as_view(), name="api-environments"),
     path(f"{ENVIRONMENT}/", projects.OneEnvironment.as_view(), name="api-environment"),
     path(f"{ENVIRONMENT}/deployments/", projects.Deployments.as_view(), name="api-deployments"),
@@ -45,6 +46,9 @@ urlpatterns = [
     path(f"{PROJECT}/groups/", catalogue.Groups.as_view(), name="api-groups"),
     path(f"{PROJECT}/nodes/", catalogue.Nodes.as_view(), name="api-nodes"),
     path(f"{PROJECT}/nodes/<str:unique_id>/", catalogue.OneNode.as_view(), name="api-node"),
+    path(
+        f"{PROJECT}/nodes/<str:unique_id>/history/", catalogue.NodeHistory.as_view(), name="api-node-history"
+    ),
     path(f"{PROJECT}/metrics/", catalogue.Metrics.as_view(), name="api-metrics"),
     path(f"{PROJECT}/metrics/<str:name>/", catalogue.OneMetric.as_view(), name="api-metric"),
     path(

@@ -94,7 +94,7 @@ class World:
     def path(self, address: Address, things: dict[str, Any] | None = None) -> str:
         found = {**self.things, **(things or {})}
         found |= {"project": self.project.slug, "environment": "prod", "slug": "prod", "rest": "nowhere"}
-        if address[0] in {"pull-detail", "api-pull"}:
+        if address[0] in {"pull-detail", "api-pull", "api-pull-changes"}:
             found["pk"] = found["pull-detail"]
         return reverse(address[0], kwargs={argument: found[argument] for argument in address[1]})
 
