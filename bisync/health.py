@@ -22,7 +22,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from workspace import leases
-from workspace.models import Run, RunStatus
+from workspace.models import Drain, Run, RunStatus
 from workspace.models.runs import HEAVY
 
 logger = logging.getLogger(__name__)
@@ -157,15 +157,26 @@ def _workers() -> list[Part]:
         lost=Count("pk", filter=leases.lapsed()),
         lost_since=Min("lease_until", filter=leases.lapsed()),
     )
+    drained = set(Drain.objects.filter(ended_at=None).values_list("queue", flat=True))
     return [
-        _queue(_("Workers: pulls and commits"), "quick", told),
-        _queue(_("Workers: builds"), "heavy", told),
+        _queue(_("Workers: pulls and commits"), "quick", told, drained="quick" in drained),
+        _queue(_("Workers: builds"), "heavy", told, drained="heavy" in drained),
         _lost(told["lost"], told["lost_since"]),
     ]
 
 
-def _queue(name: str, queue: str, told: Mapping[str, Any]) -> Part:
+def _queue(name: str, queue: str, told: Mapping[str, Any], *, drained: bool) -> Part:
     late, busy = told[f"{queue}_late"], told[f"{queue}_busy"]
+    if drained:
+        message = _("Drained: nothing more is taken up. At work: %(busy)s. Waiting: %(late)s.")
+        return Part(
+            name,
+            ok=not late,
+            message=message % {"busy": busy, "late": late},
+            remedy=_("Resume the queue when what it was drained for is done.") if late else "",
+            since=told[f"{queue}_since"] if late else None,
+            url=reverse("system-queues"),
+        )
     if late and not busy:
         return Part(
             name,

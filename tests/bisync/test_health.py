@@ -15,8 +15,9 @@ from django.utils import timezone
 
 from bisync import probe
 from bisync import settings as settings_module
+from governance.models import User
 from tests.factories import make_project
-from workspace.models import Run
+from workspace.models import Drain, Run
 
 pytestmark = pytest.mark.django_db
 
@@ -143,3 +144,17 @@ def test_it_answers_by_number_and_without_https(client: Client, settings: Any) -
 
     assert (answer.status_code, answer.content) == (200, b"alive\n")
     assert client.post("/health/live", headers={"host": "10.1.2.3"}).status_code != 200
+
+
+def test_a_drained_queue_is_told_and_what_waits_in_it_too(client: Client, data_dir: Path) -> None:
+    Drain.objects.create(queue="quick", reason="The server moves.", by=User.objects.create_user("a@b.example"))
+    name = "Workers: pulls and commits"
+
+    told = parts(client)[2][name]
+    assert (told["ok"], told["message"]) == (
+        True,
+        "Drained: nothing more is taken up. At work: 0. Waiting: 0.",
+    )
+    run("pull")
+    told = parts(client)[2][name]
+    assert (told["ok"], "Resume the queue" in told["remedy"]) == (False, True)
