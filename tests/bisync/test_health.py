@@ -147,7 +147,9 @@ def test_it_answers_by_number_and_without_https(client: Client, settings: Any) -
 
 
 def test_a_drained_queue_is_told_and_what_waits_in_it_too(client: Client, data_dir: Path) -> None:
-    Drain.objects.create(queue="quick", reason="The server moves.", by=User.objects.create_user("a@b.example"))
+    Drain.objects.create(
+        queue="quick", reason="The server moves.", by=User.objects.create_user("a@b.example")
+    )
     name = "Workers: pulls and commits"
 
     told = parts(client)[2][name]
