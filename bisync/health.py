@@ -157,7 +157,8 @@ def _workers() -> list[Part]:
         lost=Count("pk", filter=leases.lapsed()),
         lost_since=Min("lease_until", filter=leases.lapsed()),
     )
-    drained = set(Drain.objects.filter(ended_at=None).values_list("queue", flat=True))
+    late = told["quick_late"] or told["heavy_late"]
+    drained = set(Drain.objects.filter(ended_at=None).values_list("queue", flat=True)) if late else set()
     return [
         _queue(_("Workers: pulls and commits"), "quick", told, drained="quick" in drained),
         _queue(_("Workers: builds"), "heavy", told, drained="heavy" in drained),
@@ -167,14 +168,16 @@ def _workers() -> list[Part]:
 
 def _queue(name: str, queue: str, told: Mapping[str, Any], *, drained: bool) -> Part:
     late, busy = told[f"{queue}_late"], told[f"{queue}_busy"]
-    if drained:
-        message = _("Drained: nothing more is taken up. At work: %(busy)s. Waiting: %(late)s.")
+    if late and drained:
         return Part(
             name,
-            ok=not late,
-            message=message % {"busy": busy, "late": late},
-            remedy=_("Resume the queue when what it was drained for is done.") if late else "",
-            since=told[f"{queue}_since"] if late else None,
+            ok=False,
+            message=ngettext(
+                "%(count)s run waits: it is drained.", "%(count)s runs wait: it is drained.", late
+            )
+            % {"count": late},
+            remedy=_("Resume the queue “%(queue)s” when what it was drained for is done.") % {"queue": queue},
+            since=told[f"{queue}_since"],
             url=reverse("system-queues"),
         )
     if late and not busy:
