@@ -63,6 +63,13 @@ SETTINGS: dict[str, tuple[str | Promise, str | Promise]] = {
             "refused whatever is listed"
         ),
     ),
+    "BISYNC_COMPILE": (
+        "yes",
+        _(
+            "after a pull, have dbt compile the models that no build has made yet, so that their column "
+            "lineage is known at once"
+        ),
+    ),
     "BISYNC_PYTHON_MODELS": (
         _("yes where `BISYNC_URL` is this machine's, else no"),
         _(

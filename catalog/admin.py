@@ -3,7 +3,7 @@ from __future__ import annotations
 from django.contrib import admin
 
 from bisync.lib.admin import InlineReadOnly, ReadOnlyAdmin
-from catalog.models import Change, Column, Edge, Group, Node, NodeTest, Snapshot
+from catalog.models import Change, Column, Edge, Group, Node, NodeLineage, NodeTest, Snapshot
 
 
 @admin.register(Snapshot)
@@ -38,6 +38,15 @@ class NodeAdmin(ReadOnlyAdmin):
     list_select_related = ("project", "group")
     heavy = ("fields", "meta", "tags", "description")
     inlines = (ColumnInline,)
+
+
+@admin.register(NodeLineage)
+class NodeLineageAdmin(ReadOnlyAdmin):
+    list_display = ("node", "problem", "changed_at")
+    list_filter = ("problem", "node__project")
+    search_fields = ("node__name", "node__unique_id")
+    list_select_related = ("node",)
+    heavy = ("code", "names", "columns", "rows", "through")
 
 
 @admin.register(Column)

@@ -214,3 +214,33 @@ class Edge(models.Model):
 
     def __str__(self) -> str:
         return f"{self.parent} → {self.child}"
+
+
+class NodeLineage(models.Model):
+    """What a node's columns are made from, as its SQL says; `catalog.lineage` finds it out.
+
+    `code` is the SQL that dbt made and `code_key` of what, `names` are the relations in it, each with its
+    node. `columns` are [name, [[node, column, how], …], whether that is all]; `rows` are [node, column] that
+    decide which rows there are; of the nodes in `through` it has columns that are not listed. `problem` says
+    in one word why nothing is known, `words` more of it.
+    """
+
+    node = models.OneToOneField(Node, models.CASCADE, related_name="lineage")
+    code = models.TextField(_("SQL"), blank=True)
+    code_key = models.CharField(max_length=64, blank=True)
+    names = models.JSONField(default=dict)
+    key = models.CharField(max_length=64)
+    columns = models.JSONField(_("columns"), default=list)
+    rows = models.JSONField(_("rows"), default=list)
+    through = models.JSONField(default=list)
+    problem = models.CharField(_("problem"), max_length=20, blank=True)
+    words = models.TextField(blank=True)
+    changed_at = models.DateTimeField(_("changed"), auto_now=True)
+
+    class Meta:
+        verbose_name = _("column lineage")
+        verbose_name_plural = _("column lineage")
+        ordering = ["node"]
+
+    def __str__(self) -> str:
+        return f"columns of {self.node}"

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from functools import lru_cache
+
 from django.db.models import Case, Count, IntegerField, OuterRef, QuerySet, Subquery, Value, When
 from django.db.models.functions import Coalesce
 
 from bisync.lib.search import every_word
-from catalog.models import Change, Column, Edge, Node, NodeTest
+from catalog.lineage.graph import Graph
+from catalog.lineage.project import NodeTrace, from_json
+from catalog.models import Change, Column, Edge, Node, NodeLineage, NodeTest, Snapshot
 from catalog.words import KINDS
 from governance.models import Project
 
@@ -84,3 +90,32 @@ def history_of(node: Node) -> QuerySet[Change]:
     """What pulls changed of a node since the first, newest first, with the commit that brought it."""
     changes = Change.objects.filter(project=node.project_id, unique_id=node.unique_id)
     return changes.select_related("snapshot").order_by("-id")
+
+
+def graph_of(project: Project) -> Graph:
+    """What reads what, as the last pull saw it; macros and docs blocks are no part of it."""
+    pulls = Snapshot.objects.filter(project=project).order_by("-id")
+    return _graph(project.pk, pulls.values_list("pk", "created_at").first())
+
+
+@lru_cache(maxsize=8)
+def _graph(project: int, _snapshot: tuple[int, datetime] | None) -> Graph:
+    edges = Edge.objects.filter(project=project).values_list("parent", "child")
+    return Graph.of((parent, child) for parent, child in edges if not parent.startswith(("macro.", "doc.")))
+
+
+def traces_of(project: Project, keys: Iterable[str]) -> Mapping[str, NodeTrace]:
+    """What is known of the columns of these nodes."""
+    rows = NodeLineage.objects.filter(node__project=project, node__unique_id__in=list(keys))
+    fields = ("node__unique_id", "key", "columns", "rows", "through", "problem", "words")
+    return {
+        uid: from_json(key, {"columns": columns, "rows": deciding, "through": through}, problem, words)
+        for uid, key, columns, deciding, through, problem, words in rows.values_list(*fields)
+    }
+
+
+def nodes_by_id(project: Project, keys: Iterable[str]) -> dict[str, Node]:
+    """The nodes of these ids, with what a box or a line of a list shows of them."""
+    found = Node.objects.filter(project=project, unique_id__in=list(keys)).select_related("group")
+    shown = found.only("unique_id", "resource_type", "name", "label", "project_id", "group__name")
+    return {node.unique_id: node for node in shown}

@@ -7,4 +7,5 @@ from catalog import views
 urlpatterns = [
     path("catalogue/", views.node_list, name="catalogue"),
     path("catalogue/<str:unique_id>/", views.node_detail, name="node"),
+    path("lineage/<str:unique_id>/", views.lineage, name="lineage"),
 ]

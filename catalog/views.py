@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
 from urllib.parse import urlencode
 
 from django.core.paginator import Paginator
@@ -11,9 +14,12 @@ from django.views.decorators.http import require_safe
 
 from bisync.lib.search import sought
 from bisync.lib.web import page
-from catalog import selectors
+from catalog import drawing, selectors
+from catalog.drawing import HOWS, State
+from catalog.lineage.graph import ColumnFlow, Drawn, Graph, around, column_flow
+from catalog.lineage.project import NodeTrace
 from catalog.models import Node
-from catalog.words import KINDS, yaml_of
+from catalog.words import KINDS, PROBLEMS, yaml_of
 from governance.models import Project
 from governance.web import Request, in_project
 
@@ -54,3 +60,105 @@ def node_detail(request: Request, project: Project, unique_id: str) -> HttpRespo
         "definition": yaml_of(node.fields),
     }
     return page(request, "catalog/node_detail.html", context)
+
+
+@require_safe
+@in_project
+def lineage(request: Request, project: Project, unique_id: str) -> HttpResponse:
+    """What a node reads and what reads it, drawn or as a table; with `column`, how that column flows."""
+    nodes = Node.objects.filter(project=project).exclude(resource_type__in=selectors.USED)
+    start = get_object_or_404(nodes, unique_id=unique_id)
+    state = State.of(project, unique_id, request.GET)
+    graph = selectors.graph_of(project)
+    shown = _column(state, graph) if state.column else _nodes(state, graph)
+    context = {
+        "start": start,
+        "state": state,
+        "steps": _steps(state),
+        "views": [(table, replace(state, table=table).url()) for table in (False, True)],
+        "back": replace(state, column="").url(),
+        "hows": [(how.name.lower(), words) for how, words in HOWS.items()],
+        **shown,
+        **_chosen(state, graph),
+    }
+    return page(request, "catalog/lineage.html", context, fragment="picture")
+
+
+def _nodes(state: State, graph: Graph) -> dict[str, Any]:
+    drawn = around(graph, state.start, up=state.up, down=state.down, opened=state.opened)
+    nodes = selectors.nodes_by_id(state.project, drawn.nodes)
+    if state.table:
+        return {"rows": _rows(drawn, nodes, state), "cut": drawn.cut, "flow": None}
+    return {"picture": drawing.of_nodes(state, drawn, graph, nodes), "cut": drawn.cut, "flow": None}
+
+
+def _rows(drawn: Drawn, nodes: Mapping[str, Node], state: State) -> list[tuple[Node, str, list[Node]]]:
+    """Each node with its address here, and what it reads of the others."""
+    reads: dict[str, list[Node]] = {}
+    for parent, child in drawn.edges:
+        if parent in nodes:
+            reads.setdefault(child, []).append(nodes[parent])
+    keys = [key for key in drawn.nodes if key in nodes]
+    return [(nodes[key], replace(state, at=key).url(), reads.get(key, [])) for key in keys]
+
+
+def _column(state: State, graph: Graph) -> dict[str, Any]:
+    flow = column_flow(
+        graph, lambda keys: selectors.traces_of(state.project, keys), (state.start, state.column)
+    )
+    nodes = selectors.nodes_by_id(state.project, {state.start, *flow.columns, *(key for key, _ in flow.rows)})
+    deciding = [(nodes[key], column) for key, column in flow.rows if key in nodes]
+    if state.table:
+        return {"flow": flow, "flows": _flows(flow, nodes), "cut": flow.cut, "deciding": deciding}
+    picture = drawing.of_column(state, flow, nodes)
+    return {"flow": flow, "picture": picture, "cut": flow.cut, "deciding": deciding}
+
+
+def _flows(flow: ColumnFlow, nodes: Mapping[str, Node]) -> list[tuple[Node, str, object, Node, str]]:
+    return [
+        (nodes[parent[0]], parent[1], HOWS[how], nodes[child[0]], child[1])
+        for (parent, child), how in flow.flows.items()
+        if parent[0] in nodes and child[0] in nodes
+    ]
+
+
+def _steps(state: State) -> list[tuple[str, list[tuple[int, str, bool]]]]:
+    """For each side the numbers of steps that can be shown, each with its address."""
+    fresh = replace(state, opened=())
+    up = [(steps, replace(fresh, up=steps).url(), state.up == steps) for steps in drawing.STEPS]
+    down = [(steps, replace(fresh, down=steps).url(), state.down == steps) for steps in drawing.STEPS]
+    return [("up", up), ("down", down)]
+
+
+def _chosen(state: State, graph: Graph) -> dict[str, Any]:
+    """The node that the panel tells of, and its columns, each with the address of its flow."""
+    key = state.at
+    node = Node.objects.filter(project=state.project, unique_id=key).select_related("group").first()
+    if node is None:
+        key = state.start
+        node = Node.objects.select_related("group").get(project=state.project, unique_id=key)
+    trace = selectors.traces_of(state.project, [key]).get(key)
+    names = _column_names(node, trace)
+    return {
+        "chosen": node,
+        "chosen_columns": [
+            (name, replace(state, start=key, at=key, column=name.lower()).url(), known)
+            for name, known in names[: drawing.MOST_COLUMNS]
+        ],
+        "more_columns": max(0, len(names) - drawing.MOST_COLUMNS),
+        "problem": PROBLEMS.get(trace.problem) if trace is not None else None,
+        "problem_words": trace.words if trace is not None else "",
+        "through": selectors.nodes_by_id(state.project, trace.through if trace is not None else ()).values(),
+        "sides": [
+            ("up", len(graph.beside(key, "up")), len(graph.reached(key, "up"))),
+            ("down", len(graph.beside(key, "down")), len(graph.reached(key, "down"))),
+        ],
+    }
+
+
+def _column_names(node: Node, trace: NodeTrace | None) -> list[tuple[str, bool]]:
+    """A node's columns as its SQL has them, then those only declared; whether all is known of each."""
+    found = {one.name: one.known for one in trace.columns} if trace is not None else {}
+    for name in node.columns.values_list("name", flat=True):
+        found.setdefault(name.lower(), True)
+    return list(found.items())

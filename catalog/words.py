@@ -35,6 +35,15 @@ KINDS: Mapping[str, Kind] = {
     "function": Kind(_("Function"), _("Functions"), "square-function"),
     "doc": Kind(_("Docs block"), _("Docs blocks"), "file-text"),
 }
+# Why nothing is known of a node's columns.
+PROBLEMS: Mapping[str, StrPromise] = {
+    "not-compiled": _("dbt has not made its SQL yet: it is known once an environment has built it."),
+    "asks-warehouse": _(
+        "Its SQL depends on what is in the warehouse: it is known once an environment has built it."
+    ),
+    "python": _("It is written in Python."),
+    "unreadable": _("Its SQL cannot be read:"),
+}
 # What the page shows elsewhere, or says nothing to people.
 _ELSEWHERE = frozenset({"checksum", "macro_sql", "depends_on", "docs"})
 _MOST = 40_000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,7 +21,7 @@ from workspace import runs
 from workspace.dbt import artifacts
 from workspace.dbt.events import Progress
 from workspace.dbt.runner import BuildResult, Dbt, DbtProject
-from workspace.models import Repository, Run
+from workspace.models import Artifact, Repository, Run
 from workspace.repositories import project_folder
 from workspace.warehouse import release
 from workspace.warehouse.gate import open_warehouse
@@ -131,7 +132,7 @@ def build(
         state = into / "state"
         state.mkdir(exist_ok=True)
         assert live.manifest is not None
-        (state / "manifest.json").write_bytes(artifacts.relocate(live.manifest.content(), _names(live)))
+        (state / "manifest.json").write_bytes(artifacts.relocate(live.manifest.content(), names_of(live)))
     done = dbt.build(select, exclude=exclude, defer_to=state, on_progress=on_progress)
     results = done.require_success()
     manifest = (results.target_path / "manifest.json").read_bytes()
@@ -159,7 +160,7 @@ def _seeds_first(dbt: Dbt, manifest: Mapping[str, Any]) -> None:
         dbt.build(seeds, resource_types=["seed"]).require_success()
 
 
-def _names(live: Deployment) -> dict[str, str]:
+def names_of(live: Deployment) -> dict[str, str]:
     """unique_id → the three-part name of the live version's relation."""
     location = live.location
     database = Path(location.path).stem if location.adapter == "duckdb" else location.database
@@ -180,6 +181,12 @@ def columns_of(location: Location, relations: Mapping[str, Sequence[str]]) -> di
         for unique_id, (schema, name) in relations.items()
         if (schema, name) in known
     }
+
+
+def stored_columns(columns: Artifact) -> dict[str, dict[str, str]]:
+    """What `columns_of` found when a version was built."""
+    found: dict[str, dict[str, str]] = json.loads(columns.content())
+    return found
 
 
 def require_inside(location: Location, manifest: Mapping[str, Any]) -> None:

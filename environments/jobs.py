@@ -9,7 +9,8 @@ from collections.abc import Mapping
 
 from bisync.lib import crash
 from bisync.lib.errors import BisyncError
-from environments import builds
+from catalog.models import Snapshot
+from environments import builds, tracing
 from environments.actions import LIFECYCLE, MetricsLost, Overtaken, deployment_go_live
 from environments.models import Deployment, DeploymentStatus, Environment, MetricSeries
 from environments.numbers import Numbers, by_period, of_sql
@@ -18,6 +19,7 @@ from environments.selectors import Reading, reading
 from semantic.formula.tree import MetricRef
 from semantic.query.engine import Engine, NotComputable, engine_for, with_relations
 from semantic.query.spec import Unsupported
+from semantic.sync import after_pull
 from workspace import holds, runs
 from workspace.dbt import artifacts
 from workspace.models import Artifact
@@ -58,6 +60,19 @@ def deploy(work: runs.Work) -> dict[str, object]:
     if failures:
         raise failures[0]
     return {"versions": versions}
+
+
+@runs.handles("catalog.lineage")
+def lineage(work: runs.Work) -> dict[str, object]:
+    """Bring the column lineage of the last pull in step; of a pull or a version that went live meanwhile."""
+    return tracing.trace(work)
+
+
+@after_pull
+def trace_again(work: runs.Work, snapshot: Snapshot) -> None:
+    """What a pull brought may be made from other columns than before."""
+    if snapshot.run_id == work.run.pk:
+        runs.request(kind="catalog.lineage", project=work.project)
 
 
 def _next(environment: int) -> Deployment | None:
@@ -156,6 +171,8 @@ def _build_and_switch(work: runs.Work, deployment: Deployment) -> None:
     with work.fenced():
         deployment_go_live(deployment=deployment, onto=environment.live)
         runs.request(kind="pull", project=environment.project, requested_by=work.run.requested_by)
+        # What dbt made of each model where it was really built.
+        runs.request(kind="catalog.lineage", project=environment.project)
     crash.point("deploy-live")
 
 

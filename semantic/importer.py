@@ -30,10 +30,10 @@ from semantic.definitions import (
 from semantic.formulas import metric_formula
 from semantic.query.rows import parsed
 from semantic.query.spec import Unsupported
+from workspace.dbt.code import dialect_of
 
 Raw: TypeAlias = Mapping[str, Any]
 
-ADAPTERS: Mapping[str, str] = {"sqlserver": "tsql", "synapse": "tsql", "glue": "spark"}
 READABLE = ("model", "seed", "snapshot")
 # Longer words first: `timestamp` holds `time`, `interval` holds `int`, `datetime` holds `date`.
 TYPES: tuple[tuple[str, ValueType], ...] = (
@@ -81,8 +81,7 @@ def vocabulary(
 
 def dialect(manifest: Raw) -> str:
     """How the project's SQL is spelled, in sqlglot's words."""
-    adapter = str((manifest.get("metadata") or {}).get("adapter_type") or "")
-    return ADAPTERS.get(adapter, adapter)
+    return dialect_of(str((manifest.get("metadata") or {}).get("adapter_type") or ""))
 
 
 def dbt_version(manifest: Raw) -> tuple[int, int]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from django.utils import timezone
 
 from bisync.lib import crash
@@ -19,8 +17,7 @@ from workspace.dbt.runner import Dbt, DbtProject
 from workspace.git.commits import Commit
 from workspace.git.repository import Mirror
 from workspace.models import Artifact, Repository
-from workspace.repositories import mirror_of, project_folder, workdir
-from workspace.warehouse.location import Location
+from workspace.repositories import mirror_of, project_folder, reading_place, workdir
 
 # Whether these can be read is asked when the warehouse is tested.
 KEPT_SOURCES = 500
@@ -76,20 +73,13 @@ def parsed(work: runs.Work, repository: Repository, mirror: Mirror, commit: str)
                 checkout=tree,
                 workdir=into,
                 target=repository.dbt_target,
-                location=_reading_place(repository, into),
+                location=reading_place(repository, into),
                 executable=repository.dbt_executable,
             )
         )
         dbt.deps()
         target = dbt.parse()
         return (target / "manifest.json").read_bytes(), (target / "semantic_manifest.json").read_bytes()
-
-
-def _reading_place(repository: Repository, into: Path) -> Location:
-    """Parsing needs a profile but never opens the warehouse."""
-    if repository.connection is not None:
-        return repository.connection.location(schema="analytics", path=str(into / "warehouse.duckdb"))
-    return Location(adapter="duckdb", schema="analytics", path=str(into / "warehouse.duckdb"))
 
 
 def _unchanged(work: runs.Work, repository: Repository, mirror: Mirror, last: Snapshot) -> dict[str, object]:

@@ -28,6 +28,8 @@ from bisync.settings import DATABASES, TEMPLATES  # noqa: E402
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 ALLOWED_HOSTS = ["*"]
 RUN_LEASE_SECONDS = 30
+# Compiling takes dbt seconds after every pull; the tests of lineage turn it on.
+BISYNC_COMPILE = False
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     # A file, as in life: threads of one test need to see each other's rows.
     DATABASES["default"]["TEST"] = {"NAME": str(_home / "test.sqlite3")}

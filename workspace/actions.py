@@ -31,6 +31,7 @@ MAY = {
     "repository.parse": "repository.configure",
     "connection.test": "environment.configure",
     "pull": "project.pull",
+    "catalog.lineage": "project.pull",
     "environment.deploy": "environment.deploy",
     "proposal.check": "proposal.create",
     "proposal.publish": "proposal.publish",

@@ -13,6 +13,7 @@ from bisync.lib import scratch
 from bisync.lib.errors import BisyncError
 from workspace.git.repository import Mirror, Remote
 from workspace.models import Repository
+from workspace.warehouse.location import Location
 
 
 class FolderOutside(BisyncError):
@@ -43,6 +44,14 @@ def project_folder(tree: Path, repository: Repository) -> Path:
     if not folder.is_relative_to(tree.resolve()):
         raise FolderOutside(folder=repository.folder)
     return folder
+
+
+def reading_place(repository: Repository, into: Path) -> Location:
+    """Where dbt thinks that it builds while it only reads the project: an empty file, or the real server."""
+    path = str(into / "warehouse.duckdb")
+    if repository.connection is not None:
+        return repository.connection.location(schema="analytics", path=path)
+    return Location(adapter="duckdb", schema="analytics", path=path)
 
 
 @contextmanager

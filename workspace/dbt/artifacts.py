@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from workspace.dbt.code import CodeManifest, code_in
 from workspace.dbt.errors import ArtifactUnreadable
 from workspace.dbt.manifest import ManifestParts, decoded, split
 
@@ -65,6 +66,14 @@ def split_manifest(raw: bytes) -> ManifestParts:
         raise ArtifactUnreadable(words=str(exc)) from None
     _require_known(parts.metadata)
     return parts
+
+
+def read_code(raw: bytes) -> CodeManifest:
+    """What the manifest in `raw` says of the nodes' SQL and of what it was made from."""
+    try:
+        return code_in(raw)
+    except (ValueError, RecursionError) as exc:
+        raise ArtifactUnreadable(words=str(exc)) from None
 
 
 def read_manifest(raw: bytes) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from django.conf import settings
@@ -11,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from workspace.dbt import events, packages, places
 from workspace.dbt.errors import (
+    DbtCompileFailed,
     DbtEnvVarMissing,
     DbtFailed,
     DbtOutgrown,
@@ -20,14 +22,13 @@ from workspace.dbt.errors import (
 from workspace.warehouse.base import connection_failure
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from bisync.lib.errors import BisyncError
     from bisync.lib.process import Finished
     from workspace.warehouse.location import Location
 
 _LONG = 1500
 _PREAMBLE = re.compile(r"^(\[ERROR\]: *)?Encountered an error: *\n*")
+_OF_NODE = re.compile(r"^(?:Compilation|Runtime|Database) Error in \w+ (\S+) \(([^)\n]+)\)\n")
 # Names a kind of error, and perhaps whose it is: the place says that better.
 _HEADING = re.compile(
     r"^ *(?:(?:Compilation|Parsing|Runtime|Database|Internal) Error(?: in .+)?|Error reading .+)\n"
@@ -72,6 +73,13 @@ def explain(finished: Finished, *, command: str, folder: Path, location: Locatio
         return DbtPackagesMissing(packages=_missing(folder), words=words)
     known = connection_failure(said, location) if _DATABASE.search(said) else None
     return known or DbtFailed(command=command, words=words, exit_code=finished.exit_code)
+
+
+def of_compile(finished: Finished) -> DbtCompileFailed | None:
+    """Which node dbt could not compile, and why; None where it was something else."""
+    said = _said(finished)
+    named = _OF_NODE.match(said)
+    return DbtCompileFailed(node=named[1], words=shorten(said, Path("/"))) if named else None
 
 
 def shorten(said: str, folder: Path) -> str:

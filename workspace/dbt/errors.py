@@ -148,6 +148,12 @@ class DbtBuildFailed(BisyncError):
     http_status = 422
 
 
+class DbtCompileFailed(BisyncError):
+    code = "dbt-compile-failed"
+    message = _("dbt cannot make the SQL of %(node)s: %(words)s.")
+    http_status = 422
+
+
 class DbtTimeout(BisyncError):
     code = "dbt-timeout"
     message = _(

@@ -33,17 +33,19 @@ def write(
     location: Location,
     threads: int = 2,
     folders: Sequence[Path] = (),
+    read_only: bool = False,
 ) -> dict[str, str]:
     """Write profiles.yml into `directory`; returns the environment variables that it needs.
 
-    On DuckDB a build may read the files in `folders` and no others.
+    On DuckDB a build may read the files in `folders` and no others. A server is asked to refuse whatever
+    writes where `read_only`.
     """
     directory.mkdir(parents=True, exist_ok=True)
     if location.adapter == "duckdb":
         shutil.copyfile(_PLUGIN, directory / _PLUGIN.name)
         output, env = _duckdb(location, directory, folders)
     else:
-        output, env = _postgres(location)
+        output, env = _postgres(location, read_only=read_only)
     everything = {profile: {"target": target, "outputs": {target: {**output, "threads": threads}}}}
     (directory / "profiles.yml").write_text(yaml.safe_dump(everything, sort_keys=False), encoding="utf-8")
     return env
@@ -69,7 +71,7 @@ def _duckdb(
     return output, {}
 
 
-def _postgres(location: Location) -> tuple[dict[str, Any], dict[str, str]]:
+def _postgres(location: Location, *, read_only: bool) -> tuple[dict[str, Any], dict[str, str]]:
     output = {
         "type": "postgres",
         **_plain(host=location.host, user=location.user),
@@ -83,6 +85,8 @@ def _postgres(location: Location) -> tuple[dict[str, Any], dict[str, str]]:
     # A killed dbt leaves its query running on the server unless the server looks after it.
     milliseconds = round(settings.DBT_TIMEOUT_SECONDS * 1000)
     options = f"-c statement_timeout={milliseconds} -c client_connection_check_interval=1000"
+    if read_only:
+        options += " -c default_transaction_read_only=on"
     return output, {PASSWORD: location.password, "PGOPTIONS": options}
 
 

@@ -172,6 +172,20 @@ class Dbt:
             raise self._explained("build", finished)
         return BuildResult(artifacts.read_run_results(run_results.read_bytes()), self._target)
 
+    def compile(self, select: Sequence[str] = (), *, exclude: Sequence[str] = ()) -> Path:
+        """Make the SQL of what is selected (of everything where nothing is), where nothing was built.
+
+        Returns the directory with manifest.json. A server's relations are looked at, but not changed. dbt
+        stops at the first model that it cannot make: `DbtCompileFailed` names it.
+        """
+        if self._project.location.host:
+            require_host(self._project.location.host, look_up=True)
+        options = _listed("--select", select) + _listed("--exclude", exclude)
+        finished = self._run("compile", "--no-partial-parse", *options, read_only=True)
+        if finished.exit_code:
+            raise diagnosis.of_compile(finished) or self._explained("compile", finished)
+        return self._target
+
     def deps(self) -> None:
         """Fetch the packages that the project lists, unless they lie in it already."""
         folder = self._project.folder
@@ -191,7 +205,13 @@ class Dbt:
     def _version(self) -> versions.Version:
         return versions.installed(self._executable)
 
-    def _run(self, command: str, *options: str, on_line: Callable[[str], None] | None = None) -> Finished:
+    def _run(
+        self,
+        command: str,
+        *options: str,
+        on_line: Callable[[str], None] | None = None,
+        read_only: bool = False,
+    ) -> Finished:
         project = self._project
         project_files.require_inside(project.folder, self._checkout)
         profile = profiles.profile_name(project.folder)
@@ -201,6 +221,7 @@ class Dbt:
             target=project.target,
             location=project.location,
             folders=[project.folder],
+            read_only=read_only,
         )
         places = ["--project-dir", str(project.folder), "--profiles-dir", str(self._profiles)]
         places += ["--log-path", str(self._logs), "--profile", profile, "--target", project.target]

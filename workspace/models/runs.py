@@ -27,6 +27,7 @@ KINDS = {
     "repository.parse": _("Test of the dbt project"),
     "connection.test": _("Test of the warehouse"),
     "pull": _("Pull"),
+    "catalog.lineage": _("Column lineage"),
     "environment.deploy": _("Deployment"),
     "proposal.check": _("Checks"),
     "proposal.publish": _("Publication"),
@@ -34,7 +35,7 @@ KINDS = {
 
 
 # What builds: it takes minutes, and pulls and commits should not wait behind it.
-HEAVY = frozenset({"environment.deploy", "proposal.check"})
+HEAVY = frozenset({"environment.deploy", "proposal.check", "catalog.lineage"})
 
 
 class Queue(models.TextChoices):

@@ -1,0 +1,190 @@
+"""Column lineage of a project: from the SQL that its builds made, and from what dbt compiles of the rest."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from django.conf import settings
+
+from bisync.lib.errors import BisyncError
+from catalog import tracing
+from catalog.lineage.making import Making
+from catalog.lineage.pieces import Code, codes_of, makings_of, pieces_of
+from catalog.models import NodeLineage, Snapshot
+from environments import builds
+from environments.models import Deployment, DeploymentStatus
+from workspace import holds, runs
+from workspace.dbt.artifacts import read_code
+from workspace.dbt.code import CodeManifest, dialect_of
+from workspace.dbt.errors import DbtCompileFailed
+from workspace.dbt.runner import Dbt, DbtProject
+from workspace.git.repository import FileAbsent, Mirror
+from workspace.models import Repository
+from workspace.repositories import mirror_of, project_folder, reading_place, workdir
+from workspace.warehouse.base import WarehouseError
+from workspace.warehouse.gate import open_warehouse
+
+logger = logging.getLogger(__name__)
+# Files that change what dbt makes of a model, and that no manifest tells of.
+_SETTINGS = ("dbt_project.yml", "packages.yml", "dependencies.yml", "package-lock.yml", "vars.yml")
+_UNFINISHED = (DeploymentStatus.PLANNED, DeploymentStatus.APPLYING)
+# dbt stops at the first model that it cannot compile: it is left out, and the rest tried again.
+_LEFT_OUT = 8
+
+
+@dataclass(frozen=True, slots=True)
+class _Version:
+    """One commit's manifest, and what each of its models' SQL is made from."""
+
+    manifest: CodeManifest
+    makes: Mapping[str, Making]
+
+
+def trace(work: runs.Work) -> dict[str, object]:
+    """Bring the column lineage of the last snapshot in step, and tell how much of it is known."""
+    snapshot = Snapshot.objects.filter(project=work.project).order_by("-id").first()
+    if snapshot is None:
+        return {}
+    repository = Repository.objects.select_related("project", "connection").get(project=work.project)
+    mirror = mirror_of(repository)
+    now = _version(mirror, repository, snapshot.commit, snapshot.manifest.content())
+    live = _live_versions(work)
+    codes = _known_codes(work, mirror, repository, now, live)
+    problems = {key: "python" for key, node in now.manifest.nodes.items() if node.language == "python"}
+    lacking = [key for key in now.makes if key not in codes and key not in problems]
+    problems |= {key: "asks-warehouse" for key in lacking if now.makes[key].asks_warehouse}
+    wanted = [key for key in lacking if key not in problems]
+    if wanted and settings.BISYNC_COMPILE and not _will_be_built(snapshot):
+        work.progress(step="compile", total=len(wanted))
+        codes |= _compiled(work, repository, mirror, snapshot.commit, now, wanted)
+    work.progress(step="trace")
+    dialect = dialect_of(now.manifest.metadata.adapter_type or "")
+    pieces = pieces_of(now.manifest, now.makes, codes, _columns(live, now.manifest), problems)
+    rows = tracing.traced(work.project, pieces, codes, dialect)
+    with work.fenced():
+        tracing.keep(rows)
+    found = NodeLineage.objects.filter(node__project=work.project).values_list("problem", flat=True)
+    return {"models": len(now.makes), "traced": len(rows), "problems": dict(Counter(filter(None, found)))}
+
+
+def _version(mirror: Mirror, repository: Repository, commit: str, manifest: bytes) -> _Version:
+    found = read_code(manifest)
+    return _Version(found, makings_of(found, _salt(mirror, repository, commit)))
+
+
+def _salt(mirror: Mirror, repository: Repository, commit: str) -> str:
+    digest = hashlib.sha256()
+    folder = "" if repository.folder in ("", ".") else f"{repository.folder.strip('/')}/"
+    for name in _SETTINGS:
+        try:
+            digest.update(name.encode() + mirror.read(commit, folder + name))
+        except FileAbsent:
+            continue
+    return digest.hexdigest()
+
+
+def _live_versions(work: runs.Work) -> list[Deployment]:
+    """What is live, production first."""
+    live = Deployment.objects.filter(environment__project=work.project, status=DeploymentStatus.LIVE)
+    found = live.select_related("environment__connection", "environment__project", "manifest", "columns")
+    return sorted(found, key=lambda one: (one.environment.kind != "production", one.environment_id))
+
+
+def _known_codes(
+    work: runs.Work, mirror: Mirror, repository: Repository, now: _Version, live: Sequence[Deployment]
+) -> dict[str, Code]:
+    """The SQL of each model that is made from just what it would be made from now."""
+    codes = tracing.codes_kept(work.project)
+    for deployment in reversed(live):
+        if deployment.manifest is None or not mirror.has(deployment.commit):
+            continue
+        built = _version(mirror, repository, deployment.commit, deployment.manifest.content())
+        codes |= codes_of(built.manifest, built.makes, builds.names_of(deployment))
+    return {key: code for key, code in codes.items() if key in now.makes and code.key == now.makes[key].key}
+
+
+def _will_be_built(snapshot: Snapshot) -> bool:
+    """Whether an environment is about to build this very commit: what it makes of a model is better known."""
+    waiting = Deployment.objects.filter(environment__project=snapshot.project, status__in=_UNFINISHED)
+    return waiting.filter(commit=snapshot.commit).exists()
+
+
+def _compiled(
+    work: runs.Work,
+    repository: Repository,
+    mirror: Mirror,
+    commit: str,
+    now: _Version,
+    wanted: Sequence[str],
+) -> dict[str, Code]:
+    """What dbt makes of these models where nothing was built."""
+    try:
+        holds.require_known(work, repository, mirror, commit)
+        with mirror.worktree(commit) as tree, workdir() as into:
+            dbt = Dbt(
+                DbtProject(
+                    folder=project_folder(tree, repository),
+                    checkout=tree,
+                    workdir=into,
+                    target=repository.dbt_target,
+                    location=reading_place(repository, into),
+                    executable=repository.dbt_executable,
+                )
+            )
+            dbt.deps()
+            manifest = _compile(dbt, now.manifest, set(wanted))
+    except BisyncError as exc:
+        if work.cancelled.is_set() or work.lost.is_set():
+            raise
+        # Lineage is then known of fewer models; the run's commands say why.
+        logger.info("models not compiled", extra={"run": work.run.pk, "code": exc.code})
+        return {}
+    return {key: code for key, code in codes_of(manifest, now.makes, {}) if key in set(wanted)}
+
+
+def _compile(dbt: Dbt, manifest: CodeManifest, wanted: set[str]) -> CodeManifest:
+    left_out: list[str] = []
+    while True:
+        names = sorted(manifest.nodes[key].name for key in wanted)
+        try:
+            target = dbt.compile(names, exclude=[f"{name}+" for name in left_out])
+        except DbtCompileFailed as exc:
+            name = str(exc.params["node"])
+            if name in left_out or len(left_out) == _LEFT_OUT:
+                raise
+            left_out.append(name)
+        else:
+            return read_code((target / "manifest.json").read_bytes())
+
+
+def _columns(live: Sequence[Deployment], manifest: CodeManifest) -> dict[str, list[str]]:
+    """Node → its columns as a warehouse has them: sources, seeds, and what has no SQL that can be read."""
+    found: dict[str, list[str]] = {}
+    for deployment in live:
+        if deployment.columns is not None:
+            for key, columns in builds.stored_columns(deployment.columns).items():
+                node = manifest.nodes.get(key)
+                if node is not None and (node.resource_type == "seed" or node.language == "python"):
+                    found.setdefault(key, [*columns])
+    return found | _source_columns(live, manifest)
+
+
+def _source_columns(live: Sequence[Deployment], manifest: CodeManifest) -> dict[str, list[str]]:
+    places = {(one.schema, one.identifier or one.name): key for key, one in manifest.sources.items()}
+    if not live or not places:
+        return {}
+    try:
+        with open_warehouse(live[0].location) as warehouse:
+            there = warehouse.columns({schema for schema, _name in places})
+    except WarehouseError:
+        logger.warning("columns of sources not read", extra={"deployment": live[0].pk}, exc_info=True)
+        return {}
+    return {
+        places[schema, name]: [column.name for column in columns]
+        for (_database, schema, name), columns in there.items()
+        if (schema, name) in places
+    }
