@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from django_stubs_ext import StrPromise
 
 # In pixels.
-WIDTH, HEAD, ROW, BETWEEN, GAP, MARGIN = 208, 46, 24, 76, 14, 16
+WIDTH, HEAD, ROW, BETWEEN, GAP = 208, 46, 24, 88, 14
+# Beside the outer boxes stand the ways to more.
+LEFT, TOP = 48, 20
 ALL = 99
 STEPS = (1, 2, 3, ALL)
 _MOST_OPENED = 60
@@ -260,8 +262,8 @@ class _Placed:
         found = layered({key: float(high) for key, high in heights.items()}, edges, gap=GAP, thread=8)
         return cls(
             heights,
-            {key: MARGIN + rank * (WIDTH + BETWEEN) for key, rank in found.rank.items()},
-            {key: MARGIN + round(top) for key, top in found.top.items()},
+            {key: LEFT + rank * (WIDTH + BETWEEN) for key, rank in found.rank.items()},
+            {key: TOP + round(top) for key, top in found.top.items()},
             found.routes,
             round(found.height),
         )
@@ -275,15 +277,15 @@ class _Placed:
         path = [f"M{x} {y}"]
         for number, height in enumerate(self.routes.get((parent, child), ()), 1):
             left = self.x[parent] + number * (WIDTH + BETWEEN)
-            path.append(_curve(x, y, left, MARGIN + round(height)))
-            x, y = left + WIDTH, MARGIN + round(height)
+            path.append(_curve(x, y, left, TOP + round(height)))
+            x, y = left + WIDTH, TOP + round(height)
             path.append(f"H{x}")
         path.append(_curve(x, y, self.x[child], self.y[child] + arrives))
         return "".join(path)
 
     def picture(self, boxes: Sequence[Box], lines: tuple[Line, ...]) -> Picture:
-        right = max(self.x.values(), default=0) + WIDTH + MARGIN
-        return Picture(tuple(boxes), lines, right, self.height + 2 * MARGIN)
+        right = max(self.x.values(), default=0) + WIDTH + LEFT
+        return Picture(tuple(boxes), lines, right, self.height + 2 * TOP)
 
 
 def _curve(x: int, y: int, to_x: int, to_y: int) -> str:

@@ -92,6 +92,12 @@ def history_of(node: Node) -> QuerySet[Change]:
     return changes.select_related("snapshot").order_by("-id")
 
 
+def made_of(node: Node) -> str:
+    """The SQL that dbt made of a node; "" where there is none, or it is not known yet."""
+    lineage: NodeLineage | None = getattr(node, "lineage", None)
+    return lineage.code if lineage is not None else ""
+
+
 def graph_of(project: Project) -> Graph:
     """What reads what, as the last pull saw it; macros and docs blocks are no part of it."""
     pulls = Snapshot.objects.filter(project=project).order_by("-id")
@@ -116,6 +122,6 @@ def traces_of(project: Project, keys: Iterable[str]) -> Mapping[str, NodeTrace]:
 
 def nodes_by_id(project: Project, keys: Iterable[str]) -> dict[str, Node]:
     """The nodes of these ids, with what a box or a line of a list shows of them."""
-    found = Node.objects.filter(project=project, unique_id__in=list(keys)).select_related("group")
-    shown = found.only("unique_id", "resource_type", "name", "label", "project_id", "group__name")
+    found = Node.objects.filter(project=project, unique_id__in=list(keys)).select_related("group", "project")
+    shown = found.only("unique_id", "resource_type", "name", "label", "project__slug", "group__name")
     return {node.unique_id: node for node in shown}

@@ -45,7 +45,7 @@ def node_list(request: Request, project: Project) -> HttpResponse:
 @in_project
 def node_detail(request: Request, project: Project, unique_id: str) -> HttpResponse:
     """One thing: what it means, its columns and tests, what it reads, what reads it, and how it changed."""
-    nodes = Node.objects.filter(project=project).select_related("group")
+    nodes = Node.objects.filter(project=project).select_related("group", "project", "lineage")
     node = get_object_or_404(nodes, unique_id=unique_id)
     context = {
         "node": node,
@@ -57,6 +57,8 @@ def node_detail(request: Request, project: Project, unique_id: str) -> HttpRespo
         "uses": selectors.used_by(node),
         "history": selectors.history_of(node)[: selectors.MOST],
         "code": node.fields.get("macro_sql", ""),
+        "made": selectors.made_of(node),
+        "has_lineage": node.resource_type not in selectors.USED,
         "definition": yaml_of(node.fields),
     }
     return page(request, "catalog/node_detail.html", context)
@@ -67,7 +69,7 @@ def node_detail(request: Request, project: Project, unique_id: str) -> HttpRespo
 def lineage(request: Request, project: Project, unique_id: str) -> HttpResponse:
     """What a node reads and what reads it, drawn or as a table; with `column`, how that column flows."""
     nodes = Node.objects.filter(project=project).exclude(resource_type__in=selectors.USED)
-    start = get_object_or_404(nodes, unique_id=unique_id)
+    start = get_object_or_404(nodes.select_related("group", "project"), unique_id=unique_id)
     state = State.of(project, unique_id, request.GET)
     graph = selectors.graph_of(project)
     shown = _column(state, graph) if state.column else _nodes(state, graph)
@@ -79,7 +81,7 @@ def lineage(request: Request, project: Project, unique_id: str) -> HttpResponse:
         "back": replace(state, column="").url(),
         "hows": [(how.name.lower(), words) for how, words in HOWS.items()],
         **shown,
-        **_chosen(state, graph),
+        **_chosen(state, graph, start),
     }
     return page(request, "catalog/lineage.html", context, fragment="picture")
 
@@ -130,13 +132,12 @@ def _steps(state: State) -> list[tuple[str, list[tuple[int, str, bool]]]]:
     return [("up", up), ("down", down)]
 
 
-def _chosen(state: State, graph: Graph) -> dict[str, Any]:
+def _chosen(state: State, graph: Graph, start: Node) -> dict[str, Any]:
     """The node that the panel tells of, and its columns, each with the address of its flow."""
-    key = state.at
-    node = Node.objects.filter(project=state.project, unique_id=key).select_related("group").first()
-    if node is None:
-        key = state.start
-        node = Node.objects.select_related("group").get(project=state.project, unique_id=key)
+    nodes = Node.objects.filter(project=state.project).select_related("group", "project")
+    other = nodes.filter(unique_id=state.at).first() if state.at != start.unique_id else None
+    node = other or start
+    key = node.unique_id
     trace = selectors.traces_of(state.project, [key]).get(key)
     names = _column_names(node, trace)
     return {

@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from bisync.lib.admin import ActedAdmin, ReadOnlyAdmin, Uniform
-from catalog.models import Change, Column, Edge, Group, NodeTest
+from catalog.models import Change, Column, Edge, Group, NodeLineage, NodeTest
 from environments.models import Deployment, Environment, MetricSeries
 from governance import actions, chain
 from governance.models import Answered, AuditEvent, Membership, PasswordLink, Project, User
@@ -43,6 +43,7 @@ WITHOUT_PAGE = {
     "Edge",
     "Group",
     "MetricSeries",
+    "NodeLineage",
     "NodeTest",
 } | {*("Usage", "Revision", "LogEntry", "Announced", "Following", "Silence")}
 MOST = 15
@@ -70,6 +71,7 @@ def furnish(world: World, boss: User) -> None:
     Change.objects.create(
         project=project, snapshot=snapshot, unique_id=node.unique_id, name="a", kind="added"
     )
+    NodeLineage.objects.create(node=node, key="x")
     NodeTest.objects.create(project=project, unique_id="test.x", node=node, name="not_null", kind="not_null")
     Edge.objects.create(project=project, parent="model.a", child="model.b")
     Group.objects.create(project=project, name="finance")

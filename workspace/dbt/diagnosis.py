@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _LONG = 1500
 _PREAMBLE = re.compile(r"^(\[ERROR\]: *)?Encountered an error: *\n*")
-_OF_NODE = re.compile(r"^(?:Compilation|Runtime|Database) Error in \w+ (\S+) \(([^)\n]+)\)\n")
+_OF_NODE = re.compile(r"^ *(?:Compilation|Runtime|Database) Error in \w+ (\S+) \([^)\n]+\)\n", re.MULTILINE)
 # Names a kind of error, and perhaps whose it is: the place says that better.
 _HEADING = re.compile(
     r"^ *(?:(?:Compilation|Parsing|Runtime|Database|Internal) Error(?: in .+)?|Error reading .+)\n"
@@ -78,8 +78,8 @@ def explain(finished: Finished, *, command: str, folder: Path, location: Locatio
 def of_compile(finished: Finished) -> DbtCompileFailed | None:
     """Which node dbt could not compile, and why; None where it was something else."""
     said = _said(finished)
-    named = _OF_NODE.match(said)
-    return DbtCompileFailed(node=named[1], words=shorten(said, Path("/"))) if named else None
+    named = _OF_NODE.search(said)
+    return DbtCompileFailed(node=named[1], words=shorten(said[named.end() :], Path("/"))) if named else None
 
 
 def shorten(said: str, folder: Path) -> str:
