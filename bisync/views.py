@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView
@@ -27,9 +29,11 @@ from insights.selectors import metrics_of
 from proposals.models import Proposal
 from proposals.selectors import needing
 from workspace.models import Run
+from workspace.recording import DATABASE_AWAY
 
 # How many things of a kind are found at once, in the palette and on its page.
 PALETTE, PAGE = 6, 30
+_SOON = {"Retry-After": "5"}
 
 
 class SignIn(LoginView):
@@ -120,5 +124,7 @@ def _back(request: Request) -> HttpResponse:
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Must work when nothing else does: no context processors, no database."""
-    body = loader.get_template("500.html").render({"request_id": getattr(request, "id", "")})
-    return HttpResponse(body, status=500)
+    away = isinstance(sys.exc_info()[1], DATABASE_AWAY)
+    template = loader.get_template("503.html" if away else "500.html")
+    body = template.render({"request_id": getattr(request, "id", "")})
+    return HttpResponse(body, status=503, headers=_SOON) if away else HttpResponse(body, status=500)

@@ -24,6 +24,7 @@ from django.utils import timezone
 from django.utils.module_loading import autodiscover_modules
 from django.utils.translation import gettext_lazy as _
 from kombu.exceptions import OperationalError as BrokerError
+from kombu.pools import producers
 
 from bisync.lib import crash, trace
 from bisync.lib.errors import BisyncError
@@ -38,6 +39,9 @@ logger = logging.getLogger(__name__)
 
 # Without a retry policy of its own the transport tries for six seconds; a click must not wait for that.
 _PATIENCE = {"max_retries": 1, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.2}
+
+# A broker may also accept and never answer. Workers wait longer for it: they have nothing else to do.
+_HURRY = {"socket_timeout": 0.3, "socket_connect_timeout": 0.3}
 
 RING_AGAIN = timedelta(seconds=30)
 
@@ -197,9 +201,15 @@ def ring(run_id: int, kind: str) -> None:
     """Tell the workers that there is something to do. A broker that is away only costs time."""
     queue = Run(kind=kind).queue.value
     try:
-        current_app.send_task(
-            "workspace.execute_run", args=[run_id], queue=queue, retry=True, retry_policy=_PATIENCE
-        )
+        with producers[current_app.connection(transport_options=_HURRY)].acquire(block=True) as producer:
+            current_app.send_task(
+                "workspace.execute_run",
+                args=[run_id],
+                queue=queue,
+                producer=producer,
+                retry=True,
+                retry_policy=_PATIENCE,
+            )
     except (BrokerError, OSError):
         Run.objects.filter(pk=run_id).update(rung_at=None)
         logger.warning("broker away, the sweeper will ring again", extra={"run": run_id})

@@ -16,6 +16,13 @@ from rest_framework.views import set_rollback
 from bisync.lib.errors import BisyncError, InvalidInput
 from bisync.lib.limits import TooMany
 from bisync.lib.stored import storable
+from workspace.recording import DATABASE_AWAY
+
+
+class DatabaseAway(BisyncError):
+    code = "database-away"
+    message = gettext_lazy("The database does not answer just now. Nothing was saved; try again in a moment.")
+    http_status = 503
 
 
 class BodyTooLong(BisyncError):
@@ -28,6 +35,8 @@ def answer(exc: Exception, _context: dict[str, Any]) -> Response | None:
     """The answer to an expected failure; None for a bug, which becomes a 500."""
     if isinstance(exc, RequestDataTooBig):
         exc = BodyTooLong()
+    elif isinstance(exc, DATABASE_AWAY):
+        exc = DatabaseAway()
     elif isinstance(exc, exceptions.Throttled):
         exc = TooMany(seconds=math.ceil(getattr(exc, "wait", None) or 1))
     if isinstance(exc, BisyncError):

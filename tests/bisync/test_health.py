@@ -16,7 +16,7 @@ from django.utils import timezone
 from bisync import probe
 from bisync import settings as settings_module
 from governance.models import User
-from tests.factories import make_project
+from tests.factories import make_project, make_user
 from workspace.models import Drain, Run
 
 pytestmark = pytest.mark.django_db
@@ -157,3 +157,23 @@ def test_what_waits_in_a_drained_queue_waits_for_somebody_to_resume_it(
 
     assert (told["ok"], told["message"]) == (False, "1 run waits: it is drained.")
     assert "Resume the queue “quick”" in told["remedy"]
+
+
+@pytest.mark.parametrize(
+    ("address", "told"), [("/", "database does not answer"), ("/api/v1/me/", "database-away")]
+)
+def test_a_database_that_is_away_is_told_and_no_fault_of_bisyncs(
+    address: str, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = Client(raise_request_exception=False)
+    client.force_login(make_user())
+
+    def away(*_args: object, **_named: object) -> None:
+        raise OperationalError("server closed the connection unexpectedly")
+
+    monkeypatch.setattr("bisync.views.page", away)
+    monkeypatch.setattr("bisync.api.projects.MeView.get", away)
+
+    answer = client.get(address)
+
+    assert (answer.status_code, told in answer.content.decode()) == (503, True)

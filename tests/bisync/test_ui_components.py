@@ -170,7 +170,9 @@ def test_people_who_are_not_signed_in_see_no_frame() -> None:
 # -- Errors -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["400.html", "403.html", "403_csrf.html", "404.html", "500.html"])
+@pytest.mark.parametrize(
+    "name", ["400.html", "403.html", "403_csrf.html", "404.html", "500.html", "503.html"]
+)
 def test_error_pages_render_without_any_context(name: str) -> None:
     html = get_template(name).render({})
 

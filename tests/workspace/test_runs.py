@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -214,6 +215,20 @@ def test_a_broker_that_is_away_costs_nothing_but_time(
     assert caplog.records
     assert runs.sweep() == 1
     assert rings == [run.pk]
+
+
+def test_a_broker_that_accepts_and_never_answers_holds_nobody_up(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = wanted(project)
+    Run.objects.update(rung_at=timezone.now())
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setitem(current_app.conf, "broker_url", f"redis://127.0.0.1:{silent.getsockname()[1]}/0")
+        begun = time.monotonic()
+        real_ring(run.pk, run.kind)
+    # Were its patience the workers', this would take twenty seconds.
+    assert time.monotonic() - begun < 8
+    assert Run.objects.get().rung_at is None
 
 
 # -- Doing ----------------------------------------------------------------------------------------------
