@@ -8,8 +8,11 @@ from typing import Any
 WORDS = ("order", "customer", "visit", "refund", "stock", "price", "margin", "channel", "region", "budget")
 
 
-def manifest(models: int, *, columns: int = 20, seed: int = 1) -> dict[str, Any]:
-    """`models` models with `columns` columns each, a source for each tenth, and two tests for each."""
+def manifest(models: int, *, columns: int = 20, seed: int = 1, compiled: bool = False) -> dict[str, Any]:
+    """`models` models with `columns` columns each, a source for each tenth, and two tests for each.
+
+    With `compiled` also the SQL that a build makes: common tables, a join, expressions, windows, stars.
+    """
     dice = random.Random(seed)
     nodes: dict[str, Any] = {}
     parents: dict[str, list[str]] = {}
@@ -21,6 +24,8 @@ def manifest(models: int, *, columns: int = 20, seed: int = 1) -> dict[str, Any]
         uid = f"model.shop.m{number}"
         read = dice.sample(names[-200:], min(len(names), dice.randint(1, 3)))
         nodes[uid] = _model(uid, number, columns, read)
+        if compiled:
+            nodes[uid]["compiled_code"] = sql_of(number, columns, read)
         parents[uid] = read
         names.append(uid)
         for kind, column in (("unique", "c0"), ("not_null", f"c{dice.randrange(columns)}")):
@@ -104,6 +109,35 @@ def _model(uid: str, number: int, columns: int, read: list[str]) -> dict[str, An
         "latest_version": None,
         "created_at": 1.0,
     }
+
+
+def sql_of(number: int, columns: int, read: list[str]) -> str:
+    """A model as people write it."""
+    places = [
+        f'"shop"."{"raw" if uid.startswith("source") else "analytics"}"."{uid.rpartition(".")[2]}"'
+        for uid in read
+    ]
+    tables = [f"p{n} as (\n  select * from {place}\n)" for n, place in enumerate(places)]
+    kinds = (
+        "{p}.{c}",
+        "coalesce({p}.{c}, 0) as {c}",
+        "sum({p}.{c}) over (partition by p0.c0) as {c}",
+        "case when {p}.{c} > 0 then p0.c1 else {p}.{c} end as {c}",
+    )
+    chosen = [
+        kinds[(n + number) % 4 if n else 0].format(p=f"p{n % len(read)}", c=f"c{n}") for n in range(columns)
+    ]
+    joins = [f"left join p{n} on p{n}.c0 = p0.c0" for n in range(1, len(read))]
+    listed = ",\n    ".join(chosen)
+    joined = (
+        "joined as (\n  select\n    "
+        + listed
+        + "\n  from p0 "
+        + " ".join(joined_ for joined_ in joins)
+        + "\n)"
+    )
+    final = "final as (\n  select * from joined where c1 is not null\n)"
+    return "with " + ",\n".join([*tables, joined, final]) + "\nselect * from final"
 
 
 def _source(uid: str, columns: int) -> dict[str, Any]:
