@@ -3,7 +3,7 @@ from __future__ import annotations
 from django.contrib import admin
 
 from bisync.lib.admin import InlineReadOnly, ReadOnlyAdmin
-from catalog.models import Change, Column, Edge, Group, Node, NodeLineage, NodeTest, Snapshot
+from catalog.models import Change, Column, Edge, Group, Node, NodeLineage, NodeTest, Outcome, Snapshot
 
 
 @admin.register(Snapshot)
@@ -47,6 +47,15 @@ class NodeLineageAdmin(ReadOnlyAdmin):
     search_fields = ("node__name", "node__unique_id")
     list_select_related = ("node",)
     heavy = ("code", "names", "columns", "rows", "through")
+
+
+@admin.register(Outcome)
+class OutcomeAdmin(ReadOnlyAdmin):
+    list_display = ("unique_id", "state", "status", "environment", "project", "at")
+    list_filter = ("state", "environment", "project")
+    search_fields = ("unique_id",)
+    list_select_related = ("project",)
+    heavy = ("message", "fields")
 
 
 @admin.register(Column)

@@ -244,3 +244,42 @@ class NodeLineage(models.Model):
 
     def __str__(self) -> str:
         return f"columns of {self.node}"
+
+
+class Outcome(models.Model):
+    """How the last look at something ended: at a test, the build of a node, or the freshness of a source.
+
+    `environment` is the slug of where it was looked at; `rank` says which environment tells people most,
+    production (0) first. `since` is when it began to end so.
+    """
+
+    class State(models.TextChoices):
+        OK = "ok", _("passes")
+        WARN = "warn", _("warns")
+        BAD = "bad", _("fails")
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="outcomes")
+    environment = models.CharField(_("environment"), max_length=60)
+    rank = models.PositiveSmallIntegerField(default=0)
+    unique_id = models.CharField(max_length=400)
+    state = models.CharField(_("state"), max_length=4, choices=State)
+    status = models.CharField(_("in dbt's word"), max_length=40)
+    message = models.TextField(_("message"), blank=True)
+    failures = models.PositiveIntegerField(_("failing rows"), null=True)
+    fields = models.JSONField(default=dict)
+    at = models.DateTimeField(_("looked at"))
+    since = models.DateTimeField(_("since"))
+
+    class Meta:
+        verbose_name = _("outcome")
+        verbose_name_plural = _("outcomes")
+        ordering = ["-at"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["project", "environment", "unique_id"], name="outcome_once_per_environment"
+            )
+        ]
+        indexes = [models.Index(fields=["project", "unique_id"], name="outcome_of_object")]
+
+    def __str__(self) -> str:
+        return f"{self.unique_id}: {self.status}"

@@ -12,7 +12,7 @@ from django.db.models.functions import Coalesce
 from bisync.lib.search import every_word
 from catalog.lineage.graph import Graph
 from catalog.lineage.project import NodeTrace, from_json
-from catalog.models import Change, Column, Edge, Node, NodeLineage, NodeTest, Snapshot
+from catalog.models import Change, Column, Edge, Node, NodeLineage, NodeTest, Outcome, Snapshot
 from catalog.words import KINDS
 from governance.models import Project
 
@@ -54,24 +54,30 @@ def kinds_of(project: Project) -> list[tuple[str, int]]:
     return [(kind, counts[kind]) for kind in KINDS if kind in counts]
 
 
-def columns_of(node: Node) -> list[tuple[Column, list[NodeTest]]]:
-    """The columns that the project declares, each with its tests."""
-    tests: dict[str, list[NodeTest]] = {}
-    for test in node.tests.exclude(column=""):
-        tests.setdefault(test.column.lower(), []).append(test)
-    declared = [(column, tests.pop(column.name.lower(), [])) for column in node.columns.all()]
+Judged = tuple[NodeTest, Outcome | None]
+
+
+def columns_of(
+    node: Node, tests: Iterable[NodeTest], told: Mapping[str, Outcome]
+) -> list[tuple[Column, list[Judged]]]:
+    """The columns that the project declares, each with its tests and how they ended."""
+    named: dict[str, list[Judged]] = {}
+    for test in tests:
+        if test.column:
+            named.setdefault(test.column.lower(), []).append((test, told.get(test.unique_id)))
+    declared = [(column, named.pop(column.name.lower(), [])) for column in node.columns.all()]
     # A column may be tested that nobody described.
-    return [*declared, *((Column(node=node, name=rest[0].column), rest) for rest in tests.values())]
+    return [*declared, *((Column(node=node, name=rest[0][0].column), rest) for rest in named.values())]
 
 
 def parents_of(node: Node) -> QuerySet[Node]:
     """What a node reads, without the macros and docs blocks that it uses."""
-    return _beside(node, "parent").exclude(resource_type__in=USED)
+    return needed_by(node).exclude(resource_type__in=USED)
 
 
-def used_by(node: Node) -> QuerySet[Node]:
-    """The project's macros and docs blocks that a node uses."""
-    return _beside(node, "parent").filter(resource_type__in=USED)
+def needed_by(node: Node) -> QuerySet[Node]:
+    """What a node reads, and the project's macros and docs blocks that it uses."""
+    return _beside(node, "parent")
 
 
 def children_of(node: Node) -> QuerySet[Node]:

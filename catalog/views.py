@@ -19,6 +19,7 @@ from catalog.drawing import HOWS, State
 from catalog.lineage.graph import ColumnFlow, Drawn, Graph, around, column_flow
 from catalog.lineage.project import NodeTrace
 from catalog.models import Node
+from catalog.outcomes import trust_by
 from catalog.words import KINDS, PROBLEMS, yaml_of
 from governance.models import Project
 from governance.web import Request, in_project
@@ -47,14 +48,20 @@ def node_detail(request: Request, project: Project, unique_id: str) -> HttpRespo
     """One thing: what it means, its columns and tests, what it reads, what reads it, and how it changed."""
     nodes = Node.objects.filter(project=project).select_related("group", "project", "lineage")
     node = get_object_or_404(nodes, unique_id=unique_id)
+    tests = list(node.tests.all())
+    trust = trust_by(node, tests)
+    told = {one.unique_id: one.outcome for one in trust.told if one.outcome is not None}
+    reads = list(selectors.needed_by(node))
     context = {
         "node": node,
         "kind": KINDS[node.resource_type],
-        "columns": selectors.columns_of(node),
-        "tests": node.tests.filter(column=""),
-        "parents": selectors.parents_of(node)[: selectors.MOST],
+        "columns": selectors.columns_of(node, tests, told),
+        "tests": [(test, told.get(test.unique_id)) for test in tests if not test.column],
+        "trust": trust,
+        "freshness": told.get(node.unique_id),
+        "parents": [one for one in reads if one.resource_type not in selectors.USED][: selectors.MOST],
         "children": selectors.children_of(node)[: selectors.MOST],
-        "uses": selectors.used_by(node),
+        "uses": [one for one in reads if one.resource_type in selectors.USED],
         "history": selectors.history_of(node)[: selectors.MOST],
         "code": node.fields.get("macro_sql", ""),
         "made": selectors.made_of(node),

@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from sqlglot import exp
 
 from bisync.lib import scratch
 from bisync.lib.errors import BisyncError
+from catalog.outcomes import Found
 from environments.models import Deployment, Environment
 from environments.plan import BUILT, relations_after
 from workspace import runs
@@ -277,6 +279,15 @@ def teller(work: runs.Work) -> Callable[[Progress], None]:
         work.note(done=progress.done, total=progress.total, node=progress.node)
 
     return tell
+
+
+def found(results: BuildResult) -> list[Found]:
+    """What a build found out about each node and test, for whoever depends on it."""
+    now = timezone.now()
+    return [
+        Found(one.unique_id, one.status, now, one.sentence if one.failed else "", one.failures)
+        for one in results.results
+    ]
 
 
 def summary(results: BuildResult) -> dict[str, object]:

@@ -9,10 +9,11 @@ from collections.abc import Mapping
 
 from bisync.lib import crash
 from bisync.lib.errors import BisyncError
+from catalog import outcomes
 from catalog.models import Snapshot
 from environments import builds, tracing
 from environments.actions import LIFECYCLE, MetricsLost, Overtaken, deployment_go_live
-from environments.models import Deployment, DeploymentStatus, Environment, MetricSeries
+from environments.models import RANKS, Deployment, DeploymentStatus, Environment, MetricSeries
 from environments.numbers import Numbers, by_period, of_sql
 from environments.plan import plan
 from environments.selectors import Reading, reading
@@ -154,6 +155,8 @@ def _build(work: runs.Work, deployment: Deployment, environment: Environment) ->
             semantic_manifest=Artifact.keep("semantic_manifest.json", built.semantic_manifest),
             columns=Artifact.keep("columns.json", json.dumps(built.columns).encode()),
         )
+        told = builds.found(built.results)
+        outcomes.keep(environment.project, environment.slug, RANKS[environment.kind], told)
 
 
 def _build_and_switch(work: runs.Work, deployment: Deployment) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from django.conf import settings
@@ -30,6 +31,14 @@ class EnvironmentKind(models.TextChoices):
     DEVELOPMENT = "development", _("Development")
     STAGING = "staging", _("Staging")
     PRODUCTION = "production", _("Production")
+
+
+# What is found out in one of these tells people the more, the lower its rank.
+RANKS: Mapping[str, int] = {
+    EnvironmentKind.PRODUCTION: 0,
+    EnvironmentKind.STAGING: 1,
+    EnvironmentKind.DEVELOPMENT: 2,
+}
 
 
 class Environment(models.Model):

@@ -31,6 +31,10 @@ def in_environment(
         request: Request, project: Project, environment: str, *args: Any, **kwargs: Any
     ) -> HttpResponse:
         found = get_object_or_404(environments_of(project), slug=environment)
+        # Known already: nobody needs to ask for them again.
+        found.project = project
+        if found.live is not None:
+            found.live.environment = found
         request.environment = found  # type: ignore[attr-defined]
         seen = f"environment:{project.pk}"
         if request.session.get(seen) != found.slug:

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_safe
 
 from bisync.lib.search import sought
 from bisync.lib.web import page
+from catalog.outcomes import trust_of
 from environments.models import Environment
 from environments.selectors import environments_of, production
 from environments.web import in_environment
@@ -81,6 +82,7 @@ def metric_detail(request: Request, environment: Environment, name: str) -> Http
             "currency": currency(meta),
             "owner": selectors.owner(meta),
             "usages": definition.usages.all(),
+            "trust": trust_of(project, definition.unique_id, environment=environment.slug),
             "open_proposal": selectors.open_proposal(project, definition, request.user),
             "published_by": selectors.published_by(definition),
             "may_propose": permissions.decide(request.user, "proposal.create", environment),

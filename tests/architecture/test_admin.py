@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from bisync.lib.admin import ActedAdmin, ReadOnlyAdmin, Uniform
-from catalog.models import Change, Column, Edge, Group, NodeLineage, NodeTest
+from catalog.models import Change, Column, Edge, Group, NodeLineage, NodeTest, Outcome
 from environments.models import Deployment, Environment, MetricSeries
 from governance import actions, chain
 from governance.models import Answered, AuditEvent, Membership, PasswordLink, Project, User
@@ -45,6 +45,7 @@ WITHOUT_PAGE = {
     "MetricSeries",
     "NodeLineage",
     "NodeTest",
+    "Outcome",
 } | {*("Usage", "Revision", "LogEntry", "Announced", "Following", "Silence")}
 MOST = 15
 MOST_ON_A_RECORD = 22
@@ -72,6 +73,9 @@ def furnish(world: World, boss: User) -> None:
         project=project, snapshot=snapshot, unique_id=node.unique_id, name="a", kind="added"
     )
     NodeLineage.objects.create(node=node, key="x")
+    Outcome.objects.create(
+        project=project, environment="prod", unique_id="test.x", state="ok", status="pass", at=now, since=now
+    )
     NodeTest.objects.create(project=project, unique_id="test.x", node=node, name="not_null", kind="not_null")
     Edge.objects.create(project=project, parent="model.a", child="model.b")
     Group.objects.create(project=project, name="finance")

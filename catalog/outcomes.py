@@ -1,0 +1,154 @@
+"""What tests, builds and freshness checks found, kept as it comes in, and added up for what depends on it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from catalog.ingest import fitting
+from catalog.models import Node, NodeTest, Outcome
+from catalog.selectors import graph_of
+from governance.models import Project
+
+State = Outcome.State
+# dbt's words. What was skipped says nothing.
+_STATES: Mapping[str, State] = {
+    "success": State.OK,
+    "pass": State.OK,
+    "warn": State.WARN,
+    "fail": State.BAD,
+    "error": State.BAD,
+    "runtime error": State.BAD,
+    "partial success": State.BAD,
+}
+_ROWS = 500
+_KEPT = ("rank", "state", "status", "message", "failures", "fields", "at", "since")
+_LONGEST = 2000
+_MOST_ROWS = 2_147_483_647
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One result as dbt tells it."""
+
+    unique_id: str
+    status: str
+    at: datetime
+    message: str = ""
+    failures: int | None = None
+    fields: Mapping[str, Any] = field(default_factory=dict)
+
+
+def keep(project: Project, environment: str, rank: int, results: Iterable[Found]) -> int:
+    """Keep the results that are newer than what is known; how many. Call it inside a transaction."""
+    wanted = {one.unique_id: one for one in results if one.status in _STATES}
+    there = Outcome.objects.filter(project=project, environment=environment)
+    known = {row.unique_id: row for row in there.defer("message", "fields")}
+    rows = []
+    for uid, one in wanted.items():
+        before, state = known.get(uid), _STATES[one.status]
+        if before is not None and before.at >= one.at:
+            continue
+        rows.append(
+            Outcome(
+                project=project,
+                environment=environment,
+                unique_id=fitting(Outcome, "unique_id", uid),
+                rank=rank,
+                state=state,
+                status=one.status,
+                message=one.message[:_LONGEST],
+                failures=None if one.failures is None else min(max(one.failures, 0), _MOST_ROWS),
+                fields=dict(one.fields),
+                at=one.at,
+                since=before.since if before is not None and before.state == state else one.at,
+            )
+        )
+    Outcome.objects.bulk_create(
+        rows,
+        batch_size=_ROWS,
+        update_conflicts=True,
+        unique_fields=("project", "environment", "unique_id"),
+        update_fields=_KEPT,
+    )
+    return len(rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """A test, or a source whose freshness is looked at, with how it last ended."""
+
+    unique_id: str
+    name: str
+    node: str
+    column: str
+    outcome: Outcome | None
+
+
+@dataclass(frozen=True)
+class Trust:
+    """How far something can be relied on: what was tested of it, and of what it is made from."""
+
+    looked: tuple[Tested, ...]
+
+    @property
+    def failing(self) -> list[Tested]:
+        return [one for one in self.looked if one.outcome is not None and one.outcome.state == State.BAD]
+
+    @property
+    def warning(self) -> list[Tested]:
+        return [one for one in self.looked if one.outcome is not None and one.outcome.state == State.WARN]
+
+    @property
+    def told(self) -> list[Tested]:
+        return [one for one in self.looked if one.outcome is not None]
+
+    @property
+    def tone(self) -> str:
+        """bad, warn or ok as the worst of all; "" where nothing has been looked at."""
+        return "bad" if self.failing else "warn" if self.warning else "ok" if self.told else ""
+
+    @property
+    def at(self) -> datetime | None:
+        """When the oldest of the latest looks was."""
+        return min((one.outcome.at for one in self.looked if one.outcome is not None), default=None)
+
+
+def outcomes_of(project: Project, keys: Collection[str], *, environment: str = "") -> dict[str, Outcome]:
+    """The last outcome of each, in one environment, or where it tells people most."""
+    found = Outcome.objects.filter(project=project, unique_id__in=keys)
+    if environment:
+        found = found.filter(environment=environment)
+    # Later ones replace earlier ones: the best last.
+    return {one.unique_id: one for one in found.order_by("-rank", "at")}
+
+
+def trust_in(project: Project, nodes: Collection[str], *, environment: str = "") -> Trust:
+    """What tests and freshness say about these nodes together."""
+    tests = NodeTest.objects.filter(project=project, node__unique_id__in=nodes).order_by("name")
+    rows = tests.values_list("unique_id", "name", "node__unique_id", "column")
+    return _trust(project, list(rows), nodes, environment)
+
+
+def trust_of(project: Project, key: str, *, environment: str = "") -> Trust:
+    """What is said of a node and of everything that it is made from."""
+    above = graph_of(project).reached(key, "up")
+    return trust_in(project, {key, *above}, environment=environment)
+
+
+def trust_by(node: Node, tests: Iterable[NodeTest]) -> Trust:
+    """What these tests of a node say, and its freshness."""
+    rows = [(test.unique_id, test.name, node.unique_id, test.column) for test in tests]
+    return _trust(node.project, rows, [node.unique_id], "")
+
+
+def _trust(
+    project: Project, tests: Sequence[tuple[str, str, str, str]], nodes: Collection[str], environment: str
+) -> Trust:
+    sources = [key for key in nodes if key.startswith("source.")]
+    outcomes = outcomes_of(project, [*(test[0] for test in tests), *sources], environment=environment)
+    looked = [Tested(uid, name, node, column, outcomes.get(uid)) for uid, name, node, column in tests]
+    fresh = [Tested(key, key.split(".", 2)[-1], key, "", outcomes[key]) for key in sources if key in outcomes]
+    return Trust((*looked, *fresh))
