@@ -304,6 +304,10 @@ class _Evaluation:
         if len(name) == 1 and name[0] in scope.ctes:
             return scope.ctes[name[0]]
         known = self._relations.get(name)
+        if known is None and len(name) > 1 and name[0] in scope.sources:
+            # In BigQuery a list in a row of another source, unnested without a word.
+            origin = scope.find(name).by(How.COMPUTED)
+            return Table(((node.alias_or_name.lower(), origin),), anything=origin)
         return (known or Relation(f"relation.{'.'.join(name)}")).table()
 
     def _made(self, node: exp.Expr, scope: Scope) -> Table:

@@ -212,6 +212,11 @@ def test_columns_are_traced(case: str) -> None:
             "item: ~orders.status; id: orders.id",
         ),
         (
+            "bigquery",
+            "select o.id, item.name as n from db.s.orders o, o.status as item",
+            "id: orders.id; n: ~orders.status",
+        ),
+        (
             "spark",
             "select e, id from db.s.orders lateral view explode(status) t as e",
             "e: ~orders.status; id: orders.id",
