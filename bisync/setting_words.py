@@ -63,6 +63,10 @@ SETTINGS: dict[str, tuple[str | Promise, str | Promise]] = {
             "refused whatever is listed"
         ),
     ),
+    "BISYNC_UPLOAD_MB": (
+        "300",
+        _("the largest artifact of dbt's that may be uploaded, in megabytes"),
+    ),
     "BISYNC_COMPILE": (
         "yes",
         _(

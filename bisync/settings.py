@@ -264,6 +264,8 @@ BISYNC_PRIVATE_REMOTES = env.places("BISYNC_PRIVATE_REMOTES", PRIVATE_NETWORKS i
 # The dbt programs, besides its own, that Bisync starts for projects that name them; * stands for anything.
 BISYNC_DBT_EXECUTABLES = env.words("BISYNC_DBT_EXECUTABLES", "*" if LOCAL else "")
 # Whether Python models may run: on DuckDB they do so on this machine, with the rights of the worker.
+# The largest artifact that may be uploaded, unpacked.
+UPLOAD_MB = env.number("BISYNC_UPLOAD_MB", 300)
 BISYNC_COMPILE = env.flag("BISYNC_COMPILE", default=True)
 BISYNC_PYTHON_MODELS = env.flag("BISYNC_PYTHON_MODELS", default=LOCAL)
 # The most that a repository's packed history, or the files of one of its commits, may take on this machine.

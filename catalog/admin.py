@@ -3,7 +3,18 @@ from __future__ import annotations
 from django.contrib import admin
 
 from bisync.lib.admin import InlineReadOnly, ReadOnlyAdmin
-from catalog.models import Change, Column, Edge, Group, Node, NodeLineage, NodeTest, Outcome, Snapshot
+from catalog.models import (
+    Change,
+    Column,
+    Edge,
+    Group,
+    Node,
+    NodeLineage,
+    NodeTest,
+    Outcome,
+    Snapshot,
+    Uploaded,
+)
 
 
 @admin.register(Snapshot)
@@ -56,6 +67,14 @@ class OutcomeAdmin(ReadOnlyAdmin):
     search_fields = ("unique_id",)
     list_select_related = ("project",)
     heavy = ("message", "fields")
+
+
+@admin.register(Uploaded)
+class UploadedAdmin(ReadOnlyAdmin):
+    list_display = ("name", "project", "environment", "by", "uploaded_at")
+    list_filter = ("name", "project")
+    search_fields = ("name",)
+    list_select_related = ("project", "by")
 
 
 @admin.register(Column)

@@ -7,7 +7,7 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from catalog.words import KINDS, Kind
-from governance.models import Project
+from governance.models import Project, User
 from workspace.models import Artifact, Run
 
 
@@ -283,3 +283,28 @@ class Outcome(models.Model):
 
     def __str__(self) -> str:
         return f"{self.unique_id}: {self.status}"
+
+
+class Uploaded(models.Model):
+    """The last artifact of its kind that somebody's pipeline sent for an environment."""
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="uploads")
+    environment = models.CharField(_("environment"), max_length=60)
+    name = models.CharField(_("artifact"), max_length=40)
+    artifact = models.ForeignKey(Artifact, models.PROTECT, related_name="+")
+    generated_at = models.DateTimeField(_("made"))
+    uploaded_at = models.DateTimeField(_("uploaded"), auto_now=True)
+    by = models.ForeignKey(User, models.PROTECT, related_name="+", verbose_name=_("uploaded by"))
+
+    class Meta:
+        verbose_name = _("uploaded artifact")
+        verbose_name_plural = _("uploaded artifacts")
+        ordering = ["-uploaded_at"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["project", "environment", "name"], name="uploaded_once_per_environment"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} of {self.project}"

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 
 from catalog.lineage.pieces import Code
 from catalog.lineage.project import NodeTrace, Piece, as_json, trace_project
-from catalog.models import Node, NodeLineage
+from catalog.models import Node, NodeLineage, Uploaded
 from catalog.selectors import traces_of
 from governance.models import Project
+from workspace.dbt.results import read_catalog
 
 _ROWS = 200
 
@@ -65,3 +66,12 @@ def keep(rows: list[NodeLineage]) -> None:
             "changed_at",
         ),
     )
+
+
+def columns_told(project: Project) -> dict[str, list[str]]:
+    """Node → its columns, of those that the last uploaded catalog.json tells of."""
+    uploads = Uploaded.objects.filter(project=project, name="catalog.json").select_related("artifact")
+    last = uploads.first()
+    if last is None:
+        return {}
+    return {key: [*columns] for key, columns in read_catalog(last.artifact.content()).tables()}

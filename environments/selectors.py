@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from django.db.models import QuerySet
+from django.utils.translation import gettext as _
 from sqlglot import exp
 
+from bisync.lib.errors import InvalidInput
 from catalog.models import Snapshot
-from environments.models import Deployment, Environment
+from environments.models import RANKS, Deployment, Environment
 from governance.models import Project
 from semantic.definitions import Vocabulary
 from semantic.importer import vocabulary
@@ -114,6 +116,21 @@ def environments_of(project: Project) -> QuerySet[Environment]:
     found = Environment.objects.filter(project=project).select_related("live", "connection")
     # Read where it is needed: one that no key opens must not close every page of the project.
     return found.defer("connection__password")
+
+
+def told_of(project: Project, slug: str) -> tuple[str, int]:
+    """The environment that somebody tells of, production where they name none, and its rank.
+
+    A project without environments of its own has what it is told of under any name. Raises `InvalidInput`.
+    """
+    there = {one.slug: RANKS[one.kind] for one in environments_of(project)}
+    if not there:
+        return slug or "production", 0
+    if slug and slug not in there:
+        known = ", ".join(there)
+        raise InvalidInput({"environment": [_("There is no such environment; there are: %s.") % known]})
+    chosen = slug or min(there, key=lambda one: there[one])
+    return chosen, there[chosen]
 
 
 def production(project: Project) -> Environment | None:

@@ -49,21 +49,20 @@ def trace(work: runs.Work) -> dict[str, object]:
     snapshot = Snapshot.objects.filter(project=work.project).order_by("-id").first()
     if snapshot is None:
         return {}
-    repository = Repository.objects.select_related("project", "connection").get(project=work.project)
-    mirror = mirror_of(repository)
-    now = _version(mirror, repository, snapshot.commit, snapshot.manifest.content())
+    code = _Source.of(work)
+    now = code.version(snapshot.commit, snapshot.manifest.content())
     live = _live_versions(work)
-    codes = _known_codes(work, mirror, repository, now, live)
+    codes = _known_codes(work, code, now, live)
     problems = {key: "python" for key, node in now.manifest.nodes.items() if node.language == "python"}
     lacking = [key for key in now.makes if key not in codes and key not in problems]
     problems |= {key: "asks-warehouse" for key in lacking if now.makes[key].asks_warehouse}
     wanted = [key for key in lacking if key not in problems]
-    if wanted and settings.BISYNC_COMPILE and not _will_be_built(snapshot):
+    if wanted and code.repository and settings.BISYNC_COMPILE and not _will_be_built(snapshot):
         work.progress(step="compile", total=len(wanted))
-        codes |= _compiled(work, repository, mirror, snapshot.commit, now, wanted)
+        codes |= _compiled(work, code.repository, snapshot.commit, now, wanted)
     work.progress(step="trace")
     dialect = dialect_of(now.manifest.metadata.adapter_type or "")
-    pieces = pieces_of(now.manifest, now.makes, codes, _columns(live, now.manifest), problems)
+    pieces = pieces_of(now.manifest, now.makes, codes, _columns(work, live, now.manifest), problems)
     rows = tracing.traced(work.project, pieces, codes, dialect)
     with work.fenced():
         tracing.keep(rows)
@@ -71,20 +70,39 @@ def trace(work: runs.Work) -> dict[str, object]:
     return {"models": len(now.makes), "traced": len(rows), "problems": dict(Counter(filter(None, found)))}
 
 
-def _version(mirror: Mirror, repository: Repository, commit: str, manifest: bytes) -> _Version:
-    found = read_code(manifest)
-    return _Version(found, makings_of(found, _salt(mirror, repository, commit)))
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """Where the project's code is; of one whose artifacts are uploaded nobody knows."""
 
+    repository: Repository | None
+    mirror: Mirror | None
 
-def _salt(mirror: Mirror, repository: Repository, commit: str) -> str:
-    digest = hashlib.sha256()
-    folder = "" if repository.folder in ("", ".") else f"{repository.folder.strip('/')}/"
-    for name in _SETTINGS:
-        try:
-            digest.update(name.encode() + mirror.read(commit, folder + name))
-        except FileAbsent:
-            continue
-    return digest.hexdigest()
+    @classmethod
+    def of(cls, work: runs.Work) -> _Source:
+        repositories = Repository.objects.select_related("project", "connection")
+        repository = repositories.filter(project=work.project).first()
+        return cls(repository, mirror_of(repository) if repository is not None else None)
+
+    def has(self, commit: str) -> bool:
+        return self.mirror is None or self.mirror.has(commit)
+
+    def version(self, commit: str, manifest: bytes) -> _Version:
+        """A commit's manifest, and what each model's SQL is made from."""
+        found = read_code(manifest)
+        return _Version(found, makings_of(found, self._salt(commit)))
+
+    def _salt(self, commit: str) -> str:
+        if self.mirror is None or self.repository is None:
+            return ""
+        digest = hashlib.sha256()
+        folder = self.repository.folder.strip("/")
+        prefix = f"{folder}/" if folder not in ("", ".") else ""
+        for name in _SETTINGS:
+            try:
+                digest.update(name.encode() + self.mirror.read(commit, prefix + name))
+            except FileAbsent:
+                continue
+        return digest.hexdigest()
 
 
 def _live_versions(work: runs.Work) -> list[Deployment]:
@@ -95,16 +113,17 @@ def _live_versions(work: runs.Work) -> list[Deployment]:
 
 
 def _known_codes(
-    work: runs.Work, mirror: Mirror, repository: Repository, now: _Version, live: Sequence[Deployment]
+    work: runs.Work, code: _Source, now: _Version, live: Sequence[Deployment]
 ) -> dict[str, Code]:
     """The SQL of each model that is made from just what it would be made from now."""
     codes = tracing.codes_kept(work.project)
+    # A manifest that was uploaded comes from a build, or from dbt compile.
+    codes |= codes_of(now.manifest, now.makes, {})
     for deployment in reversed(live):
-        if deployment.manifest is None or not mirror.has(deployment.commit):
-            continue
-        built = _version(mirror, repository, deployment.commit, deployment.manifest.content())
-        codes |= codes_of(built.manifest, built.makes, builds.names_of(deployment))
-    return {key: code for key, code in codes.items() if key in now.makes and code.key == now.makes[key].key}
+        if deployment.manifest is not None and code.has(deployment.commit):
+            built = code.version(deployment.commit, deployment.manifest.content())
+            codes |= codes_of(built.manifest, built.makes, builds.names_of(deployment))
+    return {key: one for key, one in codes.items() if key in now.makes and one.key == now.makes[key].key}
 
 
 def _will_be_built(snapshot: Snapshot) -> bool:
@@ -116,12 +135,12 @@ def _will_be_built(snapshot: Snapshot) -> bool:
 def _compiled(
     work: runs.Work,
     repository: Repository,
-    mirror: Mirror,
     commit: str,
     now: _Version,
     wanted: Sequence[str],
 ) -> dict[str, Code]:
     """What dbt makes of these models where nothing was built."""
+    mirror = mirror_of(repository)
     try:
         holds.require_known(work, repository, mirror, commit)
         with mirror.worktree(commit) as tree, workdir() as into:
@@ -161,9 +180,14 @@ def _compile(dbt: Dbt, manifest: CodeManifest, wanted: set[str]) -> CodeManifest
             return read_code((target / "manifest.json").read_bytes())
 
 
-def _columns(live: Sequence[Deployment], manifest: CodeManifest) -> dict[str, list[str]]:
+def _columns(work: runs.Work, live: Sequence[Deployment], manifest: CodeManifest) -> dict[str, list[str]]:
     """Node → its columns as a warehouse has them: sources, seeds, and what has no SQL that can be read."""
-    found: dict[str, list[str]] = {}
+    told = tracing.columns_told(work.project)
+    found = {
+        key: columns
+        for key, columns in told.items()
+        if key in manifest.sources or (key in manifest.nodes and not manifest.nodes[key].raw_code)
+    }
     for deployment in live:
         if deployment.columns is not None:
             for key, columns in builds.stored_columns(deployment.columns).items():

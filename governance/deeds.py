@@ -32,6 +32,7 @@ DEEDS = {
     "person.password_changed": _("changed the password of"),
     "person.password_set": _("set the first password of"),
     "person.reactivated": _("reactivated"),
+    "project.artifact_uploaded": _("uploaded an artifact of dbt's to"),
     "project.created": _("created the project"),
     "proposal.approved": _("approved"),
     "proposal.checked_again": _("had the checks run again of"),

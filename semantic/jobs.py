@@ -2,31 +2,45 @@
 
 from __future__ import annotations
 
+import logging
+from dataclasses import dataclass
+from datetime import datetime
+
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from bisync.lib import crash
+from catalog.actions import NothingUploaded
 from catalog.ingest import ingest, read
-from catalog.models import Node, Snapshot
+from catalog.models import Node, Snapshot, Uploaded
 from governance import audit
 from governance.models import Project
 from semantic.importer import vocabulary
 from semantic.sync import Exposure, call_hooks, sync_metrics, sync_usages
 from workspace import holds, runs
 from workspace.dbt import artifacts
+from workspace.dbt.errors import ArtifactUnreadable
 from workspace.dbt.runner import Dbt, DbtProject
 from workspace.git.commits import Commit
 from workspace.git.repository import Mirror
 from workspace.models import Artifact, Repository
 from workspace.repositories import mirror_of, project_folder, reading_place, workdir
 
+logger = logging.getLogger(__name__)
 # Whether these can be read is asked when the warehouse is tested.
 KEPT_SOURCES = 500
+# An uploaded manifest has no commit: so many letters of its digest stand for one.
+COMMIT_LETTERS = 40
 
 
 @runs.handles("pull")
 def pull(work: runs.Work) -> dict[str, object]:
     """Bring everything dbt knows at the branch's head. A failure leaves the last snapshot as it was."""
-    repository = Repository.objects.select_related("project", "connection").get(project=work.project)
+    repository = (
+        Repository.objects.select_related("project", "connection").filter(project=work.project).first()
+    )
+    if repository is None:
+        return _uploaded(work)
     mirror = mirror_of(repository)
     work.progress(step="fetch")
     head = mirror.fetch()
@@ -93,39 +107,85 @@ def _unchanged(work: runs.Work, repository: Repository, mirror: Mirror, last: Sn
 def _keep(
     work: runs.Work, repository: Repository, mirror: Mirror, head: str, *, manifest: bytes, semantic: bytes
 ) -> dict[str, object]:
-    project = work.project
-    found = read(manifest)
     commit: Commit = mirror.log(head, limit=1)[0]
+    picture = _Picture(head, commit.subject, commit.author.name, commit.at, manifest, semantic)
     crash.point("pull-read")
     with work.fenced():
-        snapshot = Snapshot.objects.create(
-            project=project,
-            commit=head,
-            subject=commit.subject[:300],
-            author=commit.author.name[:200],
-            committed_at=commit.at,
-            dbt_version=found.dbt_version,
-            adapter=found.adapter,
-            manifest=Artifact.keep("manifest.json", manifest),
-            semantic_manifest=Artifact.keep("semantic_manifest.json", semantic),
-            run=work.run,
-        )
-        metrics: dict[str, list[str]] = {}
-        if ingest(snapshot, found):
-            known = artifacts.read_manifest(manifest), artifacts.read_semantic_manifest(semantic)
-            metrics = sync_metrics(project, vocabulary(*known), commit=head)
-        sync_usages(project, _exposures(project))
+        snapshot = _arrive(work, picture)
         Repository.objects.filter(pk=repository.pk).update(synced_commit=head, synced_at=timezone.now())
         holds.arrived(work, repository, mirror, head)
-        audit.record(
-            actor=work.run.requested_by,
-            action="pull.arrived",
-            target=snapshot,
-            after={"commit": head, "metrics": metrics},
-        )
         call_hooks(work, snapshot)
         crash.point("pull-kept")
     return {"commit": head, "snapshot": snapshot.pk, **snapshot.changes}
+
+
+def _uploaded(work: runs.Work) -> dict[str, object]:
+    """Of a project without a repository: what its pipeline has uploaded last."""
+    last = (
+        Uploaded.objects.filter(project=work.project, name="manifest.json")
+        .select_related("artifact", "by")
+        .first()
+    )
+    if last is None:
+        raise NothingUploaded(project=work.project.name)
+    before = Snapshot.objects.filter(project=work.project).order_by("-id").first()
+    if before is not None and before.manifest_id == last.artifact_id:
+        return {"commit": before.commit, "snapshot": before.pk, "unchanged": True}
+    manifest = last.artifact.content()
+    commit = last.artifact_id[:COMMIT_LETTERS]
+    picture = _Picture(commit, _("Uploaded manifest"), last.by.name, last.generated_at, manifest, b"{}")
+    try:
+        with work.fenced():
+            snapshot = _arrive(work, picture)
+            call_hooks(work, snapshot)
+    except (KeyError, TypeError, AttributeError, ValueError) as exc:
+        # dbt itself writes no such thing, but whoever uploads may have changed it.
+        logger.warning("uploaded manifest not read", extra={"run": work.run.pk}, exc_info=True)
+        words = _("a part of it is missing or not as dbt writes it: %s") % exc
+        raise ArtifactUnreadable(words=words) from None
+    return {"commit": commit, "snapshot": snapshot.pk, **snapshot.changes}
+
+
+@dataclass(frozen=True, slots=True)
+class _Picture:
+    """A commit, and what dbt made of it."""
+
+    commit: str
+    subject: str
+    author: str
+    at: datetime
+    manifest: bytes
+    semantic: bytes
+
+
+def _arrive(work: runs.Work, picture: _Picture) -> Snapshot:
+    """Bring catalogue and definitions in step. Call it in the transaction that ends the pull."""
+    project = work.project
+    found = read(picture.manifest)
+    snapshot = Snapshot.objects.create(
+        project=project,
+        commit=picture.commit,
+        subject=picture.subject[:300],
+        author=picture.author[:200],
+        committed_at=picture.at,
+        dbt_version=found.dbt_version,
+        adapter=found.adapter,
+        manifest=Artifact.keep("manifest.json", picture.manifest),
+        semantic_manifest=Artifact.keep("semantic_manifest.json", picture.semantic),
+        run=work.run,
+    )
+    metrics: dict[str, list[str]] = {}
+    if ingest(snapshot, found):
+        known = artifacts.read_manifest(picture.manifest), artifacts.read_semantic_manifest(picture.semantic)
+        metrics = sync_metrics(project, vocabulary(*known), commit=picture.commit)
+    sync_usages(project, _exposures(project))
+    audit.record(
+        actor=work.run.requested_by,
+        action="pull.arrived",
+        target=snapshot,
+        after={"commit": picture.commit, "metrics": metrics},
+    )
+    return snapshot
 
 
 def _exposures(project: Project) -> list[Exposure]:

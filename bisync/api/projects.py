@@ -14,10 +14,13 @@ from rest_framework.response import Response
 from bisync.api import drafts, shapes
 from bisync.api.auth import require_scope
 from bisync.api.base import ApiView, InProject, Listed, Listing, Single, deed, read
+from bisync.api.parsing import Bytes
+from catalog.actions import artifact_upload
 from catalog.models import Change, Snapshot
 from environments.actions import deployment_request
 from environments.models import Deployment, Environment
-from environments.selectors import environments_of
+from environments.selectors import environments_of, told_of
+from governance.actions import project_create
 from governance.models import ApiToken, Membership, Project, User
 from governance.models.tokens import Scope
 from workspace.actions import pull_request, run_cancel, run_retry
@@ -37,9 +40,14 @@ class MeView(ApiView):
 
 
 class Projects(Listed):
-    """The projects that you may see."""
+    """The projects that you may see; POST makes one without a repository, for uploaded artifacts."""
 
     serializer_class = shapes.ProjectShape
+
+    @deed(Scope.OPERATE, takes=shapes.NewProject, gives={201: shapes.ProjectShape})
+    def post(self, request: Request, **_path: Any) -> Response:
+        project = project_create(**read(shapes.NewProject, request.data), actor=self.user)
+        return Response(shapes.ProjectShape(project).data, status=status.HTTP_201_CREATED)
 
     def get_queryset(self) -> QuerySet[Project]:
         return Project.objects.visible_to(self.user)
@@ -77,6 +85,28 @@ class Pulls(Listing):
     def post(self, _request: Request, **_path: Any) -> Response:
         run = pull_request(project=self.project, actor=self.user)
         return Response(shapes.RunShape(run).data, status=status.HTTP_202_ACCEPTED)
+
+
+class Artifacts(InProject):
+    """What dbt wrote in your own pipeline: run_results.json, sources.json, catalog.json, manifest.json."""
+
+    parser_classes = (Bytes,)
+
+    @deed(Scope.OPERATE, takes=shapes.Artifact, gives={200: shapes.ArtifactTaken}, name="artifact_upload")
+    def post(self, request: Request, **_path: Any) -> Response:
+        """The body is the file as dbt wrote it, plain or by Content-Encoding: gzip."""
+        asked = read(shapes.ArtifactAsked, request.query_params.dict())
+        slug, rank = told_of(self.project, asked["environment"])
+        sent: dict[str, Any] = dict(request.data)
+        taken = artifact_upload(
+            project=self.project,
+            name=self.kwargs["name"],
+            content=sent.get("content", b""),
+            environment=slug,
+            rank=rank,
+            actor=self.user,
+        )
+        return Response(shapes.ArtifactTaken({"new": taken.new, "run": taken.run}).data)
 
 
 class OnePull(Single):

@@ -79,5 +79,5 @@ def once(view: View) -> View:
 
 
 def _digest(request: Request) -> str:
-    body = json.dumps(request.data, sort_keys=True)
+    body = json.dumps(request.data, sort_keys=True, default=lambda raw: hashlib.sha256(raw).hexdigest())
     return hashlib.sha256(f"{request.method} {request.path}\n{body}".encode()).hexdigest()

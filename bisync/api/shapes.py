@@ -26,6 +26,23 @@ class Failure(serializers.Serializer[Any]):
     params = serializers.DictField(help_text="What the message speaks of.")
 
 
+class NewProject(serializers.Serializer[Any]):
+    name = serializers.CharField(max_length=120, help_text="What people call it.")
+    slug = serializers.CharField(max_length=60, help_text="Part of every address.")
+
+
+class Artifact(serializers.Serializer[Any]):
+    """The file as dbt wrote it."""
+
+    metadata = serializers.DictField(help_text="With dbt_schema_version and generated_at.")
+
+
+class ArtifactAsked(serializers.Serializer[Any]):
+    environment = serializers.CharField(
+        default="", max_length=60, allow_blank=True, help_text="Where it was made; production, if left out."
+    )
+
+
 # -- People and projects --------------------------------------------------------------------------------
 
 
@@ -114,6 +131,11 @@ class RunShape(serializers.ModelSerializer[Run]):
             "finished_at",
             "seconds",
         )
+
+
+class ArtifactTaken(serializers.Serializer[Any]):
+    new = serializers.IntegerField(help_text="How many results, or tables, it brought.")
+    run = RunShape(allow_null=True, help_text="What goes on with it.")
 
 
 class RunDetail(RunShape):

@@ -34,6 +34,7 @@ urlpatterns = [
     path(f"{PROJECT}/pulls/", projects.Pulls.as_view(), name="api-pulls"),
     path(f"{PROJECT}/pulls/<int:pk>/", projects.OnePull.as_view(), name="api-pull"),
     path(f"{PROJECT}/pulls/<int:pk>/changes/", projects.PullChanges.as_view(), name="api-pull-changes"),
+    path(f"{PROJECT}/artifacts/<str:name>/", projects.Artifacts.as_view(), name="api-artifact"),
     path(f"{PROJECT}/environments/", projects.Environments.as_view(), name="api-environments"),
     path(f"{ENVIRONMENT}/", projects.OneEnvironment.as_view(), name="api-environment"),
     path(f"{ENVIRONMENT}/deployments/", projects.Deployments.as_view(), name="api-deployments"),

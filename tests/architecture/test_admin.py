@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from bisync.lib.admin import ActedAdmin, ReadOnlyAdmin, Uniform
-from catalog.models import Change, Column, Edge, Group, NodeLineage, NodeTest, Outcome
+from catalog.models import Change, Column, Edge, Group, NodeLineage, NodeTest, Outcome, Uploaded
 from environments.models import Deployment, Environment, MetricSeries
 from governance import actions, chain
 from governance.models import Answered, AuditEvent, Membership, PasswordLink, Project, User
@@ -46,6 +46,7 @@ WITHOUT_PAGE = {
     "NodeLineage",
     "NodeTest",
     "Outcome",
+    "Uploaded",
 } | {*("Usage", "Revision", "LogEntry", "Announced", "Following", "Silence")}
 MOST = 15
 MOST_ON_A_RECORD = 22
@@ -73,6 +74,14 @@ def furnish(world: World, boss: User) -> None:
         project=project, snapshot=snapshot, unique_id=node.unique_id, name="a", kind="added"
     )
     NodeLineage.objects.create(node=node, key="x")
+    Uploaded.objects.create(
+        project=project,
+        environment="prod",
+        name="catalog.json",
+        artifact=snapshot.manifest,
+        generated_at=now,
+        by=world.author,
+    )
     Outcome.objects.create(
         project=project, environment="prod", unique_id="test.x", state="ok", status="pass", at=now, since=now
     )

@@ -32,7 +32,7 @@ def production(ready: Ready, origin: Origin) -> Environment:
 def traced(environment: Environment) -> Run:
     """The run that brings lineage in step."""
     runs.request(kind="catalog.lineage", project=environment.project)
-    (run,) = work_off()
+    (run,) = work_off(lineage=True)
     assert run.status == "succeeded", run.error
     return run
 
@@ -72,7 +72,7 @@ def test_what_was_pulled_and_not_built_is_compiled_and_what_fails_is_left_out(
     )
     runs.request(kind="pull", project=production.project)
 
-    pull, run = work_off()
+    pull, run = work_off(lineage=True)
 
     assert (pull.status, run.kind, run.status) == ("succeeded", "catalog.lineage", "succeeded")
     compiled = RunCommand.objects.filter(run=run, name="dbt compile")
@@ -93,7 +93,7 @@ def test_what_was_pulled_and_not_built_is_compiled_and_what_fails_is_left_out(
     settings.BISYNC_COMPILE = False
     origin.commit({"macros/quoted.sql": "{% macro quoted(text) %}upper('{{ text }}'){% endmacro %}\n"})
     runs.request(kind="pull", project=production.project)
-    _pull, run = work_off()
+    _pull, run = work_off(lineage=True)
     assert not RunCommand.objects.filter(run=run).exists()
     assert (lineage("big_orders").problem, lineage("big_orders").columns) == ("not-compiled", [])
     assert lineage("fct_orders").problem == ""
