@@ -109,12 +109,13 @@ def _nav(request: HttpRequest, project: Project, user: User, here: Environment |
     change, govern = _("Change"), _("Govern")
     entries = [
         _Entry("project", _("Home"), "house"),
-        _Entry("catalogue", _("Catalogue"), "library", also=("node",)),
+        _Entry("catalogue", _("Catalogue"), "library", also=("node", "lineage")),
         _Entry("proposals", _("Proposals"), "git-pull-request-arrow", change,
                count=waiting, also=("proposal", "proposal-edit")),
         _Entry("pulls", _("Sync"), "refresh-cw", change, also=("pull-detail",)),
         _Entry("environments", _("Environments"), "server", change,
                also=("environment-new", "environment-edit")),
+        _Entry("project-health", _("Health check"), "heart-pulse", govern),
         _Entry("runs", _("Runs"), "list-checks", govern, also=("run", "queues")),
         _Entry("people", _("People"), "users", govern, also=("member", "member-add", "member-link")),
     ]  # fmt: skip

@@ -24,6 +24,7 @@ _STATES: Mapping[str, State] = {
     "partial success": State.BAD,
 }
 _ROWS = 500
+_MOST_WRONG = 300
 _KEPT = ("rank", "state", "status", "message", "failures", "fields", "at", "since")
 _LONGEST = 2000
 _MOST_ROWS = 2_147_483_647
@@ -152,3 +153,13 @@ def _trust(
     looked = [Tested(uid, name, node, column, outcomes.get(uid)) for uid, name, node, column in tests]
     fresh = [Tested(key, key.split(".", 2)[-1], key, "", outcomes[key]) for key in sources if key in outcomes]
     return Trust((*looked, *fresh))
+
+
+def looked_wrong(project: Project) -> Trust:
+    """Every test that fails or warns, and every source that is not fresh, where it tells people most."""
+    bad = Outcome.objects.filter(project=project).exclude(state=State.OK)
+    keys = list(bad.values_list("unique_id", flat=True)[:_MOST_WRONG])
+    tests = NodeTest.objects.filter(project=project, unique_id__in=keys, node__isnull=False)
+    rows = tests.values_list("unique_id", "name", "node__unique_id", "column")
+    sources = [key for key in keys if key.startswith("source.")]
+    return _trust(project, list(rows), sources, "")

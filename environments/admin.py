@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from bisync.lib.admin import ActedAdmin, ActedForm, ReadOnlyAdmin
 from environments import actions
 from environments.forms import EnvironmentForm
-from environments.models import Deployment, Environment, MetricSeries
+from environments.models import Deployment, Environment, Finding, MetricSeries
 
 
 class EnvironmentAdminForm(ActedForm, EnvironmentForm):
@@ -60,3 +60,12 @@ class MetricSeriesAdmin(ReadOnlyAdmin):
     search_fields = ("metric",)
     list_select_related = ("deployment__environment",)
     heavy = ("points",)
+
+
+@admin.register(Finding)
+class FindingAdmin(ReadOnlyAdmin):
+    list_display = ("name", "kind", "level", "project", "since")
+    list_filter = ("level", "kind", "project")
+    search_fields = ("name", "unique_id")
+    list_select_related = ("project",)
+    heavy = ("params",)

@@ -217,3 +217,32 @@ class MetricSeries(models.Model):
 
     def __str__(self) -> str:
         return f"{self.metric} in {self.deployment}"
+
+
+class Finding(models.Model):
+    """Something about the project that cannot be used as it is, or should be looked at.
+
+    `kind` names a sentence of `environments.health`, and `params` are what it speaks of.
+    """
+
+    class Level(models.TextChoices):
+        BAD = "bad", _("wrong")
+        WARN = "warn", _("look at it")
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="findings")
+    level = models.CharField(_("level"), max_length=4, choices=Level)
+    kind = models.CharField(_("kind"), max_length=40)
+    unique_id = models.CharField(max_length=400)
+    name = models.CharField(_("name"), max_length=255)
+    file = models.CharField(_("file"), max_length=400, blank=True)
+    params = models.JSONField(default=dict)
+    since = models.DateTimeField(_("since"))
+
+    class Meta:
+        verbose_name = _("finding")
+        verbose_name_plural = _("findings")
+        ordering = ["level", "kind", "name"]
+        indexes = [models.Index(fields=["project", "level"], name="finding_of_project")]
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.kind}"

@@ -15,7 +15,7 @@ from catalog import tracing
 from catalog.lineage.making import Making
 from catalog.lineage.pieces import Code, codes_of, makings_of, pieces_of
 from catalog.models import NodeLineage, Snapshot
-from environments import builds
+from environments import builds, health
 from environments.models import Deployment, DeploymentStatus
 from workspace import holds, runs
 from workspace.dbt.artifacts import read_code
@@ -66,8 +66,13 @@ def trace(work: runs.Work) -> dict[str, object]:
     rows = tracing.traced(work.project, pieces, codes, dialect)
     with work.fenced():
         tracing.keep(rows)
+    work.progress(step="look")
+    findings = health.check(work.project, health.live_of(work.project))
+    with work.fenced():
+        health.keep(work.project, findings)
     found = NodeLineage.objects.filter(node__project=work.project).values_list("problem", flat=True)
-    return {"models": len(now.makes), "traced": len(rows), "problems": dict(Counter(filter(None, found)))}
+    troubles = dict(Counter(filter(None, found)))
+    return {"models": len(now.makes), "traced": len(rows), "problems": troubles, "findings": len(findings)}
 
 
 @dataclass(frozen=True, slots=True)

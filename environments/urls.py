@@ -18,6 +18,7 @@ urlpatterns = [
     path("environments/new/", versions.environment_new, name="environment-new"),
     path("environments/<slug:slug>/", versions.environment_edit, name="environment-edit"),
     path("environments/<slug:slug>/deploy/", versions.deploy, name="deploy"),
+    path("health/", versions.health_list, name="project-health"),
     path("pulls/", versions.pull_list, name="pulls"),
     path("pulls/start/", versions.pull_start, name="pull"),
     path("pulls/holds/<int:hold>/agree/", versions.hold_agree, name="hold-agree"),

@@ -14,7 +14,8 @@ from bisync.lib.forms import carry_out
 from bisync.lib.shell import EnvironmentLink
 from bisync.lib.web import STOP_POLLING, go, page, swapping
 from catalog.models import Snapshot
-from environments import actions
+from catalog.outcomes import looked_wrong
+from environments import actions, health
 from environments.forms import EnvironmentForm
 from environments.models import Deployment, Environment
 from environments.selectors import environments_of
@@ -26,6 +27,18 @@ from workspace.actions import pull_request
 from workspace.models import Hold, Repository, Run
 from workspace.selectors import drains
 from workspace.trust import WHY
+
+
+@require_safe
+@in_project
+def health_list(request: Request, project: Project) -> HttpResponse:
+    """What cannot be used as it is or contradicts itself, and tests and sources that do not look good."""
+    context = {
+        "groups": health.shown(project),
+        "looked": looked_wrong(project),
+        "last": Run.objects.filter(project=project, kind="catalog.lineage").order_by("-id").first(),
+    }
+    return page(request, "environments/health_list.html", context)
 
 
 @require_safe

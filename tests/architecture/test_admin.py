@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from bisync.lib.admin import ActedAdmin, ReadOnlyAdmin, Uniform
 from catalog.models import Change, Column, Edge, Group, NodeLineage, NodeTest, Outcome, Uploaded
-from environments.models import Deployment, Environment, MetricSeries
+from environments.models import Deployment, Environment, Finding, MetricSeries
 from governance import actions, chain
 from governance.models import Answered, AuditEvent, Membership, PasswordLink, Project, User
 from governance.roles import Role
@@ -41,6 +41,7 @@ WITHOUT_PAGE = {
     "Change",
     "Column",
     "Edge",
+    "Finding",
     "Group",
     "MetricSeries",
     "NodeLineage",
@@ -90,6 +91,9 @@ def furnish(world: World, boss: User) -> None:
     Group.objects.create(project=project, name="finance")
     definition = project.definitions.get()
     Usage.objects.create(project=project, definition=definition, kind="exposure", key="k", label="Board")
+    Finding.objects.create(
+        project=project, level="warn", kind="unreadable", unique_id="metric.a", name="a", since=now
+    )
     environment = make_environment(project)
     live = Deployment.objects.create(environment=environment, number=1, commit="a" * 40, reason="First")
     MetricSeries.objects.create(deployment=live, metric="revenue")

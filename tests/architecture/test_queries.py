@@ -86,6 +86,7 @@ def queries(client: Client, path: str) -> list[str]:
         "/shop/lineage/model.shop.fct_orders/?up=all&down=all",
         "/shop/lineage/model.shop.fct_orders/?column=net_amount",
         "/shop/lineage/model.shop.fct_orders/?view=table",
+        "/shop/health/",
         "/shop/pulls/",
         "/shop/runs/",
         "/shop/environments/",

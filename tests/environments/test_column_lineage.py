@@ -44,13 +44,13 @@ def lineage(name: str) -> NodeLineage:
 def test_lineage_is_read_from_what_a_build_made_without_any_work_of_dbts(production: Environment) -> None:
     run = traced(production)
 
-    assert run.result == {"models": 4, "traced": 4, "problems": {}}
+    assert (run.result["models"], run.result["traced"], run.result["problems"]) == (4, 4, {})
     assert not RunCommand.objects.filter(run=run).exists()
     orders = lineage("fct_orders")
     assert "order_id" in [name for name, _parents, _known in orders.columns]
     assert "select" in orders.code.lower()
 
-    assert traced(production).result == {"models": 4, "traced": 0, "problems": {}}
+    assert traced(production).result["traced"] == 0
     assert lineage("fct_orders").changed_at == orders.changed_at
 
 

@@ -1,0 +1,137 @@
+"""What is said of a project that cannot be used as it is, and when it stops being said."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from catalog.ingest import ingest, read
+from catalog.models import Column, Node, NodeLineage
+from catalog.outcomes import Found as Told
+from catalog.outcomes import keep as keep_outcomes
+from environments import health
+from environments.models import Deployment, Environment, Finding
+from governance.models import Project
+from governance.roles import Role
+from tests.factories import make_environment, make_member, make_project
+from tests.ready import Ready
+from workspace.models import Artifact
+
+pytestmark = pytest.mark.django_db
+ORDERS = "model.shop.fct_orders"
+
+
+@pytest.fixture
+def project(ready: Ready, data_dir: Any) -> Project:
+    project = make_project(slug="shop")
+    ready.pulled(project)
+    ready.live(make_environment(project))
+    return project
+
+
+def found(project: Project) -> dict[str, list[dict[str, Any]]]:
+    """The findings by kind, after another look."""
+    health.keep(project, health.check(project, health.live_of(project)))
+    kinds: dict[str, list[dict[str, Any]]] = {}
+    for one in Finding.objects.filter(project=project).order_by("name"):
+        kinds.setdefault(one.kind, []).append({"name": one.name, **one.params})
+    return kinds
+
+
+def traced(project: Project, *columns: str, parents: tuple[str, ...] = (), **fields: Any) -> None:
+    node = Node.objects.get(project=project, unique_id=ORDERS)
+    told = [[name, [[uid, "x", 0] for uid in parents], True] for name in columns]
+    NodeLineage.objects.update_or_create(node=node, defaults={"columns": told, "key": "k", **fields})
+
+
+def test_a_column_that_is_described_and_gone_is_told_until_it_is_back(project: Project) -> None:
+    names = list(Column.objects.filter(node__unique_id=ORDERS).values_list("name", flat=True))
+    assert len(names) > 1
+    traced(project, *names[1:])
+    first = found(project)["column-gone"]
+    assert first == [{"name": "fct_orders", "columns": names[0]}]
+    since = Finding.objects.get(kind="column-gone").since
+    assert found(project)["column-gone"] == first
+    assert Finding.objects.get(kind="column-gone").since == since
+    traced(project, *names)
+    assert "column-gone" not in found(project)
+    traced(project, names[1], through=["source.x"])  # there may be more
+    assert "column-gone" not in found(project)
+
+
+def test_what_reads_past_dbt_or_cannot_be_followed_is_told(project: Project) -> None:
+    traced(project, "a", parents=("relation.legacy.orders", "model.shop.days"))
+    assert found(project)["hard-coded"] == [{"name": "fct_orders", "relations": "legacy.orders"}]
+    traced(project, problem="unreadable", words="Expected a table.")
+    told = found(project)
+    assert "hard-coded" not in told
+    assert told["unreadable"] == [{"name": "fct_orders", "why": "Expected a table"}]
+
+
+def test_what_is_not_in_the_warehouse_and_what_is_otherwise_there_is_told(project: Project) -> None:
+    assert "not-built" not in found(project)
+    live = Deployment.objects.get()
+    live.relations.pop(ORDERS)
+    columns = json.loads(live.columns.content())  # type: ignore[union-attr]
+    columns["model.shop.dim_customers"]["customer_id"] = "VARCHAR"
+    live.columns = Artifact.keep("columns.json", json.dumps(columns).encode())
+    live.save()
+    node = Node.objects.get(unique_id="model.shop.dim_customers")
+    Column.objects.update_or_create(
+        node=node, name="customer_id", defaults={"position": 0, "data_type": "bigint"}
+    )
+    told = found(project)
+    assert told["not-built"] == [{"name": "fct_orders", "environment": live.environment.name}]
+    assert {"column": "customer_id", "declared": "bigint", "found": "VARCHAR"}.items() <= told["type-drift"][
+        0
+    ].items()
+    # Of another commit nobody can say.
+    Deployment.objects.update(commit="b" * 40)
+    assert "not-built" not in found(project)
+
+
+def test_one_meaning_under_two_names_and_two_under_one_are_told(project: Project, ready: Ready) -> None:
+    manifest = ready.manifest
+    revenue = manifest["metrics"]["metric.shop.revenue"]
+    for name, label in (("sales", "Sales"), ("revenue_again", revenue["label"])):
+        copy = json.loads(json.dumps(revenue)) | {"name": name, "label": label}
+        manifest["metrics"][f"metric.shop.{name}"] = copy | {"unique_id": f"metric.shop.{name}"}
+    orders = next(
+        m for m in manifest["metrics"].values() if m["name"] not in {"revenue", "sales", "revenue_again"}
+    )
+    orders["label"] = f"The {revenue['label']}"
+    kept = Artifact.keep("manifest.json", json.dumps(manifest).encode())
+    snapshot = project.snapshots.get()
+    snapshot.manifest = kept
+    snapshot.save()
+    ingest(snapshot, read(kept.content()))
+
+    told = found(project)
+
+    assert {one["name"] for one in told["same-metric"]} >= {"revenue_again", "sales"} - {"revenue"}
+    clash = told["contradiction"][0]
+    assert {clash["label"], clash["other_label"]} == {revenue["label"], f"The {revenue['label']}"}
+    assert clash["formula"] != clash["other_formula"]
+
+
+def test_the_page_says_it_in_words_the_worst_first(project: Project) -> None:
+    client = Client()
+    client.force_login(make_member(project, Role.VIEWER))
+    assert "Not looked at yet" in client.get("/shop/health/").content.decode()
+    traced(project, problem="unreadable", words="Expected a table.")
+    Environment.objects.update(name="Production")
+    live = Deployment.objects.get()
+    live.relations.pop("model.shop.days")
+    live.save()
+    found(project)
+    test = project.node_tests.filter(node__unique_id=ORDERS).first()
+    assert test is not None
+    keep_outcomes(project, "prod", 0, [Told(test.unique_id, "fail", live.created_at, "Got 2 results", 2)])
+    page = client.get("/shop/health/").content.decode()
+    assert "has no days" in page
+    assert "Expected a table" in page
+    assert test.name in page
+    assert page.index("has no days") < page.index("Expected a table")
