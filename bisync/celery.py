@@ -41,6 +41,11 @@ app.conf.update(
             "schedule": 3600.0,
             "options": {"expires": 3600},
         },
+        "forget-deliveries": {
+            "task": "workspace.forget_deliveries",
+            "schedule": 3600.0,
+            "options": {"expires": 3600},
+        },
         "verify-chain": {"task": "governance.verify_chain", "schedule": 600.0, "options": {"expires": 600}},
         "announce": {"task": "notify.announce", "schedule": 5.0, "options": {"expires": 5}},
         "forget-notifications": {

@@ -125,7 +125,9 @@ def _nav(request: HttpRequest, project: Project, user: User, here: Environment |
     if decide(user, "audit.view", project):
         entries.append(_Entry("audit", _("Audit log"), "history", govern))
     if decide(user, "repository.configure", project):
-        entries.append(_Entry("repository", _("Repository"), "settings", govern, also=WAY))
+        entries.append(
+            _Entry("repository", _("Repository"), "settings", govern, also=("automatic-pulls", *WAY))
+        )
     return tuple(entry.link(request, slug) for entry in entries)
 
 

@@ -10,6 +10,7 @@ from bisync import views
 from bisync.system import audit
 from environments.views import connect
 from governance.views import account, tokens
+from workspace.views import hook
 
 handler500 = "bisync.views.server_error"
 
@@ -27,6 +28,7 @@ urlpatterns = [
     path("account/shortcuts/", views.shortcuts, name="shortcuts"),
     path("", views.home, name="home"),
     path("connect/", connect.begin, name="connect"),
+    path("hooks/<slug:hook>/", hook, name="hook"),
     path("system/", include("bisync.system.urls")),
     path("<slug:project>/", views.project_home, name="project"),
     path("<slug:project>/", include("governance.urls")),

@@ -98,6 +98,7 @@ def _change_server(
     transport = check_url(repository.url)
     if before and not same_server(before, repository.url):
         repository.ssh_host_key = ""
+        repository.hook_secret = ""
         if transport in _WITH_PASSWORD:
             _require_typed(repository, values, problems)
         else:

@@ -11,7 +11,7 @@ from bisync.lib.admin import ActedAdmin, ActedForm, ChosenFilter, InlineReadOnly
 from governance.models import Project, User
 from workspace import actions
 from workspace.forms import RepositoryForm
-from workspace.models import Artifact, Connection, Drain, Hold, Repository, Run, RunCommand
+from workspace.models import Artifact, Connection, Delivery, Drain, Hold, Repository, Run, RunCommand
 from workspace.models.runs import KINDS
 
 
@@ -154,3 +154,13 @@ class HoldAdmin(ReadOnlyAdmin):
     date_hierarchy = "since"
     exclude = ("changes",)
     list_select_related = ("project", "decided_by")
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(ReadOnlyAdmin):
+    list_display = ("id", "repository", "forge", "outcome", "run", "at")
+    list_filter = ("forge", "outcome")
+    search_fields = ("repository__project__slug",)
+    date_hierarchy = "at"
+    exclude = ("digest",)
+    list_select_related = ("repository", "run")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 from celery.signals import worker_init
 
-from workspace import runs
+from workspace import announcing, runs
 
 
 @shared_task(name="workspace.execute_run", acks_late=True, reject_on_worker_lost=True)
@@ -16,6 +16,11 @@ def execute_run(run_id: int) -> None:
 @shared_task(name="workspace.sweep_runs", ignore_result=True)
 def sweep_runs() -> None:
     runs.sweep()
+
+
+@shared_task(name="workspace.forget_deliveries", ignore_result=True)
+def forget_deliveries() -> None:
+    announcing.deliveries_forget()
 
 
 @worker_init.connect

@@ -11,5 +11,6 @@ urlpatterns = [
     path("runs/<int:pk>/cancel/", views.run_cancel, name="run-cancel"),
     path("runs/<int:pk>/retry/", views.run_retry, name="run-retry"),
     path("queues/", views.project_queues, name="queues"),
+    path("settings/pulls/", views.automatic_pulls, name="automatic-pulls"),
     path("settings/repository/", views.repository_edit, name="repository"),
 ]

@@ -5,21 +5,25 @@ from __future__ import annotations
 from urllib.parse import urlencode
 
 from django.core.paginator import Paginator
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from bisync.lib.errors import BisyncError
 from bisync.lib.forms import carry_out
-from bisync.lib.web import STOP_POLLING, came_from, go, page, swapping
+from bisync.lib.limits import TooMany
+from bisync.lib.web import STOP_POLLING, address_of, came_from, go, page, swapping
 from governance import permissions
 from governance.models import Project
 from governance.web import Request, for_operators, in_project
-from workspace import actions, selectors
+from workspace import actions, announcing, hooks, selectors
 from workspace.forms import DrainForm, RepositoryForm, RunsForm
-from workspace.models import Drain, Queue, Repository, Run, RunCommand
-from workspace.web import later, number, run_context, tail
+from workspace.models import Delivery, Drain, Queue, Repository, Run, RunCommand
+from workspace.web import hook_script, later, number, run_context, tail
 
 
 @require_safe
@@ -186,3 +190,66 @@ def repository_edit(request: Request, project: Project) -> HttpResponse:
             return go(request, reverse("connect-remote", args=[project.slug]), say=_("Saved."))
     status = 422 if form.is_bound else 200
     return page(request, "workspace/repository_form.html", {"form": form}, status=status)
+
+
+# -- Pulls that nobody has to ask for -------------------------------------------------------------------
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+@in_project
+def automatic_pulls(request: Request, project: Project) -> HttpResponse:
+    """The webhook by which a forge asks for pulls; a new secret is shown in the answer to its form alone."""
+    permissions.require(request.user, "repository.configure", project)
+    repository = get_object_or_404(Repository, project=project)
+    act, secret = request.POST.get("act"), ""
+    if act == "close":
+        announcing.hook_close(project=project, actor=request.user)
+        say = _("Closed. No webhook is believed until you make a new secret.")
+        return go(request, reverse("automatic-pulls", args=[project.slug]), say=say)
+    if act == "renew":
+        secret = announcing.hook_renew(project=project, actor=request.user)
+        repository.refresh_from_db(fields=["hook_key"])
+    elif request.method == "POST":
+        return go(request, reverse("automatic-pulls", args=[project.slug]))
+    path = reverse("hook", args=[repository.hook_key]) if repository.hook_key else ""
+    address = request.build_absolute_uri(path) if path else ""
+    context = {
+        "repository": repository,
+        "secret": secret,
+        "open": announcing.hook_is_open(repository),
+        "address": address,
+        "script": hook_script(address),
+        "deliveries": Delivery.objects.filter(repository=repository).select_related("run")[:20],
+    }
+    return page(request, "workspace/automatic_pulls.html", context)
+
+
+@csrf_exempt
+@require_POST
+def hook(request: HttpRequest, hook: str) -> HttpResponse:
+    """What a forge sends when somebody pushed. Whoever knows the secret may; nobody is signed in."""
+    try:
+        delivery = announcing.receive(
+            key=hook, address=address_of(request), headers=request.headers, body=_hook_body(request)
+        )
+    except BisyncError as exc:
+        answer = JsonResponse({"code": exc.code, "message": str(exc)}, status=exc.http_status)
+        if isinstance(exc, TooMany):
+            answer["Retry-After"] = str(exc.params["seconds"])
+        return answer
+    told = {"code": f"hook-{delivery.outcome}", "message": f"{delivery.get_outcome_display()}."}
+    if delivery.run is not None:
+        told["run"] = request.build_absolute_uri(delivery.run.get_absolute_url())
+    return JsonResponse(told, status=202)
+
+
+def _hook_body(request: HttpRequest) -> bytes:
+    """All of it, unless it says to be too long: then nothing. No more than it says is ever read."""
+    try:
+        length = int(request.META.get("CONTENT_LENGTH") or 0)
+    except ValueError:
+        length = 0
+    if length > hooks.MOST_BYTES:
+        raise hooks.HookTooLong
+    return request.read(length)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from django.urls import reverse
 
 from bisync.lib import log_lines
@@ -60,3 +62,15 @@ def later(run: Run, command: RunCommand) -> str:
         return ""
     url = reverse("run-output", args=[run.project.slug, run.pk, command.pk])
     return f"{url}?after={len(command.output.splitlines())}"
+
+
+def hook_script(address: str) -> str:
+    """The shell commands that announce a push to the address of a webhook."""
+    return "\n".join(
+        (
+            "at=$(date +%s)",
+            'mac=$(printf "%s." "$at" | openssl dgst -sha256 -hmac "$BISYNC_HOOK_SECRET" -r)',
+            'curl -X POST -H "X-Bisync-Timestamp: $at" -H "X-Bisync-Signature: sha256=${mac%% *}" \\',
+            f"  {shlex.quote(address)}",
+        )
+    )

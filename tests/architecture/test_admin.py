@@ -27,7 +27,7 @@ from semantic.models import Usage
 from tests.architecture.test_urls import World, signed_in
 from tests.factories import FIELDS, make_environment, make_member, make_project, make_user
 from workspace.actions import queue_drain
-from workspace.models import Connection, Queue, Repository, Run, RunCommand
+from workspace.models import Connection, Delivery, Queue, Repository, Run, RunCommand
 
 pytestmark = pytest.mark.django_db
 
@@ -48,7 +48,7 @@ WITHOUT_PAGE = {
     "NodeTest",
     "Outcome",
     "Uploaded",
-} | {*("Usage", "Revision", "LogEntry", "Announced", "Following", "Silence")}
+} | {*("Delivery", "Usage", "Revision", "LogEntry", "Announced", "Following", "Silence")}
 MOST = 15
 MOST_ON_A_RECORD = 22
 
@@ -121,6 +121,7 @@ def furnish(world: World, boss: User) -> None:
     Following.objects.create(person=world.author, thread=f"proposal:{proposal.pk}")
     Silence.objects.create(person=world.author, kind="comments")
     Announced.objects.get_or_create(pk=1)
+    Delivery.objects.create(repository=project.repository, digest="x", forge="github", outcome="ping")
     admin.models.LogEntry.objects.log_actions(boss.pk, [project], 2, single_object=True)
 
 

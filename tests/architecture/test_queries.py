@@ -93,6 +93,7 @@ def queries(client: Client, path: str) -> list[str]:
         "/shop/environments/new/",
         "/shop/environments/staging/",
         "/shop/settings/repository/",
+        "/shop/settings/pulls/",
         "/shop/connect/repository/",
         "/shop/connect/remote/",
         "/shop/people/",

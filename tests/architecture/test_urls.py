@@ -27,6 +27,8 @@ pytestmark = pytest.mark.django_db
 
 # Whoever is not signed in may come here, and nowhere else.
 OPEN = {"sign-in", "join"}
+# Programs come here, who prove each time that they know a secret.
+SIGNED = {"hook"}
 # Signing out needs nobody to be signed in; Django's admin has its own sign-in.
 SIGN_OUT = "sign-out"
 
@@ -88,6 +90,7 @@ class World:
             "queue": "quick",
             "key": audit.key(made[-1]),
             "hold": make_hold(self.project).pk,
+            "hook": "no-such-hook",
             "token": token_create(user=self.author, name="export", scopes=["read"], days=1)[0].pk,
         }
 
@@ -139,7 +142,7 @@ def test_whoever_is_not_signed_in_is_sent_to_sign_in(world: World, client: Clien
 
     let_in = []
     for address in ALL:
-        if address[0] in {*OPEN, SIGN_OUT}:
+        if address[0] in {*OPEN, *SIGNED, SIGN_OUT}:
             continue
         path = world.path(address)
         answers = [answer for answer in (client.get(path), client.post(path)) if answer.status_code != 405]
@@ -216,6 +219,7 @@ def test_nothing_is_done_without_the_forms_token(world: World) -> None:
 
     answers = {address[0]: member.post(world.path(address)).status_code for address in ALL}
 
+    assert [answers.pop(name) for name in SIGNED] == [401]
     assert {name: status for name, status in answers.items() if status not in {403, 405}} == {}
     assert everything() == before
 

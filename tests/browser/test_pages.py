@@ -154,6 +154,7 @@ def _visits(shop: Shop) -> Iterator[tuple[User | None, str, str]]:
     yield shop.ada, "/connect/", "Connect a repository"
     yield shop.ada, shop.path("connect/remote/"), "Reach the repository"
     yield shop.ada, shop.path("settings/repository/"), "Repository"
+    yield shop.ada, shop.path("settings/pulls/"), "Automatic pulls"
     yield shop.ada, shop.path("environments/new/"), "Add an environment"
     yield shop.ada, shop.path("environments/staging/"), "Configure Staging"
     yield shop.priya, shop.path("environments/prod/deploy/"), "Deploy to Production"

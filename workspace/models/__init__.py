@@ -1,15 +1,19 @@
 """How work is done: repositories, warehouses, runs."""
 
 from workspace.models.artifacts import Artifact
+from workspace.models.hooks import Delivery, Forge, Outcome
 from workspace.models.repository import Connection, Hold, HoldState, Repository
 from workspace.models.runs import Drain, Queue, Run, RunCommand, RunStatus
 
 __all__ = [
     "Artifact",
     "Connection",
+    "Delivery",
     "Drain",
+    "Forge",
     "Hold",
     "HoldState",
+    "Outcome",
     "Queue",
     "Repository",
     "Run",

@@ -76,7 +76,7 @@ class Connection(models.Model):
 class RepositoryManager(models.Manager["Repository"]):
     def get_queryset(self) -> models.QuerySet[Repository]:
         """Without the secrets, which are read when git needs them: one that no key opens can be replaced."""
-        return super().get_queryset().defer("password", "ssh_key")
+        return super().get_queryset().defer("password", "ssh_key", "hook_secret")
 
 
 class Repository(models.Model):
@@ -99,6 +99,9 @@ class Repository(models.Model):
     ssh_key = EncryptedTextField(_("private SSH key"), blank=True, default="", editable=False)
     ssh_public_key = models.CharField(_("public SSH key"), max_length=200, blank=True, editable=False)
     ssh_host_key = models.TextField(_("SSH host key"), blank=True, editable=False)
+    # The webhook's address, and what proves that its sender may use it.
+    hook_key = models.CharField(max_length=32, null=True, blank=True, unique=True, editable=False)
+    hook_secret = EncryptedTextField(_("webhook secret"), blank=True, default="", editable=False)
     connection = models.ForeignKey(
         Connection,
         models.PROTECT,
