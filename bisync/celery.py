@@ -41,6 +41,8 @@ app.conf.update(
             "schedule": 3600.0,
             "options": {"expires": 3600},
         },
+        "pull-due": {"task": "workspace.pull_due", "schedule": 15.0, "options": {"expires": 15}},
+        "build-due": {"task": "environments.build_due", "schedule": 15.0, "options": {"expires": 15}},
         "forget-deliveries": {
             "task": "workspace.forget_deliveries",
             "schedule": 3600.0,
@@ -56,7 +58,7 @@ app.conf.update(
     },
     timezone="UTC",
 )
-app.autodiscover_tasks(["workspace", "notify", "governance"])
+app.autodiscover_tasks(["workspace", "notify", "governance", "environments"])
 
 
 @setup_logging.connect

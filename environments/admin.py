@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from bisync.lib.admin import ActedAdmin, ActedForm, ReadOnlyAdmin
 from environments import actions
 from environments.forms import EnvironmentForm
-from environments.models import Deployment, Environment, Finding, MetricSeries
+from environments.models import BuildSchedule, Deployment, Environment, Finding, MetricSeries
 
 
 class EnvironmentAdminForm(ActedForm, EnvironmentForm):
@@ -69,3 +69,12 @@ class FindingAdmin(ReadOnlyAdmin):
     search_fields = ("name", "unique_id")
     list_select_related = ("project",)
     heavy = ("params",)
+
+
+@admin.register(BuildSchedule)
+class BuildScheduleAdmin(ReadOnlyAdmin):
+    list_display = ("environment", "every", "count", "weekday", "at", "next_at", "ran_at")
+    list_filter = ("every",)
+    search_fields = ("environment__name", "environment__project__slug")
+    list_select_related = ("environment__project",)
+    date_hierarchy = "next_at"

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from bisync.lib.errors import sentence
 from governance.models import Project, User
-from workspace.models import Artifact, Connection, Run
+from workspace.models import Artifact, Connection, Run, Timetable
 from workspace.models.repository import IDENTIFIER
 from workspace.warehouse.location import Location
 
@@ -246,3 +246,18 @@ class Finding(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name}: {self.kind}"
+
+
+class BuildSchedule(Timetable):
+    """When the newest commit is built in an environment by itself."""
+
+    environment = models.OneToOneField(
+        Environment, models.CASCADE, related_name="build_schedule", verbose_name=_("environment")
+    )
+
+    class Meta(Timetable.Meta):
+        verbose_name = _("build schedule")
+        verbose_name_plural = _("build schedules")
+
+    def get_absolute_url(self) -> str:
+        return reverse("environment-schedule", args=[self.environment.project.slug, self.environment.slug])

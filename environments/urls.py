@@ -17,6 +17,7 @@ urlpatterns = [
     path("environments/", versions.environment_list, name="environments"),
     path("environments/new/", versions.environment_new, name="environment-new"),
     path("environments/<slug:slug>/", versions.environment_edit, name="environment-edit"),
+    path("environments/<slug:slug>/schedule/", versions.schedule, name="environment-schedule"),
     path("environments/<slug:slug>/deploy/", versions.deploy, name="deploy"),
     path("health/", versions.health_list, name="project-health"),
     path("pulls/", versions.pull_list, name="pulls"),

@@ -11,7 +11,17 @@ from bisync.lib.admin import ActedAdmin, ActedForm, ChosenFilter, InlineReadOnly
 from governance.models import Project, User
 from workspace import actions
 from workspace.forms import RepositoryForm
-from workspace.models import Artifact, Connection, Delivery, Drain, Hold, Repository, Run, RunCommand
+from workspace.models import (
+    Artifact,
+    Connection,
+    Delivery,
+    Drain,
+    Hold,
+    PullSchedule,
+    Repository,
+    Run,
+    RunCommand,
+)
 from workspace.models.runs import KINDS
 
 
@@ -164,3 +174,12 @@ class DeliveryAdmin(ReadOnlyAdmin):
     date_hierarchy = "at"
     exclude = ("digest",)
     list_select_related = ("repository", "run")
+
+
+@admin.register(PullSchedule)
+class PullScheduleAdmin(ReadOnlyAdmin):
+    list_display = ("project", "every", "count", "weekday", "at", "next_at", "ran_at")
+    list_filter = ("every",)
+    search_fields = ("project__slug",)
+    list_select_related = ("project",)
+    date_hierarchy = "next_at"

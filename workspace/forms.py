@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import time
 from typing import Any
 
 from django import forms
@@ -9,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from bisync.lib.forms import AsSeen
 from governance.models import Project
-from workspace.models import Queue, Repository, RunStatus
+from workspace.models import Every, Queue, Repository, RunStatus, Timetable, Weekday
 from workspace.models.runs import KINDS
 
 
@@ -61,3 +62,32 @@ class DrainForm(forms.Form):
     reason = forms.CharField(
         label=_("Reason"), max_length=200, help_text=_("Whoever waits for a run reads it there.")
     )
+
+
+class ScheduleForm(AsSeen, forms.Form):
+    """When something happens by itself. What the chosen kind does not need may be anything."""
+
+    every = forms.ChoiceField(
+        label=_("How often"), choices=[("", _("Only when somebody asks")), *Every.choices], required=False
+    )
+    count = forms.IntegerField(
+        label=_("Minutes or hours between"),
+        required=False,
+        help_text=_("At least 5 minutes, at most a week."),
+    )
+    weekday = forms.ChoiceField(label=_("Day"), choices=Weekday.choices, required=False)
+    at = forms.TimeField(
+        label=_("Time"),
+        required=False,
+        widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
+        help_text=_("In UTC, which knows no summer time."),
+    )
+    needed = ("count", "at", "weekday")
+
+    def __init__(self, *args: Any, known: Timetable | None, **kwargs: Any) -> None:
+        shown: dict[str, Any] = {"every": "", "count": 15, "weekday": "0", "at": time(6)}
+        if known is not None:
+            shown |= {"every": known.every, "weekday": str(known.weekday)}
+            often = known.every in {Every.MINUTES, Every.HOURS}
+            shown["count" if often else "at"] = known.count if often else known.at
+        super().__init__(*args, initial=shown, **kwargs)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 from celery.signals import worker_init
 
-from workspace import announcing, runs
+from workspace import announcing, runs, schedules
 
 
 @shared_task(name="workspace.execute_run", acks_late=True, reject_on_worker_lost=True)
@@ -21,6 +21,11 @@ def sweep_runs() -> None:
 @shared_task(name="workspace.forget_deliveries", ignore_result=True)
 def forget_deliveries() -> None:
     announcing.deliveries_forget()
+
+
+@shared_task(name="workspace.pull_due", ignore_result=True)
+def pull_due() -> None:
+    schedules.pulls_due()
 
 
 @worker_init.connect

@@ -20,9 +20,9 @@ from bisync.lib.web import STOP_POLLING, address_of, came_from, go, page, swappi
 from governance import permissions
 from governance.models import Project
 from governance.web import Request, for_operators, in_project
-from workspace import actions, announcing, hooks, selectors
-from workspace.forms import DrainForm, RepositoryForm, RunsForm
-from workspace.models import Delivery, Drain, Queue, Repository, Run, RunCommand
+from workspace import actions, announcing, hooks, schedules, selectors
+from workspace.forms import DrainForm, RepositoryForm, RunsForm, ScheduleForm
+from workspace.models import Delivery, Drain, PullSchedule, Queue, Repository, Run, RunCommand
 from workspace.web import hook_script, later, number, run_context, tail
 
 
@@ -199,30 +199,46 @@ def repository_edit(request: Request, project: Project) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @in_project
 def automatic_pulls(request: Request, project: Project) -> HttpResponse:
-    """The webhook by which a forge asks for pulls; a new secret is shown in the answer to its form alone."""
+    """The timetable for pulls, and the webhook by which a forge asks for them.
+
+    A new secret is shown in the answer to its form alone.
+    """
     permissions.require(request.user, "repository.configure", project)
     repository = get_object_or_404(Repository, project=project)
-    act, secret = request.POST.get("act"), ""
-    if act == "close":
+    act, secret, say = request.POST.get("act"), "", ""
+    known = PullSchedule.objects.filter(project=project).first()
+    form = ScheduleForm(request.POST if act == "schedule" else None, known=known)
+    if act == "schedule":
+        saved = carry_out(
+            form,
+            lambda: schedules.pull_schedule_set(
+                project=project, values=form.cleaned_data, actor=request.user
+            ),
+        )
+        say = _("Saved.") if saved is not None else ""
+    elif act == "close":
         announcing.hook_close(project=project, actor=request.user)
         say = _("Closed. No webhook is believed until you make a new secret.")
-        return go(request, reverse("automatic-pulls", args=[project.slug]), say=say)
-    if act == "renew":
+    elif act == "renew":
         secret = announcing.hook_renew(project=project, actor=request.user)
         repository.refresh_from_db(fields=["hook_key"])
-    elif request.method == "POST":
-        return go(request, reverse("automatic-pulls", args=[project.slug]))
+    if say or (request.method == "POST" and not (secret or form.errors)):
+        return go(request, reverse("automatic-pulls", args=[project.slug]), say=say)
+    context = {"form": form, "schedule": known, "secret": secret, **_webhook(request, repository)}
+    return page(request, "workspace/automatic_pulls.html", context, status=422 if form.errors else 200)
+
+
+def _webhook(request: Request, repository: Repository) -> dict[str, object]:
+    """Where a forge finds us, and what came from there."""
     path = reverse("hook", args=[repository.hook_key]) if repository.hook_key else ""
     address = request.build_absolute_uri(path) if path else ""
-    context = {
+    return {
         "repository": repository,
-        "secret": secret,
         "open": announcing.hook_is_open(repository),
         "address": address,
         "script": hook_script(address),
         "deliveries": Delivery.objects.filter(repository=repository).select_related("run")[:20],
     }
-    return page(request, "workspace/automatic_pulls.html", context)
 
 
 @csrf_exempt

@@ -17,14 +17,16 @@ from catalog.models import Snapshot
 from catalog.outcomes import looked_wrong
 from environments import actions, health
 from environments.forms import EnvironmentForm
-from environments.models import Deployment, Environment
+from environments.models import BuildSchedule, Deployment, Environment
+from environments.schedules import build_schedule_set, schedules_of
 from environments.selectors import environments_of
 from governance import permissions
 from governance.models import Project
 from governance.web import Request, in_project
 from workspace import holds, selectors
 from workspace.actions import pull_request
-from workspace.models import Hold, Repository, Run
+from workspace.forms import ScheduleForm
+from workspace.models import Hold, PullSchedule, Repository, Run
 from workspace.selectors import drains
 from workspace.trust import WHY
 
@@ -55,6 +57,7 @@ def pull_list(request: Request, project: Project) -> HttpResponse:
         {
             "repository": Repository.objects.filter(project=project).first(),
             "latest": latest,
+            "schedule": PullSchedule.objects.filter(project=project).first(),
             "drain": None if latest is None or latest.finished else drains().get(latest.queue),
             "snapshots": Paginator(snapshots, 20).get_page(request.GET.get("page")),
             "may_pull": permissions.decide(request.user, "project.pull", project),
@@ -142,11 +145,13 @@ def environment_list(request: Request, project: Project) -> HttpResponse:
     under_way = {
         one.environment_id: one.status for one in deployments if one.status in {"planned", "applying"}
     }
+    schedules = schedules_of(environments)
     cards = [
         (
             e,
             EnvironmentLink(e.slug, e.name, e.kind, reverse("metrics", args=[slug, e.slug])),
             under_way.get(e.pk, ""),
+            schedules.get(e.pk),
         )
         for e in environments
     ]
@@ -195,6 +200,27 @@ def _environment_form(request: Request, project: Project, environment: Environme
         "environments/environment_form.html",
         {"form": form, "known": environment.pk is not None, "edited": environment},
         status=422 if form.is_bound else 200,
+    )
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@in_project
+def schedule(request: Request, project: Project, slug: str) -> HttpResponse:
+    """When the newest commit is built by itself."""
+    environment = get_object_or_404(environments_of(project), slug=slug)
+    permissions.require(request.user, "environment.deploy", environment)
+    known = BuildSchedule.objects.filter(environment=environment).first()
+    form = ScheduleForm(request.POST or None, known=known)
+    if request.method == "POST":
+        saved = carry_out(
+            form,
+            lambda: build_schedule_set(environment=environment, values=form.cleaned_data, actor=request.user),
+        )
+        if saved is not None:
+            return go(request, reverse("environments", args=[project.slug]), say=_("Saved."))
+    context = {"form": form, "environment": environment, "schedule": known}
+    return page(
+        request, "environments/schedule.html", context, status=422 if request.method == "POST" else 200
     )
 
 

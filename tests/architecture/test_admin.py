@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from bisync.lib.admin import ActedAdmin, ReadOnlyAdmin, Uniform
 from catalog.models import Change, Column, Edge, Group, NodeLineage, NodeTest, Outcome, Uploaded
-from environments.models import Deployment, Environment, Finding, MetricSeries
+from environments.models import BuildSchedule, Deployment, Environment, Finding, MetricSeries
 from governance import actions, chain
 from governance.models import Answered, AuditEvent, Membership, PasswordLink, Project, User
 from governance.roles import Role
@@ -27,7 +27,7 @@ from semantic.models import Usage
 from tests.architecture.test_urls import World, signed_in
 from tests.factories import FIELDS, make_environment, make_member, make_project, make_user
 from workspace.actions import queue_drain
-from workspace.models import Connection, Delivery, Queue, Repository, Run, RunCommand
+from workspace.models import Connection, Delivery, PullSchedule, Queue, Repository, Run, RunCommand
 
 pytestmark = pytest.mark.django_db
 
@@ -121,6 +121,8 @@ def furnish(world: World, boss: User) -> None:
     Following.objects.create(person=world.author, thread=f"proposal:{proposal.pk}")
     Silence.objects.create(person=world.author, kind="comments")
     Announced.objects.get_or_create(pk=1)
+    PullSchedule.objects.create(project=project, every="day", next_at=now)
+    BuildSchedule.objects.create(environment=environment, every="day", next_at=now)
     Delivery.objects.create(repository=project.repository, digest="x", forge="github", outcome="ping")
     admin.models.LogEntry.objects.log_actions(boss.pk, [project], 2, single_object=True)
 

@@ -92,6 +92,7 @@ def queries(client: Client, path: str) -> list[str]:
         "/shop/environments/",
         "/shop/environments/new/",
         "/shop/environments/staging/",
+        "/shop/environments/staging/schedule/",
         "/shop/settings/repository/",
         "/shop/settings/pulls/",
         "/shop/connect/repository/",

@@ -47,8 +47,10 @@ VALUES: dict[str, Any] = {
     "label": "Discount share", "meaning": FIELDS.meaning, "context": "", "model": "fct_orders", "time": "",
     "formula": FIELDS.formula, "value_format": "percent", "rules": ["positive"], "low": "", "high": "",
     "owner": "Maya Chen", "group": "", "why": FIELDS.why, "until": "1", "kinds": ["comments"],
+    "every": "week", "count": "15", "weekday": "2", "at": "06:30",
 }  # fmt: skip
 HERE: dict[str, dict[str, Any]] = {
+    "automatic-pulls": {"act": "schedule"},
     "connect": {"kind": "https", "password": "a-token"},
     "connect-repository": {"kind": "https", "password": "a-token"},
     "connect-warehouse": {"password": "a-secret"},

@@ -1,0 +1,12 @@
+"""What Celery runs by the clock. No logic lives here."""
+
+from __future__ import annotations
+
+from celery import shared_task
+
+from environments import schedules
+
+
+@shared_task(name="environments.build_due", ignore_result=True)
+def build_due() -> None:
+    schedules.builds_due()
