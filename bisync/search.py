@@ -12,7 +12,9 @@ from django.utils.translation import gettext as _
 
 from bisync.lib.search import every_word
 from bisync.lib.shell import Shell
-from catalog.models import Node
+from catalog.models import SearchEntry
+from catalog.selectors import found_nodes
+from catalog.words import COLUMN
 from governance.models import Project, User
 from governance.permissions import decide
 from insights.selectors import metrics_of, searched
@@ -105,13 +107,16 @@ def _pages(project: Project, user: User, shell: Shell) -> list[Found]:
 
 def _nodes(project: Project, text: str, most: int) -> list[Found]:
     """What dbt knows, but for metrics, which are found as such."""
-    nodes = Node.objects.filter(project=project).exclude(resource_type="metric").select_related("project")
-    begins = _first(Q(name__istartswith=text) | Q(label__istartswith=text))
-    found = nodes.filter(every_word(text, "name", "label")).order_by(begins, "name", "pk")
     return [
-        Found(node.label or node.name, node.get_absolute_url(), node.kind.icon, str(node.kind.one))
-        for node in found[: most + 1]
+        Found(entry.label or entry.name, entry.get_absolute_url(), entry.what.icon, _in(entry))
+        for entry in found_nodes(project, text, most=most + 1)
     ]
+
+
+def _in(entry: SearchEntry) -> str:
+    """Its kind; of a column also of what."""
+    kind = str(entry.what.one)
+    return f"{kind} · {entry.node.name}" if entry.kind == COLUMN and entry.node else kind
 
 
 def _metrics(project: Project, shell: Shell, text: str, most: int) -> list[Found]:

@@ -12,6 +12,7 @@ from catalog.models import (
     NodeLineage,
     NodeTest,
     Outcome,
+    SearchEntry,
     Snapshot,
     Uploaded,
 )
@@ -107,3 +108,12 @@ class GroupAdmin(ReadOnlyAdmin):
     list_filter = ("project",)
     search_fields = ("name",)
     list_select_related = ("project",)
+
+
+@admin.register(SearchEntry)
+class SearchEntryAdmin(ReadOnlyAdmin):
+    list_display = ("name", "kind", "project", "owner")
+    list_filter = ("kind", "project")
+    search_fields = ("name", "key")
+    list_select_related = ("project",)
+    heavy = ("description", "own", "context", "parent")

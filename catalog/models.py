@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlencode
+
 from django.db import models
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
-from catalog.words import KINDS, Kind
+from catalog.words import COLUMN, FOUND, KINDS, TEST, Kind
 from governance.models import Project, User
 from workspace.models import Artifact, Run
 
@@ -308,3 +310,54 @@ class Uploaded(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} of {self.project}"
+
+
+class SearchEntry(models.Model):
+    """One thing that the search finds: a node, a column, a test, or somebody who owns some.
+
+    `role` is "column", "test" or "node". `own`, `description`, `context` and `parent` hold its words; the
+    database keeps an index over them by itself (`catalog.search`). `exact`, `titled` and `qualified` are the
+    words of its name, of its label, and its name with that of what it is part of. Columns have their node's state.
+    """
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="+")
+    node = models.ForeignKey(Node, models.CASCADE, null=True, related_name="+")
+    kind = models.CharField(_("kind"), max_length=30)
+    key = models.CharField(max_length=700)
+    name = models.CharField(_("name"), max_length=400)
+    label = models.CharField(_("label"), max_length=255, blank=True)
+    description = models.TextField(_("description"), blank=True)
+    role = models.CharField(max_length=10)
+    own = models.TextField(blank=True)
+    context = models.TextField(blank=True)
+    parent = models.TextField(blank=True)
+    exact = models.CharField(max_length=400)
+    titled = models.CharField(max_length=400, blank=True)
+    qualified = models.CharField(max_length=400, blank=True)
+    place = models.PositiveSmallIntegerField()
+    owner = models.CharField(_("owner"), max_length=200, blank=True)
+    certified = models.BooleanField(_("certified"), default=False)
+    attention = models.BooleanField(_("needs attention"), default=False)
+    unused = models.BooleanField(_("unused"), default=False)
+    fingerprint = models.CharField(max_length=64, blank=True)
+
+    class Meta:
+        verbose_name = _("search entry")
+        verbose_name_plural = _("search entries")
+        ordering = ["place", "name"]
+        indexes = [models.Index(fields=["project", "kind", "key"], name="search_entry_key")]
+
+    def __str__(self) -> str:
+        return self.key
+
+    def get_absolute_url(self) -> str:
+        """The page of the node, at the part that this is; of an owner what they own."""
+        if self.node is None:
+            return f"{reverse('catalogue', args=[self.project.slug])}?{urlencode({'owner': self.name})}"
+        part = {COLUMN: "#columns", TEST: "#tests"}.get(self.kind, "")
+        return f"{self.node.get_absolute_url()}{part}"
+
+    @property
+    def what(self) -> Kind:
+        """What people call its kind."""
+        return FOUND[self.kind]

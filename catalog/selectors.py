@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from typing import Any
 
-from django.db.models import Case, Count, IntegerField, OuterRef, QuerySet, Subquery, Value, When
-from django.db.models.functions import Coalesce
+from django.db.models import Count, QuerySet
 
-from bisync.lib.search import every_word
 from catalog.lineage.graph import Graph
 from catalog.lineage.project import NodeTrace, from_json
-from catalog.models import Change, Column, Edge, Node, NodeLineage, NodeTest, Outcome, Snapshot
-from catalog.words import KINDS
+from catalog.models import Change, Column, Edge, Node, NodeLineage, NodeTest, Outcome, SearchEntry, Snapshot
+from catalog.search.finding import fitting, ranked
+from catalog.search.words import Sought
+from catalog.words import COLUMN, FLAGS, FOUND, OWNER, PARTS, TEST
 from governance.models import Project
 
 # Other nodes use them, too, but no data flows.
@@ -22,36 +25,93 @@ USED = ("macro", "doc")
 MOST = 100
 
 
-def catalogue(project: Project, *, kind: str = "", search: str = "") -> QuerySet[Node]:
-    """The project's nodes, models first; every word of `search` is in a name, label or description."""
-    nodes = Node.objects.filter(project=project)
-    if kind:
-        nodes = nodes.filter(resource_type=kind)
-    order = [When(resource_type=name, then=Value(place)) for place, name in enumerate(KINDS)]
-    found = nodes.filter(every_word(search, "name", "label", "description")).select_related(
-        "group", "project"
-    )
-    return (
-        found.select_related("group", "project")
-        .annotate(
-            place=Case(*order, default=Value(99), output_field=IntegerField()),
-            column_count=_counted(Column),
-            test_count=_counted(NodeTest),
+@dataclass(frozen=True, slots=True)
+class Narrowed:
+    """What the catalogue is narrowed by; a flag is a field of an entry."""
+
+    kind: str = ""
+    owner: str = ""
+    flags: tuple[str, ...] = ()
+    search: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What fits, best first, how many, and how many there would be with another kind, owner or flag."""
+
+    rows: QuerySet[SearchEntry]
+    count: int
+    kinds: Mapping[str, int]
+    owners: Mapping[str, int]
+    flags: Mapping[str, int]
+    sought: Sought
+
+
+def catalogue(project: Project, by: Narrowed) -> Listed:
+    """The project's catalogue: nodes, models first; with words or a kind also columns, tests and owners."""
+    every = SearchEntry.objects.filter(project=project)
+    if by.search:
+        found, sought = fitting(every, by.search)
+        found = ranked(found, sought)
+    else:
+        found, sought = every.order_by("place", "name", "key"), Sought(())
+        # The parts of things are found by words, or where they are asked for.
+        found = found.exclude(kind__in={*PARTS} - {by.kind})
+    narrowed = found.filter(**dict.fromkeys(by.flags, True))
+    if by.kind:
+        narrowed = narrowed.filter(kind=by.kind)
+    if by.owner:
+        narrowed = narrowed.filter(owner=by.owner)
+    counts = found.order_by().values_list("kind", "owner", *FLAGS).annotate(n=Count("pk"))
+    return _listed(narrowed.select_related("node__group", "node__project", "project"), counts, by, sought)
+
+
+def _listed(rows: QuerySet[SearchEntry], counts: Iterable[Any], by: Narrowed, sought: Sought) -> Listed:
+    """The counts of each facet are of what the others leave."""
+    kinds, owners, flags, total = Counter[str](), Counter[str](), Counter[str](), 0
+    for kind, owner, *states, n in counts:
+        set_here = {flag for flag, state in zip(FLAGS, states, strict=True) if state}
+        lacking = {name for name in by.flags if name not in set_here}
+        of_kind, of_owner = by.kind in {"", kind}, by.owner in {"", owner}
+        if not lacking and of_owner:
+            kinds[kind] += n
+        if not lacking and of_kind and owner:
+            owners[owner] += n
+        for flag in set_here if of_kind and of_owner else ():
+            if lacking <= {flag}:
+                flags[flag] += n
+        total += n if not lacking and of_kind and of_owner else 0
+    ordered = {kind: kinds[kind] for kind in FOUND if kinds[kind] or kind == by.kind}
+    named = {owner: owners[owner] for owner in sorted({*owners, by.owner} - {""}, key=str.casefold)}
+    return Listed(rows, total, ordered, named, {flag: flags[flag] for flag in FLAGS}, sought)
+
+
+def sizes_of(keys: Iterable[int]) -> dict[int, tuple[int, int]]:
+    """How many columns and tests these nodes have."""
+    wanted = list(keys)
+    columns, tests = (
+        dict(
+            model._default_manager.filter(node__in=wanted)
+            .order_by()
+            .values_list("node")
+            .annotate(n=Count("pk"))
         )
-        .order_by("place", "name", "unique_id")
+        for model in (Column, NodeTest)
     )
+    return {key: (columns.get(key, 0), tests.get(key, 0)) for key in wanted}
 
 
-def _counted(model: type[Column] | type[NodeTest]) -> Coalesce:
-    rows = model._default_manager.filter(node=OuterRef("pk")).order_by().values("node")
-    return Coalesce(Subquery(rows.annotate(n=Count("pk")).values("n")), 0)
+def found_nodes(project: Project, text: str, *, most: int) -> QuerySet[SearchEntry]:
+    """The nodes and columns that fit best, but for metrics, which are found as such."""
+    rows = SearchEntry.objects.filter(project=project).exclude(kind__in=("metric", TEST, OWNER))
+    return ranked(*fitting(rows, text, parts=(COLUMN,))).select_related("node__project", "project")[:most]
 
 
-def kinds_of(project: Project) -> list[tuple[str, int]]:
-    """The kinds that there are and how many of each, in their order."""
-    rows = Node.objects.filter(project=project).order_by().values_list("resource_type")
-    counts = dict(rows.annotate(n=Count("pk")))
-    return [(kind, counts[kind]) for kind in KINDS if kind in counts]
+def fitting_nodes(project: Project, text: str) -> QuerySet[SearchEntry, Any]:
+    """The ids of the nodes that fit the words."""
+    rows = SearchEntry.objects.filter(project=project).exclude(kind__in=PARTS)
+    found, _sought = fitting(rows, text, parts=())
+    return found.order_by().values("node")
 
 
 Judged = tuple[NodeTest, Outcome | None]

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.core.paginator import Paginator
-from django.http import HttpResponse
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_safe
 
@@ -20,26 +20,63 @@ from catalog.lineage.graph import ColumnFlow, Drawn, Graph, around, column_flow
 from catalog.lineage.project import NodeTrace
 from catalog.models import Node
 from catalog.outcomes import trust_by
-from catalog.words import KINDS, PROBLEMS, yaml_of
+from catalog.search.finding import MOST
+from catalog.selectors import Narrowed
+from catalog.words import FLAGS, FOUND, KINDS, PARTS, PROBLEMS, yaml_of
 from governance.models import Project
 from governance.web import Request, in_project
+
+
+class _Counted(Paginator[Any]):
+    """Pages of what has been counted already."""
+
+    def __init__(self, rows: Any, per_page: int, *, count: int) -> None:
+        super().__init__(rows, per_page)
+        self.count = count
 
 
 @require_safe
 @in_project
 def node_list(request: Request, project: Project) -> HttpResponse:
-    """Models, sources, exposures and the rest; narrowed by kind and by words, on the server."""
-    search, kind = sought(request.GET.get("q", "")), request.GET.get("kind", "")
-    kind = kind if kind in KINDS else ""
-    found = selectors.catalogue(project, kind=kind, search=search)
+    """What dbt knows, narrowed by words, kind, owner and state, on the server."""
+    by = narrowed(request.GET)
+    listed = selectors.catalogue(project, by)
+    shown = _Counted(listed.rows, 50, count=listed.count).get_page(request.GET.get("page"))
+    sizes = selectors.sizes_of(entry.node_id for entry in shown if entry.node_id)
+    query = query_of(by)
     context = {
-        "nodes": Paginator(found, 50).get_page(request.GET.get("page")),
-        "kinds": [(name, KINDS[name].many, count) for name, count in selectors.kinds_of(project)],
-        "kind": kind,
-        "search": search,
-        "query": f"{urlencode({'q': search, 'kind': kind})}&",
+        "rows": [(entry, *sizes.get(entry.node_id, (0, 0))) for entry in shown],
+        "shown": shown,
+        "by": by,
+        "kinds": [(kind, FOUND[kind].many, _count(kind, n)) for kind, n in listed.kinds.items()],
+        "owners": listed.owners.items(),
+        "flags": [(flag, FLAGS[flag], n, flag in by.flags) for flag, n in listed.flags.items()],
+        "words": [word for words in listed.sought.words for word in words],
+        "query": f"{query}&" if query else "",
+        "narrowed": bool(query),
     }
     return page(request, "catalog/node_list.html", context, fragment="rows")
+
+
+def narrowed(asked: QueryDict) -> Narrowed:
+    """What the address asks for; what does not exist narrows nothing."""
+    kind = asked.get("kind", "")
+    return Narrowed(
+        kind=kind if kind in FOUND else "",
+        owner=sought(asked.get("owner", "")),
+        flags=tuple(flag for flag in FLAGS if flag in asked.getlist("only")),
+        search=sought(asked.get("q", "")),
+    )
+
+
+def query_of(by: Narrowed) -> str:
+    """The address's part that asks for it; "" for everything."""
+    asked = {"q": by.search, "kind": by.kind, "owner": by.owner, "only": by.flags}
+    return urlencode({name: value for name, value in asked.items() if value}, doseq=True)
+
+
+def _count(kind: str, n: int) -> str:
+    return f"{n}+" if kind in PARTS and n == MOST else str(n)
 
 
 @require_safe

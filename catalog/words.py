@@ -35,6 +35,24 @@ KINDS: Mapping[str, Kind] = {
     "function": Kind(_("Function"), _("Functions"), "square-function"),
     "doc": Kind(_("Docs block"), _("Docs blocks"), "file-text"),
 }
+COLUMN, TEST, OWNER = "column", "test", "owner"
+PARTS = (COLUMN, TEST, OWNER)
+# What the search finds besides, and of what fits as well which comes first.
+FOUND: Mapping[str, Kind] = {
+    **{kind: KINDS[kind] for kind in ("model", "metric", "source", "seed", "snapshot", "exposure")},
+    **{kind: KINDS[kind] for kind in ("semantic_model", "saved_query", "doc")},
+    OWNER: Kind(_("Owner"), _("Owners"), "users"),
+    COLUMN: Kind(_("Column"), _("Columns"), "table-properties"),
+    TEST: Kind(_("Test"), _("Tests"), "flask-conical"),
+    "function": KINDS["function"],
+    "macro": KINDS["macro"],
+}
+# What may be told of a thing that is found.
+FLAGS: Mapping[str, StrPromise] = {
+    "certified": _("Certified"),
+    "attention": _("Needs attention"),
+    "unused": _("Unused"),
+}
 # Why nothing is known of a node's columns.
 PROBLEMS: Mapping[str, StrPromise] = {
     "not-compiled": _("dbt has not made its SQL yet: it is known once an environment has built it."),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from bisync.api import drafts, shapes
 from bisync.api.base import InProject, Listing, Single
 from catalog.models import Change, Group, Node
+from catalog.selectors import fitting_nodes
 from environments.models import MetricSeries
 from insights.selectors import metric_view, metrics_of, searched
 from proposals.selectors import names_for
@@ -38,8 +39,8 @@ class Nodes(Listing):
         nodes = Node.objects.filter(project=self.project).select_related("group")
         if kind := self.asked.get("kind"):
             nodes = nodes.filter(resource_type=kind)
-        for word in self.asked.get("q", "").split():
-            nodes = nodes.filter(Q(name__icontains=word) | Q(description__icontains=word))
+        if words := self.asked.get("q", ""):
+            nodes = nodes.filter(pk__in=fitting_nodes(self.project, words))
         return nodes
 
 

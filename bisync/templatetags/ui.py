@@ -20,7 +20,7 @@ from django.utils.translation import ngettext
 from lucide import IconDoesNotExist
 from lucide.templatetags.lucide import lucide
 
-from bisync.lib import charts, log_lines, markdown
+from bisync.lib import charts, log_lines, markdown, search
 from bisync.lib import highlight as highlighting
 from bisync.lib.highlight import Language
 from bisync.lib.log_lines import LogTail
@@ -293,3 +293,15 @@ def _chart(
         "rows": rows,
     }
     return render_to_string("components/chart.html", context)
+
+
+@register.filter
+def marked(text: str, words: Sequence[str]) -> SafeString:
+    """The text with the words that were looked for marked."""
+    return search.marked(text, words)
+
+
+@register.filter
+def excerpt(text: str, words: Sequence[str]) -> SafeString:
+    """A line of a longer text, where the words that were looked for are."""
+    return search.marked(" ".join(text.split()), words, most=140)

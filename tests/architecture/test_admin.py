@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from bisync.lib.admin import ActedAdmin, ReadOnlyAdmin, Uniform
 from catalog.models import Change, Column, Edge, Group, NodeLineage, NodeTest, Outcome, Uploaded
+from catalog.search import index
 from environments.models import BuildSchedule, Deployment, Environment, Finding, MetricSeries
 from governance import actions, chain
 from governance.models import Answered, AuditEvent, Membership, PasswordLink, Project, User
@@ -86,6 +87,7 @@ def furnish(world: World, boss: User) -> None:
     Outcome.objects.create(
         project=project, environment="prod", unique_id="test.x", state="ok", status="pass", at=now, since=now
     )
+    index.bring(project)
     NodeTest.objects.create(project=project, unique_id="test.x", node=node, name="not_null", kind="not_null")
     Edge.objects.create(project=project, parent="model.a", child="model.b")
     Group.objects.create(project=project, name="finance")

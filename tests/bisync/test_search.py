@@ -9,6 +9,7 @@ import pytest
 from django.test import Client
 
 from catalog.models import Node
+from catalog.search import index
 from governance.models import Project, User
 from governance.roles import Role
 from proposals.actions import authoring, reviewing
@@ -135,6 +136,7 @@ def test_tables_and_other_things_of_dbt_are_found_by_their_names(maya: User, pro
         Node.objects.create(
             project=project, unique_id=f"{kind}.shop.{name}", resource_type=kind, name=name, fingerprint=name
         )
+    index.bring(project)
 
     assert found(maya, "orders")["Catalogue"] == ["orders_plan", "fct_orders"]
     assert found(maya, "fct") == {"Catalogue": ["fct_orders"]}

@@ -48,7 +48,7 @@ def pulled(project: Project, manifest: dict[str, Any], subject: str) -> None:
 
 
 def names(client: Client, query: str = "") -> list[str]:
-    return [node.name for node in client.get(f"/shop/catalogue/?{query}").context["nodes"]]
+    return [entry.name for entry in client.get(f"/shop/catalogue/?{query}").context["shown"]]
 
 
 def test_things_are_found_by_kind_and_by_words_models_first(
