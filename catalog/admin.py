@@ -115,5 +115,5 @@ class SearchEntryAdmin(ReadOnlyAdmin):
     list_display = ("name", "kind", "project", "owner")
     list_filter = ("kind", "project")
     search_fields = ("name", "key")
-    list_select_related = ("project",)
+    list_select_related = ("project", "node__project")
     heavy = ("description", "own", "context", "parent")

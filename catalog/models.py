@@ -317,7 +317,8 @@ class SearchEntry(models.Model):
 
     `role` is "column", "test" or "node". `own`, `description`, `context` and `parent` hold its words; the
     database keeps an index over them by itself (`catalog.search`). `exact`, `titled` and `qualified` are the
-    words of its name, of its label, and its name with that of what it is part of. Columns have their node's state.
+    words of its name, of its label, and its name with that of what it is part of. Columns have the state of
+    their node.
     """
 
     project = models.ForeignKey(Project, models.CASCADE, related_name="+")

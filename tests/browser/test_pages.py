@@ -109,6 +109,7 @@ def _visits(shop: Shop) -> Iterator[tuple[User | None, str, str]]:
         "search/?q=nothing+like+it": "Search: nothing like it",
         "catalogue/": "Catalogue",
         "catalogue/?q=nothing+like+it": "Catalogue",
+        "catalogue/?q=orders&only=attention": "Catalogue",
         "catalogue/model.shop.fct_orders/": "fct_orders",
         "catalogue/semantic_model.shop.orders/": "orders",
         "lineage/model.shop.fct_orders/?down=all": "fct_orders",
