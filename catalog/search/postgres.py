@@ -39,7 +39,11 @@ class _Matches(Func):
         self.query, self.words = query, words
 
     def as_sql(
-        self, _compiler: SQLCompiler, connection: BaseDatabaseWrapper, *_template: Any, **_extra: Any
+        self,
+        compiler: SQLCompiler,  # noqa: ARG002 - Django's signature
+        connection: BaseDatabaseWrapper,
+        *_template: Any,
+        **_extra: Any,
     ) -> tuple[str, tuple[str | int, ...]]:
         source = self.source_expressions[0]
         assert isinstance(source, Col)
