@@ -108,28 +108,15 @@ def measure(database: str) -> None:
         with transaction.atomic():
             kept = Artifact.keep("manifest.json", content)
             snapshot = Snapshot.objects.create(project=project, manifest=kept, semantic_manifest=kept)
-            spent: list[float] = []
-            with_time = _timed(index.bring, spent)
-            whole, index.bring = index.bring, with_time
-            started = time.perf_counter()
             ingest(snapshot, read(content))
-            everything = time.perf_counter() - started
-            index.bring = whole
-        emit("search", f"{case}: index, {name}", sum(spent), "s", peer="pull", peer_value=everything)
+        started = time.perf_counter()
+        index.bring(project)
+        spent = time.perf_counter() - started
+        emit("search", f"{case}: index, {name}", spent, "s")
     emit("search", f"{case}: rows", SearchEntry.objects.count(), "rows")
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
     search(case, project)
-
-
-def _timed(call: Any, spent: list[float]) -> Any:
-    def timed(*arguments: Any) -> Any:
-        started = time.perf_counter()
-        answer = call(*arguments)
-        spent.append(time.perf_counter() - started)
-        return answer
-
-    return timed
 
 
 def search(case: str, project: Any) -> None:

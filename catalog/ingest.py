@@ -10,7 +10,6 @@ from django.db import models
 
 from catalog.models import Change, ChangeKind, Column, Edge, Group, Node, NodeTest, Snapshot
 from catalog.reading import ColumnRecord, Manifest, NodeRecord, TestRecord, node_record, test_record
-from catalog.search import index as search_index
 from governance.models import Project
 from workspace.dbt.artifacts import split_manifest
 
@@ -69,7 +68,6 @@ def ingest(snapshot: Snapshot, found: Manifest) -> bool:
     Change.objects.bulk_create(changes, batch_size=_ROWS)
     _tests(project, found, arrived=brought.arrived)
     _edges(project, found, brought)
-    search_index.bring(project)
     snapshot.counts = found.counts() | {"column": Column.objects.filter(node__project=project).count()}
     kinds = [change.kind for change in changes]
     snapshot.changes = {"first": first, **{kind.value: kinds.count(kind) for kind in ChangeKind}}

@@ -54,6 +54,7 @@ def node_list(request: Request, project: Project) -> HttpResponse:
         "words": [word for words in listed.sought.words for word in words],
         "query": f"{query}&" if query else "",
         "narrowed": bool(query),
+        "coming": not query and not listed.count and Node.objects.filter(project=project).exists(),
     }
     return page(request, "catalog/node_list.html", context, fragment="rows")
 

@@ -15,6 +15,7 @@ from catalog import tracing
 from catalog.lineage.making import Making
 from catalog.lineage.pieces import Code, codes_of, makings_of, pieces_of
 from catalog.models import NodeLineage, Snapshot
+from catalog.search import index
 from environments import builds, health
 from environments.models import Deployment, DeploymentStatus
 from workspace import holds, runs
@@ -49,6 +50,8 @@ def trace(work: runs.Work) -> dict[str, object]:
     snapshot = Snapshot.objects.filter(project=work.project).order_by("-id").first()
     if snapshot is None:
         return {}
+    work.progress(step="index")
+    index.bring(work.project, step=work.fenced)
     code = _Source.of(work)
     now = code.version(snapshot.commit, snapshot.manifest.content())
     live = _live_versions(work)

@@ -13,6 +13,7 @@ from bisync.lib import crash
 from catalog.actions import NothingUploaded
 from catalog.ingest import ingest, read
 from catalog.models import Node, Snapshot, Uploaded
+from catalog.search import index
 from governance import audit
 from governance.models import Project
 from semantic.importer import vocabulary
@@ -178,6 +179,7 @@ def _arrive(work: runs.Work, picture: _Picture) -> Snapshot:
     if ingest(snapshot, found):
         known = artifacts.read_manifest(picture.manifest), artifacts.read_semantic_manifest(picture.semantic)
         metrics = sync_metrics(project, vocabulary(*known), commit=picture.commit)
+    index.bring_if_little(snapshot)
     sync_usages(project, _exposures(project))
     audit.record(
         actor=work.run.requested_by,

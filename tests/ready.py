@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from catalog.ingest import ingest, read
 from catalog.models import Snapshot
+from catalog.search import index
 from environments import builds
 from environments.models import Deployment, Environment
 from governance.models import Project
@@ -84,6 +85,7 @@ class Ready:
         """As after the first pull, with its catalogue and its definitions."""
         snapshot = self.snapshot(project)
         ingest(snapshot, read(self.built.manifest))
+        index.bring(project)
         # A pull knows of no warehouse, and so of no types but those that the project declares.
         names = vocabulary(self.manifest, json.loads(self.built.semantic_manifest))
         sync_metrics(project, names, commit=self.commit)

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from django.db import transaction
 from django.db.models import Count, Q
 
-from catalog.models import Column, Edge, Node, NodeTest, SearchEntry
+from catalog.models import ChangeKind, Column, Edge, Node, NodeTest, SearchEntry, Snapshot
 from catalog.search.words import words_of
 from catalog.words import COLUMN, FOUND, OWNER, TEST
 from governance.models import Project
 
 T = TypeVar("T")
+Step = Callable[[], AbstractContextManager[Any]]
 # Data that is described, owned and tested, and of what else only the first two are asked.
 DATA = frozenset({"model", "source", "seed", "snapshot"})
 ASKED = DATA | {"metric", "exposure"}
@@ -23,6 +26,9 @@ PLACES = {kind: place for place, kind in enumerate(FOUND)}
 _LATER = 50
 NODE = "node"
 _ROWS = 500
+# What a pull brings in step by itself; more is left to the run behind it.
+_AT_ONCE = 5_000
+_COLUMNS_EACH = 20
 _MOST_TEXT = 2_000
 _MOST_OWNER = 200
 
@@ -45,30 +51,52 @@ class _Facts:
         return owner, self.own and self.kind in ASKED and missing, self.kind in DATA and not read
 
 
-def bring(project: Project) -> None:
-    """Bring the project's rows in step with its catalogue. Call it inside a transaction."""
-    facts = _facts(project)
-    rows = SearchEntry.objects.filter(project=project)
-    known = {
-        node: (fingerprint, (owner, attention, unused))
-        for node, fingerprint, owner, attention, unused in rows.exclude(
-            kind__in=(COLUMN, TEST, OWNER)
-        ).values_list("node", "fingerprint", "owner", "attention", "unused")
-    }
-    tested = set(NodeTest.objects.filter(project=project).values_list("node", flat=True).distinct())
-    read = set(Edge.objects.filter(project=project).values_list("parent", flat=True).distinct())
+def bring_if_little(snapshot: Snapshot) -> None:
+    """Bring what a pull changed in step, unless that is so much that people would wait for it."""
+    changes = snapshot.changes
+    amount = (
+        sum(snapshot.counts.values())
+        if changes["first"]
+        else (changes[ChangeKind.ADDED] + changes[ChangeKind.CHANGED]) * _COLUMNS_EACH
+    )
+    if amount <= _AT_ONCE:
+        bring(snapshot.project)
+
+
+def bring(project: Project, *, step: Step = transaction.atomic) -> None:
+    """Bring the project's rows in step with its catalogue; each part of the work is one `step`."""
+    with step():
+        facts = _facts(project)
+        rows = SearchEntry.objects.filter(project=project)
+        known = {
+            node: (fingerprint, (owner, attention, unused))
+            for node, fingerprint, owner, attention, unused in rows.exclude(
+                kind__in=(COLUMN, TEST, OWNER)
+            ).values_list("node", "fingerprint", "owner", "attention", "unused")
+        }
+        tested = set(NodeTest.objects.filter(project=project).values_list("node", flat=True).distinct())
+        read = set(Edge.objects.filter(project=project).values_list("parent", flat=True).distinct())
 
     def state(pk: int, owner: str) -> tuple[str, bool, bool]:
         return facts[pk].state(owner, tested=pk in tested, read=facts[pk].unique_id in read)
 
     changed = [pk for pk, fact in facts.items() if pk not in known or known[pk][0] != fact.fingerprint]
     for some in _chunks(changed):
-        if known:
+        with step():
+            _lock(project)
             rows.filter(node__in=some).exclude(kind=TEST).delete()
-        _write(entry for node, columns in _read(some) for entry in _of_node(node, columns, facts, state))
-    _restate({pk: (now, state(pk, now[0])) for pk, (_print, now) in known.items() if pk not in set(changed)})
-    _tests(project)
-    _owners(project)
+            _write(entry for node, columns in _read(some) for entry in _of_node(node, columns, facts, state))
+    with step():
+        _lock(project)
+        new = set(changed)
+        _restate({pk: (now, state(pk, now[0])) for pk, (_print, now) in known.items() if pk not in new})
+        _tests(project)
+        _owners(project)
+
+
+def _lock(project: Project) -> None:
+    """Let two who bring at once write one after the other: a row has no other that it would clash with."""
+    Project.objects.select_for_update(no_key=True).get(pk=project.pk)
 
 
 def _facts(project: Project) -> dict[int, _Facts]:
