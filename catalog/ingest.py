@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -12,8 +12,10 @@ from catalog.models import Change, ChangeKind, Column, Edge, Group, Node, NodeTe
 from catalog.reading import ColumnRecord, Manifest, NodeRecord, TestRecord, node_record, test_record
 from governance.models import Project
 from workspace.dbt.artifacts import split_manifest
+from workspace.git.commits import Commit
 
 T = TypeVar("T")
+NOBODY: Mapping[str, Commit] = {}
 # No warehouse has tables so wide.
 MOST_COLUMNS = 10_000
 # Rows of one statement: SQLite takes 32,766 values in one, and memory is kept small.
@@ -55,16 +57,17 @@ class _Brought:
         return not kinds.isdisjoint({"model", "seed", "snapshot", "source", "metric", "semantic_model"})
 
 
-def ingest(snapshot: Snapshot, found: Manifest) -> bool:
+def ingest(snapshot: Snapshot, found: Manifest, touched: Mapping[str, Commit] = NOBODY) -> bool:
     """Bring the catalogue's rows in step with a manifest, and note in the snapshot what changed.
 
+    `touched` are the files of the dbt project that the pull's commits touched, each with the last of them.
     Returns whether a metric may mean something else than before. Call it inside a transaction.
     """
     project = snapshot.project
     groups = _groups(project, found)
     first = not Node.objects.filter(project=project).exists()
     brought = _nodes(project, found, groups)
-    changes = [] if first else _changes(snapshot, brought)
+    changes = [] if first else _changes(snapshot, brought, touched)
     Change.objects.bulk_create(changes, batch_size=_ROWS)
     _tests(project, found, arrived=brought.arrived)
     _edges(project, found, brought)
@@ -173,14 +176,58 @@ def _values(column: Column) -> list[object]:
 # -- What changed, for people ---------------------------------------------------------------------------
 
 
-def _changes(snapshot: Snapshot, brought: _Brought) -> list[Change]:
+def _changes(snapshot: Snapshot, brought: _Brought, touched: Mapping[str, Commit]) -> list[Change]:
     changes = []
     for node, record, before in brought.changed:
         if before is None:
             changes.append(_change(snapshot, node, ChangeKind.ADDED))
         elif fields := list(_differences(before, node, record)):
             changes.append(_change(snapshot, node, ChangeKind.CHANGED, fields))
-    return [*changes, *(_change(snapshot, node, ChangeKind.REMOVED) for node in brought.gone)]
+        else:
+            continue
+        _by(changes[-1], touched, node)
+    for node in brought.gone:
+        changes.append(_change(snapshot, node, ChangeKind.REMOVED))
+        _by(changes[-1], touched, node)
+    _renames(changes, brought)
+    return changes
+
+
+def _renames(changes: Iterable[Change], brought: _Brought) -> None:
+    """Note of what came and what went which of them have the same code, where that is no coincidence."""
+    came = _by_code(node for node, _record, before in brought.changed if before is None)
+    went = _by_code(brought.gone)
+    pairs = {came[code]: went[code] for code in came.keys() & went.keys()}
+    pairs |= {old: new for new, old in pairs.items()}
+    for change in changes:
+        change.renamed = pairs.get(change.unique_id, "")
+
+
+def _by_code(nodes: Iterable[Node]) -> dict[tuple[str, object], str]:
+    """The nodes whose code no other of them has, by kind and code."""
+    found: dict[tuple[str, object], str] = {}
+    twice = set()
+    for node in nodes:
+        code = node.resource_type, node.fields.get("checksum")
+        if code[1]:
+            twice |= {code} & found.keys()
+            found[code] = node.unique_id
+    return {code: uid for code, uid in found.items() if code not in twice}
+
+
+def _by(change: Change, touched: Mapping[str, Commit], node: Node) -> None:
+    """Note who made a change: the last commit to the file of its code, or to that of its properties."""
+    files = (
+        [node.path]
+        if [name for name, *_values in change.fields] == ["code"]
+        else [node.path, node.patch_path]
+    )
+    commits = [touched[file] for file in files if file in touched]
+    if commits:
+        last = max(commits, key=lambda commit: commit.at)
+        change.commit, change.committed_at = last.sha, last.at
+        change.subject = fitting(Change, "subject", last.subject)
+        change.author = fitting(Change, "author", last.author.name)
 
 
 def _change(snapshot: Snapshot, node: Node, kind: ChangeKind, fields: list[Any] | None = None) -> Change:

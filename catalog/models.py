@@ -62,6 +62,13 @@ class Change(models.Model):
     name = models.CharField(_("name"), max_length=255)
     kind = models.CharField(_("change"), max_length=10, choices=ChangeKind)
     fields = models.JSONField(_("fields"), default=list)
+    # What came, or went, with the very same code: perhaps it is this one under another name.
+    renamed = models.CharField(_("renamed?"), max_length=400, blank=True)
+    # The last commit of the pull that touched its files; that of the snapshot where nobody knows.
+    commit = models.CharField(_("commit"), max_length=64, blank=True)
+    subject = models.CharField(_("commit message"), max_length=300, blank=True)
+    author = models.CharField(_("author"), max_length=200, blank=True)
+    committed_at = models.DateTimeField(null=True)
 
     class Meta:
         verbose_name = _("change")
@@ -71,6 +78,11 @@ class Change(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name}: {self.get_kind_display()}"
+
+    @property
+    def brought(self) -> Change | Snapshot:
+        """What tells of the commit that made it: its hash, message, author and time."""
+        return self if self.commit else self.snapshot
 
     @property
     def what(self) -> str:

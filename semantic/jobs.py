@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.utils import timezone
@@ -109,7 +110,8 @@ def _keep(
     work: runs.Work, repository: Repository, mirror: Mirror, head: str, *, manifest: bytes, semantic: bytes
 ) -> dict[str, object]:
     commit: Commit = mirror.log(head, limit=1)[0]
-    picture = _Picture(head, commit.subject, commit.author.name, commit.at, manifest, semantic)
+    touched = _touched(mirror, repository, head)
+    picture = _Picture(head, commit.subject, commit.author.name, commit.at, manifest, semantic, touched)
     crash.point("pull-read")
     with work.fenced():
         snapshot = _arrive(work, picture)
@@ -157,6 +159,18 @@ class _Picture:
     at: datetime
     manifest: bytes
     semantic: bytes
+    touched: Mapping[str, Commit] = field(default_factory=dict)
+
+
+def _touched(mirror: Mirror, repository: Repository, head: str) -> dict[str, Commit]:
+    """The files of the dbt project that changed since the last pull, each with the last commit that did."""
+    last = repository.synced_commit
+    if not last or not mirror.has(last):
+        return {}
+    folder = repository.folder.strip("/")
+    prefix = f"{folder}/" if folder not in ("", ".") else ""
+    found = mirror.touched(last, head)
+    return {path.removeprefix(prefix): commit for path, commit in found.items() if path.startswith(prefix)}
 
 
 def _arrive(work: runs.Work, picture: _Picture) -> Snapshot:
@@ -176,7 +190,7 @@ def _arrive(work: runs.Work, picture: _Picture) -> Snapshot:
         run=work.run,
     )
     metrics: dict[str, list[str]] = {}
-    if ingest(snapshot, found):
+    if ingest(snapshot, found, picture.touched):
         known = artifacts.read_manifest(picture.manifest), artifacts.read_semantic_manifest(picture.semantic)
         metrics = sync_metrics(project, vocabulary(*known), commit=picture.commit)
     index.bring_if_little(snapshot)

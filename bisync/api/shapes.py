@@ -154,7 +154,8 @@ class FieldChange(serializers.Serializer[Any]):
 
 
 class ChangeShape(serializers.ModelSerializer[Change]):
-    commit = serializers.CharField(source="snapshot.commit", read_only=True)
+    commit = serializers.CharField(source="brought.commit", read_only=True)
+    author = serializers.CharField(source="brought.author", read_only=True)
     fields_changed = serializers.SerializerMethodField()
 
     class Meta:
@@ -163,10 +164,12 @@ class ChangeShape(serializers.ModelSerializer[Change]):
             "id",
             "snapshot_id",
             "commit",
+            "author",
             "unique_id",
             "resource_type",
             "name",
             "kind",
+            "renamed",
             "fields_changed",
         )
 

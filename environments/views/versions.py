@@ -119,7 +119,7 @@ def pull_detail(request: Request, project: Project, pk: int) -> HttpResponse:
     )
     kinds = [(snapshot.counts.get(kind, 0), label) for kind, label in counted]
     trusted = selectors.trusted_since(project, snapshot.commit) if snapshot.changes.get("first") else []
-    changes = Paginator(snapshot.changed.all(), 100).get_page(request.GET.get("page"))
+    changes = Paginator(snapshot.changed.select_related("snapshot"), 100).get_page(request.GET.get("page"))
     context = {"snapshot": snapshot, "kinds": kinds, "trusted": trusted, "changes": changes}
     return page(request, "environments/pull_detail.html", context)
 

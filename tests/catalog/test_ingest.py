@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from catalog.models import Change, Column, Edge, Group, Node, NodeTest, Snapshot
 from governance.models import Project
 from tests.factories import make_project
 from tests.ready import Ready
+from workspace.git.commits import Commit, Person
 from workspace.models import Artifact
 
 pytestmark = pytest.mark.django_db
@@ -24,12 +26,14 @@ pytestmark = pytest.mark.django_db
 ORDERS = "model.shop.fct_orders"
 
 
-def ingest(project: Project, manifest: dict[str, Any]) -> Snapshot:
+def ingest(
+    project: Project, manifest: dict[str, Any], touched: Mapping[str, Commit] | None = None
+) -> Snapshot:
     """A pull of this manifest, as far as the catalogue goes."""
     raw = json.dumps(manifest).encode()
     kept = Artifact.keep("manifest.json", raw)
     snapshot = Snapshot.objects.create(project=project, manifest=kept, semantic_manifest=kept)
-    ingest_into(snapshot, read(raw))
+    ingest_into(snapshot, read(raw), touched or {})
     return snapshot
 
 
@@ -180,6 +184,56 @@ def test_a_changed_column_is_shown_and_the_old_one_gone(project: Project, ingest
 
     columns = Column.objects.filter(node__unique_id=ORDERS).values_list("position", "name", "data_type")
     assert list(columns) == [(0, "status", ""), (1, "net_amount", "numeric")]
+
+
+def test_a_change_is_by_the_last_commit_that_touched_its_files(
+    project: Project, ingested: dict[str, Any]
+) -> None:
+    def commit(sha: str, name: str, day: int) -> Commit:
+        person = Person(name, "a@example.com")
+        return Commit(sha, person, person, datetime(2026, 3, day, tzinfo=UTC), f"By {name}", "")
+
+    node = ingested["nodes"][ORDERS]
+    file, properties = node["original_file_path"], node["patch_path"].split("://")[1]
+    touched = {file: commit("a" * 40, "Ada", 1), properties: commit("b" * 40, "Tom", 2)}
+
+    node["description"] = "Said better."
+    ingested["nodes"]["model.shop.days"]["description"] = "Of other days."
+    changed = ingest(project, ingested, touched)
+    by = {one.name: one.brought for one in changed.changed.all()}
+    assert (by["fct_orders"].author, by["fct_orders"].commit) == ("Tom", "b" * 40)
+    assert by["days"].author == "Tom"  # described in the same file
+    # Code is in the one file only.
+    node["checksum"] = {"name": "sha256", "checksum": "new"}
+    assert ingest(project, ingested, touched).changed.get().author == "Ada"
+    node["description"] = "Once more."
+    unknown = ingest(project, ingested)
+    assert unknown.changed.get().brought == unknown
+
+
+def test_what_comes_and_goes_with_the_same_code_may_be_renamed(
+    project: Project, ingested: dict[str, Any]
+) -> None:
+    old = ingested["nodes"].pop(ORDERS)
+    new = "model.shop.fct_all_orders"
+    ingested["nodes"][new] = old | {"unique_id": new, "name": "fct_all_orders"}
+
+    found = ingest(project, ingested)
+
+    renamed = dict(found.changed.filter(resource_type="model").values_list("unique_id", "renamed"))
+    assert renamed == {ORDERS: new, new: ORDERS}
+
+
+def test_of_several_with_the_same_code_nobody_knows_which_it_was(
+    project: Project, ingested: dict[str, Any]
+) -> None:
+    old = ingested["nodes"].pop(ORDERS)
+    for name in ("one", "two"):
+        ingested["nodes"][f"model.shop.{name}"] = old | {"unique_id": f"model.shop.{name}", "name": name}
+
+    found = ingest(project, ingested)
+
+    assert set(found.changed.values_list("renamed", flat=True)) == {""}
 
 
 def test_what_went_is_told_and_takes_its_columns_tests_and_edges_along(

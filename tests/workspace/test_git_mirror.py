@@ -262,6 +262,22 @@ def test_history_names_people_times_and_reasons(mirror: Mirror, origin: Origin) 
     assert (oldest.subject, oldest.body) == ("Start", "")
 
 
+def test_files_are_told_with_the_last_commit_that_touched_them(mirror: Mirror, origin: Origin) -> None:
+    base = mirror.fetch()
+    first = origin.commit({"models/a.sql": "one", "models/\u00fc b.sql": "one"}, "one")
+    second = origin.commit({"models/a.sql": "two"}, "two")
+    mirror.fetch()
+
+    found = mirror.touched(base, second)
+
+    assert {path: commit.sha for path, commit in found.items()} == {
+        "models/a.sql": second,
+        "models/\u00fc b.sql": first,
+    }
+    assert found["models/a.sql"].subject == "two"
+    assert mirror.touched(second, second) == {}
+
+
 def test_history_can_be_limited_to_a_path_and_a_number(mirror: Mirror, origin: Origin) -> None:
     for number in range(3):
         origin.commit({"a.sql": f"select {number}\n"}, f"A {number}")

@@ -284,9 +284,28 @@ class Mirror:
         """The history that led to `commit`, newest first; with `path`, only what touched it."""
         limits = ["--", path] if path else []
         self._require(commit)
-        listed = self._read("log", "-z", f"--max-count={limit}", f"--format={LOGGED}", commit, *limits)
+        return self._logged(f"--max-count={limit}", commit, *limits)
+
+    def _logged(self, *options: str) -> list[Commit]:
+        listed = self._read("log", "-z", f"--format={LOGGED}", *options)
         parts = listed.decode("utf-8", "replace").split("\0")[:-1]
         return [logged(*parts[n : n + 8]) for n in range(0, len(parts), 8)]
+
+    def touched(self, base: str, head: str, *, limit: int = 500) -> dict[str, Commit]:
+        """Each file that the last commits after `base`, up to `head`, touched, with the last that did."""
+        self._require(base, head)
+        commits = self._logged(f"--max-count={limit}", head, f"^{base}")
+        by_sha = {commit.sha: commit for commit in commits}
+        options = ("--stdin", "-r", "-z", "--name-only", "--no-renames", "--root", "-m")
+        listed = self._read("diff-tree", *options, stdin="".join(f"{sha}\n" for sha in by_sha).encode())
+        found: dict[str, Commit] = {}
+        now = None
+        for part in listed.decode("utf-8", "replace").split("\0"):
+            if part in by_sha:
+                now = by_sha[part]
+            elif part and now is not None:
+                found.setdefault(part, now)
+        return found
 
     def changed_paths(self, a: str, b: str) -> list[str]:
         """The files that differ between two commits; a renamed one appears under both names."""
