@@ -28,7 +28,7 @@ class Failure(serializers.Serializer[Any]):
 
 class NewProject(serializers.Serializer[Any]):
     name = serializers.CharField(max_length=120, help_text="What people call it.")
-    slug = serializers.CharField(max_length=60, help_text="Part of every address.")
+    slug = serializers.RegexField(r"^[a-z][a-z0-9-]*$", max_length=40, help_text="Part of every address.")
 
 
 class Artifact(serializers.Serializer[Any]):

@@ -21,6 +21,8 @@ pytestmark = pytest.mark.django_db
 # What the scopes were promised to be for; the code says it beside each method.
 TABLE = """
 api-notification-read       POST   propose
+api-projects                POST   operate
+api-artifact                POST   operate
 api-pulls                   POST   operate
 api-run-cancel              POST   operate
 api-run-retry               POST   operate
@@ -72,6 +74,7 @@ def test_a_method_that_an_address_does_not_have_is_told_so(world: World) -> None
 
     assert len(answers) > 100
     deeds_alone = {name for name, _method in PROMISED} - {
+        "api-projects",
         "api-pulls",
         "api-deployments",
         "api-proposals",

@@ -10,6 +10,7 @@ from django.test import Client
 
 from catalog.ingest import ingest, read
 from catalog.models import Node, Snapshot
+from catalog.search import index
 from governance.models import Project
 from governance.roles import Role
 from tests.factories import make_member, make_project
@@ -45,6 +46,7 @@ def pulled(project: Project, manifest: dict[str, Any], subject: str) -> None:
         semantic_manifest=kept,
     )
     ingest(snapshot, read(raw))
+    index.bring(project)
 
 
 def names(client: Client, query: str = "") -> list[str]:

@@ -12,6 +12,7 @@ from django.test import Client
 
 from catalog.ingest import ingest, read
 from catalog.models import SearchEntry, Snapshot
+from catalog.search import index
 from catalog.search.words import Sought, one_edit, words_of
 from catalog.selectors import Narrowed, catalogue
 from governance.models import Project
@@ -80,6 +81,7 @@ def pulled(project: Project, manifest: dict[str, Any]) -> None:
     raw = json.dumps(manifest).encode()
     kept = Artifact.keep("manifest.json", raw)
     ingest(Snapshot.objects.create(project=project, manifest=kept, semantic_manifest=kept), read(raw))
+    index.bring(project)
 
 
 @pytest.fixture(scope="module")

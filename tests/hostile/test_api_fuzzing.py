@@ -29,7 +29,7 @@ EXAMPLES = 8
 MODES = (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
 
 
-# What no schema can say: a cursor is opaque, and what a metric's texts may hold is for rules to judge.
+# What no schema can say: a cursor is opaque, and what texts and names may hold is for rules to judge.
 RULED = {
     "cursor",
     "label",
@@ -42,6 +42,7 @@ RULED = {
     "time",
     "group",
     "name",
+    "slug",
     "rules",
     "note",
     "body",
