@@ -78,7 +78,7 @@ _MOST_NAMED = 5
 _MOST_SHOWN = 100
 _ALIKE = 0.93
 # So many pairs of names are compared; a project with more metrics has them compared by meaning only.
-_MOST_COMPARED = 700
+_MOST_COMPARED = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +99,14 @@ class Found:
 
 def check(project: Project, live: Deployment | None) -> list[Found]:
     """Everything that is to be said of the last pull, and of the version that people read."""
-    nodes = {node.unique_id: node for node in Node.objects.filter(project=project)}
+    every = Node.objects.filter(project=project).exclude(resource_type__in=("macro", "doc"))
+    nodes = {node.unique_id: node for node in every.defer("description", "tags", "meta")}
+    # What packages bring is theirs to mend.
+    own = _own(nodes)
+    mine = {key: node for key, node in nodes.items() if node.package == own}
     return [
-        *_columns(project, nodes),
-        *_lineage(project, nodes),
+        *_columns(project, mine),
+        *_lineage(project, mine),
         *(_built(project, nodes, live) if live is not None else ()),
         *_versioned(nodes),
         *_metrics(project, live),
@@ -156,7 +160,7 @@ def _lineage(project: Project, nodes: Mapping[str, Node]) -> Iterator[Found]:
     for key, columns, deciding, through, problem, words in rows.values_list(
         "node__unique_id", "columns", "rows", "through", "problem", "words"
     ):
-        if key not in nodes or nodes[key].package != _own(nodes):
+        if key not in nodes:
             continue
         read = {leaf[0] for _name, parents, _known in columns for leaf in parents}
         read |= {leaf[0] for leaf in deciding} | set(through)

@@ -96,8 +96,7 @@ class Without:
         return None if name in self.names else self.table.find(name)
 
     def relations(self) -> Iterator[str]:
-        for rest in self.table.rest:
-            yield from rest.relations()
+        yield from self.table.open
 
 
 @dataclass(frozen=True)
@@ -124,10 +123,20 @@ class Table:
         """What the column is made from; None where the table surely has none of that name."""
         if (listed := self.columns.get(name)) is not None:
             return listed
-        found = [origin for rest in self.rest if (origin := rest.find(name)) is not None]
-        if found:
-            return found[0] if len(found) == 1 else UNKNOWN
-        return self.anything if qualified else None
+        if name not in self._among_rest:
+            found = [origin for rest in self.rest if (origin := rest.find(name)) is not None]
+            self._among_rest[name] = (found[0] if len(found) == 1 else UNKNOWN) if found else None
+        return self._among_rest[name] or (self.anything if qualified else None)
+
+    @cached_property
+    def _among_rest(self) -> dict[str, Origin | None]:
+        """What was asked for before: a star over two stars over two stars would be asked without end."""
+        return {}
+
+    @cached_property
+    def open(self) -> tuple[str, ...]:
+        """The relations of which it has columns that are not listed."""
+        return tuple(dict.fromkeys(key for rest in self.rest for key in rest.relations()))
 
     def whole(self) -> Origin:
         """What a row as a value is made from."""

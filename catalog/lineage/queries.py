@@ -34,6 +34,10 @@ EPHEMERAL = "__dbt__cte__"
 # The name of a relation in lower case: database, schema and table, or as much of it as the query says.
 Name = tuple[str, ...]
 
+# A star over a join of stars doubles, and again: no table has so many columns, no model so much text.
+_MOST_COLUMNS = 20_000
+_LONGEST = 4_000_000
+
 logging.getLogger("sqlglot").setLevel(logging.ERROR)
 
 
@@ -56,14 +60,15 @@ class Trace:
 def trace(sql: str, dialect: str, relations: Mapping[Name, Relation]) -> Trace:
     """What the columns of the query in `sql` are made from. Raises `Untraceable`."""
     try:
+        if len(sql) > _LONGEST:
+            raise Untraceable("it is longer than can be read")
         statement = sqlglot.parse_one(sql, read=dialect or None)
         table = _Evaluation(relations).query(statement, Scope({}))
     except SqlglotError as exc:
         raise Untraceable(str(exc).partition("\n")[0]) from None
     except RecursionError:
         raise Untraceable("it is nested too deeply") from None
-    through = dict.fromkeys(key for rest in table.rest for key in rest.relations())
-    return Trace(table.listed, table.rows, tuple(through))
+    return Trace(table.listed, table.rows, table.open)
 
 
 def name_of(relation: str, dialect: str) -> Name:
@@ -183,6 +188,8 @@ class _Evaluation:
                 listed.append((name or f"#{number}", origin))
                 if isinstance(projection, exp.Alias):
                     scope.aliases.setdefault(name, origin)
+            if len(listed) > _MOST_COLUMNS:
+                raise Untraceable("it makes more columns than a table can have")
         return listed, rest
 
     def _star(self, star: exp.Star, projection: exp.Expr, scope: Scope) -> Table:

@@ -275,6 +275,25 @@ def test_deep_nesting_is_no_crash() -> None:
         traced("select " + "(" * 3000 + "1" + ")" * 3000)
 
 
+def test_stars_that_double_are_stopped() -> None:
+    tables = ["t0 as (select * from db.s.orders)"]
+    tables += [f"t{n} as (select a.*, b.* from t{n - 1} a, t{n - 1} b)" for n in range(1, 40)]
+    with pytest.raises(Untraceable, match="more columns"):
+        traced(f"with {', '.join(tables)} select * from t39")
+
+
+def test_stars_over_what_nobody_declared_do_not_double() -> None:
+    tables = ["t0 as (select * from db.s.raw)"]
+    tables += [f"t{n} as (select a.*, b.* from t{n - 1} a, t{n - 1} b)" for n in range(1, 60)]
+    assert told(traced(f"with {', '.join(tables)} select x, t59.y from t59")) == "x: ?; y: ?"
+    assert traced(f"with {', '.join(tables)} select * from t59").through == ("raw",)
+
+
+def test_text_without_end_is_not_read() -> None:
+    with pytest.raises(Untraceable, match="longer"):
+        traced(f"select 1 as a -- {'x' * 4_000_000}")
+
+
 def test_a_union_of_many_is_traced() -> None:
     found = traced(" union all ".join(["select id from db.s.orders"] * 800))
     assert told(found) == "id: orders.id"
