@@ -43,6 +43,7 @@ class Scene:
             BISYNC_RUN_LEASE_SECONDS=str(LEASE),
             BISYNC_RUN_ATTEMPTS="9999",  # lost workers are no fault of the run here
             BISYNC_LOG_LEVEL="CRITICAL",
+            BISYNC_COMPILE="no",
             DJANGO_SETTINGS_MODULE="bisync.settings",
         )
         import django

@@ -13,6 +13,8 @@ from tests.postgres import Cluster
 _home = Path(tempfile.mkdtemp(prefix="bisync-tests-"))
 (_home / "static").mkdir()
 os.environ["BISYNC_DATA_DIR"] = str(_home)
+# Compiling takes dbt seconds after every pull; the tests of lineage turn it on.
+os.environ["BISYNC_COMPILE"] = "no"
 os.environ.setdefault("BISYNC_SECRET_KEY", "only-for-tests-only-for-tests-only-for-tests-only-for-tests")
 if os.environ.get("BISYNC_TEST_DATABASE", "sqlite") == "postgres":
     _cluster = Cluster()
@@ -28,8 +30,6 @@ from bisync.settings import DATABASES, TEMPLATES  # noqa: E402
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 ALLOWED_HOSTS = ["*"]
 RUN_LEASE_SECONDS = 30
-# Compiling takes dbt seconds after every pull; the tests of lineage turn it on.
-BISYNC_COMPILE = False
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     # A file, as in life: threads of one test need to see each other's rows.
     DATABASES["default"]["TEST"] = {"NAME": str(_home / "test.sqlite3")}

@@ -97,7 +97,11 @@ def environment(service: dict[str, Any], secrets: Path, tmp_path: Path, **also: 
         name: re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", str(value)).replace("/run/secrets", str(secrets))
         for name, value in service["environment"].items()
     }
-    fixed = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "HOME": str(tmp_path)}
+    fixed = {
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "HOME": str(tmp_path),
+        "BISYNC_COMPILE": "no",
+    }
     return {**fixed, "BISYNC_DATA_DIR": str(tmp_path / "data"), **given, **also}
 
 

@@ -29,6 +29,7 @@ def processes_of(data_dir: Path) -> list[str]:
 def test_the_demo_drives_a_metric_all_the_way_round_and_leaves_no_process_behind(tmp_path: Path) -> None:
     env = {
         "PATH": os.environ["PATH"],
+        "BISYNC_COMPILE": "no",
         "HOME": str(tmp_path),
         "BISYNC_DATA_DIR": str(tmp_path / "data"),
         "DJANGO_SETTINGS_MODULE": "bisync.settings",
