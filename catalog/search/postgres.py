@@ -40,14 +40,15 @@ class _Matches(Func):
 
     def as_sql(
         self,
-        compiler: SQLCompiler,  # noqa: ARG002 - Django's signature
-        connection: BaseDatabaseWrapper,
+        compiler: SQLCompiler,
+        connection: BaseDatabaseWrapper,  # noqa: ARG002 - Django's signature
         *_template: Any,
         **_extra: Any,
     ) -> tuple[str, tuple[str | int, ...]]:
         source = self.source_expressions[0]
         assert isinstance(source, Col)
-        return f"({connection.ops.quote_name(source.alias)}.vector @@ ({self.query}))", tuple(self.words)
+        table = compiler.quote_name_unless_alias(source.alias)
+        return f"({table}.vector @@ ({self.query}))", tuple(self.words)
 
 
 def of_role(role: str, sought: Sought) -> Func:
