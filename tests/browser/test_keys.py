@@ -100,6 +100,8 @@ def test_single_keys_do_what_their_list_says(shop: Shop, enter: Enter) -> None:
         page.keyboard.press(key)
         expect(rows.nth(row)).to_be_focused()
     page.keyboard.press("Enter")
+    # Until it is loaded nobody listens to keys.
+    page.wait_for_url(f"**/proposals/{proposal.number}/")
     expect(page.get_by_role("heading", level=1)).to_contain_text("Discount share")
 
     page.keyboard.press("a")
