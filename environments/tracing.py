@@ -18,14 +18,15 @@ from catalog.models import NodeLineage, Snapshot
 from catalog.search import index
 from environments import builds, health
 from environments.models import Deployment, DeploymentStatus
-from workspace import holds, runs
+from workspace import runs
 from workspace.dbt.artifacts import read_code
 from workspace.dbt.code import CodeManifest, dialect_of
 from workspace.dbt.errors import DbtCompileFailed
-from workspace.dbt.runner import Dbt, DbtProject
+from workspace.dbt.runner import Dbt
 from workspace.git.repository import FileAbsent, Mirror
 from workspace.models import Repository
-from workspace.repositories import mirror_of, project_folder, reading_place, workdir
+from workspace.reading import reading
+from workspace.repositories import mirror_of
 from workspace.warehouse.base import WarehouseError
 from workspace.warehouse.gate import open_warehouse
 
@@ -148,21 +149,8 @@ def _compiled(
     wanted: Sequence[str],
 ) -> dict[str, Code]:
     """What dbt makes of these models where nothing was built."""
-    mirror = mirror_of(repository)
     try:
-        holds.require_known(work, repository, mirror, commit)
-        with mirror.worktree(commit) as tree, workdir() as into:
-            dbt = Dbt(
-                DbtProject(
-                    folder=project_folder(tree, repository),
-                    checkout=tree,
-                    workdir=into,
-                    target=repository.dbt_target,
-                    location=reading_place(repository, into),
-                    executable=repository.dbt_executable,
-                )
-            )
-            dbt.deps()
+        with reading(work, repository, mirror_of(repository), commit) as dbt:
             manifest = _compile(dbt, now.manifest, set(wanted))
     except BisyncError as exc:
         if work.cancelled.is_set() or work.lost.is_set():

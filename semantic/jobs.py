@@ -22,11 +22,11 @@ from semantic.sync import Exposure, call_hooks, sync_metrics, sync_usages
 from workspace import holds, runs
 from workspace.dbt import artifacts
 from workspace.dbt.errors import ArtifactUnreadable
-from workspace.dbt.runner import Dbt, DbtProject
 from workspace.git.commits import Commit
 from workspace.git.repository import Mirror
 from workspace.models import Artifact, Repository
-from workspace.repositories import mirror_of, project_folder, reading_place, workdir
+from workspace.reading import reading
+from workspace.repositories import mirror_of
 
 logger = logging.getLogger(__name__)
 # Whether these can be read is asked when the warehouse is tested.
@@ -81,19 +81,7 @@ def parse(work: runs.Work) -> dict[str, object]:
 
 def parsed(work: runs.Work, repository: Repository, mirror: Mirror, commit: str) -> tuple[bytes, bytes]:
     """What dbt makes of a commit, its manifest and its semantic manifest; of none that nobody agreed to."""
-    holds.require_known(work, repository, mirror, commit)
-    with mirror.worktree(commit) as tree, workdir() as into:
-        dbt = Dbt(
-            DbtProject(
-                folder=project_folder(tree, repository),
-                checkout=tree,
-                workdir=into,
-                target=repository.dbt_target,
-                location=reading_place(repository, into),
-                executable=repository.dbt_executable,
-            )
-        )
-        dbt.deps()
+    with reading(work, repository, mirror, commit) as dbt:
         target = dbt.parse()
         return (target / "manifest.json").read_bytes(), (target / "semantic_manifest.json").read_bytes()
 
