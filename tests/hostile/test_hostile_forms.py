@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django import forms
+from django.db import connection
 from django.http import HttpRequest, HttpResponse
 from django.utils.http import url_has_allowed_host_and_scheme
 
@@ -158,8 +159,10 @@ def test_each_text_is_refused_with_a_sentence_or_does_nothing(
     # A page treats all texts alike, and costs the most: the others are followed up to its template.
     for module in (web, middleware):
         monkeypatch.setattr(module, "render", without_templates)
+    # PostgreSQL gets them all; on SQLite, where the same code refuses them, every form gets its share.
+    texts = list(TEXTS.items()) if connection.vendor == "postgresql" else list(TEXTS.items())[part::PARTS]
     for walk in walks:
-        for label, text in TEXTS.items():
+        for label, text in texts:
             if walk.name not in SAME_FORM:
                 walk.try_out(label, text, shown=False)
         faults += walk.faults
