@@ -151,6 +151,7 @@ class Metric:
     fill_nulls_with: float | None = None
     join_to_timespine: bool = False
     formula: str = ""
+    group: str = ""
     file: str = ""
     unique_id: str = ""
     meta: Mapping[str, object] = field(default_factory=dict)

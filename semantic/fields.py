@@ -78,13 +78,38 @@ class MetricFields:
     @property
     def content_hash(self) -> str:
         """What an approval is bound to: SHA-256 over everything but the reason for the proposal."""
-        content = {key: value for key, value in self.to_json().items() if key != "why"}
-        text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-        return hashlib.sha256(text.encode()).hexdigest()
+        return _sha256({key: value for key, value in self.to_json().items() if key != "why"})
+
+    def agreed(self) -> dict[str, object]:
+        """What two sides may change, each for itself, as JSON holds it: all but name, model and reason."""
+        values = self.to_json()
+        return {name: values[name] for name in MERGED}
+
+    def changes_from(self, base: MetricFields) -> dict[str, tuple[object, object]]:
+        """The fields that differ from `base`, each as it was and as it is, in the order of the form."""
+        was, is_now = base.agreed(), self.agreed()
+        return {name: (was[name], is_now[name]) for name in MERGED if was[name] != is_now[name]}
+
+    def change_hash(self, base: MetricFields) -> str:
+        """What the approval of a change is bound to: SHA-256 over what it changes, from what to what.
+
+        Fields that the change does not touch are left out: others may go on changing them.
+        """
+        changes = {name: list(pair) for name, pair in self.changes_from(base).items()}
+        return _sha256({"name": base.name, "changes": changes})
+
+
+def _sha256(content: object) -> str:
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 TEXTS = (
     "name", "label", "meaning", "context", "formula", "model", "time", "owner", "group", "why",
+)  # fmt: skip
+# In the order of the form.
+MERGED = (
+    "label", "meaning", "context", "formula", "time", "value_format", "rules", "owner", "group",
 )  # fmt: skip
 
 

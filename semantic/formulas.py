@@ -142,7 +142,7 @@ def full_meaning(metric: Metric, vocabulary: Vocabulary, *, dialect: str) -> str
 
 def _numbers(metric: Metric, vocabulary: Vocabulary) -> tuple[Metric, Measure | None]:
     """A metric's own definition without its words, and the measure that it totals."""
-    bare = replace(metric, label="", description="", formula="", file="", unique_id="", meta={})
+    bare = replace(metric, label="", description="", formula="", group="", file="", unique_id="", meta={})
     return bare, vocabulary.measures.get(metric.measure, (None, None))[1]
 
 

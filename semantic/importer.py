@@ -311,6 +311,7 @@ def _metric(raw: Raw, project: _Project) -> Metric:
         period_agg=running.get("period_agg") or "",
         fill_nulls_with=measure.get("fill_nulls_with"),
         join_to_timespine=bool(measure.get("join_to_timespine")),
+        group=config.get("group") or raw.get("group") or "",
         file=project.file(raw, raw.get("original_file_path")),
         unique_id=raw.get("unique_id") or "",
         meta=config.get("meta") or raw.get("meta") or {},

@@ -14,6 +14,8 @@ from semantic.definitions import Dimension, Entity, Measure, Model, SemanticMode
 Entry: TypeAlias = dict[str, Any]
 # As JSON keeps it: `semantic_models`, `metrics`: lists; `measures`, `dimensions`: semantic model → list;
 # `tests`: dbt model → list; `time_spine`: list, the model that brings the project one.
+# `change`, where there is a metric already: its name as `metric`, dbt's keys that change as `values`, those
+# of Bisync's mapping in its `meta` as `own`, the tests that go as `dropped`: dbt model → names.
 Entries: TypeAlias = dict[str, Any]
 
 # Names that dbt's semantic layer keeps for itself, and words that no warehouse takes as a column's name.
@@ -196,8 +198,12 @@ def _parts(entries: Mapping[str, Any]) -> Iterator[tuple[str, str, Entry]]:
         for home, added in entries[kind].items():
             yield from ((kind, home, entry) for entry in added)
     yield from (("metrics", "", entry) for entry in entries["metrics"])
-    # What was sent before there was such a thing has none.
+    # What was sent before there were such things has none.
     yield from (("time_spine", "", {"name": name}) for name in entries.get("time_spine", ()))
+    change = entries.get("change") or {}
+    for kind in ("values", "own", "dropped"):
+        for key, value in change.get(kind, {}).items():
+            yield kind, change["metric"], {key: value}
 
 
 def texts_in(value: object) -> frozenset[str]:

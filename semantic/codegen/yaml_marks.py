@@ -23,6 +23,7 @@ Refusal: TypeAlias = Literal[
     "multi-document",
     "no-such-entry",
     "not-as-intended",
+    "not-literal",
     "not-yaml",
     "too-large",
     "unsafe-text",

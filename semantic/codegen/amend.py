@@ -1,0 +1,196 @@
+"""A change of a metric that dbt has already: only what a person changed is written, all else stays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from semantic.codegen.changes import DEFINITION, AmendMetric
+from semantic.codegen.entries import Additions, Entry, Refused, texts_in
+from semantic.codegen.files import file_changes, preview
+from semantic.codegen.metrics import (
+    Compiled,
+    MetricDraft,
+    decompose,
+    models_read,
+    notes_of,
+    own_note,
+    refuse_label,
+    uses,
+    value_tests_of,
+)
+from semantic.codegen.value_tests import test_names, tested_rows
+from semantic.current import fields_of, helps
+from semantic.definitions import Metric, Vocabulary
+from semantic.fields import MetricFields
+from semantic.formula import Analysis, analyse, metric_models
+from semantic.rules.text import text_problems
+
+WORDS = {"label": "label", "meaning": "description", "group": "group"}
+OWN = {
+    "formula": "formula",
+    "value_format": "format",
+    "owner": "owner",
+    "context": "context",
+    "rules": "rules",
+}
+COMPUTED = frozenset({"formula", "time"})
+TESTED = COMPUTED | {"rules", "value_format"}
+
+
+def compile_change(
+    base: MetricFields,
+    fields: MetricFields,
+    formula: Analysis,
+    vocabulary: Vocabulary,
+    *,
+    dialect: str = "duckdb",
+    keys: Mapping[str, str] | None = None,
+    settled: Mapping[str, Any] | None = None,
+) -> Compiled:
+    """What has to be written so that an existing metric says `fields`, where `base` was agreed before.
+
+    A field that dbt has brought to the wanted value meanwhile is left out; one that it has brought elsewhere,
+    or a metric that is gone, is Refused. `formula` is the wanted one, checked against the vocabulary.
+    """
+    metric = vocabulary.metrics.get(base.name)
+    if metric is None:
+        raise Refused(f"The metric {base.name} is not in the dbt project any more.")
+    if not metric.file:
+        raise Refused(f"{base.name} belongs to a package, whose files are not this project's.")
+    current = fields_of(metric, vocabulary)
+    asked = fields.changes_from(base).keys()
+    left = frozenset(name for name in asked if name in fields.changes_from(current))
+    moved = [name for name in left if name in current.changes_from(base)]
+    if moved:
+        said = " and ".join(sorted(moved))
+        raise Refused(f"The {said} of {base.name} was changed in dbt meanwhile. Decide which one holds.")
+    wanted = replace(current, **{name: getattr(fields, name) for name in left})
+    return _Change(metric, current, wanted, formula, vocabulary, dialect, keys or {}, settled).compiled(
+        left, using=bool(COMPUTED & asked)
+    )
+
+
+@dataclass(slots=True)
+class _Change:
+    metric: Metric
+    current: MetricFields
+    wanted: MetricFields
+    formula: Analysis
+    vocabulary: Vocabulary
+    dialect: str
+    keys: Mapping[str, str]
+    settled: Mapping[str, Any] | None
+    additions: Additions = field(init=False)
+    values: Entry = field(default_factory=dict)
+    own: Entry = field(default_factory=dict)
+    # Of the data tests that go: dbt model → names.
+    dropped: dict[str, list[str]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        others = {name: m for name, m in self.vocabulary.metrics.items() if name != self.metric.name}
+        self.additions = Additions(replace(self.vocabulary, metrics=others))
+
+    def compiled(self, left: frozenset[str], *, using: bool) -> Compiled:
+        """Everything for the fields that are `left` to be written."""
+        draft = MetricDraft.from_fields(self.wanted, self.formula)
+        self._words(left)
+        if COMPUTED & left:
+            self._definition(draft)
+        note = own_note(draft, self.formula.tree, self.vocabulary, self.dialect)
+        self.own = {key: note.get(key) for name, key in OWN.items() if name in left}
+        if TESTED & left:
+            self._tests(draft)
+        amended = {"name": self.metric.name, **self.values}
+        if self.own:
+            amended["config"] = {"meta": {"bisync": self.own}}
+        return Compiled(
+            changes=file_changes(
+                self.additions,
+                self.vocabulary,
+                home=self.metric.file,
+                amended=AmendMetric(self.metric.name, self.values, self.own),
+                dropped=self.dropped,
+            ),
+            entries=self._entries(using=using),
+            metrics=(*(entry["name"] for entry in self.additions.metrics), self.metric.name),
+            models=self._models(computed=using),
+            yaml_preview=preview(self.additions, amended),
+            notes=(*notes_of(self.additions), *self.notes),
+        )
+
+    def _words(self, left: frozenset[str]) -> None:
+        for name in left - {"formula", "time", "value_format", "rules"}:
+            if problems := text_problems(getattr(self.wanted, name), limit=10_000):
+                raise Refused(problems[0])
+        if "label" in left:
+            refuse_label(self.wanted.label, self.additions.vocabulary)
+        self.values = {key: getattr(self.wanted, name) or None for name, key in WORDS.items() if name in left}
+
+    def _definition(self, draft: MetricDraft) -> None:
+        tree = self.formula.tree
+        if tree is None:
+            raise Refused("The formula has an error. Correct it first.")
+        if self.metric.name in _below(self.formula, self.vocabulary):
+            raise Refused(
+                f"The formula uses {self.metric.name} itself, directly or by another metric, so it would go "
+                "in a circle. Write what it is made of instead."
+            )
+        decompose(draft, tree, self.additions, dialect=self.dialect, keys=self.keys, settled=self.settled)
+        entry = self.additions.metrics.pop()
+        self.values |= {key: entry.get(key) for key in DEFINITION}
+        if unused := self._left_behind(entry):
+            self.notes.append(
+                f"{' and '.join(unused)} may be without use afterwards; Bisync leaves what others may read."
+            )
+
+    def _left_behind(self, entry: Entry) -> list[str]:
+        """The metric's measure and helpers that neither it nor another metric reads any more."""
+        others = list(self.additions.vocabulary.metrics.values())
+        used = {*texts_in([entry, *self.additions.metrics])}
+        used |= {part.name for m in others for part in (m.numerator, m.denominator, *m.inputs) if part}
+        measures = {m.measure for m in others} | used
+        found = [self.metric.measure] if self.metric.measure not in measures | {""} else []
+        return found + sorted(m.name for m in others if helps(m, self.metric.name) and m.name not in used)
+
+    def _tests(self, draft: MetricDraft) -> None:
+        """New tests for the rules in the place of the ones that are there."""
+        before = analyse(self.current.formula, self.vocabulary).tree if self.current.rules else None
+        rows = before and tested_rows(
+            before, self.vocabulary, dialect=self.dialect, time_column=self.current.time
+        )
+        if rows:
+            self.dropped[rows.model] = test_names(self.metric.name, self.current.rules)
+        if self.formula.tree is not None:
+            self.notes += value_tests_of(draft, self.formula.tree, self.additions, self.dialect)
+
+    def _entries(self, *, using: bool) -> Entry:
+        change = {
+            "metric": self.metric.name,
+            "values": self.values,
+            "own": self.own,
+            "dropped": self.dropped,
+        }
+        used = uses(self.formula, self.vocabulary, self.dialect) if using else {}
+        return {**self.additions.as_json(), "change": change, "uses": used}
+
+    def _models(self, *, computed: bool) -> tuple[str, ...]:
+        found = metric_models(self.vocabulary, self.metric.name)
+        if computed:
+            found = {*found, *models_read(self.formula, self.vocabulary), *self.additions.time_spine}
+        return tuple(sorted(found))
+
+
+def _below(formula: Analysis, vocabulary: Vocabulary) -> set[str]:
+    """Every metric that a formula is computed from."""
+    found: set[str] = set()
+    waiting = list(formula.metrics)
+    while waiting:
+        name = waiting.pop()
+        metric = vocabulary.metrics.get(name)
+        if name not in found and metric:
+            found.add(name)
+            waiting += [part.name for part in (metric.numerator, metric.denominator, *metric.inputs) if part]
+    return found

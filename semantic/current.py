@@ -1,0 +1,80 @@
+"""What dbt says of a metric today, in the fields in which a person would have written it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from semantic.definitions import Measure, Metric, Model, Vocabulary
+from semantic.fields import FORMATS, RULES, MetricFields, ValueRule
+
+
+def fields_of(metric: Metric, vocabulary: Vocabulary) -> MetricFields:
+    """The metric as its form shows it.
+
+    `formula` is empty where formulas cannot say what dbt computes; `model` is always empty, since the formula
+    names its models; `why` belongs to a proposal. What stands in the metric's `meta` counts as far as it can
+    be read.
+    """
+    own = metric.meta.get("bisync")
+    ours: Mapping[str, Any] = own if isinstance(own, Mapping) else {}
+    return MetricFields(
+        name=metric.name,
+        label=metric.label,
+        meaning=metric.description,
+        context=_text(ours.get("context")),
+        formula=metric.formula,
+        time=_date(metric, vocabulary),
+        value_format=next((known for known in FORMATS if known == ours.get("format")), "number"),
+        owner=_text(ours.get("owner")) or _text(metric.meta.get("owner")),
+        group=metric.group,
+        rules=tuple(_rules(ours.get("rules"))),
+    )
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _rules(written: object) -> Iterator[ValueRule]:
+    for one in written if isinstance(written, list) else ():
+        kind = one.get("kind") if isinstance(one, Mapping) else None
+        if kind in RULES:
+            yield ValueRule(kind, _number(one.get("low")), _number(one.get("high")))
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _date(metric: Metric, vocabulary: Vocabulary) -> str:
+    """The date by which all totals of the metric go, where it is not their models' usual one."""
+    dates = {_chosen_date(model, measure) for model, measure in _totals(metric, vocabulary, set())}
+    return dates.pop() if len(dates) == 1 else ""
+
+
+def _totals(metric: Metric, vocabulary: Vocabulary, seen: set[str]) -> Iterator[tuple[Model, Measure]]:
+    """The measures that a metric and its own helpers read; other metrics choose their dates themselves."""
+    seen.add(metric.name)
+    if metric.measure in vocabulary.measures:
+        yield vocabulary.measures[metric.measure]
+    for part in (metric.numerator, metric.denominator, *metric.inputs):
+        used = vocabulary.metrics.get(part.name) if part else None
+        if used and used.name not in seen and helps(used, metric.name):
+            yield from _totals(used, vocabulary, seen)
+
+
+def helps(metric: Metric, name: str) -> bool:
+    """Whether a metric was made as a part of the metric `name`."""
+    own = metric.meta.get("bisync")
+    return isinstance(own, Mapping) and own.get("helper_of") == name
+
+
+def _chosen_date(model: Model, measure: Measure) -> str:
+    """The column, or else the time dimension, that dates a measure against its model's habit; else ""."""
+    semantic = model.semantic
+    if semantic is None or measure.agg_time_dimension in ("", semantic.agg_time_dimension):
+        return ""
+    dimensions = (d for d in semantic.dimensions if d.name == measure.agg_time_dimension)
+    behind = next((model.column(dimension.expr) for dimension in dimensions), None)
+    return behind.name if behind else measure.agg_time_dimension

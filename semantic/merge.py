@@ -1,0 +1,71 @@
+"""Three-way merge, field by field: what was agreed, what Bisync's people made of it, what dbt says now.
+
+The classical rule of version control (diff3): what only one side has changed is taken from that side, what
+both changed alike is agreed, and what both changed differently is for a person to decide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from operator import eq
+from typing import Generic, TypeVar
+
+V = TypeVar("V")
+
+
+@dataclass(frozen=True, slots=True)
+class Clash(Generic[V]):
+    """A field that both sides have changed, each to something else."""
+
+    base: V
+    ours: V
+    theirs: V
+
+
+@dataclass(frozen=True, slots=True)
+class Merged(Generic[V]):
+    """What came out of a merge.
+
+    `values` is what Bisync's side holds afterwards: a clash keeps its own value until somebody decides.
+    `base` is what is agreed afterwards: what both sides have seen, so that merging once more does nothing.
+    `taken` are the fields that only dbt had changed, `agreed` those that both had changed alike.
+    """
+
+    values: Mapping[str, V]
+    base: Mapping[str, V]
+    taken: tuple[str, ...]
+    agreed: tuple[str, ...]
+    clashes: Mapping[str, Clash[V]]
+
+
+def merge(
+    base: Mapping[str, V],
+    ours: Mapping[str, V],
+    theirs: Mapping[str, V],
+    *,
+    same: Callable[[V, V], bool] = eq,
+) -> Merged[V]:
+    """Merge three states with the same fields; `same` says which values need no decision between them.
+
+    Of two values that are the `same`, dbt's is the one that stays, since it stands in the repository.
+    """
+    values, settled = dict(ours), dict(base)
+    taken: list[str] = []
+    agreed: list[str] = []
+    clashes: dict[str, Clash[V]] = {}
+    for name, before in base.items():
+        mine, other = ours[name], theirs[name]
+        if not same(before, other):
+            if same(before, mine):
+                taken.append(name)
+            elif same(mine, other):
+                agreed.append(name)
+            else:
+                clashes[name] = Clash(before, mine, other)
+                continue
+        elif not same(before, mine):
+            settled[name] = other
+            continue
+        values[name] = settled[name] = other
+    return Merged(values, settled, tuple(taken), tuple(agreed), clashes)
