@@ -35,8 +35,14 @@ export function attach(form) {
   let unsaved = false;
   let leaving = false;
 
-  document.addEventListener("input", ({ target }) => { if (target.form === form) unsaved = true; });
-  form.addEventListener("htmx:beforeRequest", ({ target }) => { if (target === form) unsaved = false; });
+  document.addEventListener("input", ({ target }) => { if (target.form === form) { unsaved = true; leaving = false; } });
+  window.addEventListener("pageshow", () => { leaving = false; });
+  form.addEventListener("htmx:beforeRequest", (event) => {
+    if (event.target !== form) return;
+    // What waits for its delay goes with the page that is being sent.
+    if (leaving) event.preventDefault();
+    else unsaved = false;
+  });
   form.addEventListener("htmx:afterRequest", ({ target, detail }) => { if (target === form && !detail.successful) unsaved = true; });
 
   const previewed = form.parentElement;

@@ -107,7 +107,8 @@ def test_what_was_done_about_somebodys_roles_is_found_by_their_name(
 ) -> None:
     ada, maya = User.objects.get(name="Ada Admin"), User.objects.get(name="Maya Chen")
     other = make_project(slug="other")
-    roles_set(project=other, user=maya, roles=[Role.ADMIN], actor=User.objects.filter(name="Ada Admin")[1])
+    namesake = User.objects.exclude(pk=ada.pk).get(name="Ada Admin")
+    roles_set(project=other, user=maya, roles=[Role.ADMIN], actor=namesake)
     roles_set(project=project, user=maya, roles=[Role.VIEWER], actor=ada)
     done = ["role.revoked", "role.granted"]
 

@@ -192,6 +192,26 @@ def test_sending_waits_for_a_save_that_is_under_way(shop: Shop, enter: Enter) ->
     assert kept().meaning == "How many pieces were bought."
 
 
+def test_a_save_that_waits_for_its_delay_goes_with_the_page_that_is_being_sent(
+    shop: Shop, enter: Enter
+) -> None:
+    page = opened(enter(shop.maya), shop, "SUM(net_amount)", "Net amount")
+    saves: list[str] = []
+    page.on("request", lambda request: saves.append(request.url) if request.url.endswith("/save/") else None)
+
+    def slowly(route: Route) -> None:
+        if route.request.method == "POST":
+            page.wait_for_timeout(2_500)
+        route.continue_()
+
+    page.route("**/edit/", slowly)
+    page.get_by_label("Meaning").fill("What customers pay.")
+    page.get_by_role("button", name="Send for review").first.click()
+
+    expect(page.locator("#proposal-status")).to_have_text("In review")
+    assert saves == []
+
+
 def test_what_was_typed_last_is_saved_when_one_leaves_at_once(shop: Shop, enter: Enter) -> None:
     page = opened(enter(shop.maya), shop)
 
