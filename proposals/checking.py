@@ -38,6 +38,8 @@ from workspace.warehouse.gate import open_warehouse
 from workspace.warehouse.location import Location
 
 GRAINS: tuple[Grain | None, ...] = (None, "month")
+COMPUTED = frozenset({"formula", "time"})
+VALUED = COMPUTED | {"value_format", "rules"}
 
 
 class CheckFailed(BisyncError):
@@ -147,7 +149,7 @@ class CheckRun:
         for item in self.items:
             fields = item.revision.metric
             analysis = generate.analysis_of(fields, self.before)
-            problems = sending_problems(fields, analysis, self.before)
+            problems = sending_problems(fields, analysis, self.before, base=item.revision.agreed)
             if problems:
                 self.fail(check, " ".join(text for texts in problems.values() for text in texts))
             code = generate.remaining(item, self.before, dialect=dialect)
@@ -255,7 +257,13 @@ class CheckRun:
         with open_warehouse(location) as warehouse:
             for item in self.items:
                 fields = item.revision.metric
+                base = item.revision.agreed
+                if base and (not fields.formula or not VALUED & fields.changes_from(base).keys()):
+                    results.append(as_before(fields))
+                    continue
                 result = computed_twice(fields, after, relations, engine, warehouse)
+                if base and COMPUTED & fields.changes_from(base).keys():
+                    result["before"] = computed_alone(base, self.before, relations, warehouse)
                 results.append(result)
                 if result["mismatches"]:
                     self.fail(check, mismatch_sentence(result), metrics=results)
@@ -313,6 +321,46 @@ def computed_twice(
         "sql": sql,
         "sentence": f"{len(series['bisync'])} {compared} agree for {fields.label}",
     }
+
+
+def as_before(fields: MetricFields) -> dict[str, Any]:
+    """The result for a metric of which a change touches words alone."""
+    return {
+        "metric": fields.name,
+        "format": fields.value_format,
+        "total": None,
+        "points": [],
+        "mismatches": [],
+        "sql": {},
+        "sentence": f"{fields.label or fields.name} is computed as before",
+    }
+
+
+def computed_alone(
+    base: MetricFields, before: Vocabulary, relations: Mapping[str, str], warehouse: Warehouse
+) -> dict[str, Any] | None:
+    """A metric's total and months as they were agreed; None where formulas cannot say it.
+
+    `before` are the names that the agreed formula is read with; the data are those of the change.
+    """
+    tree = generate.analysis_of(base, before).tree
+    if tree is None:
+        return None
+    total, points = None, []
+    for grain in GRAINS:
+        spec = QuerySpec(grain=grain)
+        try:
+            sql = metric_sql(
+                tree, before, relations, dialect=warehouse.dialect, spec=spec, time_column=base.time
+            )
+        except PeriodsOnly:
+            continue
+        rows = warehouse.query(sql).rows
+        if grain is None:
+            total = number(rows[0][-1]) if rows else None
+        else:
+            points = sorted([day(row[0]).isoformat(), number(row[-1])] for row in rows if row[0] is not None)
+    return {"total": total, "points": points}
 
 
 def mismatch_sentence(result: Mapping[str, Any]) -> str:

@@ -11,6 +11,7 @@ from bisync.lib.errors import BisyncError
 from catalog.models import Snapshot
 from environments.selectors import snapshot_vocabulary
 from proposals.models import Item, Proposal
+from semantic.codegen.amend import compile_change
 from semantic.codegen.entries import Entries, parts
 from semantic.codegen.metrics import Compiled, FileChange, MetricDraft, Refused, compile_metric
 from semantic.codegen.yaml_files import YamlRefused
@@ -64,17 +65,34 @@ def analysis_of(fields: MetricFields, vocabulary: Vocabulary) -> Analysis:
 
 
 def compiled(
-    fields: MetricFields, vocabulary: Vocabulary, *, dialect: str, settled: Entries | None = None
+    fields: MetricFields,
+    vocabulary: Vocabulary,
+    *,
+    dialect: str,
+    base: MetricFields | None = None,
+    settled: Entries | None = None,
 ) -> Compiled:
     """The dbt entries of a metric, of those `settled` the ones that are not there yet.
 
+    With a `base`, what dbt said of it when the work began, only what differs from that is written.
     Raises `CannotGenerate` with the reason in words.
     """
     analysis = analysis_of(fields, vocabulary)
-    if not analysis.ok or analysis.tree is None:
+    computed = base is None or {"formula", "time"} & fields.changes_from(base).keys()
+    if computed and (not analysis.ok or analysis.tree is None):
         first = next((p.message for p in analysis.problems if p.level == "error"), "the formula is empty")
         raise CannotGenerate(why=first)
     try:
+        if base is not None:
+            return compile_change(
+                base,
+                fields,
+                analysis,
+                vocabulary,
+                dialect=dialect,
+                keys=vocabulary.keys,
+                settled=settled,
+            )
         return compile_metric(
             MetricDraft.from_fields(fields, analysis),
             vocabulary,
@@ -92,7 +110,8 @@ def remaining(item: Item, vocabulary: Vocabulary, *, dialect: str) -> Compiled |
     None where more or something else would be written than the item says, or where a metric that its formula
     names means something else by now. Raises `CannotGenerate` where a name has been taken.
     """
-    code = compiled(item.revision.metric, vocabulary, dialect=dialect, settled=item.entries)
+    revision = item.revision
+    code = compiled(revision.metric, vocabulary, dialect=dialect, base=revision.agreed, settled=item.entries)
     same = parts(code.entries) <= parts(item.entries) and code.entries["uses"] == item.entries.get("uses")
     return code if same else None
 

@@ -146,8 +146,10 @@ def _commit_and_push(work: runs.Work, proposal: Proposal, mirror: Mirror, head: 
 
 def message_of(proposal: Proposal) -> str:
     """The commit's message: what, why, and trailers that name proposal, approvers and content."""
-    metrics = [item.revision.metric for item in proposal.items.select_related("revision")]
-    subject = f"metrics: Add {' and '.join(m.label for m in metrics)}."
+    revisions = [item.revision for item in proposal.items.select_related("revision")]
+    metrics = [revision.metric for revision in revisions]
+    verb = "Add" if any(revision.agreed is None for revision in revisions) else "Change"
+    subject = f"metrics: {verb} {' and '.join(m.label or m.name for m in metrics)}."
     body = "\n\n".join(text for m in metrics for text in (m.meaning, m.why) if text)
     approvers = [
         f"Approved-by: {review.person} <{review.person.email}>"

@@ -44,8 +44,17 @@ class Preview:
     unfit: Problems = field(default_factory=dict)  # of those, what was typed and dbt may not read
 
 
-def preview(fields: MetricFields, environment: Environment, *, grain: Grain = "month") -> Preview:
-    """Compute it. Never raises for what a person typed: faults are told inside."""
+def preview(
+    fields: MetricFields,
+    environment: Environment,
+    *,
+    grain: Grain = "month",
+    base: MetricFields | None = None,
+) -> Preview:
+    """Compute it. Never raises for what a person typed: faults are told inside.
+
+    `base` is what dbt says of a metric that is changed.
+    """
     names = vocabulary_of(environment.project, environment)
     dialect = environment.connection.adapter
     analysis = analyse(fields.formula, names, model=fields.model)
@@ -54,9 +63,11 @@ def preview(fields: MetricFields, environment: Environment, *, grain: Grain = "m
         meaning=meaning(analysis.tree, names, dialect=dialect) if analysis.tree else "",
         vocabulary=names,
         dialect=dialect,
+        own_name=base.name if base else "",
     )
-    begun = Preview(analysis=analysis, grain=grain, similar=alike, unfit=typing_problems(fields))
-    shown = _sendable(begun, fields, environment)
+    unfit = typing_problems(fields, base=base)
+    begun = Preview(analysis=analysis, grain=grain, similar=alike, unfit=unfit)
+    shown = _sendable(begun, fields, environment, base)
     if analysis.tree is None or environment.live is None:
         return shown
     if "time" in shown.missing:
@@ -64,17 +75,19 @@ def preview(fields: MetricFields, environment: Environment, *, grain: Grain = "m
     return _with_numbers(shown, reading(environment.live), analysis.tree, fields)
 
 
-def _sendable(shown: Preview, fields: MetricFields, environment: Environment) -> Preview:
+def _sendable(
+    shown: Preview, fields: MetricFields, environment: Environment, base: MetricFields | None
+) -> Preview:
     """With the code and with what is missing, both found as sending finds them: in the last pull."""
     snapshot = Snapshot.objects.filter(project=environment.project_id).order_by("-id").first()
     if snapshot is None:
         return replace(shown, missing={"formula": [str(generate.NothingPulled())]}, writable=False)
     names = snapshot_vocabulary(snapshot, environment)
-    missing = sending_problems(fields, generate.analysis_of(fields, names), names)
-    if typing_problems(fields) or missing.keys() & {"label", "formula", "time"}:
+    missing = sending_problems(fields, generate.analysis_of(fields, names), names, base=base)
+    if shown.unfit or missing.keys() & {"label", "formula", "time"}:
         return replace(shown, missing=missing)
     try:
-        code = generate.compiled(fields, names, dialect=environment.connection.adapter)
+        code = generate.compiled(fields, names, dialect=environment.connection.adapter, base=base)
     except generate.CannotGenerate as exc:
         return replace(shown, missing={**missing, "formula": [str(exc)]}, writable=False)
     return replace(shown, missing=missing, yaml=code.yaml_preview, notes=code.notes)

@@ -90,6 +90,10 @@ class MetricFields:
         was, is_now = base.agreed(), self.agreed()
         return {name: (was[name], is_now[name]) for name in MERGED if was[name] != is_now[name]}
 
+    def hash_since(self, base: MetricFields | None) -> str:
+        """What an approval is bound to, whether something is new or changed."""
+        return self.content_hash if base is None else self.change_hash(base)
+
     def change_hash(self, base: MetricFields) -> str:
         """What the approval of a change is bound to: SHA-256 over what it changes, from what to what.
 

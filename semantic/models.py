@@ -112,6 +112,11 @@ class Revision(models.Model):
         """The content as the form shows it."""
         return MetricFields.from_json(self.fields)
 
+    @property
+    def agreed(self) -> MetricFields | None:
+        """What dbt said when the work began, or the last merge was made; None for something new."""
+        return MetricFields.from_json(self.base) if self.base else None
+
 
 class Usage(models.Model):
     """Something that uses a definition: a dbt exposure today, saved queries and dashboards later."""

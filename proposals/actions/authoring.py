@@ -19,6 +19,7 @@ from proposals.lifecycle import LIFECYCLE
 from proposals.models import Check, CheckKind, CheckStatus, Item, Proposal, ProposalStatus, Verdict
 from proposals.rules import may_edit
 from semantic.codegen.entries import Entries
+from semantic.current import fields_of
 from semantic.definitions import Vocabulary
 from semantic.fields import MetricFields, name_from
 from semantic.models import Definition, Revision, RevisionState
@@ -60,6 +61,18 @@ class InFlight(BisyncError):
     http_status = 409
 
 
+class NoSuchMetric(BisyncError):
+    code = "no-such-metric"
+    message = _("dbt knows no metric %(metric)s in this project. Pull, or choose another one.")
+    http_status = 404
+
+
+class OfAPackage(BisyncError):
+    code = "metric-of-a-package"
+    message = _("%(metric)s belongs to a dbt package, whose files are not this project's to change.")
+    http_status = 409
+
+
 @dataclass(frozen=True, slots=True)
 class Saved:
     """The revision, what its fields still have to lose before it can be sent, and which could not be kept."""
@@ -76,10 +89,12 @@ def proposal_open(
     author: User,
     environment: Environment | None = None,
     suggested: MetricFields | None = None,
+    changing: str = "",
 ) -> Proposal:
     """A draft of a metric, seen by its author alone until it is sent for review.
 
-    It is empty but for what was suggested; of that, what cannot be stored is left out.
+    It is empty but for what was suggested; of that, what cannot be stored is left out. It holds what dbt says
+    of the metric that it is `changing`. Raises `NoSuchMetric` where there is none of that name.
     """
     permissions.require(author, "proposal.create", project)
     target = environment or production(project)
@@ -89,16 +104,35 @@ def proposal_open(
     Project.objects.select_for_update(no_key=True).get(pk=project.pk)
     last = Proposal.objects.filter(project=project).aggregate(last=Max("number"))["last"] or 0
     proposal = Proposal.objects.create(project=project, number=last + 1, author=author, target=target)
-    fields = MetricFields(owner=author.name)
+    base = _said_of(changing, proposal) if changing else None
+    fields = base or MetricFields(owner=author.name)
     revision = Revision.objects.create(
-        project=project, author=author, fields=fields.to_json(), content_hash=fields.content_hash
+        project=project,
+        author=author,
+        base=base.to_json() if base else {},
+        fields=fields.to_json(),
+        content_hash=fields.hash_since(base),
     )
+    if base:
+        Proposal.objects.filter(pk=proposal.pk).update(title=title_of(base.label or base.name))
+        proposal.refresh_from_db()
     Item.objects.create(proposal=proposal, revision=revision)
     audit.record(actor=author, action="proposal.opened", target=proposal)
     if suggested is not None:
         begun = replace(suggested, owner=author.name)
         draft_save(proposal=proposal, fields=begun, version=revision.version, actor=author)
     return proposal
+
+
+def _said_of(name: str, proposal: Proposal) -> MetricFields:
+    """What dbt says of a metric today."""
+    vocabulary = generate.vocabulary_for(proposal)
+    metric = vocabulary.metrics.get(name)
+    if metric is None:
+        raise NoSuchMetric(metric=name)
+    if not metric.file:
+        raise OfAPackage(metric=metric.label or name)
+    return fields_of(metric, vocabulary)
 
 
 @audit.atomic()
@@ -113,14 +147,19 @@ def draft_save(*, proposal: Proposal, fields: MetricFields, version: int, actor:
     if proposal.status != ProposalStatus.DRAFT:
         raise NotADraft(status=proposal.get_status_display().lower())
     revision = proposal.items.select_related("revision").get().revision
-    fields = replace(fields, name=fields.name or name_from(fields.label))
+    base = revision.agreed
+    fields = (
+        replace(fields, name=base.name, model="")
+        if base
+        else replace(fields, name=fields.name or name_from(fields.label))
+    )
     refused = keeping_problems(fields)
     # The name follows from the label: they are kept together or not at all.
     left = {*refused, *({"label", "name"} if {"label", "name"} & refused.keys() else ())}
     kept = replace(fields, **{name: getattr(revision.metric, name) for name in left})
     saved = Revision.objects.filter(pk=revision.pk, version=version, state=RevisionState.DRAFT).update(
         fields=kept.to_json(),
-        content_hash=kept.content_hash,
+        content_hash=kept.hash_since(base),
         version=version + 1,
         saved_at=timezone.now(),
     )
@@ -129,7 +168,7 @@ def draft_save(*, proposal: Proposal, fields: MetricFields, version: int, actor:
     Proposal.objects.filter(pk=proposal.pk).update(title=title_of(kept.label), changed_at=timezone.now())
     revision.refresh_from_db()
     proposal.refresh_from_db()
-    return Saved(revision, typing_problems(fields), refused)
+    return Saved(revision, typing_problems(fields, base=base), refused)
 
 
 @audit.atomic()
@@ -143,10 +182,11 @@ def proposal_submit(*, proposal: Proposal, actor: User) -> Proposal:
     item = proposal.items.select_related("revision").get()
     fields = item.revision.metric
     vocabulary = generate.vocabulary_for(proposal)
-    problems = sending_problems(fields, generate.analysis_of(fields, vocabulary), vocabulary)
+    base = item.revision.agreed
+    problems = sending_problems(fields, generate.analysis_of(fields, vocabulary), vocabulary, base=base)
     if problems:
         raise InvalidInput(problems)
-    item.entries = _entries(fields, vocabulary, dialect=proposal.target.connection.adapter)
+    item.entries = _entries(fields, vocabulary, dialect=proposal.target.connection.adapter, base=base)
     item.save(update_fields=["entries"])
     _propose(item.revision, fields, proposal.project)
     LIFECYCLE.advance(
@@ -165,9 +205,11 @@ def proposal_submit(*, proposal: Proposal, actor: User) -> Proposal:
     return proposal
 
 
-def _entries(fields: MetricFields, vocabulary: Vocabulary, *, dialect: str) -> Entries:
+def _entries(
+    fields: MetricFields, vocabulary: Vocabulary, *, dialect: str, base: MetricFields | None
+) -> Entries:
     try:
-        return generate.compiled(fields, vocabulary, dialect=dialect).entries
+        return generate.compiled(fields, vocabulary, dialect=dialect, base=base).entries
     except generate.CannotGenerate as exc:
         raise InvalidInput({"formula": [str(exc)]}) from None
 

@@ -35,8 +35,23 @@ def keeping_problems(fields: MetricFields) -> Problems:
     return problems
 
 
-def typing_problems(fields: MetricFields) -> Problems:
-    """What may never reach dbt's files, field by field: told at every save, however unfinished the draft."""
+def typing_problems(fields: MetricFields, *, base: MetricFields | None = None) -> Problems:
+    """What may never reach dbt's files, field by field: told at every save, however unfinished the draft.
+
+    Of a metric that dbt has, `base` is what it says: what stands there already is not judged.
+    """
+    problems = _typing_problems(fields)
+    return problems if base is None else _of_changes(problems, fields, base)
+
+
+def _of_changes(problems: Problems, fields: MetricFields, base: MetricFields) -> Problems:
+    changed = {*fields.changes_from(base), "why"}
+    if "formula" in changed:
+        changed.add("time")  # which has to be a date of what is counted
+    return {name: found for name, found in problems.items() if name in changed}
+
+
+def _typing_problems(fields: MetricFields) -> Problems:
     problems: Problems = {}
     for name, (limit, lines) in LIMITS.items():
         found = text_problems(getattr(fields, name), limit=limit, lines=lines)
@@ -80,10 +95,24 @@ def rule_problems(rule: ValueRule) -> list[str]:
 
 
 def sending_problems(
-    fields: MetricFields, analysis: Analysis, vocabulary: Vocabulary, *, own_name: str = ""
+    fields: MetricFields, analysis: Analysis, vocabulary: Vocabulary, *, base: MetricFields | None = None
 ) -> Problems:
-    """What is missing or wrong before a metric goes to review; `own_name` when it changes one."""
-    problems = typing_problems(fields)
+    """What is missing or wrong before a metric goes to review.
+
+    Of a metric that dbt has, `base` is what it says: what a change leaves as it is is not judged again.
+    """
+    problems = _sending_problems(fields, analysis, vocabulary, own_name=base.name if base else "")
+    if base is None:
+        return problems
+    if not fields.changes_from(base):
+        return {"label": ["Nothing is changed yet: all of this is what dbt says already."]}
+    return _of_changes(problems, fields, base)
+
+
+def _sending_problems(
+    fields: MetricFields, analysis: Analysis, vocabulary: Vocabulary, *, own_name: str
+) -> Problems:
+    problems = _typing_problems(fields)
 
     def add(name: str, sentence: str) -> None:
         problems.setdefault(name, []).append(sentence)

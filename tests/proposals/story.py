@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from environments.actions import deployment_request
 from environments.models import Environment
@@ -95,9 +96,20 @@ class Story:
         proposal.refresh_from_db()
         return proposal
 
+    def changing(self, name: str, /, **to: Any) -> Proposal:
+        """A draft of Maya's that changes these fields of a metric."""
+        proposal = authoring.proposal_open(project=self.project, author=self.maya, changing=name)
+        fields = replace(proposal.items.get().revision.metric, **to)
+        authoring.draft_save(proposal=proposal, fields=fields, version=1, actor=self.maya)
+        proposal.refresh_from_db()
+        return proposal
+
     def approved(self, fields: MetricFields = FIELDS) -> Proposal:
         """A proposal of Maya's that Tom approved."""
-        proposal = self.proposed(fields)
+        return self.approve(self.proposed(fields))
+
+    def approve(self, proposal: Proposal) -> Proposal:
+        """The checked proposal with Tom's approval."""
         assert [f"{c}: {c.message}" for c in proposal.checks.exclude(status="passed")] == []
         reviewing.proposal_approve(proposal=proposal, seen=content.hash_of(proposal), actor=self.tom)
         proposal.refresh_from_db()

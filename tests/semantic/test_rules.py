@@ -230,9 +230,9 @@ def test_a_name_that_is_taken_is_said_beside_the_label(fields: dict[str, str], w
 
 
 def test_a_metric_may_keep_its_own_name() -> None:
-    fields = replace(WHOLE, name="revenue", label="Net revenue")
+    fields = replace(WHOLE, name="revenue", label="Net revenue", meaning="Else.")
 
-    assert "label" not in sending(fields, own_name="revenue")
+    assert "label" not in sending(fields, base=replace(fields, label="Old"))
 
 
 # -- Alike ----------------------------------------------------------------------------------------------
