@@ -57,6 +57,11 @@ class Numbers:
         )
 
     @property
+    def by_name(self) -> list[tuple[str, float | None]]:
+        """The points with the names of their periods: October 2026."""
+        return [(period_name(point.period, self.grain), point.value) for point in self.points]
+
+    @property
     def chart(self) -> list[tuple[str, float | None]]:
         """The points with short names, as charts take them."""
         return [(period_name(point.period, self.grain, short=True), point.value) for point in self.points]

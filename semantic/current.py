@@ -71,10 +71,6 @@ def helps(metric: Metric, name: str) -> bool:
 
 
 def _chosen_date(model: Model, measure: Measure) -> str:
-    """The column, or else the time dimension, that dates a measure against its model's habit; else ""."""
-    semantic = model.semantic
-    if semantic is None or measure.agg_time_dimension in ("", semantic.agg_time_dimension):
-        return ""
-    dimensions = (d for d in semantic.dimensions if d.name == measure.agg_time_dimension)
-    behind = next((model.column(dimension.expr) for dimension in dimensions), None)
-    return behind.name if behind else measure.agg_time_dimension
+    """The time dimension that dates a measure against its model's habit; else ""."""
+    usual = model.semantic.agg_time_dimension if model.semantic else ""
+    return "" if measure.agg_time_dimension == usual else measure.agg_time_dimension

@@ -91,6 +91,9 @@ class SemanticModel:
         """The declared dimension that shows exactly this column, if there is one."""
         return next((d for d in self.dimensions if d.expr == column), None)
 
+    def time_dimension(self, name: str) -> Dimension | None:
+        return next((d for d in self.dimensions if d.name == name and d.type == "time"), None)
+
     @property
     def own_entity(self) -> str:
         """The entity whose name prefixes this model's dimensions (`order__status`); "" without one."""

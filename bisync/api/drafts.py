@@ -105,6 +105,15 @@ class MetricDraft(Body):
         return MetricFields.from_json({**merged.to_json(), "name": name_from(merged.label)})
 
 
+class Opening(MetricDraft):
+    changing = serializers.CharField(
+        required=False,
+        allow_blank=True,
+        max_length=255,
+        help_text="The dbt name of the metric that is to be changed; what is left out stays as it is there.",
+    )
+
+
 class DraftChange(MetricDraft):
     version = serializers.IntegerField(
         min_value=1, max_value=2**31 - 1, help_text="The version that the change was made from."
@@ -193,6 +202,9 @@ class FileShape(serializers.Serializer[Any]):
 class ItemShape(serializers.Serializer[Any]):
     version = serializers.IntegerField(source="revision.version")
     metric = serializers.DictField(source="revision.fields")
+    base = serializers.DictField(
+        source="revision.base", help_text="What dbt says of it today; empty for something new."
+    )
     files = FileShape(many=True, help_text="The files as they would become.")
 
 

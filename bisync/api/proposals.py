@@ -42,10 +42,13 @@ class Proposals(Listing):
             found = found.filter(status=wanted)
         return found.select_related("author", "target")
 
-    @deed(Scope.PROPOSE, takes=drafts.MetricDraft, gives={201: drafts.ProposalDetail})
+    @deed(Scope.PROPOSE, takes=drafts.Opening, gives={201: drafts.ProposalDetail})
     def post(self, request: Request, **_path: Any) -> Response:
-        proposal = authoring.proposal_open(project=self.project, author=self.user)
-        _save(proposal, read(drafts.MetricDraft, request.data), version=1, actor=self.user)
+        given = read(drafts.Opening, request.data)
+        proposal = authoring.proposal_open(
+            project=self.project, author=self.user, changing=given.pop("changing", "")
+        )
+        _save(proposal, given, version=1, actor=self.user)
         return Response(_shown(proposal), status=status.HTTP_201_CREATED)
 
 
@@ -81,8 +84,9 @@ class Preview(InProposal):
         proposal = self.proposal()
         slug = self.asked.get("environment", proposal.target.slug)
         place = get_object_or_404(environments_of(self.project), slug=slug)
-        fields = proposal.items.select_related("revision").get().revision.metric
-        return Response(drafts.PreviewShape(preview(fields, place, grain=self.asked["grain"])).data)
+        revision = proposal.items.select_related("revision").get().revision
+        shown = preview(revision.metric, place, grain=self.asked["grain"], base=revision.agreed)
+        return Response(drafts.PreviewShape(shown).data)
 
 
 class Comments(InProposal):

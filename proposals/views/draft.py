@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, get_args
 
 from django.http import HttpResponse, JsonResponse, QueryDict
@@ -27,7 +28,7 @@ from proposals.preview import preview as previewed
 from proposals.selectors import names_for
 from semantic.definitions import Grain
 from semantic.fields import MetricFields, name_from
-from semantic.models import Revision
+from semantic.models import Definition, Revision
 
 GRAINS: tuple[Grain, ...] = get_args(Grain)
 # Beside these the form says while somebody types that dbt may not read it.
@@ -61,7 +62,8 @@ def _grain(request: Request) -> Grain:
 def propose(request: Request, environment: Environment) -> HttpResponse:
     """Begin a proposal. A GET explains and offers the button; only the POST makes a draft.
 
-    An address may bring what the draft begins with: a label, a formula, a model, a date.
+    An address may bring what the draft begins with: a label, a formula, a model, a date; or the metric that
+    is to be changed.
     """
     if request.method != "POST":
         answer = permissions.decide(request.user, "proposal.create", environment)
@@ -76,6 +78,7 @@ def propose(request: Request, environment: Environment) -> HttpResponse:
                 "may_propose": answer,
                 "drafts": drafts,
                 "suggested": _suggested(request.GET),
+                "changing": _changing(environment, request.GET.get("metric", "")),
             },
         )
     suggested = _suggested(request.POST)
@@ -83,10 +86,18 @@ def propose(request: Request, environment: Environment) -> HttpResponse:
         project=environment.project,
         author=request.user,
         suggested=MetricFields.from_json(suggested) if suggested else None,
+        changing=request.POST.get("metric", ""),
     )
     return go(
         request, reverse("proposal-edit", args=[environment.project.slug, environment.slug, proposal.number])
     )
+
+
+def _changing(environment: Environment, name: str) -> Definition | None:
+    """The metric that the address says is to be changed."""
+    if not name:
+        return None
+    return get_object_or_404(Definition, project=environment.project, kind="metric", name=name)
 
 
 def _suggested(data: QueryDict) -> dict[str, Any]:
@@ -109,7 +120,7 @@ def edit(request: Request, environment: Environment, number: int) -> HttpRespons
         return _posted(request, environment, proposal)
     revision = _revision(proposal)
     form = _form(environment, initial=MetricForm.initial_of(revision.metric, revision.version))
-    return _page(request, environment, proposal, form, revision.metric)
+    return _page(request, environment, proposal, form, revision)
 
 
 def _posted(request: Request, environment: Environment, proposal: Proposal) -> HttpResponse:
@@ -120,7 +131,9 @@ def _posted(request: Request, environment: Environment, proposal: Proposal) -> H
     fields = _typed(form)
     saved = _saved(request, proposal, form, fields)
     if saved is None:
-        return _page(request, environment, proposal, form, fields, conflict=True, status=409)
+        return _page(
+            request, environment, proposal, form, _revision(proposal), fields, conflict=True, status=409
+        )
     sending = typed.get("act") == "send"
     problems = {**saved.problems} if sending else {**saved.refused}
     if sending and not problems and form.is_valid():
@@ -143,7 +156,7 @@ def _posted(request: Request, environment: Environment, proposal: Proposal) -> H
     for name, sentences in problems.items():
         form.add_error("label" if name == "name" else name if name in form.fields else None, sentences)
     status = 422 if form.errors else 200
-    return _page(request, environment, proposal, form, fields, lost=lost, status=status)
+    return _page(request, environment, proposal, form, saved.revision, fields, lost=lost, status=status)
 
 
 def _lost(form: MetricForm, saved: authoring.Saved) -> list[tuple[str, str, str]]:
@@ -166,6 +179,8 @@ def _saved(
     version = form.cleaned_data.get("version") or 0
     stored = _revision(proposal)
     fields = form.kept(fields, stored.metric)
+    if base := stored.agreed:
+        fields = replace(fields, name=base.name, model="")
     if request.POST.get("act") == "mine" or stored.metric == fields:
         version = stored.version
     try:
@@ -179,28 +194,36 @@ def _page(
     environment: Environment,
     proposal: Proposal,
     form: MetricForm,
-    fields: MetricFields,
+    revision: Revision,
+    typed: MetricFields | None = None,
     *,
     conflict: bool = False,
     lost: Sequence[tuple[str, str, str]] = (),
     status: int = 200,
 ) -> HttpResponse:
+    """The form with what was `typed`, or with what is stored."""
+    fields, base = typed or revision.metric, revision.agreed
     context = {
         "environment": environment,
         "proposal": proposal,
         "form": form,
-        "name": fields.name or name_from(fields.label),
+        "name": base.name if base else fields.name or name_from(fields.label),
+        "base": base,
         "conflict": conflict,
         "lost": lost,
         "saved_at": proposal.changed_at,
-        **_shown(request, environment, fields),
+        **_shown(request, environment, fields, base),
     }
     return page(request, "proposals/proposal_edit.html", context, status=status)
 
 
-def _shown(request: Request, environment: Environment, fields: MetricFields) -> dict[str, object]:
+def _shown(
+    request: Request, environment: Environment, fields: MetricFields, base: MetricFields | None
+) -> dict[str, object]:
     """What the panel beside the form needs."""
-    shown = previewed(fields, environment, grain=_grain(request))
+    if base:
+        fields = replace(fields, name=base.name, model="")
+    shown = previewed(fields, environment, grain=_grain(request), base=base)
     unfit = {name: " ".join(sentences) for name, sentences in shown.unfit.items()}
     return {
         "preview": shown,
@@ -238,9 +261,9 @@ def save(request: Request, environment: Environment, number: int) -> HttpRespons
 @in_environment
 def preview(request: Request, environment: Environment, number: int) -> HttpResponse:
     """The live preview of what is in the form now, saved or not."""
-    _mine(request, environment, number)
+    base = _revision(_mine(request, environment, number)).agreed
     fields = _typed(_form(environment, request.POST))
-    context = {"environment": environment, "oob": True, **_shown(request, environment, fields)}
+    context = {"environment": environment, "oob": True, **_shown(request, environment, fields, base)}
     return page(request, "proposals/proposal_preview.html", context)
 
 

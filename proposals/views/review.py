@@ -25,6 +25,7 @@ from governance.web import Request, in_project
 from notify.selectors import CHOICES, muted
 from proposals import content, rules, selectors
 from proposals.actions import authoring, publishing, reviewing
+from proposals.changed import changes_of
 from proposals.models import Check, CheckKind, Item, Proposal, ProposalStatus
 
 if TYPE_CHECKING:
@@ -97,6 +98,7 @@ def _detail(
         "proposal": proposal,
         "tone": TONES.get(proposal.target.kind, "dev"),
         "items": items,
+        "told": [(item.revision.metric, changes_of(item.revision)) for item in items],
         **_numbers(items, checks),
         "files": _files(items),
         "checks": checks,
@@ -169,12 +171,24 @@ def _numbers(items: list[Item], checks: list[Check]) -> dict[str, Any]:
     rules_check = next((check for check in checks if check.kind == CheckKind.RULES), None)
     results = (found.result.get("metrics") or []) if found else []
     first = results[0] if results else None
+    before = first.get("before") if first else None
     return {
-        "shown": Numbers.stored(first["points"]) if first else None,
+        "as_before": first is not None and not first["points"],
+        "compared": _compared(before, first) if before and first else [],
+        "shown": Numbers.stored(first["points"]) if first and first["points"] else None,
         "total": first["total"] if first else None,
         "value_format": items[0].revision.metric.value_format if items else "number",
         "reads_as": rules_check.result.get("reads_as", "") if rules_check else "",
     }
+
+
+def _compared(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
+    """The total and the last two years' months as they are today and as they would be, newest first."""
+    then, now = (dict(Numbers.stored(side["points"]).by_name) for side in (before, after))
+    names = list(dict.fromkeys([*then, *now]))
+    rows = [(name, then.get(name), now.get(name)) for name in reversed(names[-24:])]
+    totals = before["total"], after["total"]
+    return rows if totals == (None, None) else [(str(_("All time")), *totals), *rows]
 
 
 def _files(items: list[Item]) -> list[tuple[str, bool, Diff]]:

@@ -212,6 +212,8 @@ class Decomposer:
             raise Refused(f"{model.name} belongs to a package, whose files are not this project's.")
         column = model.column(self.time_column) if self.time_column else None
         if column is None:
+            if model.semantic and model.semantic.time_dimension(self.time_column):
+                return model
             if model.semantic is None or not model.semantic.agg_time_dimension:
                 raise Refused(f"dbt does not know yet what dates the rows of {model.name}. Choose a date.")
             return model
@@ -228,6 +230,8 @@ class Decomposer:
         """The time dimension of the new measure; "" for the semantic model's own."""
         column = model.column(self.time_column) if self.time_column else None
         found = _time_dimension(model, column.name) if column else ""
+        if column is None and model.semantic and model.semantic.time_dimension(self.time_column):
+            found = self.time_column
         return "" if model.semantic and found == model.semantic.agg_time_dimension else found
 
     def _sorted(self, model: Model, total: Total, conditions: Sequence[Node]) -> tuple[list[str], list[Node]]:

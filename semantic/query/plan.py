@@ -203,7 +203,8 @@ class Plan:
         semantic = rows.model.semantic
         if column and rows.model.column(column):
             return rows.column(rows.model.name, column)
-        name = dimension or (semantic.agg_time_dimension if semantic else "")
+        chosen = column if semantic and semantic.time_dimension(column) else ""
+        name = dimension or chosen or (semantic.agg_time_dimension if semantic else "")
         found = next((d for d in semantic.dimensions if d.name == name), None) if semantic else None
         if found is None:
             if self.dated:

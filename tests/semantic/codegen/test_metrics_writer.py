@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from semantic.codegen import value_tests
 from semantic.codegen.conditions import filter_text
 from semantic.codegen.entries import Refused, parts, plain_name
 from semantic.codegen.metrics import Compiled, MetricDraft, compile_metric
@@ -263,6 +264,26 @@ def test_rows_dated_by_another_column_have_a_measure_of_their_own() -> None:
     (measure,) = code.entries["measures"]["orders"]
     assert measure["agg_time_dimension"] == "delivered_on"
     assert definition(code)["type_params"] == {"measure": "net_amount_sum"}
+
+
+def test_a_date_is_chosen_by_the_name_of_its_dimension_too() -> None:
+    orders = SHOP.models["fct_orders"]
+    assert orders.semantic
+    renamed = tuple(
+        replace(d, name="handed_over") if d.name == "delivered_on" else d for d in orders.semantic.dimensions
+    )
+    semantic = replace(orders.semantic, dimensions=renamed)
+    known = replace(SHOP, models={**SHOP.models, "fct_orders": replace(orders, semantic=semantic)})
+
+    code = compiled("SUM(quantity)", known=known, time_column="handed_over")
+
+    (measure,) = code.entries["measures"]["orders"]
+    assert measure["agg_time_dimension"] == "handed_over"
+    rows = value_tests.tested_rows(
+        analyse("SUM(quantity)", known).tree, known, dialect="duckdb", time_column="handed_over"
+    )
+    assert rows
+    assert "delivered_on" in rows.time
 
 
 def test_a_model_without_a_semantic_model_gets_one() -> None:
