@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from bisync.lib.admin import InlineReadOnly, ReadOnlyAdmin
-from proposals.models import Check, Comment, Item, Proposal, Review
+from proposals.models import Check, Comment, Conflict, Item, MergePolicy, Proposal, Review
 
 
 class CheckInline(InlineReadOnly):
@@ -67,3 +67,20 @@ class CommentAdmin(ReadOnlyAdmin):
     list_filter = ("proposal__project",)
     list_select_related = ("proposal__project", "author")
     date_hierarchy = "at"
+
+
+@admin.register(Conflict)
+class ConflictAdmin(ReadOnlyAdmin):
+    list_display = ("item", "field", "state", "decided_by", "decided_at")
+    list_filter = ("state", "field", "item__proposal__project")
+    search_fields = ("item__proposal__title", "author", "commit")
+    list_select_related = ("item__proposal__project", "item__revision", "decided_by")
+    date_hierarchy = "created_at"
+
+
+@admin.register(MergePolicy)
+class MergePolicyAdmin(ReadOnlyAdmin):
+    list_display = ("project", "kind", "choice")
+    list_filter = ("project", "kind", "choice")
+    search_fields = ("project__name",)
+    list_select_related = ("project",)

@@ -8,7 +8,7 @@ from typing import Any
 from bisync.lib import crash
 from catalog.models import Snapshot
 from environments.selectors import vocabulary_in
-from proposals import content, generate
+from proposals import content, generate, merging
 from proposals.actions import authoring, publishing
 from proposals.checking import CheckRun, ChecksReplaced
 from proposals.models import Item, Proposal, ProposalStatus
@@ -161,6 +161,12 @@ def message_of(proposal: Proposal) -> str:
         f"Bisync-Content: {proposal.approved_hash}",
     ]
     return "\n\n".join([subject, body, "\n".join(trailers)]) + "\n"
+
+
+@after_pull
+def merge(work: runs.Work, snapshot: Snapshot) -> None:
+    """Bring what is still proposed in step with what dbt says now."""
+    merging.merge_project(work.project, snapshot)
 
 
 @after_pull

@@ -13,6 +13,8 @@ LIFECYCLE = Lifecycle(
         # By publishing alone, when the repository moved on: a person could not know what is pushed already.
         "give_back": ({S.PUBLISHING}, S.DRAFT),
         "approve": ({S.IN_REVIEW}, S.APPROVED),
+        # A decision about a conflict made it another content than the approved one.
+        "reopen": ({S.IN_REVIEW, S.APPROVED}, S.IN_REVIEW),
         "publish": ({S.APPROVED}, S.PUBLISHING),
         "arrive": ({S.PUBLISHING}, S.PUBLISHED),
         "withdraw": ({S.DRAFT, S.IN_REVIEW, S.APPROVED}, S.WITHDRAWN),

@@ -108,6 +108,10 @@ class Item(models.Model):
     base_commit = models.CharField(max_length=64, blank=True)
     files = models.JSONField(default=list)
     entries = models.JSONField(default=dict)
+    # The commit of dbt's side that its definition was last merged with.
+    merged_commit = models.CharField(max_length=64, blank=True)
+    # Of the revision that `entries` were written for.
+    checked_hash = models.CharField(max_length=64, blank=True)
 
     class Meta:
         verbose_name = _("item")
@@ -216,3 +220,90 @@ class Comment(models.Model):
 
     def get_absolute_url(self) -> str:
         return self.proposal.get_absolute_url()
+
+
+class ConflictState(models.TextChoices):
+    OPEN = "open", _("Open")
+    OURS = "ours", _("Kept what is proposed")
+    THEIRS = "theirs", _("Took what dbt says")
+    OWN = "own", _("Own wording")
+
+
+class Conflict(models.Model):
+    """A field that a proposal and the dbt repository both changed, each to something else.
+
+    `base`, `ours` and `theirs` are its three states; for the whole metric, whose `field` is empty, those of
+    all fields, empty where it was or is not there. `chosen` is what was decided on. A decision can be undone
+    for as long as the proposal is open; one that a policy made names nobody.
+    """
+
+    item = models.ForeignKey(Item, models.CASCADE, related_name="conflicts")
+    field = models.CharField(_("field"), max_length=20, blank=True)
+    base = models.JSONField(null=True)
+    ours = models.JSONField(null=True)
+    theirs = models.JSONField(null=True)
+    commit = models.CharField(_("commit"), max_length=64, blank=True)
+    author = models.CharField(_("author"), max_length=200, blank=True)
+    committed_at = models.DateTimeField(_("committed"), null=True)
+    state = models.CharField(_("state"), max_length=8, choices=ConflictState, default=ConflictState.OPEN)
+    chosen = models.JSONField(null=True)
+    decided_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
+    decided_at = models.DateTimeField(_("decided"), null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("conflict")
+        verbose_name_plural = _("conflicts")
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["item", "field"], condition=Q(state="open"), name="conflict_one_open_per_field"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.field or self.item}: {self.get_state_display()}"
+
+    def get_absolute_url(self) -> str:
+        return self.item.get_absolute_url()
+
+
+class FieldKind(models.TextChoices):
+    """What a policy distinguishes."""
+
+    WORDS = "words", _("Words: name, meaning, context")
+    CALCULATION = "calculation", _("Calculation: formula, date, format, rules")
+    OWNERSHIP = "ownership", _("Ownership: owner, domain")
+
+
+KIND_OF = {
+    **dict.fromkeys(("label", "meaning", "context"), FieldKind.WORDS),
+    **dict.fromkeys(("formula", "time", "value_format", "rules"), FieldKind.CALCULATION),
+    **dict.fromkeys(("owner", "group"), FieldKind.OWNERSHIP),
+}
+
+
+class MergeChoice(models.TextChoices):
+    ASK = "ask", _("Ask")
+    DBT = "dbt", _("dbt wins")
+    BUSINESS = "business", _("The proposal wins")
+
+
+class MergePolicy(models.Model):
+    """What happens where both sides changed a field of this kind; without one, somebody is asked."""
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="merge_policies")
+    kind = models.CharField(_("fields"), max_length=12, choices=FieldKind)
+    choice = models.CharField(_("what happens"), max_length=10, choices=MergeChoice, default=MergeChoice.ASK)
+
+    class Meta:
+        verbose_name = _("merge policy")
+        verbose_name_plural = _("merge policies")
+        ordering = ["id"]
+        constraints = [models.UniqueConstraint(fields=["project", "kind"], name="merge_policy_once")]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()}: {self.get_choice_display()}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("merge-policy", args=[self.project.slug])

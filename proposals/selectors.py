@@ -17,8 +17,17 @@ from environments.selectors import vocabulary_of
 from governance import audit
 from governance.models import AuditEvent, Project, User
 from governance.permissions import roles_of
-from governance.roles import GRANTS
-from proposals.models import Check, CheckStatus, Proposal, ProposalQuerySet, ProposalStatus
+from governance.roles import GRANTS, Role
+from proposals.models import (
+    OPEN,
+    Check,
+    CheckStatus,
+    Conflict,
+    ConflictState,
+    Proposal,
+    ProposalQuerySet,
+    ProposalStatus,
+)
 from semantic.formula import functions
 from workspace.models import Run
 
@@ -29,7 +38,11 @@ def needing(user: User, project: Project) -> ProposalQuerySet:
     failed = Q(Exists(Check.objects.filter(proposal=OuterRef("pk"), status=CheckStatus.FAILED)))
     in_review = Q(status=ProposalStatus.IN_REVIEW)
     to_correct = Q(status=ProposalStatus.DRAFT) & ~Q(returned_reason="") | in_review & failed
-    wanted = Q(author=user) & to_correct
+    clashes = Q(Exists(Conflict.objects.filter(item__proposal=OuterRef("pk"), state=ConflictState.OPEN)))
+    to_decide = Q(status__in=OPEN) & clashes
+    wanted = Q(author=user) & (to_correct | to_decide)
+    if Role.STEWARD in roles:
+        wanted |= to_decide & ~Q(status=ProposalStatus.DRAFT)
     if roles & GRANTS["proposal.approve"]:
         wanted |= in_review & ~failed & ~Q(author=user)
     if roles & GRANTS["proposal.publish"]:
@@ -120,6 +133,10 @@ def names_for(project: Project, environment: Environment | None) -> dict[str, li
 
 # What the history says somebody did.
 WORDS = {
+    "proposal.conflict_decided": _("decided about a conflict"),
+    "proposal.conflict_found": _("found that dbt changed the same"),
+    "proposal.conflict_reopened": _("undid a decision about a conflict"),
+    "proposal.merged": _("merged it with what dbt changed"),
     "proposal.opened": _("began it"),
     "proposal.submitted": _("sent it for review"),
     "proposal.checked_again": _("had the checks run again"),
@@ -154,6 +171,12 @@ def history(proposal: Proposal) -> list[tuple[str, User | None, str, datetime]]:
         for event in events
         for actor in [None if event.action in BY_BISYNC else event.actor]
     ]
+
+
+def merges(proposal: Proposal) -> list[tuple[datetime, list[str], list[str]]]:
+    """What pulls brought into a proposal without asking: when, fields taken from dbt, fields agreed."""
+    events = AuditEvent.objects.filter(target=audit.key(proposal), action="proposal.merged").order_by("-id")
+    return [(e.at, e.after.get("taken", []), e.after.get("agreed", [])) for e in events]
 
 
 @dataclass(frozen=True, slots=True)

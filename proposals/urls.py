@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from proposals.views import draft, review
+from proposals.views import conflicts, draft, review
 
 urlpatterns = [
     path("proposals/", review.proposal_list, name="proposals"),
@@ -16,6 +16,10 @@ urlpatterns = [
     path("proposals/<int:number>/take-back/", review.take_back, name="proposal-take-back"),
     path("proposals/<int:number>/withdraw/", review.withdraw, name="proposal-withdraw"),
     path("proposals/<int:number>/restore/", review.restore, name="proposal-restore"),
+    path("proposals/<int:number>/conflicts/", conflicts.conflict_list, name="conflicts"),
+    path("proposals/<int:number>/conflicts/<int:conflict>/decide/", conflicts.decide, name="conflict-decide"),
+    path("proposals/<int:number>/conflicts/<int:conflict>/undo/", conflicts.undo, name="conflict-undo"),
+    path("pulls/merging/", conflicts.policy, name="merge-policy"),
     path("<slug:environment>/propose/", draft.propose, name="propose"),
     path("<slug:environment>/proposals/<int:number>/edit/", draft.edit, name="proposal-edit"),
     path("<slug:environment>/proposals/<int:number>/save/", draft.save, name="proposal-save"),

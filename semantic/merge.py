@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from operator import eq
 from typing import Generic, TypeVar
 
 V = TypeVar("V")
@@ -44,9 +43,10 @@ def merge(
     ours: Mapping[str, V],
     theirs: Mapping[str, V],
     *,
-    same: Callable[[V, V], bool] = eq,
+    same: Callable[[str, V, V], bool] = lambda _name, one, other: one == other,
 ) -> Merged[V]:
-    """Merge three states with the same fields; `same` says which values need no decision between them.
+    """Merge three states with the same fields; `same` says of which two values of a field nobody
+    has to choose one.
 
     Of two values that are the `same`, dbt's is the one that stays, since it stands in the repository.
     """
@@ -56,15 +56,15 @@ def merge(
     clashes: dict[str, Clash[V]] = {}
     for name, before in base.items():
         mine, other = ours[name], theirs[name]
-        if not same(before, other):
-            if same(before, mine):
+        if not same(name, before, other):
+            if same(name, before, mine):
                 taken.append(name)
-            elif same(mine, other):
+            elif same(name, mine, other):
                 agreed.append(name)
             else:
                 clashes[name] = Clash(before, mine, other)
                 continue
-        elif not same(before, mine):
+        elif not same(name, before, mine):
             settled[name] = other
             continue
         values[name] = settled[name] = other

@@ -16,7 +16,17 @@ from governance import audit, permissions
 from governance.models import Project, User
 from proposals import content, generate
 from proposals.lifecycle import LIFECYCLE
-from proposals.models import Check, CheckKind, CheckStatus, Item, Proposal, ProposalStatus, Verdict
+from proposals.models import (
+    Check,
+    CheckKind,
+    CheckStatus,
+    Conflict,
+    ConflictState,
+    Item,
+    Proposal,
+    ProposalStatus,
+    Verdict,
+)
 from proposals.rules import may_edit
 from semantic.codegen.entries import Entries
 from semantic.current import fields_of
@@ -58,6 +68,12 @@ class NotUnderReview(BisyncError):
 class InFlight(BisyncError):
     code = "proposal-in-flight"
     message = _("%(metric)s has an open proposal already. Join that one, or wait until it is published.")
+    http_status = 409
+
+
+class ConflictsOpen(BisyncError):
+    code = "conflicts-open"
+    message = _("dbt changed what this proposal changes (%(count)s). Decide which one holds first.")
     http_status = 409
 
 
@@ -180,6 +196,7 @@ def proposal_submit(*, proposal: Proposal, actor: User) -> Proposal:
     _require_author(actor, proposal)
     permissions.require(actor, "proposal.create", proposal)
     item = proposal.items.select_related("revision").get()
+    require_decided(proposal)
     fields = item.revision.metric
     vocabulary = generate.vocabulary_for(proposal)
     base = item.revision.agreed
@@ -187,7 +204,8 @@ def proposal_submit(*, proposal: Proposal, actor: User) -> Proposal:
     if problems:
         raise InvalidInput(problems)
     item.entries = _entries(fields, vocabulary, dialect=proposal.target.connection.adapter, base=base)
-    item.save(update_fields=["entries"])
+    item.checked_hash = item.revision.content_hash
+    item.save(update_fields=["entries", "checked_hash"])
     _propose(item.revision, fields, proposal.project)
     LIFECYCLE.advance(
         proposal, "submit", submitted_at=timezone.now(), returned_reason="", title=fields.label[:200]
@@ -203,6 +221,13 @@ def proposal_submit(*, proposal: Proposal, actor: User) -> Proposal:
     )
     checks_start(proposal=proposal, actor=actor)
     return proposal
+
+
+def require_decided(proposal: Proposal) -> None:
+    """Raises `ConflictsOpen` while dbt and the proposal say different things and nobody chose."""
+    waiting = Conflict.objects.filter(item__proposal=proposal, state=ConflictState.OPEN).count()
+    if waiting:
+        raise ConflictsOpen(count=waiting)
 
 
 def _entries(
@@ -304,6 +329,11 @@ def proposal_take_back(*, proposal: Proposal, actor: User) -> Proposal:
 def proposal_withdraw(*, proposal: Proposal, actor: User) -> Proposal:
     """Give a proposal up. It stays readable."""
     _require_author(actor, proposal)
+    return withdrawn(proposal, actor=actor)
+
+
+def withdrawn(proposal: Proposal, *, actor: User | None) -> Proposal:
+    """The proposal given up, whoever decided so."""
     LIFECYCLE.advance(proposal, "withdraw")
     revisions = Revision.objects.filter(item__proposal=proposal)
     revisions.update(state=RevisionState.SUPERSEDED)

@@ -11,7 +11,7 @@ from environments.models import Deployment, DeploymentStatus
 from governance import audit, permissions
 from governance.models import User
 from proposals import content
-from proposals.actions.authoring import back_to_draft
+from proposals.actions.authoring import back_to_draft, require_decided
 from proposals.lifecycle import LIFECYCLE
 from proposals.models import Proposal, ProposalStatus
 from semantic.models import Definition, DefinitionState, Revision, RevisionState
@@ -45,6 +45,7 @@ def proposal_publish(*, proposal: Proposal, actor: User) -> Proposal:
     permissions.require(actor, "proposal.publish", proposal)
     if proposal.status == ProposalStatus.APPROVED and content.hash_of(proposal) != proposal.approved_hash:
         raise ApprovalFell
+    require_decided(proposal)
     LIFECYCLE.advance(proposal, "publish", published_by=actor)
     audit.record(
         actor=actor,

@@ -10,7 +10,7 @@ from bisync.lib.errors import BisyncError, InvalidInput
 from governance import audit, permissions
 from governance.models import User
 from proposals import content
-from proposals.actions.authoring import back_to_draft
+from proposals.actions.authoring import back_to_draft, require_decided
 from proposals.lifecycle import LIFECYCLE
 from proposals.models import CheckKind, CheckStatus, Comment, Proposal, ProposalStatus, Review, Verdict
 from semantic.rules.text import text_problems
@@ -57,6 +57,7 @@ def proposal_approve(*, proposal: Proposal, seen: str, actor: User, note: str = 
     now = content.hash_of(proposal)
     if seen != now:
         raise ChangedMeanwhile
+    require_decided(proposal)
     passed = set(
         proposal.checks.filter(status=CheckStatus.PASSED, content_hash=now).values_list("kind", flat=True)
     )

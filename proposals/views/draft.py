@@ -23,7 +23,7 @@ from governance import permissions
 from governance.web import Request
 from proposals.actions import authoring
 from proposals.forms import MetricForm
-from proposals.models import Proposal
+from proposals.models import Conflict, ConflictState, Proposal
 from proposals.preview import preview as previewed
 from proposals.selectors import names_for
 from semantic.definitions import Grain
@@ -209,6 +209,7 @@ def _page(
         "form": form,
         "name": base.name if base else fields.name or name_from(fields.label),
         "base": base,
+        "undecided": Conflict.objects.filter(item__proposal=proposal, state=ConflictState.OPEN).exists(),
         "conflict": conflict,
         "lost": lost,
         "saved_at": proposal.changed_at,

@@ -11,7 +11,7 @@ NAMES = ("label", "meaning", "formula", "owner")
 STATES = st.fixed_dictionaries({name: st.sampled_from(["", "a", "A", "b", "c"]) for name in NAMES})
 
 
-def alike(one: str, other: str) -> bool:
+def alike(_name: str, one: str, other: str) -> bool:
     return one.lower() == other.lower()
 
 
@@ -65,10 +65,10 @@ def test_spellings_of_the_same_are_no_clash_and_dbt_keeps_its_own(base, ours, th
     done = merge(base, ours, theirs, same=alike)
     for name in NAMES:
         if name in done.clashes:
-            assert not alike(ours[name], theirs[name])
+            assert not alike(name, ours[name], theirs[name])
         if name in done.agreed:
             assert done.values[name] == theirs[name]
-            assert alike(ours[name], theirs[name])
+            assert alike(name, ours[name], theirs[name])
     again = merge(done.base, done.values, theirs, same=alike)
     assert again.values == done.values
     assert again.clashes == done.clashes

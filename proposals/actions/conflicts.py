@@ -1,0 +1,292 @@
+"""Where a proposal and dbt changed the same: note it, decide it, undo the decision, go on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Protocol
+
+from django.db.models import F
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from bisync.lib.errors import BisyncError, InvalidInput, NotAllowed
+from governance import audit, permissions
+from governance.models import Project, User
+from proposals import generate
+from proposals.actions import authoring
+from proposals.lifecycle import LIFECYCLE
+from proposals.models import (
+    KIND_OF,
+    OPEN,
+    Conflict,
+    ConflictState,
+    FieldKind,
+    Item,
+    MergeChoice,
+    MergePolicy,
+    Proposal,
+    ProposalStatus,
+)
+from proposals.rules import may_decide
+from semantic.fields import MetricFields, with_plain_lines
+from semantic.merge import Clash, Merged
+from semantic.models import Revision
+from semantic.rules.metric import keeping_problems, sending_problems, typing_problems
+
+BY_POLICY = {MergeChoice.DBT: ConflictState.THEIRS, MergeChoice.BUSINESS: ConflictState.OURS}
+
+
+class NothingToDecide(BisyncError):
+    code = "nothing-to-decide"
+    message = _("This was decided already, or the proposal is not open any more. Reload the page.")
+    http_status = 409
+
+
+class NotUndone(BisyncError):
+    code = "decision-not-undone"
+    message = _("It was edited since, so the decision cannot be undone. Edit the field instead.")
+    http_status = 409
+
+
+class Origin(Protocol):
+    """Who changed dbt's side, in which commit."""
+
+    @property
+    def commit(self) -> str: ...
+
+    @property
+    def author(self) -> str: ...
+
+    @property
+    def at(self) -> datetime | None: ...
+
+
+# What a pull notes
+
+
+def merged(item: Item, result: Merged[object]) -> None:
+    """Take over what merged cleanly. The approval stays as long as the change itself is the same."""
+    revision = item.revision
+    fields = MetricFields.from_json({**revision.fields, **result.values})
+    base = MetricFields.from_json({**revision.base, **result.base})
+    if fields == revision.metric and base == revision.agreed:
+        return
+    _write(revision, fields, base)
+    audit.record(
+        actor=None,
+        action="proposal.merged",
+        target=item.proposal,
+        after={"taken": list(result.taken), "agreed": list(result.agreed)},
+    )
+
+
+def found(item: Item, clashes: Mapping[str, Clash[object]], origin: Origin) -> None:
+    """Keep the item's open conflicts in step with the clashes that there are; a policy may decide at once."""
+    known = {one.field: one for one in item.conflicts.filter(state=ConflictState.OPEN)}
+    for field, clash in clashes.items():
+        states = {"base": clash.base, "ours": clash.ours, "theirs": clash.theirs}
+        conflict = known.pop(field, None)
+        if conflict is not None and all(getattr(conflict, name) == value for name, value in states.items()):
+            continue
+        conflict = conflict or Conflict(item=item, field=field)
+        for name, value in states.items():
+            setattr(conflict, name, value)
+        conflict.commit, conflict.author, conflict.committed_at = origin.commit, origin.author, origin.at
+        conflict.save()
+        audit.record(
+            actor=None,
+            action="proposal.conflict_found",
+            target=item.proposal,
+            after={"field": field, "commit": origin.commit},
+        )
+        _by_policy(conflict)
+    for gone in known.values():
+        gone.delete()
+
+
+def _by_policy(conflict: Conflict) -> None:
+    if not conflict.field:
+        return
+    kind = KIND_OF[conflict.field]
+    policy = MergePolicy.objects.filter(project=conflict.item.proposal.project_id, kind=kind).first()
+    if policy is not None and policy.choice != MergeChoice.ASK:
+        _decide(conflict, BY_POLICY[MergeChoice(policy.choice)], actor=None)
+
+
+# What people decide
+
+
+@audit.atomic()
+def conflict_decide(
+    *, conflict: Conflict, choice: ConflictState, actor: User, own: object = None
+) -> Proposal:
+    """Keep what is proposed, take what dbt says, or write something else; `own` is that value.
+
+    Of a whole metric: keeping makes the proposal a change of the metric that came meanwhile, or brings one
+    back that is gone; taking what dbt says withdraws the proposal. Raises `NotAllowed`, `NothingToDecide`,
+    `InvalidInput` for an own value that is not fit.
+    """
+    conflict = _locked(conflict)
+    _require_may_decide(conflict, actor)
+    if conflict.state != ConflictState.OPEN or conflict.item.proposal.status not in OPEN:
+        raise NothingToDecide
+    if choice == ConflictState.OWN:
+        _require_fit(conflict, own)
+    _decide(conflict, choice, actor=actor, own=own)
+    return conflict.item.proposal
+
+
+def _decide(conflict: Conflict, choice: ConflictState, *, actor: User | None, own: object = None) -> None:
+    item = conflict.item
+    proposal, revision = item.proposal, item.revision
+    chosen = {ConflictState.OURS: conflict.ours, ConflictState.THEIRS: conflict.theirs}.get(choice, own)
+    conflict.state, conflict.chosen = choice, chosen
+    conflict.decided_by, conflict.decided_at = actor, timezone.now()
+    conflict.save()
+    audit.record(
+        actor=actor,
+        action="proposal.conflict_decided",
+        target=proposal,
+        before={"ours": conflict.ours, "theirs": conflict.theirs},
+        after={"field": conflict.field, "choice": choice.value, "value": chosen},
+    )
+    if conflict.field:
+        fields = MetricFields.from_json({**revision.fields, conflict.field: chosen})
+        base = MetricFields.from_json({**revision.base, conflict.field: conflict.theirs})
+        _write(revision, fields, base)
+    elif choice == ConflictState.THEIRS:
+        authoring.withdrawn(proposal, actor=actor)
+        return
+    else:
+        theirs: Mapping[str, Any] = conflict.theirs or {}
+        _write(revision, revision.metric, MetricFields.from_json(theirs) if theirs else None)
+    go_on(proposal, actor=actor)
+
+
+@audit.atomic()
+def conflict_reopen(*, conflict: Conflict, actor: User) -> Proposal:
+    """Undo a decision, a person's or a policy's: the field is as it was, and the question open again."""
+    conflict = _locked(conflict)
+    _require_may_decide(conflict, actor)
+    item = conflict.item
+    revision = item.revision
+    if conflict.state == ConflictState.OPEN or not conflict.field or item.proposal.status not in OPEN:
+        raise NothingToDecide
+    newer = item.conflicts.filter(field=conflict.field, pk__gt=conflict.pk)
+    if revision.fields.get(conflict.field) != conflict.chosen or newer.exists():
+        raise NotUndone
+    before = conflict.state
+    conflict.state, conflict.chosen, conflict.decided_by, conflict.decided_at = (
+        ConflictState.OPEN, None, None, None,
+    )  # fmt: skip
+    conflict.save()
+    _write(
+        revision,
+        MetricFields.from_json({**revision.fields, conflict.field: conflict.ours}),
+        MetricFields.from_json({**revision.base, conflict.field: conflict.base}),
+    )
+    audit.record(
+        actor=actor,
+        action="proposal.conflict_reopened",
+        target=item.proposal,
+        before={"choice": before},
+        after={"field": conflict.field},
+    )
+    if item.proposal.status == ProposalStatus.APPROVED:
+        _reopen(item.proposal)
+    return item.proposal
+
+
+@audit.atomic()
+def policy_set(*, project: Project, choices: Mapping[str, str], actor: User) -> None:
+    """Say per kind of field what happens when both sides changed one. Raises `InvalidInput`."""
+    permissions.require(actor, "repository.configure", project)
+    wrong = {
+        kind: [str(_("Choose what happens."))]
+        for kind, choice in choices.items()
+        if kind not in FieldKind.values or choice not in MergeChoice.values
+    }
+    if wrong:
+        raise InvalidInput(wrong)
+    before = dict(MergePolicy.objects.filter(project=project).values_list("kind", "choice"))
+    for kind, choice in choices.items():
+        MergePolicy.objects.update_or_create(project=project, kind=kind, defaults={"choice": choice})
+    if before != {**before, **choices}:
+        audit.record(
+            actor=actor, action="merge_policy.set", target=project, before=before, after=dict(choices)
+        )
+
+
+# Afterwards
+
+
+def _write(revision: Revision, fields: MetricFields, base: MetricFields | None) -> None:
+    """Keep content that nobody typed into the form; a form that is open is told at its next save."""
+    Revision.objects.filter(pk=revision.pk).update(
+        fields=fields.to_json(),
+        base=base.to_json() if base else {},
+        content_hash=fields.hash_since(base),
+        version=F("version") + 1,
+    )
+    revision.refresh_from_db()
+
+
+def go_on(proposal: Proposal, *, actor: User | None) -> None:
+    """Write the code of a submitted proposal anew, once nothing is left to decide, and check it again.
+
+    Where it cannot be written it goes back to its author, who is told why. Where the very same code was
+    checked and approved already, nothing happens.
+    """
+    if proposal.status == ProposalStatus.DRAFT:
+        return
+    item = proposal.items.select_related("revision").get()
+    if item.conflicts.filter(state=ConflictState.OPEN).exists():
+        return
+    revision, dialect = item.revision, proposal.target.connection.adapter
+    vocabulary, base = generate.vocabulary_for(proposal), item.revision.agreed
+    analysis = generate.analysis_of(revision.metric, vocabulary)
+    problems = sending_problems(revision.metric, analysis, vocabulary, base=base)
+    try:
+        if problems:
+            raise generate.CannotGenerate(why=" ".join(text for told in problems.values() for text in told))
+        left = generate.remaining(item, vocabulary, dialect=dialect)
+        if left is not None and revision.content_hash == item.checked_hash:
+            return
+        entries = generate.compiled(revision.metric, vocabulary, dialect=dialect, base=base).entries
+    except generate.CannotGenerate as exc:
+        authoring.back_to_draft(proposal, actor=actor, action="proposal.returned", reason=str(exc))
+        return
+    item.entries, item.checked_hash = entries, revision.content_hash
+    item.save(update_fields=["entries", "checked_hash"])
+    _reopen(proposal)
+    authoring.checks_start(proposal=proposal, actor=actor)
+
+
+def _reopen(proposal: Proposal) -> None:
+    LIFECYCLE.advance(proposal, "reopen", approved_hash="", approved_at=None)
+    proposal.reviews.filter(stands=True).update(stands=False)
+
+
+def _locked(conflict: Conflict) -> Conflict:
+    Proposal.objects.select_for_update(no_key=True).get(items__conflicts=conflict.pk)
+    return Conflict.objects.select_related(
+        "item__revision", "item__proposal__project", "item__proposal__target__connection"
+    ).get(pk=conflict.pk)
+
+
+def _require_may_decide(conflict: Conflict, actor: User) -> None:
+    answer = may_decide(actor, conflict.item.proposal)
+    if not answer:
+        raise NotAllowed(reason=answer.reason)
+
+
+def _require_fit(conflict: Conflict, own: object) -> None:
+    if not conflict.field:
+        raise InvalidInput({"own": [str(_("Choose one of the two."))]})
+    value = with_plain_lines(own) if isinstance(own, str) else own
+    stored = conflict.item.revision.fields
+    fields = MetricFields.from_json({**stored, conflict.field: value})
+    told = {**typing_problems(fields), **keeping_problems(fields)}.get(conflict.field)
+    if told or not value:
+        raise InvalidInput({"own": told or [str(_("Write what it should say."))]})

@@ -1,0 +1,193 @@
+"""Where a proposal and dbt changed the same: what each says, what was merged, and the decisions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from bisync.lib.errors import BisyncError, InvalidInput
+from bisync.lib.web import go, page
+from environments.numbers import in_all
+from environments.selectors import environments_of, reading, vocabulary_of
+from governance import permissions
+from governance.models import Project
+from governance.web import Request, in_project
+from proposals import rules
+from proposals.actions import conflicts
+from proposals.changed import label_of, said
+from proposals.models import OPEN, Conflict, ConflictState, FieldKind, MergeChoice, MergePolicy, Proposal
+from proposals.selectors import merges
+from semantic.fields import MetricFields
+from semantic.formula import analyse
+from semantic.query.spec import Unsupported
+
+# What nobody writes as a text: one of the two is chosen, or the form is used.
+CHOSEN = frozenset({"value_format", "rules", "time", "group"})
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One of the three states in words; `number` is what a formula comes to, where it can be computed."""
+
+    text: str
+    number: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A conflict as its page tells it."""
+
+    conflict: Conflict
+    label: str
+    base: Side
+    ours: Side
+    theirs: Side
+    chosen: str
+    mono: bool
+    own: bool
+    problems: Sequence[str] = ()
+
+    @property
+    def sides(self) -> tuple[Side, Side, Side]:
+        return self.base, self.ours, self.theirs
+
+
+@require_safe
+@in_project
+def conflict_list(request: Request, project: Project, number: int) -> HttpResponse:
+    """Every conflict of a proposal, open and decided, and what was merged without asking."""
+    return _page(request, _found(request, project, number))
+
+
+def _page(
+    request: Request, proposal: Proposal, *, about: int = 0, problems: Sequence[str] = (), status: int = 200
+) -> HttpResponse:
+    item = proposal.items.select_related("revision").get()
+    known = item.conflicts.select_related("decided_by").order_by("id")
+    told = [_shown(one, proposal, problems if one.pk == about else ()) for one in known]
+    context = {
+        "proposal": proposal,
+        "metric": item.revision.metric,
+        "waiting": [one for one in told if one.conflict.state == ConflictState.OPEN],
+        "decided": [one for one in reversed(told) if one.conflict.state != ConflictState.OPEN],
+        "merges": merges(proposal),
+        "open": proposal.status in OPEN,
+        "may_decide": rules.may_decide(request.user, proposal),
+        "environments": list(environments_of(proposal.project)),
+        "synced": proposal.project.repository.synced_commit,
+        "saved_at": item.revision.saved_at,
+    }
+    return page(request, "proposals/conflict_list.html", context, status=status)
+
+
+def _found(request: Request, project: Project, number: int) -> Proposal:
+    visible = Proposal.objects.visible_to(request.user)
+    related = ("author", "project__repository", "target__live", "target__connection")
+    return get_object_or_404(visible.select_related(*related), project=project, number=number)
+
+
+def _shown(conflict: Conflict, proposal: Proposal, problems: Sequence[str]) -> Shown:
+    name = conflict.field
+    waiting = conflict.state == ConflictState.OPEN
+    base, ours, theirs = (
+        _side(name, value, proposal if waiting else None)
+        for value in (conflict.base, conflict.ours, conflict.theirs)
+    )
+    return Shown(
+        conflict,
+        label_of(name) if name else _("The whole metric"),
+        base=base,
+        ours=ours,
+        theirs=theirs,
+        chosen=said(name, conflict.chosen) if name else "",
+        mono=name in {"formula", "time"},
+        own=bool(name) and name not in CHOSEN,
+        problems=problems,
+    )
+
+
+def _side(name: str, value: object, proposal: Proposal | None) -> Side:
+    if not name:
+        fields = MetricFields.from_json(value) if isinstance(value, dict) and value else None
+        return Side(f"{fields.label or fields.name} = {fields.formula}" if fields else "")
+    number = _number(str(value), proposal) if name == "formula" and proposal else None
+    return Side(said(name, value), number)
+
+
+def _number(formula: str, proposal: Proposal) -> float | None:
+    """What a formula comes to over all time where the proposal goes; None where that cannot be had."""
+    target = proposal.target
+    tree = analyse(formula, vocabulary_of(proposal.project, target)).tree
+    if tree is None or target.live is None:
+        return None
+    try:
+        return in_all(reading(target.live), tree)
+    except (BisyncError, Unsupported):
+        return None
+
+
+@require_POST
+@in_project
+def decide(request: Request, project: Project, number: int, conflict: int) -> HttpResponse:
+    """Choose one of the sides, or write something else."""
+    proposal = _found(request, project, number)
+    found = get_object_or_404(Conflict, item__proposal=proposal, pk=conflict)
+    choices = {choice.value: choice for choice in ConflictState if choice != ConflictState.OPEN}
+    choice = choices.get(request.POST.get("choice", ""))
+    if choice is None:
+        return _page(request, proposal, about=found.pk, problems=[_("Choose which one holds.")], status=422)
+    try:
+        conflicts.conflict_decide(
+            conflict=found, choice=choice, own=request.POST.get("own", ""), actor=request.user
+        )
+    except InvalidInput as exc:
+        problems = [sentence for told in exc.fields.values() for sentence in told]
+        return _page(request, proposal, about=found.pk, problems=problems, status=422)
+    undo = reverse("conflict-undo", args=[project.slug, number, found.pk]) if found.field else ""
+    return go(request, _address(proposal), say=_("Decided."), undo=undo)
+
+
+@require_POST
+@in_project
+def undo(request: Request, project: Project, number: int, conflict: int) -> HttpResponse:
+    """Open a decided conflict again."""
+    proposal = _found(request, project, number)
+    found = get_object_or_404(Conflict, item__proposal=proposal, pk=conflict)
+    conflicts.conflict_reopen(conflict=found, actor=request.user)
+    return go(request, _address(proposal), say=_("It is open again."))
+
+
+def _address(proposal: Proposal) -> str:
+    return reverse("conflicts", args=[proposal.project.slug, proposal.number])
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@in_project
+def policy(request: Request, project: Project) -> HttpResponse:
+    """What happens, per kind of field, where a proposal and dbt changed the same."""
+    problems: dict[str, list[str]] = {}
+    if request.method == "POST":
+        sent = {kind.value: request.POST.get(kind.value, "") for kind in FieldKind}
+        try:
+            conflicts.policy_set(project=project, choices=sent, actor=request.user)
+        except InvalidInput as exc:
+            problems = exc.fields
+        else:
+            return go(request, reverse("merge-policy", args=[project.slug]), say=_("Saved."))
+    known = dict(MergePolicy.objects.filter(project=project).values_list("kind", "choice"))
+    kinds = [
+        (kind, str(kind.label), known.get(kind.value, MergeChoice.ASK.value), problems.get(kind.value, []))
+        for kind in FieldKind
+    ]
+    context = {
+        "kinds": kinds,
+        "choices": MergeChoice.choices,
+        "may_set": permissions.decide(request.user, "repository.configure", project),
+    }
+    return page(request, "proposals/merge_policy.html", context, status=422 if problems else 200)

@@ -1,0 +1,247 @@
+"""What dbt changes while a proposal is under way: merged by itself, or decided by people; never lost."""
+
+from __future__ import annotations
+
+import pytest
+
+from bisync.lib.errors import InvalidInput, NotAllowed
+from catalog.models import Snapshot
+from governance.models import AuditEvent
+from governance.roles import Role
+from proposals import content, merging
+from proposals.actions import authoring, conflicts, publishing, reviewing
+from proposals.models import Conflict, ConflictState, Item, Proposal
+from semantic.fields import MetricFields
+from tests.factories import make_member, work_off
+from tests.proposals.story import FIELDS, Story
+from tests.proposals.test_changes import colleague, submitted
+from workspace.actions import pull_request
+from workspace.models import Run
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.dbt]
+
+OURS, THEIRS, OWN = ConflictState.OURS, ConflictState.THEIRS, ConflictState.OWN
+
+
+def pull(story: Story) -> None:
+    Run.objects.filter(finished_at=None).exclude(kind="pull").delete()
+    pull_request(project=story.project, actor=story.priya)
+    story.work()
+
+
+def said(proposal: Proposal) -> tuple[MetricFields, MetricFields | None]:
+    """What is proposed, and what is agreed."""
+    revision = proposal.items.get().revision
+    return revision.metric, revision.agreed
+
+
+def approved(story: Story, proposal: Proposal) -> Proposal:
+    """Sent and approved, without waiting for its checks."""
+    submitted(story, proposal)
+    proposal.checks.update(status="passed")
+    Run.objects.update(status="succeeded", finished_at="2026-01-01T00:00Z")
+    return story.approve(proposal)
+
+
+def test_what_only_dbt_changed_is_taken_and_what_both_changed_alike_is_agreed(story: Story) -> None:
+    draft = story.changing("revenue", meaning="Net of tax.", owner="Sales")
+    waiting = approved(story, story.changing("revenue", owner="Sales"))
+    colleague(
+        story,
+        "label: Revenue\n    description: All net revenue.",
+        "label: Turnover\n    description: Net of tax.",
+    )
+
+    pull(story)
+
+    ours, base = said(draft)
+    assert base
+    assert (ours.label, base.label, base.meaning) == ("Turnover", "Turnover", "Net of tax.")
+    assert list(ours.changes_from(base)) == ["owner"]
+    assert not Conflict.objects.exists()
+    waiting.refresh_from_db()
+    assert (waiting.status, content.hash_of(waiting)) == ("approved", waiting.approved_hash)
+    assert AuditEvent.objects.filter(action="proposal.merged").count() == 2
+    pull(story)
+    assert AuditEvent.objects.filter(action="proposal.merged").count() == 2
+
+
+def test_a_clash_is_kept_with_three_states_and_blocks_this_proposal_alone(story: Story) -> None:
+    proposal = approved(story, story.changing("revenue", meaning="Net of tax."))
+    other = approved(story, story.changing("orders_total", label="All orders"))
+    commit = colleague(story, "All net revenue.", "Everything.")
+
+    pull(story)
+
+    conflict = Conflict.objects.get()
+    assert (conflict.item.proposal, conflict.field) == (proposal, "meaning")
+    states = (conflict.base, conflict.ours, conflict.theirs)
+    assert states == ("All net revenue.", "Net of tax.", "Everything.")
+    assert (conflict.commit, conflict.author, conflict.state) == (commit, "Origin", "open") or conflict.author
+    with pytest.raises(authoring.ConflictsOpen):
+        publishing.proposal_publish(proposal=proposal, actor=story.priya)
+    publishing.proposal_publish(proposal=other, actor=story.priya)
+    assert said(proposal)[0].meaning == "Net of tax."
+
+
+@pytest.mark.parametrize(
+    ("choice", "own", "meaning", "changes"),
+    [
+        (OURS, None, "Net of tax.", ["meaning", "owner"]),
+        (THEIRS, None, "Everything.", ["owner"]),
+        (OWN, "Everything, net of tax.", "Everything, net of tax.", ["meaning", "owner"]),
+    ],
+)
+def test_a_decision_makes_another_content_that_is_checked_and_approved_anew(
+    story: Story, choice: ConflictState, own: str | None, meaning: str, changes: list[str]
+) -> None:
+    proposal = approved(story, story.changing("revenue", meaning="Net of tax.", owner="Sales"))
+    colleague(story, "All net revenue.", "Everything.")
+    pull(story)
+
+    conflicts.conflict_decide(conflict=Conflict.objects.get(), choice=choice, own=own, actor=story.maya)
+
+    proposal.refresh_from_db()
+    ours, base = said(proposal)
+    assert base
+    assert (ours.meaning, base.meaning) == (meaning, "Everything.")
+    assert list(ours.changes_from(base)) == changes
+    assert (proposal.status, proposal.approved_hash) == ("in_review", "")
+    assert set(proposal.checks.values_list("status", flat=True)) == {"waiting"}
+    assert Conflict.objects.get().decided_by == story.maya
+    pull(story)
+    assert Conflict.objects.get().state == choice
+
+
+def test_a_decision_can_be_undone_until_somebody_edits(story: Story) -> None:
+    proposal = story.changing("revenue", meaning="Net of tax.")
+    colleague(story, "All net revenue.", "Everything.")
+    pull(story)
+    conflict = Conflict.objects.get()
+    conflicts.conflict_decide(conflict=conflict, choice=THEIRS, actor=story.maya)
+    assert said(proposal)[0].meaning == "Everything."
+
+    conflicts.conflict_reopen(conflict=conflict, actor=story.maya)
+
+    conflict.refresh_from_db()
+    ours, base = said(proposal)
+    assert base
+    assert (conflict.state, ours.meaning, base.meaning) == ("open", "Net of tax.", "All net revenue.")
+    conflicts.conflict_decide(conflict=conflict, choice=THEIRS, actor=story.maya)
+    version = proposal.items.get().revision.version
+    edited = MetricFields.from_json({**said(proposal)[0].to_json(), "meaning": "Mine."})
+    authoring.draft_save(proposal=proposal, fields=edited, version=version, actor=story.maya)
+    with pytest.raises(conflicts.NotUndone):
+        conflicts.conflict_reopen(conflict=conflict, actor=story.maya)
+
+
+def test_a_clash_that_dbt_takes_back_is_none(story: Story) -> None:
+    story.changing("revenue", meaning="Net of tax.")
+    colleague(story, "All net revenue.", "Everything.")
+    pull(story)
+    colleague(story, "Everything.", "All net revenue.")
+
+    pull(story)
+
+    assert not Conflict.objects.exists()
+
+
+def test_a_policy_decides_at_once_and_can_be_undone(story: Story) -> None:
+    admin = make_member(story.project, Role.ADMIN, name="Ada Admin")
+    conflicts.policy_set(
+        project=story.project, choices={"words": "dbt", "calculation": "business"}, actor=admin
+    )
+    proposal = story.changing("revenue", meaning="Net of tax.", formula="SUM(net_amount) * 2")
+    colleague(
+        story,
+        "All net revenue.\n    type: simple\n    type_params: {measure: net_amount_total}",
+        "Everything.\n    type: simple\n    type_params: {measure: high_amount}",
+    )
+
+    pull(story)
+
+    ours, _base = said(proposal)
+    assert (ours.meaning, ours.formula) == ("Everything.", "SUM(net_amount) * 2")
+    decided = {one.field: (one.state, one.decided_by) for one in Conflict.objects.all()}
+    assert decided == {"meaning": ("theirs", None), "formula": ("ours", None)}
+    conflicts.conflict_reopen(conflict=Conflict.objects.get(field="meaning"), actor=story.maya)
+    assert said(proposal)[0].meaning == "Net of tax."
+    with pytest.raises(NotAllowed):
+        conflicts.policy_set(project=story.project, choices={"words": "ask"}, actor=story.maya)
+    with pytest.raises(InvalidInput):
+        conflicts.policy_set(project=story.project, choices={"words": "nobody"}, actor=admin)
+
+
+def test_who_decides_does_not_approve_and_others_do_not_decide(story: Story) -> None:
+    steward = make_member(story.project, Role.STEWARD, name="Sam Steward")
+    proposal = approved(story, story.changing("revenue", meaning="Net of tax."))
+    colleague(story, "All net revenue.", "Everything.")
+    pull(story)
+    conflict = Conflict.objects.get()
+    with pytest.raises(NotAllowed, match="Only Maya Chen or a steward"):
+        conflicts.conflict_decide(conflict=conflict, choice=OURS, actor=story.tom)
+
+    conflicts.conflict_decide(conflict=conflict, choice=OURS, actor=steward)
+
+    proposal.refresh_from_db()
+    proposal.checks.update(status="passed")
+    with pytest.raises(NotAllowed, match="somebody else approves"):
+        reviewing.proposal_approve(proposal=proposal, seen=content.hash_of(proposal), actor=steward)
+    reviewing.proposal_approve(proposal=proposal, seen=content.hash_of(proposal), actor=story.tom)
+
+
+def test_an_own_wording_has_to_be_fit(story: Story) -> None:
+    story.changing("revenue", meaning="Net of tax.")
+    colleague(story, "All net revenue.", "Everything.")
+    pull(story)
+
+    for own in ("", "{{ env_var('HOME') }}"):
+        with pytest.raises(InvalidInput):
+            conflicts.conflict_decide(conflict=Conflict.objects.get(), choice=OWN, own=own, actor=story.maya)
+
+
+def test_a_metric_that_dbt_brings_under_the_same_name_can_be_changed_instead(story: Story) -> None:
+    proposal = authoring.proposal_open(project=story.project, author=story.maya)
+    authoring.draft_save(proposal=proposal, fields=FIELDS, version=1, actor=story.maya)
+    text = story.git("show", "main:models/metrics.yml") + "\n"
+    theirs = "  - name: discount_share\n    label: Theirs\n    type: simple\n    type_params: {measure: net_amount_total}\n"
+    story.origin.commit({"models/metrics.yml": text + theirs}, "metrics: Add a share.")
+
+    pull(story)
+
+    conflict = Conflict.objects.get()
+    assert (conflict.field, conflict.base) == ("", {})
+    conflicts.conflict_decide(conflict=conflict, choice=OURS, actor=story.maya)
+    ours, base = said(proposal)
+    assert base
+    assert (ours.label, base.label) == ("Discount share", "Theirs")
+    submitted(story, proposal)
+
+
+@pytest.mark.parametrize("choice", [OURS, THEIRS])
+def test_a_metric_that_dbt_took_away_is_brought_back_or_given_up(story: Story, choice: ConflictState) -> None:
+    proposal = story.changing("buyers", meaning="Who bought.", owner="Sales")
+    text = story.git("show", "main:models/metrics.yml") + "\n"
+    start, end = text.index("  - name: buyers"), text.index("  - name: gifts")
+    story.origin.commit({"models/metrics.yml": text[:start] + text[end:]}, "metrics: Drop buyers.")
+    pull(story)
+
+    conflicts.conflict_decide(conflict=Conflict.objects.get(), choice=choice, actor=story.maya)
+
+    proposal.refresh_from_db()
+    if choice == THEIRS:
+        assert proposal.status == "withdrawn"
+        return
+    assert said(proposal)[1] is None
+    submitted(story, proposal)
+
+
+def test_a_pull_without_news_merges_nothing(story: Story, django_assert_max_num_queries) -> None:
+    story.changing("revenue", meaning="Net of tax.")
+    snapshot = Snapshot.objects.latest()
+    merging.merge_project(story.project, snapshot)
+
+    with django_assert_max_num_queries(2):
+        merging.merge_project(story.project, snapshot)
+    assert Item.objects.get().merged_commit == snapshot.commit
+    assert work_off() == []
