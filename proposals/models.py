@@ -42,6 +42,12 @@ class ProposalQuerySet(models.QuerySet["Proposal"]):
         failed = Check.objects.filter(proposal=models.OuterRef("pk"), status=CheckStatus.FAILED)
         return self.annotate(check_failed=models.Exists(failed))
 
+    def with_conflicts(self) -> ProposalQuerySet:
+        """With `undecided` and `clashed`: whether dbt changed the same, and somebody still has to choose."""
+        known = Conflict.objects.filter(item__proposal=models.OuterRef("pk"))
+        undecided = known.filter(state=ConflictState.OPEN)
+        return self.annotate(undecided=models.Exists(undecided), clashed=models.Exists(known))
+
 
 class Proposal(models.Model):
     """A change that somebody asks for, from the first word to the commit."""

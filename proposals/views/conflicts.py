@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
@@ -26,6 +26,7 @@ from proposals.selectors import merges
 from semantic.fields import MetricFields
 from semantic.formula import analyse
 from semantic.query.spec import Unsupported
+from semantic.rules.metric import Problems
 
 # What nobody writes as a text: one of the two is chosen, or the form is used.
 CHOSEN = frozenset({"value_format", "rules", "time", "group"})
@@ -51,6 +52,7 @@ class Shown:
     chosen: str
     mono: bool
     own: bool
+    typed: str
     problems: Sequence[str] = ()
 
     @property
@@ -66,11 +68,19 @@ def conflict_list(request: Request, project: Project, number: int) -> HttpRespon
 
 
 def _page(
-    request: Request, proposal: Proposal, *, about: int = 0, problems: Sequence[str] = (), status: int = 200
+    request: Request, proposal: Proposal, *, about: int = 0, problems: Problems | None = None
 ) -> HttpResponse:
+    """The page; where a decision `about` one of them was refused, with the sentences and what was typed."""
+    problems = problems or {}
     item = proposal.items.select_related("revision").get()
     known = item.conflicts.select_related("decided_by").order_by("id")
-    told = [_shown(one, proposal, problems if one.pk == about else ()) for one in known]
+    typed = {"own": request.POST.get("own", "")} if problems else {}
+    told = [
+        replace(_shown(one, proposal), problems=_said(problems), typed=typed["own"])
+        if problems and one.pk == about
+        else _shown(one, proposal)
+        for one in known
+    ]
     context = {
         "proposal": proposal,
         "metric": item.revision.metric,
@@ -82,8 +92,14 @@ def _page(
         "environments": list(environments_of(proposal.project)),
         "synced": proposal.project.repository.synced_commit,
         "saved_at": item.revision.saved_at,
+        "problems": problems,
+        "typed": typed,
     }
-    return page(request, "proposals/conflict_list.html", context, status=status)
+    return page(request, "proposals/conflict_list.html", context, status=422 if problems else 200)
+
+
+def _said(problems: Problems) -> list[str]:
+    return [sentence for told in problems.values() for sentence in told]
 
 
 def _found(request: Request, project: Project, number: int) -> Proposal:
@@ -92,7 +108,7 @@ def _found(request: Request, project: Project, number: int) -> Proposal:
     return get_object_or_404(visible.select_related(*related), project=project, number=number)
 
 
-def _shown(conflict: Conflict, proposal: Proposal, problems: Sequence[str]) -> Shown:
+def _shown(conflict: Conflict, proposal: Proposal) -> Shown:
     name = conflict.field
     waiting = conflict.state == ConflictState.OPEN
     base, ours, theirs = (
@@ -108,7 +124,7 @@ def _shown(conflict: Conflict, proposal: Proposal, problems: Sequence[str]) -> S
         chosen=said(name, conflict.chosen) if name else "",
         mono=name in {"formula", "time"},
         own=bool(name) and name not in CHOSEN,
-        problems=problems,
+        typed=ours.text,
     )
 
 
@@ -141,14 +157,13 @@ def decide(request: Request, project: Project, number: int, conflict: int) -> Ht
     choices = {choice.value: choice for choice in ConflictState if choice != ConflictState.OPEN}
     choice = choices.get(request.POST.get("choice", ""))
     if choice is None:
-        return _page(request, proposal, about=found.pk, problems=[_("Choose which one holds.")], status=422)
+        return _page(request, proposal, about=found.pk, problems={"choice": [_("Choose which one holds.")]})
     try:
         conflicts.conflict_decide(
             conflict=found, choice=choice, own=request.POST.get("own", ""), actor=request.user
         )
     except InvalidInput as exc:
-        problems = [sentence for told in exc.fields.values() for sentence in told]
-        return _page(request, proposal, about=found.pk, problems=problems, status=422)
+        return _page(request, proposal, about=found.pk, problems=exc.fields)
     undo = reverse("conflict-undo", args=[project.slug, number, found.pk]) if found.field else ""
     return go(request, _address(proposal), say=_("Decided."), undo=undo)
 
@@ -188,6 +203,8 @@ def policy(request: Request, project: Project) -> HttpResponse:
     context = {
         "kinds": kinds,
         "choices": MergeChoice.choices,
+        "problems": problems,
+        "typed": {},
         "may_set": permissions.decide(request.user, "repository.configure", project),
     }
     return page(request, "proposals/merge_policy.html", context, status=422 if problems else 200)

@@ -26,7 +26,7 @@ from notify.selectors import CHOICES, muted
 from proposals import content, rules, selectors
 from proposals.actions import authoring, publishing, reviewing
 from proposals.changed import changes_of
-from proposals.models import Check, CheckKind, Conflict, ConflictState, Item, Proposal, ProposalStatus
+from proposals.models import Check, CheckKind, Item, Proposal, ProposalStatus
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrPromise
@@ -60,7 +60,7 @@ def _found(request: Request, project: Project, number: int) -> Proposal:
     visible = Proposal.objects.visible_to(request.user).select_related(
         "author", "target__live", "target__connection", "published_by", "project"
     )
-    visible = visible.with_check_failed().annotate(muted=muted(request.user, "proposal"))
+    visible = visible.with_check_failed().with_conflicts().annotate(muted=muted(request.user, "proposal"))
     return get_object_or_404(visible, project=project, number=number)
 
 
@@ -98,7 +98,6 @@ def _detail(
         "proposal": proposal,
         "tone": TONES.get(proposal.target.kind, "dev"),
         "items": items,
-        **_clashes(items),
         "told": [(item.revision.metric, changes_of(item.revision)) for item in items],
         **_numbers(items, checks),
         "files": _files(items),
@@ -190,12 +189,6 @@ def _compared(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[tuple
     rows = [(name, then.get(name), now.get(name)) for name in reversed(names[-24:])]
     totals = before["total"], after["total"]
     return rows if totals == (None, None) else [(str(_("All time")), *totals), *rows]
-
-
-def _clashes(items: list[Item]) -> dict[str, int]:
-    """How many conflicts with dbt there are, and how many of them wait for a decision."""
-    states = list(Conflict.objects.filter(item__in=items).values_list("state", flat=True))
-    return {"clashes": len(states), "undecided": states.count(ConflictState.OPEN)}
 
 
 def _files(items: list[Item]) -> list[tuple[str, bool, Diff]]:

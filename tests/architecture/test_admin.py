@@ -23,7 +23,7 @@ from governance.models import Answered, AuditEvent, Membership, PasswordLink, Pr
 from governance.roles import Role
 from notify.models import Announced, Following, Notification, Silence
 from proposals.actions.authoring import draft_save
-from proposals.models import Check, Comment, Proposal, Review
+from proposals.models import Check, Comment, Conflict, MergePolicy, Proposal, Review
 from semantic.models import Usage
 from tests.architecture.test_urls import World, signed_in
 from tests.factories import FIELDS, make_environment, make_member, make_project, make_user
@@ -106,6 +106,8 @@ def furnish(world: World, boss: User) -> None:
     Review.objects.create(proposal=proposal, person=world.author, verdict="approve", content_hash="x")
     Check.objects.create(proposal=proposal, kind="rules", content_hash="x")
     Comment.objects.create(proposal=proposal, author=world.author, body="Hello")
+    Conflict.objects.create(item=proposal.items.get(), field="label", theirs="Refunds")
+    MergePolicy.objects.create(project=project, kind="words", choice="dbt")
     PasswordLink.objects.create(
         user=make_user(), digest=f"{project.pk:064}", made_by=boss, expires_at=now + timedelta(days=1)
     )

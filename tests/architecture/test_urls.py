@@ -17,7 +17,7 @@ from governance import audit
 from governance.actions import token_create
 from governance.models import Project, User
 from governance.roles import Role
-from proposals.models import Proposal
+from proposals.models import Conflict, Proposal
 from semantic.models import Definition
 from tests.factories import make_hold, make_member, make_project, make_proposal, make_snapshot, make_user
 from workspace import runs
@@ -90,6 +90,7 @@ class World:
             "queue": "quick",
             "key": audit.key(made[-1]),
             "hold": make_hold(self.project).pk,
+            "conflict": Conflict.objects.create(item=made[-1].items.get(), field="meaning").pk,
             "hook": "no-such-hook",
             "token": token_create(user=self.author, name="export", scopes=["read"], days=1)[0].pk,
         }

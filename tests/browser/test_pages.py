@@ -18,7 +18,7 @@ from governance.models import User
 from notify.actions import announce, thread_choose
 from proposals import content
 from proposals.actions import authoring, reviewing
-from proposals.models import Proposal
+from proposals.models import Conflict, Proposal
 from semantic.fields import MetricFields
 from tests.browser.conftest import Enter, Shop, violations
 from tests.factories import make_proposal, make_user, work_off
@@ -58,12 +58,29 @@ def full(shop: Shop, staging: Environment) -> Shop:
     reviewing.proposal_approve(proposal=approved, seen=content.hash_of(approved), actor=shop.tom)
     _sent(shop, MetricFields(**{**_texts(LONG), "name": "items", "label": "Items"}))
     thread_choose(actor=shop.maya, thread=audit.key(approved), choice="mute")
+    _clashed(shop)
     announce()
     return shop
 
 
 def _texts(fields: MetricFields) -> dict[str, str]:
     return {"meaning": fields.meaning, "formula": fields.formula, "owner": fields.owner}
+
+
+def _clashed(shop: Shop) -> None:
+    """A change, of which dbt changed a word and the formula meanwhile; a third thing was decided."""
+    proposal = authoring.proposal_open(project=shop.project, author=shop.maya, changing="revenue")
+    item = proposal.items.get()
+    told = {"commit": "a" * 40, "author": "Tom Okafor", "committed_at": timezone.now()}
+    states = {
+        "meaning": ("All net revenue.", LONG.meaning, "Everything that was paid."),
+        "formula": ("SUM(net_amount)", "SUM(net_amount) * 2", "SUM(quantity)"),
+        "label": ("Revenue", "Turnover", "Sales"),
+    }
+    for field, (base, ours, theirs) in states.items():
+        Conflict.objects.create(item=item, field=field, base=base, ours=ours, theirs=theirs, **told)
+    decided = {"state": "theirs", "chosen": "Sales", "decided_at": timezone.now()}
+    Conflict.objects.filter(field="label").update(**decided)
 
 
 def _sent(shop: Shop, fields: MetricFields) -> Proposal:
@@ -89,6 +106,10 @@ def _visits(shop: Shop) -> Iterator[tuple[User | None, str, str]]:
         "proposals/3/": "#3 Pieces that",
         "proposals/4/": "#4 Pieces",
         "prod/propose/": "Propose a metric",
+        "prod/propose/?metric=revenue": "Change Revenue",
+        "proposals/6/": "#6 Revenue",
+        "proposals/6/conflicts/": "Conflicts of #6",
+        "prod/proposals/6/edit/": "Revenue",
         "prod/proposals/2/edit/": "Propose a metric",
         "prod/proposals/3/edit/": "Pieces that",
     }
@@ -123,7 +144,7 @@ def _visits(shop: Shop) -> Iterator[tuple[User | None, str, str]]:
     for person, pages in (
         (shop.maya, maya),
         (shop.tom, tom),
-        (shop.priya, {"environments/": "Environments"}),
+        (shop.priya, {"environments/": "Environments", "pulls/merging/": "Changed on both sides"}),
     ):
         for rest, title in pages.items():
             yield person, shop.path(rest), title

@@ -22,7 +22,8 @@ from governance.models import ApiToken, AuditEvent, User
 from governance.roles import Role
 from notify.models import Notification
 from proposals import content
-from proposals.models import Check, CheckKind, Item, Proposal
+from proposals.actions.authoring import proposal_open
+from proposals.models import Check, CheckKind, Conflict, Item, Proposal
 from semantic.fields import MetricFields
 from tests.factories import PASSWORD, make_environment, make_hold, make_member, make_project, make_proposal
 from tests.proposals.story import FIELDS
@@ -54,6 +55,8 @@ HERE: dict[str, dict[str, Any]] = {
     "connect": {"kind": "https", "password": "a-token"},
     "connect-repository": {"kind": "https", "password": "a-token"},
     "connect-warehouse": {"password": "a-secret"},
+    "conflict-decide": {"choice": "own", "own": "In other words."},
+    "merge-policy": {"words": "dbt", "calculation": "ask", "ownership": "business"},
     "notification-thread": {"choice": "mute"},
     "repository": {"password": "a-token"},
     "password": {"password": NEW_PASSWORD},
@@ -94,6 +97,8 @@ class Site:
         self.newcomer.save()
         self.link = link_make(person=self.newcomer, actor=self.boss)
         self.draft = make_proposal(self.project, author=self.maya, fields=FIELDS)
+        self.clashed = proposal_open(project=self.project, author=self.maya, changing="revenue")
+        clash = {"base": "All net revenue.", "ours": "Ours.", "theirs": "Theirs."}
         self.reviewed = self._in_review(
             MetricFields.from_json({**FIELDS.to_json(), "name": "other_share", "label": "Other"})
         )
@@ -105,6 +110,7 @@ class Site:
             "hold": make_hold(self.project).pk, "key": audit.key(self.project),
             "pk": run.pk, "command": command.pk, "member": self.tom.pk, "person": self.tom.pk, "name": "revenue",
             "unique_id": "model.shop.fct_orders",
+            "conflict": Conflict.objects.create(item=self.clashed.items.get(), field="meaning", **clash).pk,
             "token": token_create(user=self.tom, name="export", scopes=["read"], days=1)[0].pk,
         }  # fmt: skip
         self.notification = Notification.objects.create(
@@ -140,6 +146,8 @@ class Site:
         found = dict(self.arguments)
         authoring = name in {"proposal-edit", "proposal-save", "proposal-preview"}
         found["number"] = (self.draft if authoring else self.reviewed).number
+        if name.startswith("conflict"):
+            found["number"] = self.clashed.number
         if name == "member-link":
             found["member"] = self.newcomer.pk
         if name == "notification-read":
