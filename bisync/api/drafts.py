@@ -13,7 +13,7 @@ from bisync.api.shapes import Person, PointShape
 from catalog.reading import KINDS
 from proposals import content, selectors
 from proposals.actions.reviewing import APPROVALS_NEEDED
-from proposals.models import Check, Comment, Proposal, ProposalStatus, Review
+from proposals.models import Check, Comment, Conflict, ConflictState, Proposal, ProposalStatus, Review
 from semantic.fields import FORMATS, RULES, MetricFields, name_from, with_plain_lines
 from semantic.models import DefinitionState
 from semantic.query.spec import GRAINS
@@ -199,6 +199,31 @@ class FileShape(serializers.Serializer[Any]):
     after = serializers.CharField()
 
 
+class ConflictShape(serializers.ModelSerializer[Conflict]):
+    """A field that dbt and the proposal changed differently; `field` is empty for the whole metric."""
+
+    decided_by = Person(read_only=True, allow_null=True)
+    base = serializers.JSONField(help_text="What was agreed.")
+    ours = serializers.JSONField(help_text="What is proposed.")
+    theirs = serializers.JSONField(help_text="What dbt says.")
+    chosen = serializers.JSONField(allow_null=True)
+
+    class Meta:
+        model = Conflict
+        fields = (
+            *("id", "field", "base", "ours", "theirs", "commit", "author", "committed_at"),
+            *("state", "chosen", "decided_by", "decided_at"),
+        )
+        read_only_fields = fields
+
+
+class Decision(Body):
+    choice = serializers.ChoiceField([choice for choice in ConflictState.values if choice != "open"])
+    own = serializers.CharField(
+        required=False, allow_blank=True, help_text="The value, where neither of the two is chosen."
+    )
+
+
 class ItemShape(serializers.Serializer[Any]):
     version = serializers.IntegerField(source="revision.version")
     metric = serializers.DictField(source="revision.fields")
@@ -206,6 +231,7 @@ class ItemShape(serializers.Serializer[Any]):
         source="revision.base", help_text="What dbt says of it today; empty for something new."
     )
     files = FileShape(many=True, help_text="The files as they would become.")
+    conflicts = ConflictShape(many=True, read_only=True)
 
 
 class StepShape(serializers.Serializer[Any]):

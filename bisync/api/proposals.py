@@ -19,8 +19,8 @@ from environments.selectors import environments_of
 from governance.models import User
 from governance.models.tokens import Scope
 from proposals import selectors
-from proposals.actions import authoring, publishing, reviewing
-from proposals.models import Item, Proposal
+from proposals.actions import authoring, conflicts, publishing, reviewing
+from proposals.models import Conflict, ConflictState, Item, Proposal
 from proposals.preview import preview
 
 Act: TypeAlias = Callable[[Proposal, User, dict[str, Any]], object]
@@ -99,9 +99,44 @@ class Comments(InProposal):
         return Response(drafts.CommentShape(comment).data, status=status.HTTP_201_CREATED)
 
 
+class InConflict(InProposal):
+    """A view about one conflict of a proposal."""
+
+    def conflict(self, proposal: Proposal) -> Conflict:
+        return get_object_or_404(Conflict, item__proposal=proposal, pk=self.kwargs["conflict"])
+
+
+class Decide(InConflict):
+    """Choose what is proposed, what dbt says, or another value."""
+
+    @deed(Scope.PROPOSE, takes=drafts.Decision, gives={200: drafts.ProposalDetail})
+    def post(self, request: Request, **_path: Any) -> Response:
+        proposal, given = self.proposal(), read(drafts.Decision, request.data)
+        conflicts.conflict_decide(
+            conflict=self.conflict(proposal),
+            choice=ConflictState(given["choice"]),
+            own=given.get("own", ""),
+            actor=self.user,
+        )
+        return Response(_shown(proposal))
+
+
+class Undo(InConflict):
+    """Open a decided conflict again, as it was before."""
+
+    @deed(Scope.PROPOSE, gives={200: drafts.ProposalDetail})
+    def post(self, _request: Request, **_path: Any) -> Response:
+        proposal = self.proposal()
+        conflicts.conflict_reopen(conflict=self.conflict(proposal), actor=self.user)
+        return Response(_shown(proposal))
+
+
 def _shown(proposal: Proposal) -> dict[str, Any]:
     """A proposal as it is now, with all that belongs to it."""
-    items = Prefetch("items", Item.objects.select_related("revision").order_by("id"))
+    items = Prefetch(
+        "items",
+        Item.objects.select_related("revision").prefetch_related("conflicts__decided_by").order_by("id"),
+    )
     found = Proposal.objects.select_related("author", "published_by", "target", "project")
     found = found.prefetch_related(items, "checks", "reviews__person", "comments__author")
     shown: dict[str, Any] = drafts.ProposalDetail(found.get(pk=proposal.pk)).data

@@ -60,6 +60,10 @@ urlpatterns = [
     path(f"{PROJECT}/proposals/", proposals.Proposals.as_view(), name="api-proposals"),
     path(f"{PROPOSAL}/", proposals.OneProposal.as_view(), name="api-proposal"),
     path(f"{PROPOSAL}/preview/", proposals.Preview.as_view(), name="api-preview"),
+    path(
+        f"{PROPOSAL}/conflicts/<int:conflict>/decide/", proposals.Decide.as_view(), name="api-conflict-decide"
+    ),
+    path(f"{PROPOSAL}/conflicts/<int:conflict>/undo/", proposals.Undo.as_view(), name="api-conflict-undo"),
     path(f"{PROPOSAL}/comments/", proposals.Comments.as_view(), name="api-comments"),
     *(
         path(f"{PROPOSAL}/{name}/", view.as_view(), name=f"api-proposal-{name}")

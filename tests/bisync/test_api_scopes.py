@@ -30,6 +30,8 @@ api-deployments             POST   publish
 api-proposals               POST   propose
 api-proposal                PATCH  propose
 api-comments                POST   propose
+api-conflict-decide         POST   propose
+api-conflict-undo           POST   propose
 api-proposal-submit         POST   propose
 api-proposal-take-back      POST   propose
 api-proposal-withdraw       POST   propose
