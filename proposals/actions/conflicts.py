@@ -33,6 +33,7 @@ from semantic.fields import MetricFields, with_plain_lines
 from semantic.merge import Clash, Merged
 from semantic.models import Revision
 from semantic.rules.metric import keeping_problems, sending_problems, typing_problems
+from semantic.rules.text import title_of
 
 BY_POLICY = {MergeChoice.DBT: ConflictState.THEIRS, MergeChoice.BUSINESS: ConflictState.OURS}
 
@@ -230,6 +231,8 @@ def _write(revision: Revision, fields: MetricFields, base: MetricFields | None) 
         version=F("version") + 1,
     )
     revision.refresh_from_db()
+    if fields.label:
+        Proposal.objects.filter(items__revision=revision).update(title=title_of(fields.label))
 
 
 def go_on(proposal: Proposal, *, actor: User | None) -> None:
