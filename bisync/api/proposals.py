@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 from django.db.models import Prefetch, QuerySet
 from django.shortcuts import get_object_or_404
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.request import Request
@@ -45,9 +46,12 @@ class Proposals(Listing):
     @deed(Scope.PROPOSE, takes=drafts.Opening, gives={201: drafts.ProposalDetail})
     def post(self, request: Request, **_path: Any) -> Response:
         given = read(drafts.Opening, request.data)
-        proposal = authoring.proposal_open(
-            project=self.project, author=self.user, changing=given.pop("changing", "")
-        )
+        try:
+            proposal = authoring.proposal_open(
+                project=self.project, author=self.user, changing=given.pop("changing", "")
+            )
+        except (authoring.NoSuchMetric, authoring.OfAPackage) as exc:
+            raise InvalidInput({"changing": [str(exc)]}) from None
         _save(proposal, given, version=1, actor=self.user)
         return Response(_shown(proposal), status=status.HTTP_201_CREATED)
 
@@ -145,8 +149,10 @@ def _shown(proposal: Proposal) -> dict[str, Any]:
 
 def _save(proposal: Proposal, given: dict[str, Any], *, version: int, actor: User) -> None:
     """Keep a draft whole or not at all: a program has no form that keeps what it typed."""
-    stored = proposal.items.select_related("revision").get().revision.metric
-    fields = drafts.MetricDraft.over(stored, given)
+    revision = proposal.items.select_related("revision").get().revision
+    if revision.agreed and given.get("model"):
+        raise InvalidInput({"model": [str(_("The formula of a change names its models itself."))]})
+    fields = drafts.MetricDraft.over(revision.metric, given)
     saved = authoring.draft_save(proposal=proposal, fields=fields, version=version, actor=actor)
     if saved.problems:
         raise InvalidInput(saved.problems)

@@ -140,6 +140,9 @@ def try_out(caller: Caller, method: str, path: str, fields: set[str], label: str
         "rules": [{"kind": "positive"}],
         "version": 2,
         "model": "fct_orders",
+        "changing": "",
+        "choice": "own",
+        "own": "In other words.",
     }
     own["content_hash"] = site.sent("", {"seen"})["seen"]
     while hostile:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 import yaml
+from django.test import Client
 
 from bisync.lib.errors import InvalidInput
 from environments.numbers import by_period
 from environments.selectors import reading
+from governance.actions import token_create
 from proposals import content
 from proposals.actions import authoring, publishing
 from proposals.models import Item, Proposal
@@ -150,3 +152,17 @@ def test_what_a_colleague_changed_to_something_else_is_never_overwritten(story: 
     proposal.refresh_from_db()
     assert (proposal.status, story.head()) == ("draft", head)
     assert "The meaning of revenue was changed in dbt meanwhile" in proposal.returned_reason
+
+
+def test_a_change_is_opened_by_a_program(story: Story) -> None:
+    _row, token = token_create(user=story.maya, name="script", scopes=["propose"], days=1)
+    client, headers = Client(), {"authorization": f"Bearer {token}"}
+    where = f"/api/v1/projects/{story.project.slug}/proposals/"
+
+    body = {"changing": "revenue", "meaning": "Net of tax."}
+    made = client.post(where, body, "application/json", headers=headers)
+    wrong = client.post(where, {"changing": "nothing"}, "application/json", headers=headers)
+
+    item = made.json()["items"][0]
+    assert (item["base"]["meaning"], item["metric"]["meaning"]) == ("All net revenue.", "Net of tax.")
+    assert (wrong.status_code, list(wrong.json()["params"]["fields"])) == (422, ["changing"])
