@@ -16,7 +16,7 @@ from governance.permissions import decide
 from governance.selectors import holders
 from notify.models import Kind
 from notify.telling import Told, notice, subject
-from proposals.models import Proposal, ProposalStatus
+from proposals.models import ConflictState, Proposal, ProposalStatus
 
 
 @subject("proposal")
@@ -69,6 +69,17 @@ notice("proposal.returned", kind=Kind.REVIEWS, words=_("%(who)s asked for change
 notice("proposal.withdrawn", kind=Kind.REVIEWS, words=_("%(who)s withdrew it."))(_everybody)
 notice("proposal.checks_failed", kind=Kind.CHECKS, words=_("A check failed."))(_author)
 notice("proposal.published", kind=Kind.PUBLISHING, words=_("It is published."))(_everybody)
+
+
+@notice(
+    "proposal.conflict_found",
+    kind=Kind.WAITING,
+    words=_("dbt changed what it changes too. Decide which one holds."),
+)
+def clashed(event: AuditEvent) -> Iterator[Told]:
+    for proposal in _named([event.target]):
+        if proposal.items.filter(conflicts__state=ConflictState.OPEN).exists():
+            yield _told(proposal, [proposal.author], "conflicts/")
 
 
 @notice(

@@ -172,10 +172,14 @@ def _numbers(items: list[Item], checks: list[Check]) -> dict[str, Any]:
     results = (found.result.get("metrics") or []) if found else []
     first = results[0] if results else None
     before = first.get("before") if first else None
+    shown = Numbers.stored(first["points"]) if first and first["points"] else None
     return {
         "as_before": first is not None and not first["points"],
+        "today": dict(Numbers.stored(before["points"]).by_name).get(shown.now_name)
+        if before and shown
+        else None,
         "compared": _compared(before, first) if before and first else [],
-        "shown": Numbers.stored(first["points"]) if first and first["points"] else None,
+        "shown": shown,
         "total": first["total"] if first else None,
         "value_format": items[0].revision.metric.value_format if items else "number",
         "reads_as": rules_check.result.get("reads_as", "") if rules_check else "",

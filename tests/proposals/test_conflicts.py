@@ -8,9 +8,12 @@ from bisync.lib.errors import InvalidInput, NotAllowed
 from catalog.models import Snapshot
 from governance.models import AuditEvent
 from governance.roles import Role
+from notify.actions import announce
+from notify.models import Notification
 from proposals import content, merging
 from proposals.actions import authoring, conflicts, publishing, reviewing
 from proposals.models import Conflict, ConflictState, Item, Proposal
+from proposals.selectors import needing
 from semantic.fields import MetricFields
 from tests.factories import make_member, work_off
 from tests.proposals.story import FIELDS, Story
@@ -111,6 +114,19 @@ def test_a_decision_makes_another_content_that_is_checked_and_approved_anew(
     assert Conflict.objects.get().decided_by == story.maya
     pull(story)
     assert Conflict.objects.get().state == choice
+
+
+def test_its_author_hears_of_a_clash_and_finds_it_among_what_waits(story: Story) -> None:
+    proposal = approved(story, story.changing("revenue", meaning="Net of tax."))
+    announce()
+    colleague(story, "All net revenue.", "Everything.")
+
+    pull(story)
+    announce()
+
+    heard = Notification.objects.get(notice="proposal.conflict_found")
+    assert (heard.person, heard.url) == (story.maya, f"{proposal.get_absolute_url()}conflicts/")
+    assert list(needing(story.maya, story.project)) == [proposal]
 
 
 def test_a_decision_can_be_undone_until_somebody_edits(story: Story) -> None:
