@@ -16,7 +16,7 @@ from governance.models import Project, User
 from proposals.models import Proposal
 from semantic import sync
 from semantic.definitions import Grain, Metric
-from semantic.fields import currency
+from semantic.fields import currency, noted
 from semantic.formula import analyse
 from semantic.formula.tree import MetricRef
 from semantic.models import Definition, DefinitionState
@@ -82,21 +82,12 @@ def searched(metrics: QuerySet[Definition], search: str) -> QuerySet[Definition]
 
 def value_format(meta: object) -> str:
     """How the metric's author wants it shown: number, integer, currency or percent."""
-    return str(_meta(meta, "format") or "number")
+    return str(noted(meta, "format") or "number")
 
 
 def owner(meta: object) -> str:
     """Who looks after a metric, as its meta says."""
-    return str(_meta(meta, "owner") or "")
-
-
-def _meta(meta: object, key: str) -> object:
-    if not isinstance(meta, Mapping):
-        return None
-    ours = meta.get("bisync")
-    if isinstance(ours, Mapping) and ours.get(key):
-        return ours[key]
-    return meta.get(key)
+    return str(noted(meta, "owner") or "")
 
 
 @dataclass(frozen=True, slots=True)

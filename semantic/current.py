@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from semantic.definitions import Measure, Metric, Model, Vocabulary
-from semantic.fields import FORMATS, RULES, MetricFields, ValueRule
+from semantic.fields import FORMATS, RULES, MetricFields, ValueRule, noted
 
 
 def fields_of(metric: Metric, vocabulary: Vocabulary) -> MetricFields:
@@ -16,20 +16,24 @@ def fields_of(metric: Metric, vocabulary: Vocabulary) -> MetricFields:
     names its models; `why` belongs to a proposal. What stands in the metric's `meta` counts as far as it can
     be read.
     """
-    own = metric.meta.get("bisync")
-    ours: Mapping[str, Any] = own if isinstance(own, Mapping) else {}
+    meta = metric.meta
     return MetricFields(
         name=metric.name,
         label=metric.label,
         meaning=metric.description,
-        context=_text(ours.get("context")),
+        context=_text(noted(meta, "context")),
         formula=metric.formula,
         time=_date(metric, vocabulary),
-        value_format=next((known for known in FORMATS if known == ours.get("format")), "number"),
-        owner=_text(ours.get("owner")) or _text(metric.meta.get("owner")),
+        value_format=next((known for known in FORMATS if known == noted(meta, "format")), "number"),
+        owner=_text(noted(meta, "owner")),
         group=metric.group,
-        rules=tuple(_rules(ours.get("rules"))),
+        rules=tuple(_rules(_own(meta).get("rules"))),
     )
+
+
+def _own(meta: Mapping[str, Any]) -> Mapping[str, Any]:
+    own = meta.get("bisync")
+    return own if isinstance(own, Mapping) else {}
 
 
 def _text(value: object) -> str:
@@ -66,8 +70,7 @@ def _totals(metric: Metric, vocabulary: Vocabulary, seen: set[str]) -> Iterator[
 
 def helps(metric: Metric, name: str) -> bool:
     """Whether a metric was made as a part of the metric `name`."""
-    own = metric.meta.get("bisync")
-    return isinstance(own, Mapping) and own.get("helper_of") == name
+    return _own(metric.meta).get("helper_of") == name
 
 
 def _chosen_date(model: Model, measure: Measure) -> str:

@@ -129,9 +129,14 @@ def name_from(label: str) -> str:
     return (f"m_{plain}" if plain[:1].isdigit() else plain)[:60].strip("_")
 
 
-def currency(meta: object) -> str:
-    """The ISO 4217 code in a metric's meta, its own or Bisync's part of it; "" where there is none."""
+def noted(meta: object, key: str) -> object:
+    """What a metric's meta says under a key, in Bisync's part of it or else in its own; else None."""
     known = meta if isinstance(meta, Mapping) else {}
     ours = known.get("bisync")
-    code = (ours.get("currency") if isinstance(ours, Mapping) else None) or known.get("currency")
+    return (ours.get(key) if isinstance(ours, Mapping) else None) or known.get(key)
+
+
+def currency(meta: object) -> str:
+    """The ISO 4217 code in a metric's meta; "" where there is none."""
+    code = noted(meta, "currency")
     return code if isinstance(code, str) and re.fullmatch("[A-Z]{3}", code) else ""

@@ -66,6 +66,19 @@ def test_dbts_words_are_what_the_form_begins_with() -> None:
     assert said("completed_revenue").formula == "SUM(net_amount) WHERE status = 'completed'"
 
 
+def test_what_the_metrics_own_meta_says_counts_as_it_does_on_its_page() -> None:
+    meta = {
+        "owner": "Finance",
+        "format": "currency",
+        "bisync": {"owner": "Sales", "rules": ["odd", {"kind": "x"}]},
+    }
+    known = replace(SHOP.metrics["revenue"], meta=meta)
+
+    fields = fields_of(known, SHOP)
+    assert (fields.owner, fields.value_format, fields.rules) == ("Sales", "currency", ())
+    assert fields_of(replace(known, meta={"bisync": "no mapping"}), SHOP).owner == ""
+
+
 def test_only_the_words_that_were_changed_are_written() -> None:
     code = change(said("revenue"), label="Net revenue", meaning="Paid orders, without tax.")
 
