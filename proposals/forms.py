@@ -76,11 +76,20 @@ class MetricForm(forms.Form):
     )  # fmt: skip
     version = forms.IntegerField(widget=forms.HiddenInput, min_value=1)
 
-    def __init__(self, *args: Any, vocabulary: Vocabulary, groups: list[str], **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        vocabulary: Vocabulary,
+        groups: list[str],
+        base: MetricFields | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
+        kept = base or MetricFields()
         self._choices("model", [("", _("Whatever the formula names")), *_models(vocabulary)])
-        self._choices("time", [("", _("The model's usual date")), *_times(vocabulary)])
-        self._choices("group", [("", _("None")), *((g, g) for g in groups)])
+        self._choices("time", [("", _("The model's usual date")), *_times(vocabulary, kept.time)])
+        names = sorted({*groups, kept.group} - {""})
+        self._choices("group", [("", _("None")), *((name, name) for name in names)])
 
     def _choices(self, name: str, choices: list[Any]) -> None:
         field = self.fields[name]
@@ -143,10 +152,13 @@ def _without_semantics(vocabulary: Vocabulary) -> list[Model]:
     ]
 
 
-def _times(vocabulary: Vocabulary) -> list[tuple[str, str]]:
-    """The dates of those models: time dimensions, and columns where there are no dimensions yet."""
+def _times(vocabulary: Vocabulary, kept: str = "") -> list[tuple[str, str]]:
+    """The dates of those models: time dimensions, and columns where there are no dimensions yet.
+
+    What is `kept` is among them, even where it is not built yet.
+    """
     semantics = (model.semantic for model in vocabulary.models.values() if model.semantic)
     found = {d.name for semantic in semantics for d in semantic.dimensions if d.type == "time"}
     others = _without_semantics(vocabulary)
     found |= {column.name for model in others for column in model.columns if column.type in DATES}
-    return [(name, name.replace("_", " ")) for name in sorted(found)]
+    return [(name, name.replace("_", " ")) for name in sorted({*found, kept} - {""})]

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from semantic.definitions import Measure, Metric, Model, Vocabulary
-from semantic.fields import FORMATS, RULES, MetricFields, ValueRule, noted
+from semantic.fields import FORMATS, RULES, MetricFields, ValueRule, noted, with_plain_lines
 
 
 def fields_of(metric: Metric, vocabulary: Vocabulary) -> MetricFields:
@@ -19,10 +19,10 @@ def fields_of(metric: Metric, vocabulary: Vocabulary) -> MetricFields:
     meta = metric.meta
     return MetricFields(
         name=metric.name,
-        label=metric.label,
-        meaning=metric.description,
+        label=_text(metric.label),
+        meaning=_text(metric.description),
         context=_text(noted(meta, "context")),
-        formula=metric.formula,
+        formula=_text(metric.formula),
         time=_date(metric, vocabulary),
         value_format=next((known for known in FORMATS if known == noted(meta, "format")), "number"),
         owner=_text(noted(meta, "owner")),
@@ -37,14 +37,17 @@ def _own(meta: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
+    """A text as a form would send it back unchanged."""
+    return with_plain_lines(value).strip() if isinstance(value, str) else ""
 
 
 def _rules(written: object) -> Iterator[ValueRule]:
-    for one in written if isinstance(written, list) else ():
-        kind = one.get("kind") if isinstance(one, Mapping) else None
-        if kind in RULES:
-            yield ValueRule(kind, _number(one.get("low")), _number(one.get("high")))
+    """One of each kind, in the order of the form."""
+    found = [one for one in written if isinstance(one, Mapping)] if isinstance(written, list) else []
+    for kind in RULES:
+        rule = next((one for one in found if one.get("kind") == kind), None)
+        if rule is not None:
+            yield ValueRule(kind, _number(rule.get("low")), _number(rule.get("high")))
 
 
 def _number(value: object) -> float | None:

@@ -135,9 +135,21 @@ def proposal_open(
     Item.objects.create(proposal=proposal, revision=revision)
     audit.record(actor=author, action="proposal.opened", target=proposal)
     if suggested is not None:
-        begun = replace(suggested, owner=author.name)
+        begun = _over(base, suggested) if base else replace(suggested, owner=author.name)
         draft_save(proposal=proposal, fields=begun, version=revision.version, actor=author)
     return proposal
+
+
+def _over(base: MetricFields, suggested: MetricFields) -> MetricFields:
+    """What dbt says with what was suggested in its place."""
+    named = {name: getattr(suggested, name) for name in ("label", "formula", "time")}
+    return replace(base, **{name: text for name, text in named.items() if text})
+
+
+def _lock(proposal: Proposal) -> None:
+    """Wait for whoever changes it at this moment, first the proposal and then its revision, as all do."""
+    locked = Proposal.objects.select_for_update(of=("self",), no_key=True)
+    proposal.refresh_from_db(fields=["status"], from_queryset=locked)
 
 
 def _said_of(name: str, proposal: Proposal) -> MetricFields:
@@ -160,6 +172,7 @@ def draft_save(*, proposal: Proposal, fields: MetricFields, version: int, actor:
     since, `NotADraft` where it is under review.
     """
     _require_author(actor, proposal)
+    _lock(proposal)
     if proposal.status != ProposalStatus.DRAFT:
         raise NotADraft(status=proposal.get_status_display().lower())
     revision = proposal.items.select_related("revision").get().revision
@@ -181,7 +194,12 @@ def draft_save(*, proposal: Proposal, fields: MetricFields, version: int, actor:
     )
     if not saved:
         raise EditedMeanwhile
-    Proposal.objects.filter(pk=proposal.pk).update(title=title_of(kept.label), changed_at=timezone.now())
+    if kept.name != revision.metric.name:
+        # It is not about the metric of that name in dbt any more.
+        Conflict.objects.filter(item__proposal=proposal, field="", state=ConflictState.OPEN).delete()
+        proposal.items.update(merged_commit="")
+    title = title_of(kept.label) or (base.name if base else "")
+    Proposal.objects.filter(pk=proposal.pk).update(title=title, changed_at=timezone.now())
     revision.refresh_from_db()
     proposal.refresh_from_db()
     return Saved(revision, typing_problems(fields, base=base), refused)
@@ -195,6 +213,7 @@ def proposal_submit(*, proposal: Proposal, actor: User) -> Proposal:
     """
     _require_author(actor, proposal)
     permissions.require(actor, "proposal.create", proposal)
+    _lock(proposal)
     item = proposal.items.select_related("revision").get()
     require_decided(proposal)
     fields = item.revision.metric
@@ -208,7 +227,11 @@ def proposal_submit(*, proposal: Proposal, actor: User) -> Proposal:
     item.save(update_fields=["entries", "checked_hash"])
     _propose(item.revision, fields, proposal.project)
     LIFECYCLE.advance(
-        proposal, "submit", submitted_at=timezone.now(), returned_reason="", title=fields.label[:200]
+        proposal,
+        "submit",
+        submitted_at=timezone.now(),
+        returned_reason="",
+        title=(fields.label or fields.name)[:200],
     )
     now = content.hash_of(proposal)
     proposal.reviews.filter(stands=True).update(stands=False)  # of the round before

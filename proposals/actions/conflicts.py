@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Protocol
 
 from django.db.models import F
 from django.utils import timezone
@@ -30,11 +31,14 @@ from proposals.models import (
 )
 from proposals.rules import may_decide
 from semantic.fields import MetricFields, with_plain_lines
+from semantic.formulas import readable_alone
 from semantic.merge import Clash, Merged
 from semantic.models import Revision
 from semantic.rules.metric import keeping_problems, sending_problems, typing_problems
 from semantic.rules.text import title_of
 
+# What nobody writes as a text: one of the two is chosen, or the form is used.
+CHOSEN = frozenset({"value_format", "rules", "time", "group"})
 BY_POLICY = {MergeChoice.DBT: ConflictState.THEIRS, MergeChoice.BUSINESS: ConflictState.OURS}
 
 
@@ -85,6 +89,7 @@ def merged(item: Item, result: Merged[object]) -> None:
 def found(item: Item, clashes: Mapping[str, Clash[object]], origin: Origin) -> None:
     """Keep the item's open conflicts in step with the clashes that there are; a policy may decide at once."""
     known = {one.field: one for one in item.conflicts.filter(state=ConflictState.OPEN)}
+    new: list[Conflict] = []
     for field, clash in clashes.items():
         states = {"base": clash.base, "ours": clash.ours, "theirs": clash.theirs}
         conflict = known.pop(field, None)
@@ -101,9 +106,12 @@ def found(item: Item, clashes: Mapping[str, Clash[object]], origin: Origin) -> N
             target=item.proposal,
             after={"field": field, "commit": origin.commit},
         )
-        _by_policy(conflict)
+        new.append(conflict)
     for gone in known.values():
         gone.delete()
+    # Only once all are known: the code is written when nothing is left to decide.
+    for conflict in new:
+        _by_policy(conflict)
 
 
 def _by_policy(conflict: Conflict) -> None:
@@ -135,12 +143,15 @@ def conflict_decide(
     if choice == ConflictState.OWN:
         _require_fit(conflict, own)
     _decide(conflict, choice, actor=actor, own=own)
+    go_on(conflict.item.proposal, actor=actor)
     return conflict.item.proposal
 
 
 def _decide(conflict: Conflict, choice: ConflictState, *, actor: User | None, own: object = None) -> None:
     item = conflict.item
     proposal, revision = item.proposal, item.revision
+    if conflict.field:
+        conflict.ours = revision.fields[conflict.field]  # which its author may have edited since
     chosen = {ConflictState.OURS: conflict.ours, ConflictState.THEIRS: conflict.theirs}.get(choice, own)
     conflict.state, conflict.chosen = choice, chosen
     conflict.decided_by, conflict.decided_at = actor, timezone.now()
@@ -158,11 +169,21 @@ def _decide(conflict: Conflict, choice: ConflictState, *, actor: User | None, ow
         _write(revision, fields, base)
     elif choice == ConflictState.THEIRS:
         authoring.withdrawn(proposal, actor=actor)
-        return
+    elif conflict.theirs:
+        theirs = MetricFields.from_json(conflict.theirs)
+        _write(revision, replace(_alone(item), name=theirs.name), theirs)
     else:
-        theirs: Mapping[str, Any] = conflict.theirs or {}
-        _write(revision, revision.metric, MetricFields.from_json(theirs) if theirs else None)
-    go_on(proposal, actor=actor)
+        _write(revision, revision.metric, None)
+
+
+def _alone(item: Item) -> MetricFields:
+    """What is proposed, with a formula that names its models itself."""
+    fields = item.revision.metric
+    vocabulary = generate.vocabulary_for(item.proposal)
+    tree = generate.analysis_of(fields, vocabulary).tree
+    dialect = item.proposal.target.connection.adapter
+    text = readable_alone(tree, vocabulary, dialect=dialect, written=fields.formula) if tree else ""
+    return replace(fields, model="", formula=text or fields.formula)
 
 
 @audit.atomic()
@@ -241,7 +262,7 @@ def go_on(proposal: Proposal, *, actor: User | None) -> None:
     Where it cannot be written it goes back to its author, who is told why. Where the very same code was
     checked and approved already, nothing happens.
     """
-    if proposal.status == ProposalStatus.DRAFT:
+    if proposal.status not in {ProposalStatus.IN_REVIEW, ProposalStatus.APPROVED}:
         return
     item = proposal.items.select_related("revision").get()
     if item.conflicts.filter(state=ConflictState.OPEN).exists():
@@ -285,7 +306,7 @@ def _require_may_decide(conflict: Conflict, actor: User) -> None:
 
 
 def _require_fit(conflict: Conflict, own: object) -> None:
-    if not conflict.field:
+    if not conflict.field or conflict.field in CHOSEN:
         raise InvalidInput({"own": [str(_("Choose one of the two."))]})
     value = with_plain_lines(own) if isinstance(own, str) else own
     stored = conflict.item.revision.fields

@@ -28,9 +28,6 @@ from semantic.formula import analyse
 from semantic.query.spec import Unsupported
 from semantic.rules.metric import Problems
 
-# What nobody writes as a text: one of the two is chosen, or the form is used.
-CHOSEN = frozenset({"value_format", "rules", "time", "group"})
-
 
 @dataclass(frozen=True, slots=True)
 class Side:
@@ -73,7 +70,7 @@ def _page(
     """The page; where a decision `about` one of them was refused, with the sentences and what was typed."""
     problems = problems or {}
     item = proposal.items.select_related("revision").get()
-    known = item.conflicts.select_related("decided_by").order_by("id")
+    known = item.conflicts.select_related("decided_by", "item__revision").order_by("id")
     typed = {"own": request.POST.get("own", "")} if problems else {}
     told = [
         replace(_shown(one, proposal), problems=_said(problems), typed=typed["own"])
@@ -111,9 +108,11 @@ def _found(request: Request, project: Project, number: int) -> Proposal:
 def _shown(conflict: Conflict, proposal: Proposal) -> Shown:
     name = conflict.field
     waiting = conflict.state == ConflictState.OPEN
+    # Its author may have edited it since.
+    proposed = conflict.item.revision.fields.get(name) if waiting and name else conflict.ours
     base, ours, theirs = (
         _side(name, value, proposal if waiting else None)
-        for value in (conflict.base, conflict.ours, conflict.theirs)
+        for value in (conflict.base, proposed, conflict.theirs)
     )
     return Shown(
         conflict,
@@ -123,7 +122,7 @@ def _shown(conflict: Conflict, proposal: Proposal) -> Shown:
         theirs=theirs,
         chosen=said(name, conflict.chosen) if name else "",
         mono=name in {"formula", "time"},
-        own=bool(name) and name not in CHOSEN,
+        own=bool(name) and name not in conflicts.CHOSEN,
         typed=ours.text,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, get_args
@@ -27,7 +28,7 @@ from proposals.models import Conflict, ConflictState, Proposal
 from proposals.preview import preview as previewed
 from proposals.selectors import names_for
 from semantic.definitions import Grain
-from semantic.fields import MetricFields, name_from
+from semantic.fields import MERGED, MetricFields, name_from
 from semantic.models import Definition, Revision
 
 GRAINS: tuple[Grain, ...] = get_args(Grain)
@@ -119,7 +120,8 @@ def edit(request: Request, environment: Environment, number: int) -> HttpRespons
     if request.method == "POST":
         return _posted(request, environment, proposal)
     revision = _revision(proposal)
-    form = _form(environment, initial=MetricForm.initial_of(revision.metric, revision.version))
+    shown = MetricForm.initial_of(revision.metric, revision.version)
+    form = _form(environment, initial=shown, base=revision.agreed)
     return _page(request, environment, proposal, form, revision)
 
 
@@ -127,7 +129,8 @@ def _posted(request: Request, environment: Environment, proposal: Proposal) -> H
     typed = request.POST.copy()
     if fix := request.POST.get("fix"):  # the repair that the line below the formula offers
         typed["formula"] = str(fix)
-    form = _form(environment, typed)
+    base = _revision(proposal).agreed
+    form = _form(environment, typed, base=base)
     fields = _typed(form)
     saved = _saved(request, proposal, form, fields)
     if saved is None:
@@ -151,7 +154,7 @@ def _posted(request: Request, environment: Environment, proposal: Proposal) -> H
             )
     typed["version"] = str(saved.revision.version)
     lost = _lost(form, saved)
-    form = _form(environment, typed)
+    form = _form(environment, typed, base=base)
     form.is_valid()
     for name, sentences in problems.items():
         form.add_error("label" if name == "name" else name if name in form.fields else None, sentences)
@@ -181,12 +184,25 @@ def _saved(
     fields = form.kept(fields, stored.metric)
     if base := stored.agreed:
         fields = replace(fields, name=base.name, model="")
-    if request.POST.get("act") == "mine" or stored.metric == fields:
+    if request.POST.get("act") == "mine":
+        version, fields = stored.version, _untouched_kept(request.POST.get("filled", ""), fields, stored)
+    elif stored.metric == fields:
         version = stored.version
     try:
         return authoring.draft_save(proposal=proposal, fields=fields, version=version, actor=request.user)
     except authoring.EditedMeanwhile:
         return None
+
+
+def _untouched_kept(filled: str, typed: MetricFields, stored: Revision) -> MetricFields:
+    """What was typed; where that is what the form was filled with, what was merged or decided since stays."""
+    try:
+        before = json.loads(filled)
+    except ValueError:
+        return typed
+    now = typed.agreed()
+    same = [name for name in MERGED if isinstance(before, dict) and before.get(name) == now[name]]
+    return replace(typed, **{name: getattr(stored.metric, name) for name in same})
 
 
 def _page(
@@ -209,6 +225,8 @@ def _page(
         "form": form,
         "name": base.name if base else fields.name or name_from(fields.label),
         "base": base,
+        # Of a change, what the form was filled with; where it was refused, what it was filled with then.
+        "filled": request.POST.get("filled", "") if conflict else json.dumps(revision.metric.agreed()),
         "undecided": Conflict.objects.filter(item__proposal=proposal, state=ConflictState.OPEN).exists(),
         "conflict": conflict,
         "lost": lost,
@@ -240,7 +258,7 @@ def _shown(
 def save(request: Request, environment: Environment, number: int) -> HttpResponse:
     """The autosave: answers with the line that says when it was saved, and the next version."""
     proposal = _mine(request, environment, number)
-    form = _form(environment, request.POST)
+    form = _form(environment, request.POST, base=_revision(proposal).agreed)
     fields = _typed(form)
     saved = _saved(request, proposal, form, fields)
     if saved is None:
@@ -263,7 +281,7 @@ def save(request: Request, environment: Environment, number: int) -> HttpRespons
 def preview(request: Request, environment: Environment, number: int) -> HttpResponse:
     """The live preview of what is in the form now, saved or not."""
     base = _revision(_mine(request, environment, number)).agreed
-    fields = _typed(_form(environment, request.POST))
+    fields = _typed(_form(environment, request.POST, base=base))
     context = {"environment": environment, "oob": True, **_shown(request, environment, fields, base)}
     return page(request, "proposals/proposal_preview.html", context)
 

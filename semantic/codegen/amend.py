@@ -67,6 +67,9 @@ def compile_change(
         said = " and ".join(sorted(moved))
         raise Refused(f"The {said} of {base.name} was changed in dbt meanwhile. Decide which one holds.")
     wanted = replace(current, **{name: getattr(fields, name) for name in left})
+    if "formula" not in left:
+        # What others change of the calculation stays, and is what tests and dates are about.
+        formula = analyse(current.formula, vocabulary)
     return _Change(metric, current, wanted, formula, vocabulary, dialect, keys or {}, settled).compiled(
         left, using=bool(COMPUTED & asked)
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.test import Client
 
 from bisync.lib.errors import InvalidInput, NotAllowed
 from catalog.models import Snapshot
@@ -151,6 +152,63 @@ def test_a_decision_can_be_undone_until_somebody_edits(story: Story) -> None:
         conflicts.conflict_reopen(conflict=conflict, actor=story.maya)
 
 
+def test_what_was_typed_since_is_what_is_kept(story: Story) -> None:
+    proposal = story.changing("revenue", meaning="Net of tax.")
+    colleague(story, "All net revenue.", "Everything.")
+    pull(story)
+    version = proposal.items.get().revision.version
+    newer = MetricFields.from_json({**said(proposal)[0].to_json(), "meaning": "Net of all tax."})
+    authoring.draft_save(proposal=proposal, fields=newer, version=version, actor=story.maya)
+
+    conflicts.conflict_decide(conflict=Conflict.objects.get(), choice=OURS, actor=story.maya)
+
+    assert said(proposal)[0].meaning == "Net of all tax."
+
+
+def test_a_form_that_was_open_meanwhile_does_not_undo_what_was_merged(story: Story) -> None:
+    proposal = story.changing("revenue", owner="Sales")
+    client = Client()
+    client.force_login(story.maya)
+    address = f"/{story.project.slug}/prod/proposals/{proposal.number}/edit/"
+    form = client.get(address).context["form"].initial
+    filled = client.get(address).context["filled"]
+    colleague(story, "All net revenue.", "Everything.")
+    pull(story)
+
+    typed = {k: v for k, v in form.items() if v is not None} | {"context": "Mine.", "filled": filled}
+    assert client.post(address, typed).status_code == 409
+    client.post(address, {**typed, "act": "mine"})
+
+    metric, _base = said(proposal)
+    assert (metric.meaning, metric.context, metric.owner) == ("Everything.", "Mine.", "Sales")
+
+
+def test_a_policy_about_one_field_leaves_the_other_to_people(story: Story) -> None:
+    admin = make_member(story.project, Role.ADMIN, name="Ada Admin")
+    conflicts.policy_set(project=story.project, choices={"words": "business"}, actor=admin)
+    proposal = approved(story, story.changing("revenue", meaning="Net.", formula="SUM(net_amount) * 2"))
+    colleague(
+        story,
+        "All net revenue.\n    type: simple\n    type_params: {measure: net_amount_total}",
+        "Everything.\n    type: simple\n    type_params: {measure: high_amount}",
+    )
+
+    pull(story)
+
+    proposal.refresh_from_db()
+    assert proposal.status == "approved"
+    assert dict(Conflict.objects.values_list("field", "state")) == {"meaning": "ours", "formula": "open"}
+
+
+@pytest.mark.parametrize("field", ["rules", "value_format", "time", "group"])
+def test_what_is_chosen_from_a_list_is_not_written_as_a_text(story: Story, field: str) -> None:
+    proposal = story.changing("revenue", meaning="Net of tax.")
+    conflict = Conflict.objects.create(item=proposal.items.get(), field=field, theirs="x")
+
+    with pytest.raises(InvalidInput):
+        conflicts.conflict_decide(conflict=conflict, choice=OWN, own="abc", actor=story.maya)
+
+
 def test_a_clash_that_dbt_takes_back_is_none(story: Story) -> None:
     story.changing("revenue", meaning="Net of tax.")
     colleague(story, "All net revenue.", "Everything.")
@@ -231,6 +289,7 @@ def test_a_metric_that_dbt_brings_under_the_same_name_can_be_changed_instead(sto
     ours, base = said(proposal)
     assert base
     assert (ours.label, base.label) == ("Discount share", "Theirs")
+    assert (ours.model, ours.formula) == ("", FIELDS.formula)
     submitted(story, proposal)
 
 

@@ -171,6 +171,18 @@ def test_what_dbt_changed_elsewhere_stays_and_what_it_brought_already_is_left_ou
     assert bool(code.changes) == bool(written)
 
 
+def test_a_formula_that_others_changed_stays_whatever_else_is_changed() -> None:
+    base = said("revenue")
+    theirs = replace(SHOP.metrics["revenue"], measure="rows_total")
+    moved = with_formulas(replace(SHOP, metrics={**SHOP.metrics, "revenue": theirs}))
+
+    code = change(base, moved, time="delivered_on", rules=(ValueRule("positive"),))
+
+    assert "SUM" not in str(code.entries["tests"])
+    (measure,) = code.entries["measures"]["orders"]
+    assert (measure["agg"], measure["agg_time_dimension"]) == ("count", "delivered_on")
+
+
 def test_a_field_that_dbt_changed_otherwise_is_not_overwritten() -> None:
     theirs = replace(SHOP.metrics["revenue"], description="Theirs.")
     moved = replace(SHOP, metrics={**SHOP.metrics, "revenue": theirs})
