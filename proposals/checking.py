@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -21,6 +21,7 @@ from semantic.codegen.metrics import Compiled
 from semantic.codegen.value_tests import test_names
 from semantic.definitions import Grain, Vocabulary
 from semantic.fields import MetricFields
+from semantic.formula.tree import Node
 from semantic.importer import vocabulary as vocabulary_from
 from semantic.query.engine import Engine, NotComputable, engine_for, with_relations
 from semantic.query.spec import PeriodsOnly, QuerySpec, Unsupported
@@ -290,16 +291,7 @@ def computed_twice(
     series: dict[str, list[Point]] = {}
     totals: dict[str, float | None] = {"metricflow": None, "bisync": None}
     sql: dict[str, str] = {}
-    for grain in GRAINS:
-        spec = QuerySpec(grain=grain)
-        try:
-            ours = metric_sql(
-                tree, after, relations, dialect=warehouse.dialect, spec=spec, time_column=fields.time
-            )
-        except PeriodsOnly:
-            if grain is not None:
-                raise
-            continue
+    for grain, ours in _own_sql(tree, after, relations, warehouse.dialect, fields.time):
         for who, text in (("metricflow", engine.sql(fields.name, grain=grain)), ("bisync", ours)):
             sql[f"{who} {grain or 'total'}"] = text
             rows = warehouse.query(text).rows
@@ -321,6 +313,21 @@ def computed_twice(
         "sql": sql,
         "sentence": f"{len(series['bisync'])} {compared} agree for {fields.label}",
     }
+
+
+def _own_sql(
+    tree: Node, names: Vocabulary, relations: Mapping[str, str], dialect: str, time: str
+) -> Iterator[tuple[Grain | None, str]]:
+    """Our own SQL for the total, where there is one, and for the months."""
+    for grain in GRAINS:
+        spec = QuerySpec(grain=grain)
+        try:
+            sql = metric_sql(tree, names, relations, dialect=dialect, spec=spec, time_column=time)
+        except PeriodsOnly:
+            if grain is not None:
+                raise
+            continue
+        yield grain, sql
 
 
 def as_before(fields: MetricFields) -> dict[str, Any]:
@@ -347,14 +354,7 @@ def computed_alone(
     if tree is None:
         return None
     total, points = None, []
-    for grain in GRAINS:
-        spec = QuerySpec(grain=grain)
-        try:
-            sql = metric_sql(
-                tree, before, relations, dialect=warehouse.dialect, spec=spec, time_column=base.time
-            )
-        except PeriodsOnly:
-            continue
+    for grain, sql in _own_sql(tree, before, relations, warehouse.dialect, base.time):
         rows = warehouse.query(sql).rows
         if grain is None:
             total = number(rows[0][-1]) if rows else None

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
-
 from django.db.models import Q, QuerySet
 
 from catalog.models import Change, Snapshot
 from environments.selectors import snapshot_vocabulary
 from governance.models import Project
 from proposals.actions import conflicts
+from proposals.actions.conflicts import Origin
 from proposals.models import OPEN, Item, Proposal
 from semantic.current import fields_of
 from semantic.definitions import Vocabulary
@@ -18,15 +16,6 @@ from semantic.fields import MetricFields
 from semantic.formula import analyse
 from semantic.formulas import meaning
 from semantic.merge import Clash, merge
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Who changed dbt's side, in which commit."""
-
-    commit: str
-    author: str
-    at: datetime | None
 
 
 def merge_project(project: Project, snapshot: Snapshot) -> None:

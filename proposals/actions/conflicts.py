@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Protocol
 
 from django.db.models import F
 from django.utils import timezone
@@ -54,17 +53,13 @@ class NotUndone(BisyncError):
     http_status = 409
 
 
-class Origin(Protocol):
+@dataclass(frozen=True, slots=True)
+class Origin:
     """Who changed dbt's side, in which commit."""
 
-    @property
-    def commit(self) -> str: ...
-
-    @property
-    def author(self) -> str: ...
-
-    @property
-    def at(self) -> datetime | None: ...
+    commit: str
+    author: str
+    at: datetime | None
 
 
 # What a pull notes
