@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db.models import Q, QuerySet
+from django.db.models.fields.json import KeyTextTransform
 
 from catalog.models import Change, Snapshot
 from environments.selectors import snapshot_vocabulary
@@ -35,9 +36,10 @@ def merge_project(project: Project, snapshot: Snapshot) -> None:
 
 def _waiting(project: Project, snapshot: Snapshot) -> QuerySet[Item]:
     """The items that have not seen the snapshot, and that could have something to do with what dbt says."""
-    items = Item.objects.filter(proposal__project=project, proposal__status__in=OPEN)
+    open_items = Item.objects.filter(proposal__project=project, proposal__status__in=OPEN)
+    items = open_items.annotate(metric_name=KeyTextTransform("name", "revision__fields"))
     names = snapshot.project.definitions.filter(state="published").values("name")
-    touched = ~Q(revision__base={}) | Q(revision__fields__name__in=names) | Q(conflicts__state="open")
+    touched = ~Q(revision__base={}) | Q(metric_name__in=names) | Q(conflicts__state="open")
     return (
         items.filter(touched)
         .exclude(merged_commit=snapshot.commit)
