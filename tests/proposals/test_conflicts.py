@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.db import transaction
 from django.test import Client
 
 from bisync.lib.errors import InvalidInput, NotAllowed
@@ -70,6 +71,7 @@ def test_what_only_dbt_changed_is_taken_and_what_both_changed_alike_is_agreed(st
     assert AuditEvent.objects.filter(action="proposal.merged").count() == 2
 
 
+@pytest.mark.both
 def test_a_clash_is_kept_with_three_states_and_blocks_this_proposal_alone(story: Story) -> None:
     proposal = approved(story, story.changing("revenue", meaning="Net of tax."))
     other = approved(story, story.changing("orders_total", label="All orders"))
@@ -274,6 +276,7 @@ def test_an_own_wording_has_to_be_fit(story: Story) -> None:
             conflicts.conflict_decide(conflict=Conflict.objects.get(), choice=OWN, own=own, actor=story.maya)
 
 
+@pytest.mark.both
 def test_a_metric_that_dbt_brings_under_the_same_name_can_be_changed_instead(story: Story) -> None:
     proposal = authoring.proposal_open(project=story.project, author=story.maya)
     authoring.draft_save(proposal=proposal, fields=FIELDS, version=1, actor=story.maya)
@@ -314,7 +317,8 @@ def test_a_metric_that_dbt_took_away_is_brought_back_or_given_up(story: Story, c
 def test_a_pull_without_news_merges_nothing(story: Story, django_assert_max_num_queries) -> None:
     story.changing("revenue", meaning="Net of tax.")
     snapshot = Snapshot.objects.latest()
-    merging.merge_project(story.project, snapshot)
+    with transaction.atomic():
+        merging.merge_project(story.project, snapshot)
 
     with django_assert_max_num_queries(2):
         merging.merge_project(story.project, snapshot)
