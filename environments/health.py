@@ -194,12 +194,12 @@ def _built(project: Project, nodes: Mapping[str, Node], live: Deployment) -> Ite
     for key, name, kind in declared.values_list("node__unique_id", "name", "data_type"):
         there = {column.lower(): found for column, found in warehouse[key].items()}
         found = there.get(name.lower())
-        if found is not None and _differ(kind, found):
+        if found is not None and differ(kind, found):
             drift = {"column": name, "declared": kind, "found": found, "environment": place}
             yield _of(nodes[key], Level.WARN, "type-drift", **drift)
 
 
-def _differ(declared: str, found: str) -> bool:
+def differ(declared: str, found: str) -> bool:
     """Whether two types hold other values; a word that we do not know says nothing."""
     kinds = {value_type(declared), value_type(found)}
     return len(kinds) == 2 and "any" not in kinds

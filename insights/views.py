@@ -12,7 +12,9 @@ from django.views.decorators.http import require_safe
 
 from bisync.lib.search import sought
 from bisync.lib.web import page
+from catalog.models import Node
 from catalog.outcomes import trust_of
+from catalog.words import KINDS
 from environments.models import Environment
 from environments.selectors import environments_of, production
 from environments.web import in_environment
@@ -20,6 +22,7 @@ from governance import permissions
 from governance.models import Project
 from governance.web import Request, in_project
 from insights import selectors
+from insights.ledger import ledger_of
 from semantic.definitions import Grain
 from semantic.fields import currency
 from semantic.models import Definition
@@ -89,3 +92,20 @@ def metric_detail(request: Request, environment: Environment, name: str) -> Http
         },
         fragment="numbers",
     )
+
+
+@require_safe
+@in_project
+def ledger(request: Request, project: Project, unique_id: str) -> HttpResponse:
+    """Who owns each field of a thing that dbt knows, since when, and what is written without effect."""
+    nodes = Node.objects.filter(project=project).select_related("project")
+    node = get_object_or_404(nodes, unique_id=unique_id)
+    metric = node.name if node.resource_type == "metric" else ""
+    definition = Definition.objects.filter(project=project, kind="metric", name=metric).first()
+    context = {
+        "node": node,
+        "kind": KINDS[node.resource_type],
+        "ledger": ledger_of(node),
+        "open_proposal": selectors.open_proposal(project, definition, request.user) if definition else None,
+    }
+    return page(request, "insights/ledger.html", context)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from django.conf import settings
 from django.core.cache import caches
 
 from governance.roles import Role
+from tests import parses
 from tests.factories import make_member, make_project
 from tests.proposals.story import Story
 from tests.ready import Ready
@@ -36,9 +38,19 @@ def ready(tmp_path_factory: pytest.TempPathFactory) -> Ready:
     return Ready.make(tmp_path_factory.mktemp("ready"))
 
 
+@pytest.fixture(scope="session")
+def parsed_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What dbt made of each content, for all workers of this session."""
+    base = tmp_path_factory.getbasetemp()
+    return (base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base) / "parsed"
+
+
 @pytest.fixture
-def story(ready: Ready, tmp_path: Path, data_dir: Path) -> Story:
+def story(
+    ready: Ready, parsed_once: Path, tmp_path: Path, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> Story:
     """Pulled and live in production, as `Story.begin` leaves it, without a build of its own."""
+    parses.remember(monkeypatch, parsed_once)
     origin = ready.origin(tmp_path / "git")
     project = make_project(url=origin.url)
     return Story(

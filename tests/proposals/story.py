@@ -84,7 +84,8 @@ class Story:
     def work(self) -> list[Run]:
         """Carry out what waits; every run has to succeed."""
         done = work_off()
-        assert [run.error for run in done if run.status != "succeeded"] == []
+        failed = [run.error for run in done if run.status != "succeeded"]
+        assert failed == [], failed
         return done
 
     def proposed(self, fields: MetricFields = FIELDS) -> Proposal:

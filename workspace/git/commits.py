@@ -46,6 +46,11 @@ def identity(role: str, person: Person, at: datetime) -> dict[str, str]:
     }
 
 
+def moment(seconds: str) -> datetime:
+    """When something was, from git's seconds since 1970; the end of time where they reach beyond it."""
+    return datetime.fromtimestamp(min(int(seconds or 0), _LAST_SECOND), tz=UTC)
+
+
 def logged(*fields: str) -> Commit:
     """A commit from the fields of `LOGGED`, which are another person's and may be anything."""
     sha, name, email, committer_name, committer_email, seconds, subject, body = fields
@@ -53,7 +58,7 @@ def logged(*fields: str) -> Commit:
         sha=sha,
         author=Person(name, email),
         committer=Person(committer_name, committer_email),
-        at=datetime.fromtimestamp(min(int(seconds or 0), _LAST_SECOND), tz=UTC),
+        at=moment(seconds),
         subject=subject,
         body=body.strip(),
     )

@@ -314,11 +314,14 @@ def plumbing(
     env: Mapping[str, str] = NOTHING,
     stdin: bytes = b"",
     ok: Collection[int] = (0,),
+    patience: float | None = None,
 ) -> bytes:
     """What a command that only reads this machine's objects prints, byte for byte.
 
-    Pages read through it as well as runs, so it is not recorded; it never has a secret to print.
+    Pages read through it as well as runs, so it is not recorded; it never has a secret to print. A page may
+    have less `patience`, in seconds, than the settings allow.
     """
+    limit = patience or settings.GIT_TIMEOUT_SECONDS
     with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as complaints:
         given.write(stdin)
         given.seek(0)
@@ -331,21 +334,21 @@ def plumbing(
             stderr=complaints,
             start_new_session=True,
         ) as child:
-            printed = _bounded(child)
+            printed = _bounded(child, limit)
         if len(printed) > _MOST_PRINTED:
             raise GitTooLarge(what=f"git {args[0]} has more than {_MOST_PRINTED // 1_000_000} MB to tell")
         if child.returncode == -signal.SIGKILL:
-            raise failure(args[0], _no_answer(settings.GIT_TIMEOUT_SECONDS))
+            raise failure(args[0], _no_answer(limit))
         if child.returncode not in ok:
             complaints.seek(0)
             raise failure(args[0], complaints.read(_MOST_PRINTED).decode("utf-8", "replace"))
     return printed
 
 
-def _bounded(child: subprocess.Popen[bytes]) -> bytes:
+def _bounded(child: subprocess.Popen[bytes], limit: float) -> bytes:
     """What `child` prints until it ends, is late, or said too much: a few objects may stand for any tree."""
     assert child.stdout is not None
-    late = threading.Timer(settings.GIT_TIMEOUT_SECONDS, child.kill)
+    late = threading.Timer(limit, child.kill)
     late.start()
     try:
         printed = child.stdout.read(_MOST_PRINTED + 1)

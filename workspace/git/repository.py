@@ -280,14 +280,16 @@ class Mirror:
             raise FileAbsent(path=path, commit=commit)
         return content[:-1]
 
-    def log(self, commit: str, *, path: str = "", limit: int = 50) -> list[Commit]:
+    def log(
+        self, commit: str, *, path: str = "", limit: int = 50, patience: float | None = None
+    ) -> list[Commit]:
         """The history that led to `commit`, newest first; with `path`, only what touched it."""
         limits = ["--", path] if path else []
         self._require(commit)
-        return self._logged(f"--max-count={limit}", commit, *limits)
+        return self._logged(f"--max-count={limit}", commit, *limits, patience=patience)
 
-    def _logged(self, *options: str) -> list[Commit]:
-        listed = self._read("log", "-z", f"--format={LOGGED}", *options)
+    def _logged(self, *options: str, patience: float | None = None) -> list[Commit]:
+        listed = self._read("log", "-z", f"--format={LOGGED}", *options, patience=patience)
         parts = listed.decode("utf-8", "replace").split("\0")[:-1]
         return [logged(*parts[n : n + 8]) for n in range(0, len(parts), 8)]
 
@@ -443,10 +445,16 @@ class Mirror:
             if commit not in held:
                 raise NoCommit(commit=commit)
 
-    def _read(self, *args: str, stdin: bytes = b"", ok: tuple[int, ...] = (0,)) -> bytes:
+    def _read(
+        self,
+        *args: str,
+        stdin: bytes = b"",
+        ok: tuple[int, ...] = (0,),
+        patience: float | None = None,
+    ) -> bytes:
         if not self.path.is_dir():
             raise NoMirror
-        return plumbing(*args, cwd=self.path, stdin=stdin, ok=ok)
+        return plumbing(*args, cwd=self.path, stdin=stdin, ok=ok, patience=patience)
 
     def _write(self, *args: str, env: Mapping[str, str] = NOTHING, stdin: bytes | None = None) -> str:
         return git(*args, cwd=self.path, env=env, stdin=stdin).strip()

@@ -1,0 +1,130 @@
+"""The ledger: who owns each field of a thing, since when, and what is written without effect."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from django.test import Client
+
+from catalog.models import Node
+from insights.ledger import Place, ledger_of
+from proposals.actions import publishing
+from tests.proposals.story import FIELDS, Story
+from workspace.actions import pull_request
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def places(story: Story, unique_id: str) -> dict[tuple[str, str], tuple[Place, ...]]:
+    ledger = ledger_of(Node.objects.get(project=story.project, unique_id=unique_id))
+    assert ledger.problems == ()
+    return {(line.column, line.field): line.places for line in (*ledger.lines, *ledger.columns)}
+
+
+def shown(found: tuple[Place, ...]) -> Iterator[tuple[str, str, str, bool]]:
+    for place in found:
+        yield place.owner, place.value, place.where, bool(place.masked)
+
+
+def pull(story: Story, files: dict[str, str | None], message: str) -> None:
+    story.origin.commit(files, message)
+    pull_request(project=story.project, actor=story.priya)
+    story.work()
+
+
+def test_each_field_is_owned_by_the_line_that_sets_it_and_by_whoever_wrote_it(story: Story) -> None:
+    found = places(story, "model.shop.fct_orders")
+
+    description = found["", "description"][0]
+    assert description.where == "models/schema.yml:15"
+    assert description.commit is not None
+    assert description.commit.subject == "shop: Add the project."
+    assert description.since == description.commit.at
+    assert list(shown(found["", "materialized"])) == [("dbt", "table", "dbt_project.yml:5", False)]
+    assert found["", "code"][0].where == "models/fct_orders.sql"
+    # The types are nobody's but the warehouse's.
+    amount = found["net_amount", "data_type"][0]
+    assert amount.owner == "warehouse"
+    assert amount.version == story.production.live
+    assert found["status", "description"][0].where == "models/schema.yml:20"
+
+
+@pytest.mark.dbt
+def test_what_does_not_count_is_shown_with_what_masks_it(story: Story) -> None:
+    text = story.git("show", "main:models/schema.yml") + "\n"
+    text = text.replace("      - name: status\n", "      - name: status\n        data_type: integer\n")
+    text = text.replace("each order.\n", "each order.\n    config: {materialized: view}\n")
+    code = story.git("show", "main:models/fct_orders.sql") + "\n"
+    code = "{{ config(materialized='table') }}\n" + code
+    pull(story, {"models/schema.yml": text, "models/fct_orders.sql": code}, "orders: Set it thrice.")
+
+    found = places(story, "model.shop.fct_orders")
+
+    assert list(shown(found["", "materialized"])) == [
+        ("dbt", "table", "models/fct_orders.sql:1", False),
+        ("dbt", "view", "models/schema.yml:16", True),
+        ("dbt", "table", "dbt_project.yml:5", True),
+    ]
+    assert "models/fct_orders.sql:1" in str(found["", "materialized"][1].masked)
+    types = found["status", "data_type"]
+    assert [(one.owner, one.value, bool(one.masked)) for one in types] == [
+        ("warehouse", "VARCHAR", False),
+        ("dbt", "integer", True),
+    ]
+    commits = {one.commit.subject for one in found["", "materialized"] if one.commit}
+    assert commits == {"orders: Set it thrice.", "shop: Add the project."}
+
+
+@pytest.mark.dbt
+def test_what_bisync_pushed_is_owned_by_its_proposal_until_somebody_writes_over_it(
+    story: Story, client: Client
+) -> None:
+    proposal = story.approved()
+    publishing.proposal_publish(proposal=proposal, actor=story.priya)
+    story.work()
+    proposal.refresh_from_db()
+
+    found = places(story, "metric.shop.discount_share")
+
+    label = found["", "label"][0]
+    assert (label.owner, label.proposal, label.value) == ("proposal", proposal, FIELDS.label)
+    assert label.commit is not None
+    assert label.commit.sha == proposal.published_commit
+    formula = found["", "meta.bisync.formula"]
+    assert [place.masked for place in formula] == [""]
+
+    # A commit may claim what it likes: only the one that was published counts.
+    text = story.git("show", f"main:{label.file}") + "\n"
+    text = text.replace("label: Discount share\n", "label: Share of discounts\n")
+    above, name, own = text.partition("- name: discount_share\n")
+    own = own.replace("numerator: discount_share_numerator", "numerator: revenue")
+    own = own.replace("denominator: revenue", "denominator: discount_share_numerator")
+    claim = f"metrics: Turn it round.\n\nBisync-Proposal: {story.project.slug}#{proposal.number}\n"
+    pull(story, {label.file: above + name + own}, claim)
+
+    found = places(story, "metric.shop.discount_share")
+
+    assert found["", "label"][0].owner == "dbt"
+    assert found["", "description"][0].owner == "proposal"
+    (formula_now,) = found["", "meta.bisync.formula"]
+    assert "revenue / discount_share_numerator" in str(formula_now.masked)
+
+    client.force_login(story.tom)
+    page = client.get(f"/{story.project.slug}/catalogue/metric.shop.discount_share/owners/").content.decode()
+    assert f"Proposal #{proposal.number} by Maya Chen" in page
+    assert "masked by the metric" in page
+
+
+def test_what_cannot_be_found_out_is_told(story: Story) -> None:
+    node = Node.objects.get(project=story.project, unique_id="model.shop.fct_orders")
+    node.package = "elsewhere"
+    assert "package elsewhere" in str(ledger_of(node).problems[0])
+
+    story.project.repository.mirror_path.rename(story.project.repository.mirror_path.with_suffix(".away"))
+    node.package = "shop"
+    ledger = ledger_of(node)
+    assert len(ledger.problems) == 1
+    assert "copy of the repository" in str(ledger.problems[0])
+    # What the warehouse says is known all the same.
+    assert [line.column for line in ledger.columns if line.field == "data_type"]

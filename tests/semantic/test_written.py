@@ -1,0 +1,199 @@
+"""Where each field is written, and which of several places dbt obeys."""
+
+from __future__ import annotations
+
+import textwrap
+
+import pytest
+
+from semantic.written import (
+    Layer,
+    in_block,
+    in_code,
+    in_project_file,
+    in_properties,
+    project_file,
+    ruled,
+)
+
+ORDERS = textwrap.dedent("""\
+    version: 2
+    models:
+      - name: customers
+      - name: orders
+        description: >
+          One row
+          for each order.
+        meta: {owner: Sales, tier: 1}
+        config:
+          materialized: table
+          meta:
+            owner: Finance
+        columns:
+          - name: order_id
+            data_type: integer
+            tests: [unique, not_null]
+          - name: status
+            description: "{{ doc('order_status') }}"
+            config: {meta: {shown: true}}
+        tests:
+          - not_null:
+              arguments: {column_name: a}
+    """)
+
+
+def told(found):
+    return {(one.column, one.field): (one.value, one.first, one.last) for one in found}
+
+
+def test_fields_have_the_lines_of_their_key_and_value():
+    assert told(in_properties(ORDERS, "model", "orders")) == {
+        ("", "description"): ("One row for each order.", 5, 7),
+        ("", "meta.owner"): ("Finance", 12, 12),
+        ("", "meta.tier"): ("1", 8, 8),
+        ("", "materialized"): ("table", 10, 10),
+        ("order_id", "data_type"): ("integer", 15, 15),
+        ("order_id", "data_tests"): ("unique, not_null", 16, 16),
+        ("status", "description"): ("{{ doc('order_status') }}", 18, 18),
+        ("status", "meta.shown"): ("true", 19, 19),
+        ("", "data_tests"): ("not_null: arguments: column_name: a", 20, 22),
+    }
+
+
+def test_of_the_same_field_what_stands_under_config_counts():
+    places = ruled(in_properties(ORDERS, "model", "orders"))["", "meta.owner"]
+
+    assert [(one.value, one.first) for one in places] == [("Finance", 12), ("Sales", 8)]
+
+
+def test_a_docs_block_is_named_as_the_file_names_it():
+    found = {one.column: one.doc for one in in_properties(ORDERS, "model", "orders") if one.doc}
+    other = "models: [{name: orders, description: \"{{ doc('shared', 'x') }}\"}]"
+
+    assert found == {"status": "order_status"}
+    assert [one.doc for one in in_properties(other, "model", "orders")] == ["shared.x"]
+
+
+def test_a_table_has_what_its_source_says_and_its_own_counts_more():
+    text = textwrap.dedent("""\
+        sources:
+          - name: shop
+            description: Of the source alone.
+            loaded_at_field: at
+            freshness: {warn_after: {count: 1, period: day}}
+            tables:
+              - name: orders
+                freshness: null
+              - name: other
+        """)
+
+    places = ruled(in_properties(text, "source", "orders", source="shop"))
+
+    assert {key: [(one.layer, one.first) for one in found] for key, found in places.items()} == {
+        ("", "loaded_at_field"): [(Layer.SOURCE, 4)],
+        ("", "freshness"): [(Layer.PROPERTIES, 8), (Layer.SOURCE, 5)],
+    }
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "first"), [("metric", "revenue", 8), ("semantic_model", "sales", 5)]
+)
+def test_what_is_written_inside_a_model_is_found(kind: str, name: str, first: int):
+    text = textwrap.dedent("""\
+        models:
+          - name: orders
+            semantic_model:
+              name: sales
+              label: Sales
+            metrics:
+              - name: revenue
+                label: Revenue
+        """)
+
+    assert next(one.first for one in in_properties(text, kind, name)) == first
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "models",
+        "models: 1",
+        "models: [1, {name: 2}]",
+        "models: [{name: [orders]}]",
+        "{{ broken",
+        "a: &a [*a]",
+        "models: [{name: orders}]\n---\nb: 1",
+    ],
+)
+def test_what_is_no_such_file_says_nothing(text: str):
+    assert in_properties(text, "model", "orders") == []
+    assert in_properties(text, "source", "orders", source="x") == []
+    assert in_project_file(text, "model", ["a", "b"]) == []
+    assert project_file(text).name == ""
+
+
+def test_an_entry_that_is_an_alias_shows_the_lines_of_its_anchor():
+    text = "x: &same {description: One}\nmodels:\n  - name: orders\n    config: *same\n"
+
+    assert told(in_properties(text, "model", "orders")) == {("", "description"): ("One", 1, 1)}
+
+
+def test_the_nearest_folder_counts_most():
+    text = textwrap.dedent("""\
+        name: shop
+        model-paths: [code/models, models]
+        models:
+          +materialized: view
+          shop:
+            materialized: incremental
+            marts:
+              +materialized: table
+              +meta: {owner: Sales}
+              orders: {+group: sales}
+            staging: {+materialized: ephemeral}
+        """)
+
+    places = ruled(in_project_file(text, "model", ["shop", "marts", "orders"]))
+
+    assert {key[1]: [(one.value, one.first) for one in found] for key, found in places.items()} == {
+        "materialized": [("table", 8), ("incremental", 6), ("view", 4)],
+        "meta.owner": [("Sales", 9)],
+        "group": [("sales", 10)],
+    }
+    assert project_file(text).name == "shop"
+    assert project_file(text).folders["model"] == ["code/models", "models"]
+    assert project_file(text).folders["seed"] == ["seeds"]
+
+
+def test_config_in_code_is_read_and_not_computed():
+    text = "-- {% if x %}\n{{ config(\n  materialized='table', tags=['a', 'b'],\n  meta={'owner': 'Sales',\n"
+    text += "    'big': 'x' * 1000000000}, post_hook=f(1)) }}\n{% endif %}\nselect 1"
+
+    assert told(in_code(text)) == {
+        ("", "materialized"): ("table", 3, 3),
+        ("", "tags"): ("a, b", 3, 3),
+        ("", "meta.owner"): ("Sales", 4, 4),
+        ("", "meta.big"): ("{{ … }}", 5, 5),
+        ("", "post-hook"): ("{{ … }}", 5, 5),
+    }
+    assert (
+        ruled([*in_properties(ORDERS, "model", "orders"), *in_code(text)])["", "materialized"][0].first == 3
+    )
+
+
+@pytest.mark.parametrize(
+    "text", ["{{ config(", "{% snapshot x %}", "{{ " + "(" * 5000, "{{ other.config(a=1) }}"]
+)
+def test_code_that_is_no_jinja_or_sets_nothing_says_nothing(text: str):
+    assert in_code(text) == []
+
+
+def test_a_block_is_found_among_others():
+    text = "{% docs one %}\nFirst\n{% enddocs %}\n\n{%- docs two -%}\nSecond\nline\n{% enddocs %}\n"
+    macros = "{% macro a(x) %}1{% endmacro %}\n{% macro ab() %}\n2\n{% endmacro %}"
+
+    assert told(in_block(text, "docs", "two")) == {("", "description"): ("Second line", 5, 8)}
+    assert [one.first for one in in_block(macros, "macro", "ab")] == [2]
+    assert in_block(macros, "macro", "b") == []
+    assert in_block("{% docs one %}\nnever ends", "docs", "one")[0].last == 2
