@@ -15,6 +15,7 @@ from bisync.api.base import InProject, Listing, Single
 from catalog.models import Change, Group, Node
 from catalog.selectors import fitting_nodes
 from environments.models import MetricSeries
+from insights.ledger import Ledger, ledger_of
 from insights.selectors import metric_view, metrics_of, searched
 from proposals.selectors import names_for
 from semantic.models import Definition
@@ -67,6 +68,16 @@ class NodeHistory(Listing):
         if not changes.exists():  # what is gone has a history, too
             get_object_or_404(Node, **named)
         return changes.select_related("snapshot")
+
+
+class NodeOwners(Single):
+    """Who owns each field of one thing, since when, and what is written without effect."""
+
+    serializer_class = shapes.LedgerShape
+
+    def found(self) -> Ledger:
+        nodes = Node.objects.filter(project=self.project).select_related("project")
+        return ledger_of(get_object_or_404(nodes, unique_id=self.kwargs["unique_id"]))
 
 
 class Metrics(Listing):

@@ -179,6 +179,36 @@ class ChangeShape(serializers.ModelSerializer[Change]):
         return [dict(zip(names, map(str, one), strict=True)) for one in change.fields]
 
 
+class PlaceShape(serializers.Serializer[Any]):
+    """One place that gives a field a value."""
+
+    owner = serializers.ChoiceField(["dbt", "proposal", "warehouse", "default"])
+    value = serializers.CharField()
+    file = serializers.CharField(help_text="In the dbt project; empty where no file says it.")
+    first = serializers.IntegerField(help_text="The first line; 0 stands for the whole file.")
+    last = serializers.IntegerField()
+    commit = serializers.CharField(source="commit.sha", default="")
+    author = serializers.CharField(source="commit.author.name", default="")
+    since = serializers.DateTimeField(allow_null=True)
+    proposal = serializers.IntegerField(source="proposal.number", default=None, allow_null=True)
+    version = serializers.IntegerField(source="version.number", default=None, allow_null=True)
+    masked = serializers.CharField(help_text="Why the value has no effect; empty where it has.")
+
+
+class LedgerLineShape(serializers.Serializer[Any]):
+    column = serializers.CharField(help_text="Empty for a field of the whole.")
+    field = serializers.CharField()
+    places = PlaceShape(many=True, help_text="The one that counts first.")
+
+
+class LedgerShape(serializers.Serializer[Any]):
+    commit = serializers.CharField()
+    lines = LedgerLineShape(many=True)
+    columns = LedgerLineShape(many=True)
+    more = serializers.IntegerField(help_text="How many fields are left out.")
+    problems = serializers.ListField(child=serializers.CharField(), help_text="What is not known, and why.")
+
+
 class ChangesShape(serializers.Serializer[Any]):
     first = serializers.BooleanField(default=False, help_text="Of the first pull everything was new.")
     added = serializers.IntegerField(default=0)

@@ -50,6 +50,7 @@ urlpatterns = [
     path(
         f"{PROJECT}/nodes/<str:unique_id>/history/", catalogue.NodeHistory.as_view(), name="api-node-history"
     ),
+    path(f"{PROJECT}/nodes/<str:unique_id>/owners/", catalogue.NodeOwners.as_view(), name="api-node-owners"),
     path(f"{PROJECT}/metrics/", catalogue.Metrics.as_view(), name="api-metrics"),
     path(f"{PROJECT}/metrics/<str:name>/", catalogue.OneMetric.as_view(), name="api-metric"),
     path(

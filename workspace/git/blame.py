@@ -10,6 +10,8 @@ from workspace.git.process import plumbing
 from workspace.git.repository import Mirror, NoCommit
 
 _HEADER = re.compile(r"([0-9a-f]{40}) \d+ (\d+)(?: \d+)?")
+# With more of them than this, what lies between them is asked for as well.
+_MOST_RANGES = 100
 
 
 def blame(
@@ -23,6 +25,8 @@ def blame(
     wanted = sorted(set(lines))
     if not wanted:
         return {}
+    if len(wanted) > _MOST_RANGES:
+        wanted = [(wanted[0][0], max(last for _first, last in wanted))]
     if not mirror.has(commit):
         raise NoCommit(commit=commit)
     ranges = [f"-L{first},{last}" for first, last in wanted]
