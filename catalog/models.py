@@ -8,6 +8,7 @@ from django.db import models
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
+from catalog.annotations import Annotation
 from catalog.words import COLUMN, FOUND, KINDS, TEST, Kind
 from governance.models import Project, User
 from workspace.models import Artifact, Run
@@ -177,6 +178,12 @@ class Column(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def annotation(self) -> Annotation | None:
+        """What the model's SQL says that it is for."""
+        told = self.fields.get("annotation")
+        return Annotation(name=self.name, description=self.description, **told) if told else None
 
 
 class NodeTest(models.Model):

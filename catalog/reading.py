@@ -8,12 +8,13 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 import msgspec
 
+from catalog.annotations import Annotation, annotations_of, without_annotations
 from catalog.coverage import PLACES, kept
 from workspace.dbt.manifest import ManifestParts, decoded
 
@@ -186,6 +187,8 @@ def node_record(entry: Entry) -> NodeRecord:
         fields["checksum"] = code
     if set_ := {name: value for name, value in config.items() if value and name not in _CONFIG_ELSEWHERE}:
         fields["config"] = set_
+    meta = {**(raw.get("meta") or {}), **(config.get("meta") or {})}
+    columns = [_column(column) for column in _object(raw, "columns").values()]
     relation = raw.get("relation_name") or _object(raw, "node_relation").get("relation_name")
     return NodeRecord(
         unique_id=_key(str(raw["unique_id"])),
@@ -201,9 +204,9 @@ def node_record(entry: Entry) -> NodeRecord:
         group=str(raw.get("group") or config.get("group") or "")[:GROUP_LENGTH],
         access=str(raw.get("access") or config.get("access") or ""),
         tags=tuple(raw.get("tags") or config.get("tags") or ()),
-        meta={**(raw.get("meta") or {}), **(config.get("meta") or {})},
+        meta=without_annotations(meta),
         fields=fields,
-        columns=tuple(_column(column) for column in _object(raw, "columns").values()),
+        columns=tuple(_annotated(columns, annotations_of(meta, config))),
         uses=tuple(_key(used) for used in (*(depends.get("macros") or ()), *_doc_blocks(raw))),
     )
 
@@ -230,6 +233,20 @@ def _column(raw: Raw) -> ColumnRecord:
         meta={**(raw.get("meta") or {}), **(config.get("meta") or {})},
         fields={name: value for name, value in raw.items() if value and name not in _COLUMN_PLAIN},
     )
+
+
+def _annotated(columns: list[ColumnRecord], annotations: list[Annotation]) -> Iterator[ColumnRecord]:
+    """The columns with what the SQL says of them; those that only it names come last."""
+    told = {one.name.lower(): one for one in annotations}
+    for column in columns:
+        one = told.pop(column.name.lower(), None)
+        yield _told(column, one) if one is not None else column
+    yield from (_told(ColumnRecord(name=one.name), one) for one in told.values())
+
+
+def _told(column: ColumnRecord, one: Annotation) -> ColumnRecord:
+    fields = {**column.fields, "annotation": one.to_json()}
+    return replace(column, description=column.description or one.description, fields=fields)
 
 
 def test_record(entry: Entry) -> TestRecord:

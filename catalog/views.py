@@ -15,6 +15,7 @@ from django.views.decorators.http import require_safe
 from bisync.lib.search import sought
 from bisync.lib.web import page
 from catalog import drawing, selectors
+from catalog.annotations import AGGREGATIONS, said
 from catalog.drawing import HOWS, State
 from catalog.lineage.graph import ColumnFlow, Drawn, Graph, around, column_flow
 from catalog.lineage.project import NodeTrace
@@ -90,6 +91,7 @@ def node_detail(request: Request, project: Project, unique_id: str) -> HttpRespo
     trust = trust_by(node, tests)
     told = {one.unique_id: one.outcome for one in trust.told if one.outcome is not None}
     reads = list(selectors.needed_by(node))
+    layer = said(node.fields.get("config") or {}, node.meta, "semantic_layer")
     context = {
         "node": node,
         "kind": KINDS[node.resource_type],
@@ -105,6 +107,8 @@ def node_detail(request: Request, project: Project, unique_id: str) -> HttpRespo
         "made": selectors.made_of(node),
         "has_lineage": node.resource_type not in selectors.USED,
         "definition": yaml_of(node.fields),
+        "semantic_layer": layer if isinstance(layer, str) else "",
+        "totals": AGGREGATIONS,
     }
     return page(request, "catalog/node_detail.html", context)
 

@@ -74,7 +74,7 @@ def suggestions(names: Vocabulary, *, dialect: str) -> list[Suggestion]:
 
 
 def _of_model(model: Model, names: Vocabulary, known: set[str], dialect: str) -> Iterator[Suggestion]:
-    time = _time(model)
+    time = date_of(model)
     if time is None or not _like_facts(model):
         return
     for column in sorted(model.columns, key=lambda column: _is_part(column, model)):
@@ -102,7 +102,7 @@ def _like_facts(model: Model) -> bool:
     return _named_fact(model) or model.semantic is not None or _words(model.name)[0] not in _NO_FACTS
 
 
-def _time(model: Model) -> str | None:
+def date_of(model: Model) -> str | None:
     """The date to count by: "" where the model has a usual one, None where somebody has to choose."""
     if model.semantic is not None and model.semantic.agg_time_dimension:
         return ""

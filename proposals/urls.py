@@ -20,6 +20,7 @@ urlpatterns = [
     path("proposals/<int:number>/conflicts/<int:conflict>/decide/", conflicts.decide, name="conflict-decide"),
     path("proposals/<int:number>/conflicts/<int:conflict>/undo/", conflicts.undo, name="conflict-undo"),
     path("pulls/merging/", conflicts.policy, name="merge-policy"),
+    path("catalogue/<str:unique_id>/measures/<str:column>/", draft.measure, name="propose-measure"),
     path("<slug:environment>/propose/", draft.propose, name="propose"),
     path("<slug:environment>/proposals/<int:number>/edit/", draft.edit, name="proposal-edit"),
     path("<slug:environment>/proposals/<int:number>/save/", draft.save, name="proposal-save"),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cache
 from typing import Any, TypeAlias, get_args
 
 from sqlglot import exp
 
+from catalog.annotations import annotations_of
 from semantic.balances import Balance
 from semantic.definitions import (
     Aggregation,
@@ -156,11 +157,23 @@ def _model(
     )
 
 
+def _declared(node: Raw) -> Iterator[Raw]:
+    """The columns of the YAML and those that the SQL annotates, whose words count where the YAML has none."""
+    config = node.get("config") or {}
+    meta = {**(node.get("meta") or {}), **(config.get("meta") or {})}
+    told = {one.name.lower(): one for one in annotations_of(meta, config)}
+    for column in (node.get("columns") or {}).values():
+        one = told.pop(column["name"].lower(), None)
+        words = column.get("description") or (one.description if one else "")
+        yield {**column, "description": words}
+    yield from ({"name": one.name, "description": one.description} for one in told.values())
+
+
 def _columns(
     node: Raw, reported: Mapping[str, str], semantic: SemanticModel | None, dialect: str
 ) -> tuple[Column, ...]:
     """The warehouse's columns; where it has not been asked, those that YAML or dimensions name."""
-    declared = {column["name"].lower(): column for column in (node.get("columns") or {}).values()}
+    declared = {column["name"].lower(): column for column in _declared(node)}
     types = dict(reported) or {c["name"]: c.get("data_type") or "" for c in declared.values()}
     if semantic and not reported:
         known = {name.lower() for name in types}

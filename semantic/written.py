@@ -31,8 +31,9 @@ class Layer(IntEnum):
 
     PROJECT = 0  # dbt_project.yml, for whole folders
     SOURCE = 1  # what a source says for all its tables
-    PROPERTIES = 2  # the thing's own entry
-    CODE = 3  # {{ config(…) }} in its file
+    ANNOTATION = 2  # {{ bisync_measure(…) }} and its like in its file
+    PROPERTIES = 3  # the thing's own entry
+    CODE = 4  # {{ config(…) }} in its file
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,7 @@ _SAME = {"tests": "data_tests", "pre_hook": "pre-hook", "post_hook": "post-hook"
 _LONGEST = 200
 _DEEPEST = 4
 _MOST_CODE = 1_000_000
+_ANNOTATES = re.compile(r"(?:bisync|omni)_(?:generated_)?(dimension|measure|calculation)")
 # Of an entry's keys those that hold others of their own.
 _OPENED = frozenset({"config", "meta", "type_params"})
 _DOC = re.compile(r"""\{\{\s*doc\(\s*(?:['"](?P<package>\w+)['"]\s*,\s*)?['"](?P<name>\w+)['"]\s*\)\s*\}\}""")
@@ -279,19 +281,45 @@ def project_file(text: str) -> ProjectFile:
 
 
 def in_code(text: str) -> list[Written]:
-    """What `{{ config(…) }}` sets in a file of SQL; empty where there is none or it is no Jinja."""
+    """What a file of SQL sets by `{{ config(…) }}` or annotates; empty where it is no Jinja."""
     if len(text) > _MOST_CODE:
         return []
     try:
         tree = jinja2.Environment(autoescape=True).parse(text)
-        calls = [call for call in tree.find_all(jinja.Call) if _is_config(call)]
-        return [one for call in calls for keyword in call.kwargs for one in _set_in(keyword)]
+        return [one for call in tree.find_all(jinja.Call) for one in _said_by(call)]
     except (jinja2.TemplateSyntaxError, RecursionError):
         return []
 
 
-def _is_config(call: jinja.Call) -> bool:
-    return isinstance(call.node, jinja.Name) and call.node.name == "config"
+def _said_by(call: jinja.Call) -> Iterator[Written]:
+    called = call.node
+    if isinstance(called, jinja.Name) and called.name == "config":
+        for keyword in call.kwargs:
+            yield from _set_in(keyword)
+        return
+    if isinstance(called, jinja.Getattr) and isinstance(called.node, jinja.Name):
+        name = f"{called.node.name}_{called.attr}"
+    else:
+        name = called.name if isinstance(called, jinja.Name) else ""
+    if found := _ANNOTATES.fullmatch(name):
+        yield from _annotated(call, found[1])
+
+
+def _annotated(call: jinja.Call, kind: str) -> Iterator[Written]:
+    """Of the column that is named first: what it means, and what it is for."""
+    given = {keyword.key: keyword.value for keyword in call.kwargs}
+    given |= dict(zip(("name", "description", "more"), call.args, strict=False))
+    name = given.get("name")
+    if not isinstance(name, jinja.Const):
+        return
+    last = _lowest(call, call.lineno)
+    for field, value in (("annotation", kind), ("description", _text_of(given.get("description")))):
+        if value:
+            yield Written(field, value, Layer.ANNOTATION, call.lineno, last, column=str(name.value))
+
+
+def _text_of(node: jinja.Node | None) -> str:
+    return _shown(node) if node is not None else ""
 
 
 def _set_in(keyword: jinja.Keyword) -> Iterator[Written]:

@@ -6,9 +6,10 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, get_args
+from urllib.parse import urlencode
 
-from django.http import HttpResponse, JsonResponse, QueryDict
-from django.shortcuts import get_object_or_404
+from django.http import Http404, HttpResponse, JsonResponse, QueryDict
+from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -16,12 +17,14 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from bisync.lib.errors import InvalidInput
 from bisync.lib.web import go, page
-from catalog.models import Group
+from catalog.models import Column, Group
 from environments.models import Environment
-from environments.selectors import vocabulary_of
+from environments.selectors import environments_of, production, vocabulary_of
+from environments.suggestions import date_of
 from environments.web import in_environment
 from governance import permissions
-from governance.web import Request
+from governance.models import Project
+from governance.web import Request, in_project
 from proposals.actions import authoring
 from proposals.forms import MetricForm
 from proposals.models import Conflict, ConflictState, Proposal
@@ -29,9 +32,13 @@ from proposals.preview import preview as previewed
 from proposals.selectors import names_for
 from semantic.definitions import Grain
 from semantic.fields import MERGED, MetricFields, name_from
+from semantic.formula.printer import spell
+from semantic.formula.registry import TOTALS
 from semantic.models import Definition, Revision
 
 GRAINS: tuple[Grain, ...] = get_args(Grain)
+# How an annotation calls a total.
+_TOTALS = {aggregation: function for function, aggregation in TOTALS.items()} | {"avg": "AVERAGE"}
 # Beside these the form says while somebody types that dbt may not read it.
 LOOKED_AT = ("label", "meaning", "context", "rules", "owner", "why")
 
@@ -103,7 +110,31 @@ def _changing(environment: Environment, name: str) -> Definition | None:
 
 def _suggested(data: QueryDict) -> dict[str, Any]:
     """What the draft begins with, as far as an address or a form brings it."""
-    return {name: data[name] for name in ("label", "formula", "model", "time") if data.get(name)}
+    names = ("label", "meaning", "formula", "model", "time")
+    return {name: data[name] for name in names if data.get(name)}
+
+
+@require_safe
+@in_project
+def measure(_request: Request, project: Project, unique_id: str, column: str) -> HttpResponse:
+    """To the beginning of a metric that adds up a column as its model's SQL says."""
+    columns = Column.objects.filter(node__project=project).select_related("node")
+    found = get_object_or_404(columns, node__unique_id=unique_id, name=column)
+    annotation = found.annotation
+    function = _TOTALS.get(annotation.agg) if annotation is not None else None
+    here = production(project) or environments_of(project).first()
+    if function is None or here is None:
+        raise Http404
+    begun = {
+        "label": column.replace("_", " ").capitalize(),
+        "meaning": found.description,
+        "formula": f"{function}({spell(column)})",
+        "model": found.node.name,
+    }
+    model = vocabulary_of(project, here).models.get(found.node.name)
+    if date := date_of(model) if model is not None else None:
+        begun["time"] = date
+    return redirect(f"{reverse('propose', args=[project.slug, here.slug])}?{urlencode(begun)}")
 
 
 @never_cache

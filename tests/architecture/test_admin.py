@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from bisync.lib.admin import ActedAdmin, ReadOnlyAdmin, Uniform
-from catalog.models import Change, Column, Edge, Group, NodeLineage, NodeTest, Outcome, Uploaded
+from catalog.models import Change, Edge, Group, NodeLineage, NodeTest, Outcome, Uploaded
 from catalog.search import index
 from environments.models import BuildSchedule, Deployment, Environment, Finding, MetricSeries
 from governance import actions, chain
@@ -69,7 +69,6 @@ def furnish(world: World, boss: User) -> None:
     project, now = world.project, timezone.now()
     draft_save(proposal=project.proposals.get(), fields=FIELDS, version=1, actor=world.author)
     node = project.nodes.get()
-    Column.objects.create(node=node, name="amount", position=1)
     snapshot = project.snapshots.first()
     assert snapshot is not None
     Change.objects.create(

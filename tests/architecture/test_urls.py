@@ -12,7 +12,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
-from catalog.models import Node
+from catalog.models import Column, Node
 from governance import audit
 from governance.actions import token_create
 from governance.models import Project, User
@@ -75,13 +75,18 @@ class World:
             fields={"type": "simple"},
         )
         unique_id = f"model.shop.{name}"
-        Node.objects.create(project=self.project, unique_id=unique_id, resource_type="model", name=name)
+        node = Node.objects.create(
+            project=self.project, unique_id=unique_id, resource_type="model", name=name
+        )
+        measure = {"annotation": {"kind": "measure", "agg": "sum"}}
+        Column.objects.create(node=node, name="amount", position=0, fields=measure)
         snapshot = make_snapshot(self.project, {}, {})
         made = [make_proposal(self.project, author=self.author, fields=None) for _ in range(drafts)]
         self.things: dict[str, Any] = {
             "name": name,
             "number": made[-1].number,
             "unique_id": f"model.shop.{name}",
+            "column": "amount",
             "command": command.pk,
             "pk": run.pk,
             "pull-detail": snapshot.pk,

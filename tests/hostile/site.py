@@ -109,7 +109,7 @@ class Site:
             "project": self.project.slug, "environment": "prod", "slug": "staging", "queue": "quick",
             "hold": make_hold(self.project).pk, "key": audit.key(self.project),
             "pk": run.pk, "command": command.pk, "member": self.tom.pk, "person": self.tom.pk, "name": "revenue",
-            "unique_id": "model.shop.fct_orders",
+            "unique_id": "model.shop.fct_orders", "column": "net_amount",
             "conflict": Conflict.objects.create(item=self.clashed.items.get(), field="meaning", **clash).pk,
             "token": token_create(user=self.tom, name="export", scopes=["read"], days=1)[0].pk,
         }  # fmt: skip

@@ -182,6 +182,22 @@ def test_config_in_code_is_read_and_not_computed():
     )
 
 
+def test_an_annotation_is_of_its_column_and_counts_less_than_the_entry():
+    text = "select\n {{ omni_dimension('status', 'How it stands') }},\n {{ bisync.measure(name='total',\n"
+    text += "   agg='sum') }}, {{ bisync_generated_calculation('score') }}, {{ other_measure('x') }}"
+
+    found = in_code(text)
+
+    assert told(found) == {
+        ("status", "annotation"): ("dimension", 2, 2),
+        ("status", "description"): ("How it stands", 2, 2),
+        ("total", "annotation"): ("measure", 3, 4),
+        ("score", "annotation"): ("calculation", 4, 4),
+    }
+    places = ruled([*in_properties(ORDERS, "model", "orders"), *found])["status", "description"]
+    assert [one.layer for one in places] == [Layer.PROPERTIES, Layer.ANNOTATION]
+
+
 @pytest.mark.parametrize(
     "text", ["{{ config(", "{% snapshot x %}", "{{ " + "(" * 5000, "{{ other.config(a=1) }}"]
 )

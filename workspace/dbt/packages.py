@@ -3,25 +3,63 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+
+import yaml
+
+from bisync.lib import small_yaml
 
 _FILES = ("packages.yml", "dependencies.yml")
-_ENTRY = re.compile(r"^ *- *(package|git|local|tarball): *[\"']?([^\"'#\n]+)", re.MULTILINE)
+_KINDS = ("package", "git", "local", "tarball")
+_ENTRY = re.compile(rf"^ *- *({'|'.join(_KINDS)}): *[\"']?(.+?)[\"']?(?: +#.*)?$", re.MULTILINE)
 
 
 def listed(folder: Path) -> list[str]:
     """What packages.yml or dependencies.yml ask for, as written there."""
-    texts = [(folder / name).read_text(encoding="utf-8") for name in _FILES if (folder / name).is_file()]
-    return [source.strip() for text in texts for _kind, source in _ENTRY.findall(text)]
+    return [source for _kind, source in _entries(folder)]
 
 
 def missing(folder: Path) -> list[str]:
     """The listed packages without a directory of their name under dbt_packages."""
     root = folder / "dbt_packages"
     there = {_plain(entry.name) for entry in root.iterdir()} if root.is_dir() else set()
-    return [source for source in listed(folder) if _plain(source) not in there]
+    return [source for kind, source in _entries(folder) if _name(folder, kind, source) not in there]
 
 
-def _plain(source: str) -> str:
+def _entries(folder: Path) -> Iterator[tuple[str, str]]:
+    for name in _FILES:
+        if (folder / name).is_file():
+            yield from _read((folder / name).read_text(encoding="utf-8", errors="replace"))
+
+
+def _read(text: str) -> Iterator[tuple[str, str]]:
+    """Each package's kind and source. A list is a template to dbt: where it is no YAML yet, by its lines."""
+    try:
+        data: Any = small_yaml.load(text)
+    except yaml.YAMLError:
+        yield from ((kind, source.strip()) for kind, source in _ENTRY.findall(text))
+        return
+    packages = data.get("packages") if isinstance(data, dict) else None
+    for entry in packages if isinstance(packages, list) else ():
+        if isinstance(entry, dict):
+            yield from ((kind, str(entry[kind]).strip()) for kind in _KINDS if entry.get(kind))
+
+
+def _name(folder: Path, kind: str, source: str) -> str:
+    """What its directory is called: as the package says, or most likely."""
+    project = folder / source / "dbt_project.yml"
+    if kind == "local" and project.is_file() and project.stat().st_size <= small_yaml.MAX_CHARACTERS:
+        try:
+            data: Any = small_yaml.load(project.read_text(encoding="utf-8", errors="replace"))
+        except yaml.YAMLError:
+            data = None
+        if isinstance(data, dict) and isinstance(data.get("name"), str):
+            return _plain(data["name"])
+    return _plain(source)
+
+
+def _plain(name: str) -> str:
     """The name a package most likely has: dbt-labs/dbt_utils, …/dbt-utils.git and dbt_utils are one."""
-    return Path(source.rstrip("/")).name.removesuffix(".git").replace("-", "_").lower()
+    return Path(name.rstrip("/")).name.removesuffix(".git").replace("-", "_").lower()

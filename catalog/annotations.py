@@ -1,0 +1,63 @@
+"""What a model's SQL says of its own columns, by the macros of the dbt package `bisync` (pure).
+
+The macros keep it in the model's `meta`, one key for each, so it comes with every manifest.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+Kind = Literal["dimension", "measure", "calculation"]
+
+# Those of which a metric can be made.
+AGGREGATIONS = frozenset({"sum", "average", "avg", "min", "max", "median", "count", "count_distinct"})
+
+_KEY = re.compile(rf"bisync_({'|'.join(get_args(Kind))})\.(.+)", re.DOTALL)
+_PREFIXES = ("bisync", "omni")
+
+
+@dataclass(frozen=True, slots=True)
+class Annotation:
+    """One column and what it is for; `agg` is how a measure is added up, as the SQL spells it."""
+
+    kind: str
+    name: str
+    description: str = ""
+    agg: str = ""
+
+    def to_json(self) -> dict[str, str]:
+        return {"kind": self.kind, "agg": self.agg} if self.agg else {"kind": self.kind}
+
+
+def annotations_of(meta: Mapping[str, Any], config: Mapping[str, Any]) -> list[Annotation]:
+    """A model's annotations in the order of its SQL; none where its config says `bisync_sync=false`."""
+    if said(config, meta, "sync") is False:
+        return []
+    found = []
+    for key, told in meta.items():
+        match = _KEY.fullmatch(key)
+        if match and isinstance(told, Mapping):
+            description, agg = told.get("description"), told.get("agg")
+            found.append(
+                Annotation(
+                    kind=match[1],
+                    name=match[2],
+                    description=description if isinstance(description, str) else "",
+                    agg=agg.lower() if isinstance(agg, str) else "",
+                )
+            )
+    return found
+
+
+def without_annotations(meta: Mapping[str, Any]) -> dict[str, Any]:
+    """What else a model's meta says."""
+    return {key: value for key, value in meta.items() if not _KEY.fullmatch(key)}
+
+
+def said(config: Mapping[str, Any], meta: Mapping[str, Any], name: str) -> Any:
+    """What `bisync_<name>` or `omni_<name>` is set to in a model's config or meta; None where nowhere."""
+    keys = [f"{prefix}_{name}" for prefix in _PREFIXES]
+    return next((place[key] for place in (config, meta) for key in keys if place.get(key) is not None), None)
