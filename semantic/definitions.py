@@ -60,7 +60,11 @@ class Dimension:
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """A total that dbt knows by name (legacy spelling); `expr` is SQL over one row."""
+    """A total that dbt knows by name; `expr` is SQL over one row.
+
+    From dbt 1.12 on a simple metric may say its total itself: then it has the metric's name, is `inline`, and
+    nothing else in dbt can read it.
+    """
 
     name: str
     agg: Aggregation
@@ -69,6 +73,7 @@ class Measure:
     label: str = ""
     description: str = ""
     percentile: float | None = None
+    inline: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,8 +64,8 @@ def vocabulary(
         reported = (columns or {}).get(node["unique_id"], {})
         model = _model(node, reported, semantics.get(node["unique_id"]), project)
         models.setdefault(model.name, model)
-    raws = (manifest.get("metrics") or {}).values()
-    metrics = [_metric(raw, project) for raw in raws if _enabled(raw)]
+    raws = {raw["name"]: raw for raw in (manifest.get("metrics") or {}).values() if _enabled(raw)}
+    metrics = [_metric(raw, raws, project) for raw in raws.values()]
     known = Vocabulary(
         models=models,
         metrics={metric.name: metric for metric in sorted(metrics, key=lambda metric: metric.name)},
@@ -222,11 +222,13 @@ def _semantic_models(manifest: Raw, project: _Project) -> dict[str, SemanticMode
     """`unique_id` of the dbt model → its semantic model; of several, the one with most measures."""
     found: dict[str, SemanticModel] = {}
     nodes = manifest.get("nodes") or {}
+    inline = _inline_measures(manifest)
     for raw in (manifest.get("semantic_models") or {}).values():
         behind = [name for name in (raw.get("depends_on") or {}).get("nodes") or [] if name in nodes]
         if not behind or not _enabled(raw):
             continue
         semantic = _semantic_model(raw, nodes[behind[0]]["name"], project)
+        semantic = replace(semantic, measures=(*semantic.measures, *inline.get(semantic.name, ())))
         other = found.get(behind[0])
         if other is None or len(other.measures) < len(semantic.measures):
             found[behind[0]] = semantic
@@ -244,6 +246,18 @@ def _semantic_model(raw: Raw, model: str, project: _Project) -> SemanticModel:
         primary_entity=raw.get("primary_entity") or "",
         file=project.file(raw, raw.get("original_file_path")),
     )
+
+
+def _inline_measures(manifest: Raw) -> dict[str, list[Measure]]:
+    """Semantic model → the totals that simple metrics say themselves, as dbt 1.12 lets them."""
+    found: dict[str, list[Measure]] = {}
+    for raw in (manifest.get("metrics") or {}).values():
+        params = raw.get("type_params") or {}
+        total = params.get("metric_aggregation_params") or {}
+        if total and _enabled(raw) and _exact(total):
+            measure = _measure({**total, "name": raw["name"], "expr": params.get("expr")})
+            found.setdefault(total.get("semantic_model") or "", []).append(replace(measure, inline=True))
+    return found
 
 
 def _entity(raw: Raw) -> Entity:
@@ -303,10 +317,10 @@ def _enabled(raw: Raw) -> bool:
     return bool((raw.get("config") or {}).get("enabled", True))
 
 
-def _metric(raw: Raw, project: _Project) -> Metric:
+def _metric(raw: Raw, others: Mapping[str, Raw], project: _Project) -> Metric:
     params: Raw = raw.get("type_params") or {}
-    measure: Raw = params.get("measure") or {}
     running: Raw = params.get("cumulative_type_params") or {}
+    measure, below = _total_of(raw, others)
     config: Raw = raw.get("config") or {}
     return Metric(
         name=raw["name"],
@@ -314,7 +328,7 @@ def _metric(raw: Raw, project: _Project) -> Metric:
         label=raw.get("label") or "",
         description=raw.get("description") or "",
         measure=measure.get("name") or "",
-        filters=(*_filters(raw), *_filters(measure)),
+        filters=(*_filters(raw), *_filters(measure), *below),
         numerator=_input(params.get("numerator")),
         denominator=_input(params.get("denominator")),
         expr=str(params.get("expr") or "") if raw["type"] == "derived" else "",
@@ -329,6 +343,23 @@ def _metric(raw: Raw, project: _Project) -> Metric:
         unique_id=raw.get("unique_id") or "",
         meta=config.get("meta") or raw.get("meta") or {},
     )
+
+
+def _total_of(raw: Raw, others: Mapping[str, Raw]) -> tuple[Raw, tuple[str, ...]]:
+    """The measure that a metric totals, and the filters of the metric that it runs over, if it does.
+
+    In dbt 1.12's spelling a simple metric is its own measure, and a cumulative one runs over a simple one.
+    """
+    params: Raw = raw.get("type_params") or {}
+    if params.get("metric_aggregation_params"):
+        own = {name: params.get(name) for name in ("fill_nulls_with", "join_to_timespine")}
+        return {**own, "name": raw["name"]}, ()
+    part: Raw = (params.get("cumulative_type_params") or {}).get("metric") or {}
+    below = others.get(part.get("name") or "")
+    if below is None or below["type"] != "simple":
+        return params.get("measure") or {}, ()
+    measure, _none = _total_of(below, others)
+    return {**measure, "filter": None}, (*_filters(part), *_filters(below), *_filters(measure))
 
 
 def _input(raw: Raw | None) -> MetricInput | None:

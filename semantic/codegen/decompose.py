@@ -313,7 +313,7 @@ class Decomposer:
 
     def _same(self, known: Measure, wanted: Measure, own: str) -> bool:
         """Whether a measure exists already; `own` is the semantic model's own time dimension."""
-        if isinstance(known, Balance):
+        if isinstance(known, Balance) or known.inline:
             return False
         if known.percentile != wanted.percentile or (known.agg_time_dimension or own) != (
             wanted.agg_time_dimension or own
