@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cache
 from itertools import combinations
 from typing import Any, NamedTuple
+from urllib.parse import urlencode
 
 from django.urls import reverse
 from django.utils import timezone
@@ -15,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from catalog.ingest import fitting
 from catalog.models import Column, Node, NodeLineage
 from environments.models import RANKS, Deployment, Finding, MetricSeries
+from environments.places import line
 from environments.selectors import snapshot_vocabulary
 from governance.models import Project
 from semantic.definitions import Metric, Vocabulary
@@ -91,10 +94,7 @@ class Found:
     name: str
     file: str
     params: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def key(self) -> tuple[str, str, str]:
-        return self.kind, self.unique_id, json.dumps(self.params, sort_keys=True)
+    line: int = 0
 
 
 def check(project: Project, live: Deployment | None) -> list[Found]:
@@ -113,15 +113,27 @@ def check(project: Project, live: Deployment | None) -> list[Found]:
     ]
 
 
+def placed(found: Iterable[Found], read: Callable[[str], str]) -> list[Found]:
+    """The findings with their lines; `read` gives a file's text, "" where it has none."""
+    text = cache(read)
+    return [
+        replace(
+            one, line=line(one.kind, one.unique_id, one.name, one.params, text(one.file)) if one.file else 0
+        )
+        for one in found
+    ]
+
+
 def keep(project: Project, found: Iterable[Found]) -> None:
     """Replace what was found before; what is found again keeps since when. Call it inside a transaction."""
-    before = {
-        (one.kind, one.unique_id, json.dumps(one.params, sort_keys=True)): one
-        for one in Finding.objects.filter(project=project)
-    }
-    wanted = {one.key: one for one in found}
+    before = {_key(one): one for one in Finding.objects.filter(project=project)}
+    wanted = {_key(one): one for one in found}
     gone = [row.pk for key, row in before.items() if key not in wanted]
     Finding.objects.filter(pk__in=gone).delete()
+    moved = [row for key, row in before.items() if key in wanted and row.line != wanted[key].line]
+    for row in moved:
+        row.line = wanted[_key(row)].line
+    Finding.objects.bulk_update(moved, ["line"], batch_size=500)
     now = timezone.now()
     new = [
         Finding(
@@ -131,6 +143,7 @@ def keep(project: Project, found: Iterable[Found]) -> None:
             unique_id=one.unique_id,
             name=fitting(Finding, "name", one.name),
             file=fitting(Finding, "file", one.file),
+            line=one.line,
             params=one.params,
             since=now,
         )
@@ -138,6 +151,10 @@ def keep(project: Project, found: Iterable[Found]) -> None:
         if key not in before
     ]
     Finding.objects.bulk_create(new, batch_size=500)
+
+
+def _key(one: Found | Finding) -> tuple[str, str, str]:
+    return one.kind, one.unique_id, json.dumps(one.params, sort_keys=True)
 
 
 def _columns(project: Project, nodes: Mapping[str, Node]) -> Iterator[Found]:
@@ -166,9 +183,9 @@ def _lineage(project: Project, nodes: Mapping[str, Node]) -> Iterator[Found]:
         read |= {leaf[0] for leaf in deciding} | set(through)
         past = sorted(one.removeprefix("relation.") for one in read if one.startswith("relation."))
         if past:
-            yield _of(nodes[key], Level.WARN, "hard-coded", relations=_listed(past))
+            yield _in_code(nodes[key], "hard-coded", relations=_listed(past))
         if problem == "unreadable":
-            yield _of(nodes[key], Level.WARN, "unreadable", why=words.rstrip("."))
+            yield _in_code(nodes[key], "unreadable", why=words.rstrip("."))
 
 
 def _own(nodes: Mapping[str, Node]) -> str:
@@ -217,6 +234,10 @@ def _versioned(nodes: Mapping[str, Node]) -> Iterator[Found]:
 
 def _of(node: Node, level: str, kind: str, **params: Any) -> Found:
     return Found(level, kind, node.unique_id, node.name, node.patch_path or node.path, params)
+
+
+def _in_code(node: Node, kind: str, **params: Any) -> Found:
+    return Found(Level.WARN, kind, node.unique_id, node.name, node.path, params)
 
 
 def _listed(names: list[str]) -> str:
@@ -293,11 +314,14 @@ def live_of(project: Project) -> Deployment | None:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The findings of one kind, as the page shows them; `more` are left out."""
+    """The findings of one kind, as the page shows them; `more` are left out.
+
+    A row has the finding, its sentence, and the addresses of its page and of a form that mends it, if any.
+    """
 
     title: Any
     level: str
-    rows: tuple[tuple[Finding, str, str], ...]
+    rows: tuple[tuple[Finding, str, str, str], ...]
     count: int
 
     @property
@@ -311,11 +335,13 @@ def shown(project: Project) -> list[Group]:
     for one in Finding.objects.filter(project=project).select_related("project"):
         if one.kind in KINDS:
             found.setdefault(one.kind, []).append(one)
+    live = live_of(project)
+    here = live.environment.slug if live is not None else ""
     groups = []
     for kind, words in KINDS.items():
         rows = found.get(kind, [])
         if rows:
-            told = tuple((one, _sentence(one), _address(one)) for one in rows[:_MOST_SHOWN])
+            told = tuple((one, _sentence(one), _address(one), _form(one, here)) for one in rows[:_MOST_SHOWN])
             groups.append(Group(words.title, rows[0].level, told, len(rows)))
     return sorted(groups, key=lambda group: group.level != Level.BAD)
 
@@ -323,6 +349,14 @@ def shown(project: Project) -> list[Group]:
 def _sentence(finding: Finding) -> str:
     params = {"name": finding.name, "file": finding.file, **finding.params}
     return str(KINDS[finding.kind].sentence % params)
+
+
+def _form(finding: Finding, environment: str) -> str:
+    """Where a change of the metric is proposed; "" for what only a change of dbt's code mends."""
+    if not environment or not finding.unique_id.startswith("metric."):
+        return ""
+    begun = urlencode({"metric": finding.name})
+    return f"{reverse('propose', args=[finding.project.slug, environment])}?{begun}"
 
 
 def _address(finding: Finding) -> str:

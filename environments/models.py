@@ -235,6 +235,7 @@ class Finding(models.Model):
     unique_id = models.CharField(max_length=400)
     name = models.CharField(_("name"), max_length=255)
     file = models.CharField(_("file"), max_length=400, blank=True)
+    line = models.PositiveIntegerField(_("line"), default=0)
     params = models.JSONField(default=dict)
     since = models.DateTimeField(_("since"))
 

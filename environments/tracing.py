@@ -32,6 +32,8 @@ from workspace.warehouse.gate import open_warehouse
 
 logger = logging.getLogger(__name__)
 # Files that change what dbt makes of a model, and that no manifest tells of.
+# The largest file in which a line is looked for.
+_MOST_TEXT = 1_000_000
 _SETTINGS = ("dbt_project.yml", "packages.yml", "dependencies.yml", "package-lock.yml", "vars.yml")
 _UNFINISHED = (DeploymentStatus.PLANNED, DeploymentStatus.APPLYING)
 # dbt stops at the first model that it cannot compile: it is left out, and the rest tried again.
@@ -72,6 +74,7 @@ def trace(work: runs.Work) -> dict[str, object]:
         tracing.keep(rows)
     work.progress(step="look")
     findings = health.check(work.project, health.live_of(work.project))
+    findings = health.placed(findings, lambda file: code.read(snapshot.commit, file))
     with work.fenced():
         health.keep(work.project, findings)
     found = NodeLineage.objects.filter(node__project=work.project).values_list("problem", flat=True)
@@ -104,14 +107,22 @@ class _Source:
         if self.mirror is None or self.repository is None:
             return ""
         digest = hashlib.sha256()
-        folder = self.repository.folder.strip("/")
-        prefix = f"{folder}/" if folder not in ("", ".") else ""
         for name in _SETTINGS:
             try:
-                digest.update(name.encode() + self.mirror.read(commit, prefix + name))
+                digest.update(name.encode() + self.mirror.read(commit, self.repository.inside(name)))
             except FileAbsent:
                 continue
         return digest.hexdigest()
+
+    def read(self, commit: str, path: str) -> str:
+        """The text of a file of the dbt project; "" where there is none here, or it is no text."""
+        if self.mirror is None or self.repository is None or not self.mirror.has(commit):
+            return ""
+        try:
+            raw = self.mirror.read(commit, self.repository.inside(path))
+        except FileAbsent:
+            return ""
+        return raw.decode("utf-8", "replace") if len(raw) <= _MOST_TEXT else ""
 
 
 def _live_versions(work: runs.Work) -> list[Deployment]:

@@ -179,8 +179,7 @@ class _Texts:
 
     def full(self, path: str) -> str:
         """The path in the repository."""
-        folder = self.repository.folder.strip("/") if self.repository is not None else ""
-        return f"{folder}/{path}" if folder and folder != "." else path
+        return self.repository.inside(path) if self.repository is not None else path
 
 
 def _written(node: Node, texts: _Texts) -> list[Written]:

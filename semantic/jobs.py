@@ -155,8 +155,7 @@ def _touched(mirror: Mirror, repository: Repository, head: str) -> dict[str, Com
     last = repository.synced_commit
     if not last or not mirror.has(last):
         return {}
-    folder = repository.folder.strip("/")
-    prefix = f"{folder}/" if folder not in ("", ".") else ""
+    prefix = repository.inside("")
     found = mirror.touched(last, head)
     return {path.removeprefix(prefix): commit for path, commit in found.items() if path.startswith(prefix)}
 

@@ -98,6 +98,21 @@ def in_properties(text: str, kind: str, name: str, *, source: str = "") -> list[
     return list(_fields(text, entry, Layer.PROPERTIES)) if entry is not None else []
 
 
+def line_of(text: str, kind: str, name: str, *, column: str = "") -> int:
+    """The line of an entry of a properties file, or of one of its columns; 0 where it has none."""
+    try:
+        root = read(text).root
+    except YamlRefused:
+        return 0
+    entry = _named(_value(root, SECTIONS.get(kind, "")), name) or _in_model(root, kind, name)
+    if column and entry is not None:
+        columns = _items(_value(entry, "columns"))
+        wanted = column.lower()
+        found = next((one for one in columns if _scalar(_value(one, "name")).lower() == wanted), None)
+        return found.line if found is not None else entry.line
+    return entry.line if entry is not None else 0
+
+
 def _table(text: str, sources: Node | None, source: str, name: str) -> list[Written]:
     of_all = _named(sources, source)
     if of_all is None:

@@ -135,3 +135,64 @@ def test_the_page_says_it_in_words_the_worst_first(project: Project) -> None:
     assert "Expected a table" in page
     assert test.name in page
     assert page.index("has no days") < page.index("Expected a table")
+
+
+SCHEMA = """models:
+  - name: fct_orders
+    columns:
+      - name: order_id
+      - {name: Status, data_type: integer}
+"""
+METRICS = "metrics:\n  - name: revenue\n  - name: turnover\n"
+CODE = 'select * from "raw"."Orders" o\njoin {{ ref("x") }} using (id)\njoin legacy.old_orders using (id)\n'
+
+
+@pytest.mark.parametrize(
+    ("kind", "uid", "params", "text", "line"),
+    [
+        ("column-gone", ORDERS, {"columns": "status (+2)"}, SCHEMA, 5),
+        ("column-gone", ORDERS, {"columns": "order_id, status"}, SCHEMA, 4),
+        ("column-gone", ORDERS, {"columns": "elsewhere"}, SCHEMA, 2),
+        ("type-drift", ORDERS, {"column": "status"}, SCHEMA, 5),
+        ("not-built", ORDERS, {}, "models: [", 0),
+        ("not-built", ORDERS, {}, "", 0),
+        ("same-metric", "metric.turnover", {"other": "revenue"}, METRICS, 3),
+        ("hard-coded", ORDERS, {"relations": "raw.orders, legacy.old_orders"}, CODE, 1),
+        ("hard-coded", ORDERS, {"relations": "db.legacy.old_orders"}, CODE, 3),
+        ("hard-coded", ORDERS, {"relations": "made.by_a_macro"}, CODE, 0),
+    ],
+)
+def test_the_line_is_that_of_what_is_wrong(
+    kind: str, uid: str, params: dict[str, Any], text: str, line: int
+) -> None:
+    name = uid.rpartition(".")[2]
+
+    (placed,) = health.placed([health.Found("warn", kind, uid, name, "f", params)], lambda _file: text)
+
+    assert placed.line == line
+
+
+def test_a_line_that_moves_is_no_new_finding(project: Project) -> None:
+    one = health.Found("warn", "same-metric", "metric.turnover", "turnover", "m.yml", {"other": "revenue"})
+    health.keep(project, health.placed([one], lambda _file: METRICS))
+    first = Finding.objects.get()
+    health.keep(project, health.placed([one], lambda _file: f"# Moved\n{METRICS}"))
+
+    now = Finding.objects.get()
+
+    assert (first.line, now.line) == (3, 4)
+    assert (now.pk, now.since) == (first.pk, first.since)
+
+
+def test_what_is_wrong_with_a_metric_is_mended_by_a_proposal(project: Project, client: Client) -> None:
+    params = {"other": "revenue", "formula": "SUM(net_amount)"}
+    one = health.Found("warn", "same-metric", "metric.turnover", "turnover", "m.yml", params, line=3)
+    gone = health.Found("warn", "column-gone", ORDERS, "fct_orders", "s.yml", {"columns": "x"})
+    health.keep(project, [one, gone])
+    client.force_login(make_member(project, Role.CONTRIBUTOR))
+
+    page = client.get("/shop/health/").content.decode()
+
+    assert page.count("Propose a change") == 1
+    assert "/shop/prod/propose/?metric=turnover" in page
+    assert "m.yml:3" in page

@@ -131,6 +131,11 @@ class Repository(models.Model):
     def get_absolute_url(self) -> str:
         return reverse("repository", args=[self.project.slug])
 
+    def inside(self, path: str) -> str:
+        """A file of the dbt project as the repository names it."""
+        folder = self.folder.strip("/")
+        return path if folder in {"", "."} else f"{folder}/{path}"
+
     @property
     def mirror_path(self) -> Path:
         """The bare mirror on this machine: a cache, made again whenever it is missing."""
