@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from bisync.lib.errors import BisyncError
 from catalog import outcomes
 from catalog.ingest import read
-from catalog.models import Node, NodeTest, Uploaded
+from catalog.models import Change, Node, NodeTest, Uploaded
 from catalog.outcomes import Found
 from governance import audit, permissions
 from governance.models import Project, User
@@ -53,12 +53,43 @@ class NothingUploaded(BisyncError):
     http_status = 409
 
 
+class NotRenamed(BisyncError):
+    code = "catalogue-not-renamed"
+    message = _("Nothing that went with the same pull had the same code as %(name)s.")
+    http_status = 409
+
+
 @dataclass(frozen=True, slots=True)
 class Arrived:
     """What came of an upload: how many results are new, or the run that goes on with it."""
 
     new: int = 0
     run: Run | None = None
+
+
+@audit.atomic()
+def rename_settle(*, change: Change, same: bool, actor: User) -> None:
+    """Say whether what came and what went with the same code are one thing under two names.
+
+    Both changes are told so; saying otherwise later is possible. Raises `NotRenamed` where there is no other.
+    """
+    permissions.require(actor, "catalogue.settle", change.project)
+    if not change.renamed:
+        raise NotRenamed(name=change.name)
+    pair = Change.objects.filter(
+        project=change.project_id,
+        snapshot=change.snapshot_id,
+        unique_id__in=(change.unique_id, change.renamed),
+    )
+    pair.update(same=same)
+    audit.record(
+        actor=actor,
+        action="catalogue.is_renamed" if same else "catalogue.is_another",
+        target=change,
+        before={"same": change.same},
+        after={"name": change.unique_id, "before": change.renamed, "same": same},
+    )
+    change.same = same
 
 
 @audit.atomic()

@@ -65,6 +65,8 @@ class Change(models.Model):
     fields = models.JSONField(_("fields"), default=list)
     # What came, or went, with the very same code: perhaps it is this one under another name.
     renamed = models.CharField(_("renamed?"), max_length=400, blank=True)
+    # Whether that is so, as somebody said; None while nobody did.
+    same = models.BooleanField(_("is renamed"), null=True, blank=True)
     # The last commit of the pull that touched its files; that of the snapshot where nobody knows.
     commit = models.CharField(_("commit"), max_length=64, blank=True)
     subject = models.CharField(_("commit message"), max_length=300, blank=True)

@@ -13,7 +13,18 @@ from django.db.models import Count, QuerySet
 
 from catalog.lineage.graph import Graph
 from catalog.lineage.project import NodeTrace, from_json
-from catalog.models import Change, Column, Edge, Node, NodeLineage, NodeTest, Outcome, SearchEntry, Snapshot
+from catalog.models import (
+    Change,
+    ChangeKind,
+    Column,
+    Edge,
+    Node,
+    NodeLineage,
+    NodeTest,
+    Outcome,
+    SearchEntry,
+    Snapshot,
+)
 from catalog.search.finding import fitting, ranked
 from catalog.search.words import Sought
 from catalog.words import COLUMN, FLAGS, FOUND, OWNER, PARTS, TEST
@@ -153,8 +164,20 @@ def _beside(node: Node, side: str) -> QuerySet[Node]:
 
 
 def history_of(node: Node) -> QuerySet[Change]:
-    """What pulls changed of a node since the first, newest first, with the commit that brought it."""
-    changes = Change.objects.filter(project=node.project_id, unique_id=node.unique_id)
+    """What pulls changed of a node since the first, newest first, with the commit that brought it.
+
+    What it was before somebody said that it was only renamed belongs to it.
+    """
+    names = [node.unique_id]
+    before = {
+        change.unique_id: change.renamed
+        for change in Change.objects.filter(project=node.project_id, kind=ChangeKind.ADDED, same=True)
+    }
+    while (name := before.pop(names[-1], "")) and name not in names:
+        names.append(name)
+    changes = Change.objects.filter(project=node.project_id, unique_id__in=names)
+    # That the old name went is the same event as that the new one came.
+    changes = changes.exclude(kind=ChangeKind.REMOVED, same=True)
     return changes.select_related("snapshot").order_by("-id")
 
 

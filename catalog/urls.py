@@ -7,5 +7,6 @@ from catalog import views
 urlpatterns = [
     path("catalogue/", views.node_list, name="catalogue"),
     path("catalogue/<str:unique_id>/", views.node_detail, name="node"),
+    path("catalogue/<str:unique_id>/renamed/<int:pk>/", views.renamed, name="renamed"),
     path("lineage/<str:unique_id>/", views.lineage, name="lineage"),
 ]

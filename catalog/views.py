@@ -10,20 +10,23 @@ from urllib.parse import urlencode
 from django.core.paginator import Paginator
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404
-from django.views.decorators.http import require_safe
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
 
 from bisync.lib.search import sought
-from bisync.lib.web import page
-from catalog import drawing, selectors
+from bisync.lib.web import go, page
+from catalog import actions, drawing, selectors
 from catalog.annotations import AGGREGATIONS, said
 from catalog.drawing import HOWS, State
 from catalog.lineage.graph import ColumnFlow, Drawn, Graph, around, column_flow
 from catalog.lineage.project import NodeTrace
-from catalog.models import Node
+from catalog.models import Change, Node
 from catalog.outcomes import trust_by
 from catalog.search.finding import MOST
 from catalog.selectors import Narrowed
 from catalog.words import FLAGS, FOUND, KINDS, PARTS, PROBLEMS, yaml_of
+from governance import permissions
 from governance.models import Project
 from governance.web import Request, in_project
 
@@ -102,6 +105,7 @@ def node_detail(request: Request, project: Project, unique_id: str) -> HttpRespo
         "parents": [one for one in reads if one.resource_type not in selectors.USED][: selectors.MOST],
         "children": selectors.children_of(node)[: selectors.MOST],
         "uses": [one for one in reads if one.resource_type in selectors.USED],
+        "may_settle": permissions.decide(request.user, "catalogue.settle", project),
         "history": selectors.history_of(node)[: selectors.MOST],
         "code": node.fields.get("macro_sql", ""),
         "made": selectors.made_of(node),
@@ -111,6 +115,17 @@ def node_detail(request: Request, project: Project, unique_id: str) -> HttpRespo
         "totals": AGGREGATIONS,
     }
     return page(request, "catalog/node_detail.html", context)
+
+
+@require_POST
+@in_project
+def renamed(request: Request, project: Project, unique_id: str, pk: int) -> HttpResponse:
+    """Say whether it was only renamed."""
+    change = get_object_or_404(Change, project=project, unique_id=unique_id, pk=pk)
+    same = request.POST.get("same") == "yes"
+    actions.rename_settle(change=change, same=same, actor=request.user)
+    said = _("It is the same under another name.") if same else _("It is another thing.")
+    return go(request, f"{reverse('node', args=[project.slug, unique_id])}#history", say=said)
 
 
 @require_safe

@@ -12,6 +12,8 @@ from governance.roles import Role
 # Words for “Tom … Refund share”: the person before them, the object behind.
 DEEDS = {
     "audit.exported": _("exported the audit log of"),
+    "catalogue.is_another": _("said that it is another than before: "),
+    "catalogue.is_renamed": _("said that it was only renamed: "),
     "backup.made": _("made a backup of"),
     "connection.changed": _("changed the warehouse"),
     "connection.connected": _("connected the warehouse"),

@@ -45,6 +45,7 @@ GRANTS: dict[str, frozenset[Role]] = {
     "repository.trust": frozenset({Role.ADMIN}),
     "people.manage": frozenset({Role.ADMIN}),
     "audit.view": frozenset({Role.AUDITOR, Role.ADMIN}),
+    "catalogue.settle": frozenset({Role.REVIEWER, Role.STEWARD}),
 }
 
 # What a refusal calls the permission, in the words of a button.
@@ -61,4 +62,5 @@ LABELS = {
     "repository.trust": _("agree to changes of trusted files"),
     "people.manage": _("manage people"),
     "audit.view": _("read the audit log"),
+    "catalogue.settle": _("say what was renamed"),
 }

@@ -12,7 +12,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
-from catalog.models import Column, Node
+from catalog.models import Change, Column, Node
 from governance import audit
 from governance.actions import token_create
 from governance.models import Project, User
@@ -90,6 +90,9 @@ class World:
             "command": command.pk,
             "pk": run.pk,
             "pull-detail": snapshot.pk,
+            "renamed": Change.objects.create(
+                project=self.project, snapshot=snapshot, unique_id=unique_id, renamed="x", kind="added"
+            ).pk,
             "member": self.author.pk,
             "person": self.author.pk,
             "queue": "quick",
@@ -105,6 +108,8 @@ class World:
         found |= {"project": self.project.slug, "environment": "prod", "slug": "prod", "rest": "nowhere"}
         if address[0] in {"pull-detail", "api-pull", "api-pull-changes"}:
             found["pk"] = found["pull-detail"]
+        if address[0] == "renamed":
+            found["pk"] = found["renamed"]
         return reverse(address[0], kwargs={argument: found[argument] for argument in address[1]})
 
 

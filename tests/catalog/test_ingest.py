@@ -10,13 +10,17 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from catalog.actions import NotRenamed, rename_settle
 from catalog.ingest import ingest as ingest_into
 from catalog.ingest import read
 from catalog.models import Change, Column, Edge, Group, Node, NodeTest, Snapshot
-from governance.models import Project
-from tests.factories import make_project
+from catalog.selectors import history_of
+from governance.models import AuditEvent, Project
+from governance.roles import Role
+from tests.factories import make_member, make_project
 from tests.ready import Ready
 from workspace.git.commits import Commit, Person
 from workspace.models import Artifact
@@ -222,6 +226,45 @@ def test_what_comes_and_goes_with_the_same_code_may_be_renamed(
 
     renamed = dict(found.changed.filter(resource_type="model").values_list("unique_id", "renamed"))
     assert renamed == {ORDERS: new, new: ORDERS}
+
+
+def test_who_may_says_what_was_renamed_and_its_history_goes_on(
+    project: Project, ingested: dict[str, Any], client: Client
+) -> None:
+    ingested["nodes"][ORDERS]["description"] = "Each order."
+    ingest(project, ingested)
+    old = ingested["nodes"].pop(ORDERS)
+    new = "model.shop.fct_all_orders"
+    ingested["nodes"][new] = old | {"unique_id": new, "name": "fct_all_orders"}
+    came = ingest(project, ingested).changed.get(unique_id=new)
+    page = f"/{project.slug}/catalogue/{new}/"
+    address = f"{page}renamed/{came.pk}/"
+    tom, maya = make_member(project, Role.REVIEWER), make_member(project, Role.CONTRIBUTOR)
+
+    client.force_login(maya)
+    assert "It is the same, renamed" not in client.get(page).content.decode()
+    assert client.post(address, {"same": "yes"}).status_code == 403
+    client.force_login(tom)
+    assert "renamed? model.shop.fct_orders" in client.get(page).content.decode()
+    assert client.post(address, {"same": "yes"}).status_code == 302
+
+    node = Node.objects.get(project=project, unique_id=new)
+    assert [change.name for change in history_of(node)] == ["fct_all_orders", "fct_orders"]
+    assert "the same as model.shop.fct_orders" in client.get(page).content.decode()
+    event = AuditEvent.objects.latest("id")
+    assert (event.action, event.actor) == ("catalogue.is_renamed", tom)
+    # Whoever erred takes it back.
+    client.post(address, {"same": "no"})
+    assert [change.name for change in history_of(node)] == ["fct_all_orders"]
+    assert set(Change.objects.filter(renamed__gt="").values_list("same", flat=True)) == {False}
+
+
+def test_what_was_never_renamed_cannot_be_settled(project: Project, ingested: dict[str, Any]) -> None:
+    ingested["nodes"][ORDERS]["description"] = "Each order."
+    change = ingest(project, ingested).changed.get()
+
+    with pytest.raises(NotRenamed):
+        rename_settle(change=change, same=True, actor=make_member(project, Role.STEWARD))
 
 
 def test_of_several_with_the_same_code_nobody_knows_which_it_was(

@@ -31,6 +31,7 @@ repository.configure   -      -           -        -       -         -       yes
 repository.trust       -      -           -        -       -         -       yes
 people.manage          -      -           -        -       -         -       yes
 audit.view             -      -           -        -       -         yes     yes
+catalogue.settle       -      -           yes      yes     -         -       -
 """
 ROLES, *ROWS = [line.split() for line in TABLE.strip().splitlines()]
 PROMISED = [

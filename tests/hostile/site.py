@@ -16,6 +16,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
+from catalog.models import Change
 from governance import audit
 from governance.actions import link_make, token_create
 from governance.models import ApiToken, AuditEvent, User
@@ -58,6 +59,7 @@ HERE: dict[str, dict[str, Any]] = {
     "conflict-decide": {"choice": "own", "own": "In other words."},
     "merge-policy": {"words": "dbt", "calculation": "ask", "ownership": "business"},
     "notification-thread": {"choice": "mute"},
+    "renamed": {"same": "yes"},
     "repository": {"password": "a-token"},
     "password": {"password": NEW_PASSWORD},
     "join": {"password": NEW_PASSWORD},
@@ -113,6 +115,13 @@ class Site:
             "conflict": Conflict.objects.create(item=self.clashed.items.get(), field="meaning", **clash).pk,
             "token": token_create(user=self.tom, name="export", scopes=["read"], days=1)[0].pk,
         }  # fmt: skip
+        self.renamed = Change.objects.create(
+            project=self.project,
+            snapshot=self.project.snapshots.get(),
+            unique_id=self.arguments["unique_id"],
+            renamed="model.shop.orders",
+            kind="added",
+        )
         self.notification = Notification.objects.create(
             person=self.maya,
             project=self.project,
@@ -154,6 +163,8 @@ class Site:
             found["pk"] = self.notification.pk
         if name == "token-revoke":
             found["pk"] = self.token.pk
+        if name == "renamed":
+            found["pk"] = self.renamed.pk
         if name == "pull-detail":
             found["pk"] = self.project.snapshots.get().pk
         query = "?at=2026-01-01T00:00:00%2B00:00" if name == "notifications-unread" else ""
@@ -165,7 +176,7 @@ class Site:
         if name == "join":
             self.browser.get(reverse("join"), {"key": self.link})
         elif name != "sign-in":
-            judges = {"proposal-approve", "proposal-return"}
+            judges = {"proposal-approve", "proposal-return", "renamed"}
             person = self.boss if name.startswith("system") else self.tom if name in judges else self.maya
             self.browser.cookies[settings.SESSION_COOKIE_NAME] = self.sessions[person.pk]
         return self.browser
