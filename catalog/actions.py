@@ -8,10 +8,10 @@ from datetime import datetime
 
 from django.utils.translation import gettext_lazy as _
 
-from bisync.lib.errors import BisyncError
+from bisync.lib.errors import BisyncError, InvalidInput, NotAllowed
 from catalog import outcomes
 from catalog.ingest import read
-from catalog.models import Change, Node, NodeTest, Uploaded
+from catalog.models import Change, Node, NodeTest, SavedView, Uploaded
 from catalog.outcomes import Found
 from governance import audit, permissions
 from governance.models import Project, User
@@ -90,6 +90,38 @@ def rename_settle(*, change: Change, same: bool, actor: User) -> None:
         after={"name": change.unique_id, "before": change.renamed, "same": same},
     )
     change.same = same
+
+
+MOST_VIEWS = 30
+
+
+def view_save(*, project: Project, name: str, query: str, actor: User) -> SavedView:
+    """Keep a way of looking at the catalogue for this person; the same name replaces the one before.
+
+    Raises `InvalidInput` without a name, where nothing is narrowed, and where there are thirty already.
+    """
+    permissions.require(actor, "project.view", project)
+    problems: dict[str, list[str]] = {}
+    if not name.strip():
+        problems["name"] = [str(_("Give it a name."))]
+    if not query:
+        problems["query"] = [str(_("Narrow the catalogue first: by words, kind, owner or state."))]
+    mine = SavedView.objects.filter(project=project, person=actor)
+    if mine.exclude(name=name.strip()).count() >= MOST_VIEWS:
+        problems["name"] = [str(_("You have thirty views here. Delete one first."))]
+    if problems:
+        raise InvalidInput(problems)
+    view, _new = SavedView.objects.update_or_create(
+        project=project, person=actor, name=name.strip(), defaults={"query": query}
+    )
+    return view
+
+
+def view_delete(*, view: SavedView, actor: User) -> None:
+    """Forget a view of one's own. Raises `NotAllowed` for another's."""
+    if view.person_id != actor.pk:
+        raise NotAllowed(reason=_("It is another person's."))
+    view.delete()
 
 
 @audit.atomic()

@@ -12,6 +12,7 @@ from catalog.models import (
     NodeLineage,
     NodeTest,
     Outcome,
+    SavedView,
     SearchEntry,
     Snapshot,
     Uploaded,
@@ -108,6 +109,14 @@ class GroupAdmin(ReadOnlyAdmin):
     list_filter = ("project",)
     search_fields = ("name",)
     list_select_related = ("project",)
+
+
+@admin.register(SavedView)
+class SavedViewAdmin(ReadOnlyAdmin):
+    list_display = ("name", "person", "project", "created_at")
+    list_filter = ("project",)
+    search_fields = ("name",)
+    list_select_related = ("person", "project")
 
 
 @admin.register(SearchEntry)

@@ -308,6 +308,30 @@ class Outcome(models.Model):
         return f"{self.unique_id}: {self.status}"
 
 
+class SavedView(models.Model):
+    """A person's way of looking at a catalogue: the part of its address that narrows it, under a name."""
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="+")
+    person = models.ForeignKey(User, models.CASCADE, related_name="+", verbose_name=_("person"))
+    name = models.CharField(_("name"), max_length=80)
+    query = models.CharField(_("narrowed by"), max_length=1000)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("saved view")
+        verbose_name_plural = _("saved views")
+        ordering = ["name"]
+        constraints = [
+            models.UniqueConstraint(fields=["project", "person", "name"], name="saved_view_once_per_name")
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        return f"{reverse('catalogue', args=[self.project.slug])}?{self.query}"
+
+
 class Uploaded(models.Model):
     """The last artifact of its kind that somebody's pipeline sent for an environment."""
 

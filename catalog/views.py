@@ -12,16 +12,18 @@ from django.http import HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from bisync.lib.forms import carry_out
 from bisync.lib.search import sought
 from bisync.lib.web import go, page
 from catalog import actions, drawing, selectors
 from catalog.annotations import AGGREGATIONS, said
 from catalog.drawing import HOWS, State
+from catalog.forms import ViewForm
 from catalog.lineage.graph import ColumnFlow, Drawn, Graph, around, column_flow
 from catalog.lineage.project import NodeTrace
-from catalog.models import Change, Node
+from catalog.models import Change, Node, SavedView
 from catalog.outcomes import trust_by
 from catalog.search.finding import MOST
 from catalog.selectors import Narrowed
@@ -58,9 +60,47 @@ def node_list(request: Request, project: Project) -> HttpResponse:
         "words": [word for words in listed.sought.words for word in words],
         "query": f"{query}&" if query else "",
         "narrowed": bool(query),
+        "views": SavedView.objects.filter(project=project, person=request.user).select_related("project"),
         "coming": not query and not listed.count and Node.objects.filter(project=project).exists(),
     }
     return page(request, "catalog/node_list.html", context, fragment="rows")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@in_project
+def view_list(request: Request, project: Project) -> HttpResponse:
+    """A person's saved views; with a narrowed catalogue in the address, the form that saves it."""
+    sent = request.method == "POST"
+    asked = query_of(narrowed(QueryDict(request.POST.get("query", "")) if sent else request.GET))
+    form = ViewForm(request.POST if sent else None, initial={"query": asked})
+    if sent:
+
+        def save() -> SavedView:
+            name = form.cleaned_data["name"]
+            return actions.view_save(project=project, name=name, query=asked, actor=request.user)
+
+        if (saved := carry_out(form, save)) is not None:
+            return go(request, saved.get_absolute_url(), say=_("The view is saved."))
+    mine = SavedView.objects.filter(project=project, person=request.user).select_related("project")
+    status = 422 if sent else 200
+    context = {"views": mine, "form": form, "asked": asked, "words": words_of(asked)}
+    return page(request, "catalog/view_list.html", context, status=status)
+
+
+@require_POST
+@in_project
+def view_remove(request: Request, project: Project, pk: int) -> HttpResponse:
+    """Forget a view."""
+    mine = SavedView.objects.filter(project=project, person=request.user)
+    actions.view_delete(view=get_object_or_404(mine, pk=pk), actor=request.user)
+    return go(request, reverse("saved-views", args=[project.slug]), say=_("The view is deleted."))
+
+
+def words_of(query: str) -> str:
+    """What a view is narrowed by, for people."""
+    by = narrowed(QueryDict(query))
+    kind = str(FOUND[by.kind].many) if by.kind else ""
+    return ", ".join(filter(None, [by.search, kind, by.owner, *(str(FLAGS[flag]) for flag in by.flags)]))
 
 
 def narrowed(asked: QueryDict) -> Narrowed:

@@ -82,6 +82,7 @@ def queries(client: Client, path: str) -> list[str]:
         "/shop/dev/metrics/revenue/",
         "/shop/catalogue/",
         "/shop/catalogue/?q=o&kind=model",
+        "/shop/catalogue/views/?q=o&kind=model",
         "/shop/catalogue/model.shop.fct_orders/",
         "/shop/catalogue/model.shop.fct_orders/owners/",
         "/shop/catalogue/metric.shop.revenue/owners/",

@@ -131,6 +131,7 @@ def _visits(shop: Shop) -> Iterator[tuple[User | None, str, str]]:
         "catalogue/": "Catalogue",
         "catalogue/?q=nothing+like+it": "Catalogue",
         "catalogue/?q=orders&only=attention": "Catalogue",
+        "catalogue/views/?q=orders&only=attention": "Saved views",
         "catalogue/model.shop.fct_orders/": "fct_orders",
         "catalogue/semantic_model.shop.orders/": "orders",
         "catalogue/model.shop.fct_orders/owners/": "Owners of fct_orders",

@@ -16,7 +16,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
-from catalog.models import Change
+from catalog.models import Change, SavedView
 from governance import audit
 from governance.actions import link_make, token_create
 from governance.models import ApiToken, AuditEvent, User
@@ -60,6 +60,7 @@ HERE: dict[str, dict[str, Any]] = {
     "merge-policy": {"words": "dbt", "calculation": "ask", "ownership": "business"},
     "notification-thread": {"choice": "mute"},
     "renamed": {"same": "yes"},
+    "saved-views": {"query": "kind=model"},
     "repository": {"password": "a-token"},
     "password": {"password": NEW_PASSWORD},
     "join": {"password": NEW_PASSWORD},
@@ -115,6 +116,9 @@ class Site:
             "conflict": Conflict.objects.create(item=self.clashed.items.get(), field="meaning", **clash).pk,
             "token": token_create(user=self.tom, name="export", scopes=["read"], days=1)[0].pk,
         }  # fmt: skip
+        self.view = SavedView.objects.create(
+            project=self.project, person=self.maya, name="Mine", query="kind=model"
+        )
         self.renamed = Change.objects.create(
             project=self.project,
             snapshot=self.project.snapshots.get(),
@@ -163,6 +167,8 @@ class Site:
             found["pk"] = self.notification.pk
         if name == "token-revoke":
             found["pk"] = self.token.pk
+        if name == "saved-view-delete":
+            found["pk"] = self.view.pk
         if name == "renamed":
             found["pk"] = self.renamed.pk
         if name == "pull-detail":
