@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from celery import Celery
-from celery.signals import setup_logging
+from celery.signals import setup_logging, worker_init
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bisync.settings")
 
@@ -59,6 +59,12 @@ app.conf.update(
     timezone="UTC",
 )
 app.autodiscover_tasks(["workspace", "notify", "governance", "environments"])
+
+
+@worker_init.connect
+def _give_way(**_kwargs: object) -> None:
+    """Where web server and workers share a machine, people who wait for a page come first."""
+    os.nice(5)
 
 
 @setup_logging.connect

@@ -24,6 +24,8 @@ KEPT_OUTPUT = 200_000
 KEPT_STDOUT = 20_000_000
 LONGEST_LINE = 1_000_000
 _PR_SET_PDEATHSIG = 1
+# People wait for pages; dbt and git go on with what these leave of a processor.
+_GIVING_WAY = 10
 _libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 
@@ -96,6 +98,7 @@ def die_with_parent() -> None:
 def _begin(limits: Limits) -> None:
     die_with_parent()
     limits.set()
+    os.nice(_GIVING_WAY)
 
 
 def run(
