@@ -13,3 +13,12 @@ keepalive = 75
 timeout = 60
 graceful_timeout = 30
 control_socket_disable = True
+# Loaded once, before there are processes to load it in.
+preload_app = True
+
+
+def on_starting(_server: object) -> None:
+    """Before the first visitor may come."""
+    from bisync.wsgi import warm_up  # noqa: PLC0415 (Django starts with it, and reading settings is no start)
+
+    warm_up()

@@ -1,0 +1,35 @@
+"""The web server begins warm."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+# What a first page would load: asked in a process of its own, since this one has loaded it.
+PROGRAM = """
+import sys
+from bisync.gunicorn import on_starting
+on_starting(None)
+from django.db import connections
+from django.template import engines
+assert "proposals.views.review" in sys.modules
+assert "bisync.api.urls" in sys.modules
+cached = engines["django"].engine.template_loaders
+names = {str(key) for loader in cached for key in getattr(loader, "get_template_cache", {})}
+names |= {str(k) for loader in cached for inner in getattr(loader, "loaders", []) for k in getattr(inner, "get_template_cache", {})}
+assert any("review" in name for name in names), names
+assert all(one.connection is None for one in connections.all())
+print("warm")
+"""
+
+
+def test_views_and_templates_are_loaded_before_the_first_visitor_and_no_connection_is_open(
+    tmp_path: Path,
+) -> None:
+    env = {"PATH": "/usr/bin:/bin", "BISYNC_DATA_DIR": str(tmp_path), "PYTHONPATH": str(ROOT)}
+
+    done = subprocess.run([sys.executable, "-c", PROGRAM], env=env, cwd=ROOT, capture_output=True, text=True)
+
+    assert done.stdout == "warm\n", done.stderr
