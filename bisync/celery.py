@@ -11,6 +11,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bisync.settings")
 
 from django.conf import settings
 
+from bisync.lib.process import give_way
+
 app = Celery("bisync")
 _hard_limit = settings.DBT_TIMEOUT_SECONDS + 600
 app.conf.update(
@@ -64,7 +66,7 @@ app.autodiscover_tasks(["workspace", "notify", "governance", "environments"])
 @worker_init.connect
 def _give_way(**_kwargs: object) -> None:
     """Where web server and workers share a machine, people who wait for a page come first."""
-    os.nice(5)
+    give_way(5)
 
 
 @setup_logging.connect

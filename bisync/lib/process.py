@@ -95,10 +95,25 @@ def die_with_parent() -> None:
         _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
+def give_way(by: int) -> None:
+    """Take what others leave of the processors: `by` is added to this process's niceness.
+
+    Linux may share them out by session first ("autogroup"), and niceness counts inside one only: this session
+    gives way as well.
+    """
+    os.nice(by)
+    with contextlib.suppress(OSError):  # another system, or one that does not do so
+        group = os.open("/proc/self/autogroup", os.O_WRONLY)
+        try:
+            os.write(group, b"%d" % by)
+        finally:
+            os.close(group)
+
+
 def _begin(limits: Limits) -> None:
     die_with_parent()
     limits.set()
-    os.nice(_GIVING_WAY)
+    give_way(_GIVING_WAY)
 
 
 def run(
