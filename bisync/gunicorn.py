@@ -7,7 +7,8 @@ logconfig_dict = LOGGING
 bind = "0.0.0.0:8000"
 worker_class = "gthread"
 workers = 2
-threads = 8
+# A processor that is shared by more requests answers none of them sooner.
+threads = 4
 # Browsers reuse a connection for about a minute; closing it sooner resets some of their requests.
 keepalive = 75
 timeout = 60

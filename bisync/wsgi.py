@@ -8,6 +8,8 @@ from django.db import connections
 from django.template import engines
 from django.urls import URLResolver, get_resolver
 
+from bisync.lib import icons
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bisync.settings")
 application = get_wsgi_application()
 
@@ -24,4 +26,5 @@ def warm_up() -> None:
     for folder in map(Path, engine.dirs):
         for file in folder.rglob("*.html"):
             engine.get_template(file.relative_to(folder).as_posix())
+    icons.svg("info", size=16, attributes={})  # with it, the whole set
     connections.close_all()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from functools import lru_cache
@@ -17,10 +16,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
-from lucide import IconDoesNotExist
-from lucide.templatetags.lucide import lucide
 
-from bisync.lib import charts, log_lines, markdown, search
+from bisync.lib import charts, icons, log_lines, markdown, search
 from bisync.lib import highlight as highlighting
 from bisync.lib.highlight import Language
 from bisync.lib.log_lines import LogTail
@@ -58,14 +55,13 @@ def icon(name: str, size: int = 16, css: str = "", label: str = "") -> SafeStrin
 
 @lru_cache(maxsize=512)
 def _icon(name: str, size: int, css: str, label: str) -> SafeString:
-    named = {"role": "img", "aria_label": label} if label else {"aria_hidden": "true"}
+    named = {"role": "img", "aria-label": label} if label else {"aria-hidden": "true"}
     if css:
         named["class"] = css
     try:
-        svg = lucide(name, size=size, **named)
-    except IconDoesNotExist:
+        return icons.svg(name, size=size, attributes=named)
+    except KeyError:
         raise UnknownIcon(f"There is no icon {name!r}; https://lucide.dev/icons lists the names.") from None
-    return mark_safe(re.sub(r"\s*\n\s*", "", svg))  # noqa: S308 (from the icon set; values are escaped there)
 
 
 @register.filter
