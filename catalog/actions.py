@@ -93,6 +93,7 @@ def rename_settle(*, change: Change, same: bool, actor: User) -> None:
 
 
 MOST_VIEWS = 30
+MOST_WORDS = 1_000
 
 
 def view_save(*, project: Project, name: str, query: str, actor: User) -> SavedView:
@@ -109,6 +110,8 @@ def view_save(*, project: Project, name: str, query: str, actor: User) -> SavedV
     mine = SavedView.objects.filter(project=project, person=actor)
     if mine.exclude(name=name.strip()).count() >= MOST_VIEWS:
         problems["name"] = [str(_("You have thirty views here. Delete one first."))]
+    if len(query) > MOST_WORDS:
+        problems["name"] = [str(_("What it is narrowed by is too long to be kept: use fewer words."))]
     if problems:
         raise InvalidInput(problems)
     view, _new = SavedView.objects.update_or_create(

@@ -28,6 +28,13 @@ class Annotation:
     description: str = ""
     agg: str = ""
 
+    @classmethod
+    def from_json(cls, name: str, description: str, told: object) -> Annotation | None:
+        """What was kept of a column's annotation; None where nothing was."""
+        if not isinstance(told, Mapping) or told.get("kind") not in get_args(Kind):
+            return None
+        return cls(str(told["kind"]), name, description, str(told.get("agg") or ""))
+
     def to_json(self) -> dict[str, str]:
         return {"kind": self.kind, "agg": self.agg} if self.agg else {"kind": self.kind}
 

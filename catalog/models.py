@@ -184,8 +184,7 @@ class Column(models.Model):
     @property
     def annotation(self) -> Annotation | None:
         """What the model's SQL says that it is for."""
-        told = self.fields.get("annotation")
-        return Annotation(name=self.name, description=self.description, **told) if told else None
+        return Annotation.from_json(self.name, self.description, self.fields.get("annotation"))
 
 
 class NodeTest(models.Model):
@@ -314,7 +313,7 @@ class SavedView(models.Model):
     project = models.ForeignKey(Project, models.CASCADE, related_name="+")
     person = models.ForeignKey(User, models.CASCADE, related_name="+", verbose_name=_("person"))
     name = models.CharField(_("name"), max_length=80)
-    query = models.CharField(_("narrowed by"), max_length=1000)
+    query = models.CharField(_("narrowed by"), max_length=1_000)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

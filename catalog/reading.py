@@ -221,7 +221,8 @@ def _doc_blocks(raw: Raw) -> set[str]:
     return {*(raw.get("doc_blocks") or ()), *(used for c in columns for used in c.get("doc_blocks") or ())}
 
 
-_COLUMN_PLAIN = frozenset({"name", "data_type", "description", "meta", "config", "doc_blocks"})
+# A key of that name is nobody's annotation but its YAML's.
+_COLUMN_PLAIN = frozenset({"name", "data_type", "description", "meta", "config", "doc_blocks", "annotation"})
 
 
 def _column(raw: Raw) -> ColumnRecord:

@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Q, QuerySet
 
 from catalog.lineage.graph import Graph
 from catalog.lineage.project import NodeTrace, from_json
@@ -168,14 +168,14 @@ def history_of(node: Node) -> QuerySet[Change]:
 
     What it was before somebody said that it was only renamed belongs to it.
     """
-    names = [node.unique_id]
-    before = {
-        change.unique_id: change.renamed
-        for change in Change.objects.filter(project=node.project_id, kind=ChangeKind.ADDED, same=True)
-    }
-    while (name := before.pop(names[-1], "")) and name not in names:
-        names.append(name)
-    changes = Change.objects.filter(project=node.project_id, unique_id__in=names)
+    settled = Change.objects.filter(project=node.project_id, kind=ChangeKind.ADDED, same=True)
+    came = {change.unique_id: (change.renamed, change.pk) for change in settled.order_by("id")}
+    name, asked = node.unique_id, Q(unique_id=node.unique_id)
+    # Whatever bears an older name later on is another thing.
+    while name in came:
+        name, until = came.pop(name)
+        asked |= Q(unique_id=name, id__lt=until)
+    changes = Change.objects.filter(asked, project=node.project_id)
     # That the old name went is the same event as that the new one came.
     changes = changes.exclude(kind=ChangeKind.REMOVED, same=True)
     return changes.select_related("snapshot").order_by("-id")

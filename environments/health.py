@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache
 from itertools import combinations
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
@@ -17,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from catalog.ingest import fitting
 from catalog.models import Column, Node, NodeLineage
 from environments.models import RANKS, Deployment, Finding, MetricSeries
-from environments.places import line
+from environments.places import Places
 from environments.selectors import snapshot_vocabulary
 from governance.models import Project
 from semantic.definitions import Metric, Vocabulary
@@ -115,13 +114,16 @@ def check(project: Project, live: Deployment | None) -> list[Found]:
 
 def placed(found: Iterable[Found], read: Callable[[str], str]) -> list[Found]:
     """The findings with their lines; `read` gives a file's text, "" where it has none."""
-    text = cache(read)
-    return [
-        replace(
-            one, line=line(one.kind, one.unique_id, one.name, one.params, text(one.file)) if one.file else 0
-        )
-        for one in found
-    ]
+    files: dict[str, list[Found]] = {}
+    for one in found:
+        files.setdefault(one.file, []).append(one)
+    told = []
+    for file, inside in files.items():
+        places = Places(read(file) if file else "")
+        told += [
+            replace(one, line=places.line(one.kind, one.unique_id, one.name, one.params)) for one in inside
+        ]
+    return told
 
 
 def keep(project: Project, found: Iterable[Found]) -> None:

@@ -6,15 +6,24 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from semantic.written import line_of
+from semantic.written import Properties
 
 
-def line(kind: str, unique_id: str, name: str, params: Mapping[str, Any], text: str) -> int:
-    """The line, from 1, in the text of the finding's file; 0 where it is about the whole file."""
-    if kind == "hard-coded":
-        return _mentioned(str(params.get("relations", "")).split(", ")[0], text)
-    column = str(params.get("column") or params.get("columns", "")).split(", ")[0].split(" (+")[0]
-    return line_of(text, unique_id.partition(".")[0], name, column=column)
+class Places:
+    """One file, read once for all that is found in it."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._properties: Properties | None = None
+
+    def line(self, kind: str, unique_id: str, name: str, params: Mapping[str, Any]) -> int:
+        """The line, from 1, that a finding is about; 0 where it is the whole file."""
+        if kind == "hard-coded":
+            return _mentioned(str(params.get("relations", "")).split(", ")[0], self._text)
+        if self._properties is None:
+            self._properties = Properties(self._text)
+        column = str(params.get("column") or params.get("columns", "")).split(", ")[0].split(" (+")[0]
+        return self._properties.line_of(unique_id.partition(".")[0], name, column=column)
 
 
 def _mentioned(relation: str, text: str) -> int:
@@ -22,5 +31,6 @@ def _mentioned(relation: str, text: str) -> int:
     parts = [re.escape(part.strip('"`[]')) for part in relation.split(".") if part]
     if not parts:
         return 0
-    found = re.search(r"[\"`\]]?\s*\.\s*[\"`\[]?".join(parts[-2:]), text, re.IGNORECASE)
+    named = r"[\"`\]]?\s*\.\s*[\"`\[]?".join(parts[-2:])
+    found = re.search(rf"(?<!\w){named}(?!\w)", text, re.IGNORECASE)
     return text.count("\n", 0, found.start()) + 1 if found else 0

@@ -28,11 +28,11 @@ from semantic.written import (
     ADDING_UP,
     Layer,
     ProjectFile,
+    Properties,
     Written,
     in_block,
     in_code,
     in_project_file,
-    in_properties,
     project_file,
     ruled,
 )
@@ -49,6 +49,8 @@ _PATIENCE = 5
 _MOST = 500
 # So much of a file is read; dbt's are smaller.
 _MOST_TEXT = 1_000_000
+# A model says by these that its annotations do not count.
+_SWITCHES = ("bisync_sync", "omni_sync")
 # What dbt makes of a thing of which nobody says how to store it.
 _USUAL = {"model": "view", "seed": "seed", "snapshot": "snapshot"}
 
@@ -122,7 +124,8 @@ def ledger_of(node: Node) -> Ledger:
     lines = {key: _masked(key[1], places) for key, places in lines.items()}
     _formula(node, snapshot, lines)
     _warehouse(node, lines)
-    _usual(node, lines)
+    if texts.mirror is not None and not texts.problems:
+        _usual(node, lines)
     return _told(lines, snapshot, texts)
 
 
@@ -175,7 +178,14 @@ class _Texts:
         except BisyncError as exc:
             self.problems.append(str(exc))
             return ""
-        return raw.decode("utf-8", "replace") if len(raw) <= _MOST_TEXT else ""
+        if len(raw) > _MOST_TEXT:
+            self.unread(path)
+            return ""
+        return raw.decode("utf-8", "replace")
+
+    def unread(self, path: str) -> None:
+        """Note that a file says something that nobody knows here."""
+        self.problems.append(_("What %(file)s sets is not known here: it cannot be read.") % {"file": path})
 
     def full(self, path: str) -> str:
         """The path in the repository."""
@@ -197,11 +207,16 @@ def _written(node: Node, texts: _Texts) -> list[Written]:
         for one in in_project_file(texts.read(PROJECT), node.resource_type, _fqn(node, texts))
     ]
     properties = node.patch_path or node.path
-    named = {"source": str(node.fields.get("source_name") or "")} if node.resource_type == "source" else {}
     if properties.endswith((".yml", ".yaml")):
-        text = texts.read(properties)
-        found += [_in(properties, one) for one in in_properties(text, node.resource_type, node.name, **named)]
-    return found + [_in(node.path, one) for one in _code(node, texts)]
+        file = Properties(texts.read(properties))
+        if file.refused is not None:
+            texts.unread(properties)
+        source, version = (str(node.fields.get(name) or "") for name in ("source_name", "version"))
+        told = file.fields(node.resource_type, node.name, source=source, version=version)
+        found += [_in(properties, one) for one in told]
+    code = list(_code(node, texts))
+    off = any(one.field in _SWITCHES and one.value.lower() == "false" for one in code)
+    return found + [_in(node.path, one) for one in code if not (off and one.layer is Layer.ANNOTATION)]
 
 
 def _code(node: Node, texts: _Texts) -> Iterator[Written]:
@@ -214,7 +229,10 @@ def _code(node: Node, texts: _Texts) -> Iterator[Written]:
         yield from in_block(text, tag, name)
     elif kind in {"model", "seed", "snapshot"} and text and not node.path.endswith((".yml", ".yaml")):
         yield Written("code", "", Layer.CODE, 0, 0)
-        yield from in_code(text) if node.path.endswith(".sql") else ()
+        told = in_code(text) if node.path.endswith(".sql") else [] if kind == "seed" else None
+        if told is None:
+            texts.unread(node.path)
+        yield from told or ()
 
 
 def _in(file: str, one: Written) -> Written:
@@ -314,7 +332,8 @@ def _formula(node: Node, snapshot: Snapshot, lines: Lines) -> None:
         return
     vocabulary = snapshot_vocabulary(snapshot, None)
     metric = vocabulary.metrics.get(node.name)
-    text = (node.meta.get("bisync") or {}).get("formula")
+    own = node.meta.get("bisync")
+    text = own.get("formula") if isinstance(own, Mapping) else None
     if metric is None or not isinstance(text, str):
         return
     dialect = dialect_of(snapshot.adapter)

@@ -6,14 +6,19 @@ Nothing is rendered or evaluated: YAML is read with the places of its entries, J
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
+from itertools import islice
 
 import jinja2
 from jinja2 import nodes as jinja
+from jinja2.ext import Extension
+from jinja2.parser import Parser
 
 from semantic.codegen.yaml_marks import (
+    BOM,
     AliasNode,
     MappingNode,
     Node,
@@ -71,6 +76,10 @@ ADDING_UP = frozenset({"tags", "pre-hook", "post-hook", "packages"})
 _SAME = {"tests": "data_tests", "pre_hook": "pre-hook", "post_hook": "post-hook"}
 
 _LONGEST = 200
+# So much of a value is looked at to make a line of it.
+_READ = 1_000
+# More fields of one thing than anybody writes.
+_MOST = 5_000
 _DEEPEST = 4
 _MOST_CODE = 1_000_000
 _ANNOTATES = re.compile(r"(?:bisync|omni)_(?:generated_)?(dimension|measure|calculation)")
@@ -79,117 +88,83 @@ _OPENED = frozenset({"config", "meta", "type_params"})
 _DOC = re.compile(r"""\{\{\s*doc\(\s*(?:['"](?P<package>\w+)['"]\s*,\s*)?['"](?P<name>\w+)['"]\s*\)\s*\}\}""")
 
 
-# -- Properties files -----------------------------------------------------------------------------------
+# -- YAML -----------------------------------------------------------------------------------------------
 
 
-def in_properties(text: str, kind: str, name: str, *, source: str = "") -> list[Written]:
-    """The fields of the entry `name` of a kind (`model`, `metric`, `source` …); of a table with its source's.
+class _Text:
+    """A text of YAML and the lines of its entries, as git and editors count them."""
 
-    A later one of the same field counts more. Empty where the file has no such entry or cannot be read.
-    """
-    try:
-        root = read(text).root
-    except YamlRefused:
-        return []
-    section = _value(root, SECTIONS.get(kind, ""))
-    if kind == "source":
-        return _table(text, section, source, name)
-    entry = _named(section, name) or _in_model(root, kind, name)
-    return list(_fields(text, entry, Layer.PROPERTIES)) if entry is not None else []
+    def __init__(self, text: str) -> None:
+        self.text = text.removeprefix(BOM)
+        self.refused: YamlRefused | None = None
+        self.root: Node | None = None
+        self._breaks = [found.start() for found in re.finditer("\n", self.text)]
+        self._last: dict[int, int] = {}
+        try:
+            self.root = read(self.text).root
+        except YamlRefused as refused:
+            self.refused = refused
 
+    def first(self, node: Node) -> int:
+        return bisect_left(self._breaks, node.start) + 1
 
-def line_of(text: str, kind: str, name: str, *, column: str = "") -> int:
-    """The line of an entry of a properties file, or of one of its columns; 0 where it has none."""
-    try:
-        root = read(text).root
-    except YamlRefused:
-        return 0
-    entry = _named(_value(root, SECTIONS.get(kind, "")), name) or _in_model(root, kind, name)
-    if column and entry is not None:
-        columns = _items(_value(entry, "columns"))
-        wanted = column.lower()
-        found = next((one for one in columns if _scalar(_value(one, "name")).lower() == wanted), None)
-        return found.line if found is not None else entry.line
-    return entry.line if entry is not None else 0
+    def last(self, node: Node) -> int:
+        """The line in which it ends; an entry is used by many aliases and looked at once."""
+        if id(node) not in self._last:
+            written = self.text[node.start : node.end].rstrip()
+            self._last[id(node)] = bisect_left(self._breaks, node.start + len(written)) + 1
+        return self._last[id(node)]
 
+    def fields(self, entry: MappingNode, layer: Layer, prefix: str = "") -> Iterator[Written]:
+        # What stands under `config` counts more than the same beside it.
+        for pair in sorted(entry.pairs, key=lambda pair: pair.has("config")):
+            key = _key(pair)
+            value = _target(pair.value)
+            if key in {"", "name"} and not prefix.startswith("meta."):
+                continue
+            if key == "config" and isinstance(value, MappingNode):
+                yield from self.fields(value, layer, prefix)
+            elif isinstance(value, MappingNode) and (key in _OPENED or prefix.endswith("meta.")):
+                yield from self.fields(value, layer, f"{prefix}{key}.")
+            elif isinstance(value, SequenceNode) and _all_named(value):
+                yield from self._members(f"{prefix}{key}", value, layer)
+            else:
+                yield self.one(f"{prefix}{key}", pair.key, pair.value, layer)
 
-def _table(text: str, sources: Node | None, source: str, name: str) -> list[Written]:
-    of_all = _named(sources, source)
-    if of_all is None:
-        return []
-    shared = [
-        one
-        for one in _fields(text, of_all, Layer.SOURCE)
-        if one.field not in {"description", "tables"} and not one.field.startswith("tables.")
-    ]
-    table = _named(_value(of_all, "tables"), name)
-    return [*shared, *(_fields(text, table, Layer.PROPERTIES) if table is not None else ())]
+    def _members(self, field: str, listed: SequenceNode, layer: Layer) -> Iterator[Written]:
+        """Columns with each of their fields; of other lists each member as a whole."""
+        for member in _items(listed):
+            name = _scalar(_value(member, "name"))
+            if field == "columns":
+                yield from (replace(one, column=name) for one in self.fields(member, layer))
+            else:
+                yield self.one(f"{field}.{name}", member, member, layer)
 
-
-def _in_model(root: Node | None, kind: str, name: str) -> MappingNode | None:
-    """A metric or semantic model that is written inside its model, as dbt 1.12 has them."""
-    models = _value(root, "models")
-    for model in _items(models):
-        if kind == "metric" and (found := _named(_value(model, "metrics"), name)) is not None:
-            return found
-        own = _value(model, "semantic_model") if kind == "semantic_model" else None
-        if own is not None:
-            called = _value(own, "name") or _value(model, "name")
-            if isinstance(called, ScalarNode) and called.value == name:
-                return own if isinstance(own, MappingNode) else model
-    return None
-
-
-def _fields(text: str, entry: MappingNode, layer: Layer, prefix: str = "") -> Iterator[Written]:
-    # What stands under `config` counts more than the same beside it.
-    for pair in sorted(entry.pairs, key=lambda pair: pair.has("config")):
-        key = _key(pair)
-        value = _target(pair.value)
-        if key in {"", "name"} and not prefix.startswith("meta."):
-            continue
-        if key == "config" and isinstance(value, MappingNode):
-            yield from _fields(text, value, layer, prefix)
-        elif isinstance(value, MappingNode) and (key in _OPENED or prefix.endswith("meta.")):
-            yield from _fields(text, value, layer, f"{prefix}{key}.")
-        elif isinstance(value, SequenceNode) and _all_named(value):
-            yield from _members(text, f"{prefix}{key}", value, layer)
-        else:
-            yield _one(text, f"{prefix}{key}", pair.key, pair.value, layer)
-
-
-def _members(text: str, field: str, listed: SequenceNode, layer: Layer) -> Iterator[Written]:
-    """Columns with each of their fields; of other lists each member as a whole."""
-    for member in _items(listed):
-        name = _scalar(_value(member, "name"))
-        if field == "columns":
-            yield from (replace(one, column=name) for one in _fields(text, member, layer))
-        else:
-            yield _one(text, f"{field}.{name}", member, member, layer)
-
-
-def _one(text: str, field: str, begins: Node, value: Node, layer: Layer) -> Written:
-    found = _DOC.search(value.value) if isinstance(value, ScalarNode) else None
-    doc = ".".join(part for part in (found["package"], found["name"]) if part) if found else ""
-    last = max(begins.line, _last_line(text, value))
-    return Written(_SAME.get(field, field), _told(value), layer, begins.line, last, doc=doc)
-
-
-def _last_line(text: str, node: Node) -> int:
-    written = text[node.start : node.end].rstrip()
-    return node.line + written.count("\n")
+    def one(self, field: str, begins: Node, value: Node, layer: Layer) -> Written:
+        plain = value.value[:_READ] if isinstance(value, ScalarNode) else ""
+        found = _DOC.search(plain)
+        doc = ".".join(part for part in (found["package"], found["name"]) if part) if found else ""
+        first = self.first(begins)
+        return Written(
+            _SAME.get(field, field), _told(value), layer, first, max(first, self.last(value)), doc=doc
+        )
 
 
 def _told(node: Node, depth: int = 0) -> str:
     """A value on one line, cut where it is long."""
     node = _target(node)
     if isinstance(node, ScalarNode):
-        told = " ".join(node.value.split())
+        told = " ".join(node.value[:_READ].split())
     elif depth == _DEEPEST:
         told = "…"
     elif isinstance(node, MappingNode):
         told = _joined(f"{_key(pair)}: {_told(pair.value, depth + 1)}" for pair in node.pairs)
     else:
         told = _joined(_told(item, depth + 1) for item in children(node))
+    return _line(told)
+
+
+def _line(told: str) -> str:
     return told if len(told) <= _LONGEST else f"{told[:_LONGEST]}…"
 
 
@@ -228,13 +203,83 @@ def _items(node: Node | None) -> list[MappingNode]:
     return [member for member in members if isinstance(member, MappingNode)]
 
 
-def _named(node: Node | None, name: str) -> MappingNode | None:
-    return next((one for one in _items(node) if _scalar(_value(one, "name")) == name), None)
+def _named(node: Node | None, name: str, key: str = "name") -> MappingNode | None:
+    return next((one for one in _items(node) if _scalar(_value(one, key)) == name), None)
 
 
 def _all_named(listed: SequenceNode) -> bool:
     members = _items(listed)
     return len(members) == len(listed.items) > 0 and all(_scalar(_value(one, "name")) for one in members)
+
+
+# -- Properties files -----------------------------------------------------------------------------------
+
+
+class Properties:
+    """A properties file, read once; `refused` says why it could not be, None where it could."""
+
+    def __init__(self, text: str) -> None:
+        self._text = _Text(text)
+        self.refused = self._text.refused
+
+    def fields(self, kind: str, name: str, *, source: str = "", version: str = "") -> list[Written]:
+        """The fields of the entry `name` of a kind (`model`, `source` …); of a table with its source's.
+
+        A later one of the same field counts more: of a model with versions, that version's come last.
+        """
+        return list(islice(self._fields(kind, name, source, version), _MOST))
+
+    def _fields(self, kind: str, name: str, source: str, version: str) -> Iterator[Written]:
+        if kind == "source":
+            yield from self._table(source, name)
+            return
+        entry = self._entry(kind, name)
+        if entry is None:
+            return
+        yield from (one for one in self._text.fields(entry, Layer.PROPERTIES) if one.field != "versions")
+        own = _named(_value(entry, "versions"), version, "v") if version else None
+        if own is not None:
+            told = self._text.fields(own, Layer.PROPERTIES)
+            yield from (one for one in told if one.field not in {"v", "defined_in"})
+
+    def line_of(self, kind: str, name: str, *, column: str = "") -> int:
+        """The line of an entry, or of one of its columns; 0 where the file has none."""
+        entry = self._entry(kind, name)
+        if entry is None:
+            return 0
+        columns = _items(_value(entry, "columns")) if column else []
+        wanted = column.lower()
+        found = next((one for one in columns if _scalar(_value(one, "name")).lower() == wanted), entry)
+        return self._text.first(found)
+
+    def _entry(self, kind: str, name: str) -> MappingNode | None:
+        root = self._text.root
+        return _named(_value(root, SECTIONS.get(kind, "")), name) or _in_model(root, kind, name)
+
+    def _table(self, source: str, name: str) -> Iterator[Written]:
+        of_all = _named(_value(self._text.root, "sources"), source)
+        if of_all is None:
+            return
+        for one in self._text.fields(of_all, Layer.SOURCE):
+            if one.field not in {"description", "tables"} and not one.field.startswith("tables."):
+                yield one
+        table = _named(_value(of_all, "tables"), name)
+        if table is not None:
+            yield from self._text.fields(table, Layer.PROPERTIES)
+
+
+def _in_model(root: Node | None, kind: str, name: str) -> MappingNode | None:
+    """A metric or semantic model that is written inside its model, as dbt 1.12 has them."""
+    models = _value(root, "models") if kind in {"metric", "semantic_model"} else None
+    for model in _items(models):
+        if kind == "metric" and (found := _named(_value(model, "metrics"), name)) is not None:
+            return found
+        own = _value(model, "semantic_model") if kind == "semantic_model" else None
+        if own is not None:
+            called = _value(own, "name") or _value(model, "name")
+            if isinstance(called, ScalarNode) and called.value == name:
+                return own if isinstance(own, MappingNode) else model
+    return None
 
 
 # -- dbt_project.yml ------------------------------------------------------------------------------------
@@ -245,29 +290,26 @@ def in_project_file(text: str, kind: str, fqn: Sequence[str]) -> list[Written]:
 
     `fqn` are the package, the folders below that of the kind, and the name, as dbt has them.
     """
-    try:
-        root = read(text).root
-    except YamlRefused:
-        return []
-    level = _value(root, SECTIONS.get(kind, ""))
+    source = _Text(text)
+    level = _value(source.root, SECTIONS.get(kind, ""))
     found: list[Written] = []
     for step in (*fqn, None):
         if not isinstance(level, MappingNode):
             break
-        found += _set_here(text, level)
+        found += islice(_set_here(source, level), _MOST)
         level = _value(level, step) if step is not None else None
     return found
 
 
-def _set_here(text: str, level: MappingNode) -> Iterator[Written]:
+def _set_here(source: _Text, level: MappingNode) -> Iterator[Written]:
     for pair in level.pairs:
         key, value = _key(pair), _target(pair.value)
         name = key.removeprefix("+")
         if key.startswith("+meta") and isinstance(value, MappingNode):
-            yield from _fields(text, value, Layer.PROJECT, "meta.")
+            yield from source.fields(value, Layer.PROJECT, "meta.")
         # A mapping without a plus is a folder.
         elif name and (key.startswith("+") or not isinstance(value, MappingNode)):
-            yield _one(text, name, pair.key, pair.value, Layer.PROJECT)
+            yield source.one(name, pair.key, pair.value, Layer.PROJECT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,10 +322,7 @@ class ProjectFile:
 
 def project_file(text: str) -> ProjectFile:
     """The project's name, "" where it cannot be read, and its folders by kind."""
-    try:
-        root = read(text).root
-    except YamlRefused:
-        root = None
+    root = _Text(text).root
     folders = {}
     for kind in ("model", "seed", "snapshot", "macro"):
         listed = _value(root, f"{kind}-paths")
@@ -295,22 +334,34 @@ def project_file(text: str) -> ProjectFile:
 # -- Code -----------------------------------------------------------------------------------------------
 
 
-def in_code(text: str) -> list[Written]:
-    """What a file of SQL sets by `{{ config(…) }}` or annotates; empty where it is no Jinja."""
+class _OfDbt(Extension):
+    """dbt's own block tags, whose insides are read like the rest."""
+
+    tags = {"snapshot", "test", "data_test", "materialization", "docs"}
+
+    def parse(self, parser: Parser) -> list[jinja.Node]:
+        tag = next(parser.stream).value
+        while parser.stream.current.type != "block_end":
+            next(parser.stream)
+        return parser.parse_statements((f"name:end{tag}",), drop_needle=True)
+
+
+def in_code(text: str) -> list[Written] | None:
+    """What a file of SQL sets by `{{ config(…) }}` or annotates; None where it cannot be read as Jinja."""
     if len(text) > _MOST_CODE:
-        return []
+        return None
     try:
-        tree = jinja2.Environment(autoescape=True).parse(text)
+        tree = jinja2.Environment(autoescape=True, extensions=["jinja2.ext.do", _OfDbt]).parse(text)
         return [one for call in tree.find_all(jinja.Call) for one in _said_by(call)]
-    except (jinja2.TemplateSyntaxError, RecursionError):
-        return []
+    except (jinja2.TemplateSyntaxError, RecursionError, ValueError):  # the last: a number without end
+        return None
 
 
 def _said_by(call: jinja.Call) -> Iterator[Written]:
     called = call.node
     if isinstance(called, jinja.Name) and called.name == "config":
-        for keyword in call.kwargs:
-            yield from _set_in(keyword)
+        for key, value in _settings(call):
+            yield from _set_in(key, value)
         return
     if isinstance(called, jinja.Getattr) and isinstance(called.node, jinja.Name):
         name = f"{called.node.name}_{called.attr}"
@@ -337,19 +388,23 @@ def _text_of(node: jinja.Node | None) -> str:
     return _shown(node) if node is not None else ""
 
 
-def _set_in(keyword: jinja.Keyword) -> Iterator[Written]:
-    value = keyword.value
-    field = _SAME.get(keyword.key, keyword.key)
-    whole = Written(field, _shown(value), Layer.CODE, keyword.lineno, _lowest(value, keyword.lineno))
-    if keyword.key != "meta" or not isinstance(value, jinja.Dict):
-        yield whole
+def _settings(call: jinja.Call) -> Iterator[tuple[str, jinja.Expr]]:
+    """What a call sets, by name or in a dictionary."""
+    for given in call.args:
+        if isinstance(given, jinja.Dict):
+            yield from ((str(p.key.value), p.value) for p in given.items if isinstance(p.key, jinja.Const))
+    yield from ((keyword.key, keyword.value) for keyword in call.kwargs)
+
+
+def _set_in(key: str, value: jinja.Expr) -> Iterator[Written]:
+    if key != "meta" or not isinstance(value, jinja.Dict):
+        first = value.lineno
+        yield Written(_SAME.get(key, key), _shown(value), Layer.CODE, first, _lowest(value, first))
         return
     for pair in value.items:
         if isinstance(pair.key, jinja.Const):
             last = _lowest(pair.value, pair.lineno)
-            yield replace(
-                whole, field=f"meta.{pair.key.value}", value=_shown(pair.value), first=pair.lineno, last=last
-            )
+            yield Written(f"meta.{pair.key.value}", _shown(pair.value), Layer.CODE, pair.lineno, last)
 
 
 def _lowest(node: jinja.Node, line: int) -> int:
@@ -381,13 +436,8 @@ def in_block(text: str, tag: str, name: str) -> list[Written]:
     last = ends.end() if ends else len(text)
     inside = text[begins.end() : ends.start() if ends else last]
     field = "description" if tag == "docs" else "code"
-    first = text.count("\n", 0, begins.start()) + 1
-    return [Written(field, _cut(inside), Layer.CODE, first, text.count("\n", 0, last) + 1)]
-
-
-def _cut(text: str) -> str:
-    told = " ".join(text[: 2 * _LONGEST].split())
-    return told if len(told) <= _LONGEST else f"{told[:_LONGEST]}…"
+    first, end = (text.count("\n", 0, place) + 1 for place in (begins.start(), last))
+    return [Written(field, _line(" ".join(inside[:_READ].split())), Layer.CODE, first, end)]
 
 
 # -- Which one counts -----------------------------------------------------------------------------------
@@ -396,9 +446,29 @@ def _cut(text: str) -> str:
 def ruled(places: Iterable[Written]) -> dict[tuple[str, str], list[Written]]:
     """The places of each field, by column and field, the one that dbt obeys first.
 
-    `places` come with those that count less before those that count more within a layer.
+    `places` come with those that count less before those that count more within a layer. Columns are the
+    same whatever the case; an empty description says nothing; of `meta` dbt takes whole keys, so that a place
+    which sets `meta.owner` ends what another says of `meta.owner.team`.
     """
     found: dict[tuple[str, str], list[Written]] = {}
+    spelled: dict[str, str] = {}
     for place in places:
-        found.setdefault((place.column, place.field), []).insert(0, place)
-    return {key: sorted(written, key=lambda one: -one.layer) for key, written in found.items()}
+        column = spelled.setdefault(place.column.lower(), place.column)
+        found.setdefault((column, place.field), []).insert(0, place)
+    highest: dict[tuple[str, str], Written] = {}
+    for key, written in found.items():
+        said = [one for one in written if one.value or one.field != "description"]
+        found[key] = sorted(said or written, key=lambda one: -one.layer)
+        top = _whole(key)
+        highest[top] = max(highest.get(top, found[key][0]), found[key][0], key=lambda one: one.layer)
+    for key, written in found.items():
+        ends = highest[_whole(key)]
+        if ends.layer > written[0].layer:
+            written.insert(0, replace(ends, field=key[1], value="", column=key[0]))
+    return found
+
+
+def _whole(key: tuple[str, str]) -> tuple[str, str]:
+    """The column and key that dbt takes as a whole."""
+    column, field = key
+    return column, ".".join(field.split(".")[:2]) if field.startswith("meta.") else field

@@ -253,6 +253,10 @@ def test_who_may_says_what_was_renamed_and_its_history_goes_on(
     assert "the same as model.shop.fct_orders" in client.get(page).content.decode()
     event = AuditEvent.objects.latest("id")
     assert (event.action, event.actor) == ("catalogue.is_renamed", tom)
+    # What bears the old name later on is another thing.
+    ingested["nodes"][ORDERS] = old | {"description": "Others."}
+    ingest(project, ingested)
+    assert [change.name for change in history_of(node)] == ["fct_all_orders", "fct_orders"]
     # Whoever erred takes it back.
     client.post(address, {"same": "no"})
     assert [change.name for change in history_of(node)] == ["fct_all_orders"]

@@ -54,6 +54,7 @@ def test_what_is_narrowed_is_saved_under_a_name_and_leads_back(client: Client, m
         ({"name": "All", "query": ""}, "Narrow the catalogue first"),
         ({"name": "All", "query": "kind=nothing&page=3"}, "Narrow the catalogue first"),
         ({}, "This field is required"),
+        ({"name": "Long", "query": f"q={'😀' * 200}"}, "too long to be kept"),
         ({"name": "x" * 81, "query": "kind=model"}, "at most 80 characters"),
     ],
 )

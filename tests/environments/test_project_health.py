@@ -196,3 +196,19 @@ def test_what_is_wrong_with_a_metric_is_mended_by_a_proposal(project: Project, c
     assert page.count("Propose a change") == 1
     assert "/shop/prod/propose/?metric=turnover" in page
     assert "m.yml:3" in page
+
+
+def test_a_file_is_read_once_for_all_that_is_found_in_it_and_whole_words_count() -> None:
+    read_files: list[str] = []
+
+    def read_file(file: str) -> str:
+        read_files.append(file)
+        return SCHEMA if file == "s.yml" else "from main.orders_archive\njoin main.orders"
+
+    found = [health.Found("warn", "not-built", ORDERS, "fct_orders", "s.yml") for _ in range(3)]
+    code = health.Found("warn", "hard-coded", ORDERS, "x", "x.sql", {"relations": "main.orders"})
+
+    placed = health.placed([*found, code], read_file)
+
+    assert [one.line for one in placed] == [2, 2, 2, 2]
+    assert read_files == ["s.yml", "x.sql"]

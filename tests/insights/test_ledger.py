@@ -12,6 +12,7 @@ from insights.ledger import Place, ledger_of
 from proposals.actions import publishing
 from tests.proposals.story import FIELDS, Story
 from workspace.actions import pull_request
+from workspace.repositories import mirror_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -116,10 +117,35 @@ def test_what_bisync_pushed_is_owned_by_its_proposal_until_somebody_writes_over_
     assert "masked by the metric" in page
 
 
+@pytest.mark.dbt
+def test_code_that_cannot_be_read_and_annotations_that_are_off_own_nothing(story: Story) -> None:
+    code = story.git("show", "main:models/fct_visits.sql") + "\n"
+    off = "{{ config(omni_sync=false) }}\n{# {{ omni_dimension('device') }} #}\n"
+    pull(story, {"models/fct_visits.sql": off + code}, "visits: Say no.")
+    found = places(story, "model.shop.fct_visits")
+    assert found["", "omni_sync"][0].where == "models/fct_visits.sql:1"
+    assert ("device", "annotation") not in found
+
+    story.project.snapshots.update(
+        commit=story.origin.commit({"models/fct_visits.sql": "{{ ("}, "x: Break it.")
+    )
+    story.project.repository.refresh_from_db()
+    mirror_of(story.project.repository).fetch()
+    ledger = ledger_of(Node.objects.get(project=story.project, unique_id="model.shop.fct_visits"))
+    assert [str(one) for one in ledger.problems] == [
+        "What models/fct_visits.sql sets is not known here: it cannot be read."
+    ]
+
+
 def test_what_cannot_be_found_out_is_told(story: Story) -> None:
     node = Node.objects.get(project=story.project, unique_id="model.shop.fct_orders")
     node.package = "elsewhere"
     assert "package elsewhere" in str(ledger_of(node).problems[0])
+    assert not any(line.field == "materialized" for line in ledger_of(node).lines)
+    # Strange meta of a metric is nobody's formula.
+    metric = Node.objects.get(project=story.project, unique_id="metric.shop.revenue")
+    metric.meta = {"bisync": "yes", "bisync.formula": "SUM(x)"}
+    assert ledger_of(metric).problems == ()
 
     story.project.repository.mirror_path.rename(story.project.repository.mirror_path.with_suffix(".away"))
     node.package = "shop"

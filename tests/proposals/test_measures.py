@@ -48,6 +48,23 @@ def test_a_measure_begins_a_metric_with_its_words_its_total_and_its_only_date(
     assert (fields.meaning, fields.formula, fields.time) == ("How long.", "AVERAGE(minutes)", "visited_on")
 
 
+def test_a_name_is_whatever_the_sql_says_and_a_key_of_the_yaml_is_no_annotation(
+    story: Story, client: Client
+) -> None:
+    annotate(story, "net/gross", kind="measure", agg="sum")
+    node = Node.objects.get(project=story.project, unique_id="model.shop.fct_visits")
+    for number, told in enumerate(["sensitive", ["a"], {"owner": "x"}, {"kind": "other", "agg": 1}]):
+        Column.objects.create(node=node, name=f"c{number}", position=20, fields={"annotation": told})
+    client.force_login(story.maya)
+
+    page = client.get(f"/{story.project.slug}/catalogue/model.shop.fct_visits/")
+
+    assert page.status_code == 200
+    assert page.content.decode().count("Make it a metric") == 1
+    answer = client.get(address(story, "net/gross"))
+    assert parse_qs(urlsplit(answer["Location"]).query)["formula"] == ["SUM([net/gross])"]
+
+
 @pytest.mark.parametrize(
     ("column", "annotation"),
     [

@@ -8,10 +8,10 @@ import pytest
 
 from semantic.written import (
     Layer,
+    Properties,
     in_block,
     in_code,
     in_project_file,
-    in_properties,
     project_file,
     ruled,
 )
@@ -47,7 +47,7 @@ def told(found):
 
 
 def test_fields_have_the_lines_of_their_key_and_value():
-    assert told(in_properties(ORDERS, "model", "orders")) == {
+    assert told(Properties(ORDERS).fields("model", "orders")) == {
         ("", "description"): ("One row for each order.", 5, 7),
         ("", "meta.owner"): ("Finance", 12, 12),
         ("", "meta.tier"): ("1", 8, 8),
@@ -61,17 +61,17 @@ def test_fields_have_the_lines_of_their_key_and_value():
 
 
 def test_of_the_same_field_what_stands_under_config_counts():
-    places = ruled(in_properties(ORDERS, "model", "orders"))["", "meta.owner"]
+    places = ruled(Properties(ORDERS).fields("model", "orders"))["", "meta.owner"]
 
     assert [(one.value, one.first) for one in places] == [("Finance", 12), ("Sales", 8)]
 
 
 def test_a_docs_block_is_named_as_the_file_names_it():
-    found = {one.column: one.doc for one in in_properties(ORDERS, "model", "orders") if one.doc}
+    found = {one.column: one.doc for one in Properties(ORDERS).fields("model", "orders") if one.doc}
     other = "models: [{name: orders, description: \"{{ doc('shared', 'x') }}\"}]"
 
     assert found == {"status": "order_status"}
-    assert [one.doc for one in in_properties(other, "model", "orders")] == ["shared.x"]
+    assert [one.doc for one in Properties(other).fields("model", "orders")] == ["shared.x"]
 
 
 def test_a_table_has_what_its_source_says_and_its_own_counts_more():
@@ -87,7 +87,7 @@ def test_a_table_has_what_its_source_says_and_its_own_counts_more():
               - name: other
         """)
 
-    places = ruled(in_properties(text, "source", "orders", source="shop"))
+    places = ruled(Properties(text).fields("source", "orders", source="shop"))
 
     assert {key: [(one.layer, one.first) for one in found] for key, found in places.items()} == {
         ("", "loaded_at_field"): [(Layer.SOURCE, 4)],
@@ -110,7 +110,7 @@ def test_what_is_written_inside_a_model_is_found(kind: str, name: str, first: in
                 label: Revenue
         """)
 
-    assert next(one.first for one in in_properties(text, kind, name)) == first
+    assert next(one.first for one in Properties(text).fields(kind, name)) == first
 
 
 @pytest.mark.parametrize(
@@ -127,8 +127,8 @@ def test_what_is_written_inside_a_model_is_found(kind: str, name: str, first: in
     ],
 )
 def test_what_is_no_such_file_says_nothing(text: str):
-    assert in_properties(text, "model", "orders") == []
-    assert in_properties(text, "source", "orders", source="x") == []
+    assert Properties(text).fields("model", "orders") == []
+    assert Properties(text).fields("source", "orders", source="x") == []
     assert in_project_file(text, "model", ["a", "b"]) == []
     assert project_file(text).name == ""
 
@@ -136,7 +136,7 @@ def test_what_is_no_such_file_says_nothing(text: str):
 def test_an_entry_that_is_an_alias_shows_the_lines_of_its_anchor():
     text = "x: &same {description: One}\nmodels:\n  - name: orders\n    config: *same\n"
 
-    assert told(in_properties(text, "model", "orders")) == {("", "description"): ("One", 1, 1)}
+    assert told(Properties(text).fields("model", "orders")) == {("", "description"): ("One", 1, 1)}
 
 
 def test_the_nearest_folder_counts_most():
@@ -178,7 +178,8 @@ def test_config_in_code_is_read_and_not_computed():
         ("", "post-hook"): ("{{ … }}", 5, 5),
     }
     assert (
-        ruled([*in_properties(ORDERS, "model", "orders"), *in_code(text)])["", "materialized"][0].first == 3
+        ruled([*Properties(ORDERS).fields("model", "orders"), *in_code(text)])["", "materialized"][0].first
+        == 3
     )
 
 
@@ -194,15 +195,95 @@ def test_an_annotation_is_of_its_column_and_counts_less_than_the_entry():
         ("total", "annotation"): ("measure", 3, 4),
         ("score", "annotation"): ("calculation", 4, 4),
     }
-    places = ruled([*in_properties(ORDERS, "model", "orders"), *found])["status", "description"]
+    places = ruled([*Properties(ORDERS).fields("model", "orders"), *found])["status", "description"]
     assert [one.layer for one in places] == [Layer.PROPERTIES, Layer.ANNOTATION]
 
 
 @pytest.mark.parametrize(
-    "text", ["{{ config(", "{% snapshot x %}", "{{ " + "(" * 5000, "{{ other.config(a=1) }}"]
+    "text", ["{{ config(", "{% snapshot x %}", "{{ " + "(" * 5000, "{{ config(a=0x" + "f" * 5000 + ") }}"]
 )
-def test_code_that_is_no_jinja_or_sets_nothing_says_nothing(text: str):
-    assert in_code(text) == []
+def test_code_that_is_no_jinja_is_not_read_and_said_to_be_so(text: str):
+    assert in_code(text) is None
+
+
+def test_code_that_sets_nothing_says_nothing():
+    assert in_code("select 1 -- {{ other.config(a=1) }}") == []
+
+
+def test_dbts_own_tags_and_a_dictionary_are_read():
+    text = "{% do f() %}\n{% snapshot orders %}\n{{ config({'unique_key': 'id', 'meta': {'a': 1}}) }}\n"
+    text += "select 1\n{% endsnapshot %}\n{% docs x %}words {{ config(tags=['t']) }}{% enddocs %}"
+
+    assert told(in_code(text)) == {
+        ("", "unique_key"): ("id", 3, 3),
+        ("", "meta.a"): ("1", 3, 3),
+        ("", "tags"): ("t", 6, 6),
+    }
+
+
+def test_lines_are_those_of_git_whatever_yaml_takes_for_a_break():
+    text = '\ufeffmodels:\n  - name: orders\n    description: "One\u2028 two\u0085 three"\n    group: sales\n'
+
+    assert told(Properties(text).fields("model", "orders"))["", "group"] == ("sales", 4, 4)
+    assert Properties(text).line_of("model", "orders") == 2
+
+
+def test_an_empty_description_says_nothing_and_columns_have_no_case():
+    entry = "models: [{name: orders, columns: [{name: Status, description: ''}]}]"
+    found = ruled(
+        [
+            *in_code("{{ omni_dimension('status', 'How it stands') }}"),
+            *Properties(entry).fields("model", "orders"),
+        ]
+    )
+
+    assert [one.value for one in found["status", "description"]] == ["How it stands"]
+
+
+def test_of_meta_whole_keys_count():
+    above = in_project_file(
+        "models: {shop: {+meta: {owner: {team: g, email: e}, tier: 1}}}", "model", ["shop", "x"]
+    )
+    entry = Properties("models: [{name: x, meta: {owner: {team: core}}}]").fields("model", "x")
+
+    found = {
+        key[1]: [(one.value, one.layer) for one in places] for key, places in ruled([*above, *entry]).items()
+    }
+
+    assert found == {
+        "meta.owner.team": [("core", Layer.PROPERTIES), ("g", Layer.PROJECT)],
+        "meta.owner.email": [("", Layer.PROPERTIES), ("e", Layer.PROJECT)],
+        "meta.tier": [("1", Layer.PROJECT)],
+    }
+
+
+def test_what_is_set_in_parts_is_ended_by_the_whole():
+    above = Properties("models: [{name: x, meta: {meta: {a: 1}, bisync: {formula: f, owner: o}}}]").fields(
+        "model", "x"
+    )
+    found = ruled([*above, *in_code("{{ config(meta={'bisync': {'owner': 'me'}}) }}")])
+
+    (ends, was) = found["", "meta.bisync.formula"]
+    assert (ends.value, ends.layer, was.value) == ("", Layer.CODE, "f")
+
+
+def test_a_version_counts_more_than_what_all_share():
+    text = "models: [{name: m, config: {materialized: view}, versions: [{v: 2, config: {materialized: table}}, {v: 1}]}]"
+
+    places = {
+        v: ruled(Properties(text).fields("model", "m", version=v))["", "materialized"] for v in ("1", "2")
+    }
+
+    assert [one.value for one in places["1"]] == ["view"]
+    assert [one.value for one in places["2"]] == ["table", "view"]
+
+
+def test_a_text_that_is_used_a_thousand_times_is_looked_at_once():
+    large = "x " * 100_000
+    many = ", ".join(f"a{n}: *a" for n in range(20_000))
+    text = f'models: [{{name: orders, meta: {{a: &a "{large}", {many}}}}}]'
+
+    assert len(Properties(text).fields("model", "orders")) == 5_000
 
 
 def test_a_block_is_found_among_others():

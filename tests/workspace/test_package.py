@@ -167,6 +167,8 @@ def test_the_example_has_the_package_as_it_is() -> None:
          ["packages/bisync", "https://x.org/a/b-c.git"]),
         ("packages:\n  - git: {{ env_var('WHERE') }}/a.git\n", ["{{ env_var('WHERE') }}/a.git"]),
         ("packages: 1", []),
+        ("packages: [{local: " + "x" * 5000 + "}]", ["x" * 5000]),
+        ("packages:\n - package: a" + " " * 200_000 + "x\n - {\n", ["a" + " " * 200_000 + "x"]),
         ("", []),
     ],
 )  # fmt: skip

@@ -13,7 +13,7 @@ from bisync.lib import small_yaml
 
 _FILES = ("packages.yml", "dependencies.yml")
 _KINDS = ("package", "git", "local", "tarball")
-_ENTRY = re.compile(rf"^ *- *({'|'.join(_KINDS)}): *[\"']?(.+?)[\"']?(?: +#.*)?$", re.MULTILINE)
+_ENTRY = re.compile(rf"^ *- *({'|'.join(_KINDS)}):([^\n#]+)", re.MULTILINE)
 
 
 def listed(folder: Path) -> list[str]:
@@ -39,7 +39,8 @@ def _read(text: str) -> Iterator[tuple[str, str]]:
     try:
         data: Any = small_yaml.load(text)
     except yaml.YAMLError:
-        yield from ((kind, source.strip()) for kind, source in _ENTRY.findall(text))
+        found = _ENTRY.findall(text[: small_yaml.MAX_CHARACTERS])
+        yield from ((kind, source.strip().strip("'\"")) for kind, source in found)
         return
     packages = data.get("packages") if isinstance(data, dict) else None
     for entry in packages if isinstance(packages, list) else ():
@@ -49,15 +50,16 @@ def _read(text: str) -> Iterator[tuple[str, str]]:
 
 def _name(folder: Path, kind: str, source: str) -> str:
     """What its directory is called: as the package says, or most likely."""
+    if kind != "local":
+        return _plain(source)
     project = folder / source / "dbt_project.yml"
-    if kind == "local" and project.is_file() and project.stat().st_size <= small_yaml.MAX_CHARACTERS:
-        try:
-            data: Any = small_yaml.load(project.read_text(encoding="utf-8", errors="replace"))
-        except yaml.YAMLError:
-            data = None
-        if isinstance(data, dict) and isinstance(data.get("name"), str):
-            return _plain(data["name"])
-    return _plain(source)
+    try:
+        with project.open(encoding="utf-8", errors="replace") as file:
+            data: Any = small_yaml.load(file.read(small_yaml.MAX_CHARACTERS + 1))
+    except (OSError, ValueError, yaml.YAMLError):
+        data = None
+    name = data.get("name") if isinstance(data, dict) else None
+    return _plain(name if isinstance(name, str) else source)
 
 
 def _plain(name: str) -> str:
