@@ -12,9 +12,9 @@ from governance.roles import Role
 # Words for “Tom … Refund share”: the person before them, the object behind.
 DEEDS = {
     "audit.exported": _("exported the audit log of"),
-    "catalogue.is_another": _("said that it is another than before: "),
-    "catalogue.is_renamed": _("said that it was only renamed: "),
     "backup.made": _("made a backup of"),
+    "catalogue.is_another": _("said that nothing was renamed to"),
+    "catalogue.is_renamed": _("said what was renamed to"),
     "connection.changed": _("changed the warehouse"),
     "connection.connected": _("connected the warehouse"),
     "deployment.live": _("made live"),
@@ -85,6 +85,7 @@ DEEDS = {
 SUBJECTS = {
     "audit": _("Audit log"),
     "backup": _("Backups"),
+    "catalogue": _("Catalogue"),
     "connection": _("Warehouses"),
     "deployment": _("Deployments"),
     "environment": _("Environments"),

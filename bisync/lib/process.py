@@ -24,8 +24,6 @@ KEPT_OUTPUT = 200_000
 KEPT_STDOUT = 20_000_000
 LONGEST_LINE = 1_000_000
 _PR_SET_PDEATHSIG = 1
-# People wait for pages; dbt and git go on with what these leave of a processor.
-_GIVING_WAY = 10
 _libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 
@@ -95,25 +93,9 @@ def die_with_parent() -> None:
         _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def give_way(by: int) -> None:
-    """Take what others leave of the processors: `by` is added to this process's niceness.
-
-    Linux may share them out by session first ("autogroup"), and niceness counts inside one only: this session
-    gives way as well.
-    """
-    os.nice(by)
-    with contextlib.suppress(OSError):  # another system, or one that does not do so
-        group = os.open("/proc/self/autogroup", os.O_WRONLY)
-        try:
-            os.write(group, b"%d" % by)
-        finally:
-            os.close(group)
-
-
 def _begin(limits: Limits) -> None:
     die_with_parent()
     limits.set()
-    give_way(_GIVING_WAY)
 
 
 def run(

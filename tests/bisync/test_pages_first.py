@@ -1,13 +1,10 @@
-"""The web server begins warm, and what works beside it gives way."""
+"""The web server begins warm."""
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
-
-from bisync.lib import process
 
 ROOT = Path(__file__).parents[2]
 # What a first page would load: asked in a process of its own, since this one has loaded it.
@@ -36,15 +33,3 @@ def test_views_and_templates_are_loaded_before_the_first_visitor_and_no_connecti
     done = subprocess.run([sys.executable, "-c", PROGRAM], env=env, cwd=ROOT, capture_output=True, text=True)
 
     assert done.stdout == "warm\n", done.stderr
-
-
-def test_commands_give_way_to_pages_also_where_sessions_share_the_processors(tmp_path: Path) -> None:
-    program = "import os; print(os.nice(0)); print(open('/proc/self/autogroup').read())"
-    env = {"PATH": "/usr/bin:/bin"}
-
-    done = process.run([sys.executable, "-c", program], cwd=tmp_path, env=env)
-
-    niceness, _newline, group = done.stdout.partition("\n")
-    assert int(niceness) == os.nice(0) + 10
-    # A kernel that does not group by session has no such file.
-    assert "nice 10" in group or "No such file" in done.output

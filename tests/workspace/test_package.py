@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -13,7 +12,6 @@ from semantic.importer import vocabulary
 from tests.workspace.projects import duckdb_at, tiny
 from workspace.dbt import artifacts, packages
 from workspace.dbt.errors import BisyncError
-from workspace.dbt.runner import Dbt
 from workspace.warehouse.gate import open_warehouse
 from workspace.warehouse.location import Location
 
@@ -89,11 +87,6 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Location:
     return request.getfixturevalue("postgres") if request.param == "postgres" else duckdb_at(tmp_path / "v1")
 
 
-def built(dbt: Dbt) -> dict[str, Any]:
-    dbt.deps()
-    return artifacts.read_manifest((dbt.build().require_success().target_path / "manifest.json").read_bytes())
-
-
 def record(manifest: bytes) -> NodeRecord:
     return node_record(read(manifest).nodes["model.tiny.customer_analytics"])
 
@@ -126,24 +119,28 @@ def test_annotations_build_and_arrive(place: Location, tmp_path: Path) -> None:
     assert columns["customer_tier"] == "Customer value classification"
 
 
+def vendored(**more: str) -> dict[str, str]:
+    """The project with the package already where dbt looks for it."""
+    there = {name.replace("packages/", "dbt_packages/", 1): text for name, text in files(**more).items()}
+    return {name: text for name, text in there.items() if name != "packages.yml"}
+
+
 def test_the_entry_says_it_better_and_a_model_may_say_no(tmp_path: Path) -> None:
     entry = "models: [{name: customer_analytics, columns: [{name: LIFETIME_VALUE, description: Mine}]}]"
-    dbt = tiny(tmp_path, files(**{"models/schema.yml": entry}))
-    dbt.deps()
-    columns = {one.name: one for one in record((dbt.parse() / "manifest.json").read_bytes()).columns}
+    off = ANALYTICS.replace("omni_sync=true", "omni_sync=false")
+    off = off.replace("customer_analytics_table", "another")
+    dbt = tiny(tmp_path, vendored(**{"models/schema.yml": entry, "models/silent.sql": off}))
+    manifest = (dbt.parse() / "manifest.json").read_bytes()
+
+    columns = {one.name: one for one in record(manifest).columns}
     assert columns["LIFETIME_VALUE"].description == "Mine"
     assert columns["LIFETIME_VALUE"].fields["annotation"] == {"kind": "measure", "agg": "sum"}
     assert "lifetime_value" not in columns
-
-    off = ANALYTICS.replace("omni_sync=true", "omni_sync=false")
-    dbt = tiny(tmp_path / "off", files(**{"models/customer_analytics.sql": off}))
-    dbt.deps()
-    assert record((dbt.parse() / "manifest.json").read_bytes()).columns == ()
+    assert node_record(read(manifest).nodes["model.tiny.silent"]).columns == ()
 
 
 def test_a_calculation_that_nobody_published_is_told_by_name(tmp_path: Path) -> None:
-    dbt = tiny(tmp_path, files(**{"macros/bisync_calculations.sql": ""}))
-    dbt.deps()
+    dbt = tiny(tmp_path, vendored(**{"macros/bisync_calculations.sql": ""}))
 
     with pytest.raises(BisyncError) as told:
         dbt.parse()
