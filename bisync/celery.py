@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 
 from celery import Celery
-from celery.signals import setup_logging
+from celery.signals import setup_logging, worker_init
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bisync.settings")
 
 from django.conf import settings
+
+from bisync.lib.process import give_way
 
 app = Celery("bisync")
 _hard_limit = settings.DBT_TIMEOUT_SECONDS + 600
@@ -59,6 +61,12 @@ app.conf.update(
     timezone="UTC",
 )
 app.autodiscover_tasks(["workspace", "notify", "governance", "environments"])
+
+
+@worker_init.connect
+def _give_way(**_kwargs: object) -> None:
+    """Where web server and workers share a machine, people who wait for a page come first."""
+    give_way(10)
 
 
 @setup_logging.connect

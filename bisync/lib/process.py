@@ -93,9 +93,31 @@ def die_with_parent() -> None:
         _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
+def give_way(by: int) -> None:
+    """Take what others leave of the processors: `by` is added to the niceness of this process.
+
+    Commands that it runs are as nice.
+    """
+    os.nice(by)
+    _give_way_as_session()
+
+
+def _give_way_as_session() -> None:
+    """Linux may share processors out by session first ("autogroup"); a new session does not give way."""
+    niceness = os.nice(0)
+    if niceness > 0:
+        with contextlib.suppress(OSError):  # another system, or one that does not do so
+            group = os.open("/proc/self/autogroup", os.O_WRONLY)
+            try:
+                os.write(group, b"%d" % niceness)
+            finally:
+                os.close(group)
+
+
 def _begin(limits: Limits) -> None:
     die_with_parent()
     limits.set()
+    _give_way_as_session()
 
 
 def run(

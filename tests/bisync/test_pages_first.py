@@ -1,7 +1,8 @@
-"""The web server begins warm."""
+"""The web server begins warm, and what works beside it gives way."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -33,3 +34,22 @@ def test_views_and_templates_are_loaded_before_the_first_visitor_and_no_connecti
     done = subprocess.run([sys.executable, "-c", PROGRAM], env=env, cwd=ROOT, capture_output=True, text=True)
 
     assert done.stdout == "warm\n", done.stderr
+
+
+NICE = """
+import sys
+from pathlib import Path
+from bisync.lib import process
+process.give_way(10)
+asked = "import os; print(os.nice(0)); print(open('/proc/self/autogroup').read())"
+done = process.run([sys.executable, "-c", asked], cwd=Path("/"), env={})
+print(done.stdout, done.output)
+"""
+
+
+def test_commands_of_a_worker_give_way_to_pages_also_where_sessions_share_the_processors() -> None:
+    done = subprocess.run([sys.executable, "-c", NICE], cwd=ROOT, capture_output=True, text=True)
+
+    assert done.stdout.startswith(f"{os.nice(0) + 10}\n"), done.stderr
+    # A kernel that does not group by session has no such file.
+    assert f"nice {os.nice(0) + 10}" in done.stdout or "No such file" in done.stdout
