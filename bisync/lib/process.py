@@ -106,7 +106,8 @@ def _give_way_as_session() -> None:
     """Linux may share processors out by session first ("autogroup"); a new session does not give way."""
     niceness = os.nice(0)
     if niceness > 0:
-        with contextlib.suppress(OSError):  # another system, or one that does not do so
+        # Another system, one that does not do so, or one that was asked so by others a moment ago.
+        with contextlib.suppress(OSError):
             group = os.open("/proc/self/autogroup", os.O_WRONLY)
             try:
                 os.write(group, b"%d" % niceness)
