@@ -102,20 +102,21 @@ def view_save(*, project: Project, name: str, query: str, actor: User) -> SavedV
     Raises `InvalidInput` without a name, where nothing is narrowed, and where there are thirty already.
     """
     permissions.require(actor, "project.view", project)
+    name = name.strip()
     problems: dict[str, list[str]] = {}
-    if not name.strip():
+    if not name:
         problems["name"] = [str(_("Give it a name."))]
     if not query:
         problems["query"] = [str(_("Narrow the catalogue first: by words, kind, owner or state."))]
     mine = SavedView.objects.filter(project=project, person=actor)
-    if mine.exclude(name=name.strip()).count() >= MOST_VIEWS:
+    if mine.exclude(name=name).count() >= MOST_VIEWS:
         problems["name"] = [str(_("You have thirty views here. Delete one first."))]
     if len(query) > MOST_WORDS:
         problems["name"] = [str(_("What it is narrowed by is too long to be kept: use fewer words."))]
     if problems:
         raise InvalidInput(problems)
     view, _new = SavedView.objects.update_or_create(
-        project=project, person=actor, name=name.strip(), defaults={"query": query}
+        project=project, person=actor, name=name, defaults={"query": query}
     )
     return view
 

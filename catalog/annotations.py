@@ -59,6 +59,13 @@ def annotations_of(meta: Mapping[str, Any], config: Mapping[str, Any]) -> list[A
     return found
 
 
+def meta_of(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """The meta of an entry or a column of a manifest: what stands in its config counts more."""
+    config = raw.get("config")
+    config = config if isinstance(config, Mapping) else {}
+    return {**(raw.get("meta") or {}), **(config.get("meta") or {})}
+
+
 def without_annotations(meta: Mapping[str, Any]) -> dict[str, Any]:
     """What else a model's meta says."""
     return {key: value for key, value in meta.items() if not _KEY.fullmatch(key)}

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from catalog.annotations import Annotation, annotations_of, without_annotations
+from catalog.annotations import Annotation, annotations_of, meta_of, without_annotations
 from catalog.coverage import PLACES, kept
 from workspace.dbt.manifest import ManifestParts, decoded
 
@@ -187,7 +187,7 @@ def node_record(entry: Entry) -> NodeRecord:
         fields["checksum"] = code
     if set_ := {name: value for name, value in config.items() if value and name not in _CONFIG_ELSEWHERE}:
         fields["config"] = set_
-    meta = {**(raw.get("meta") or {}), **(config.get("meta") or {})}
+    meta = meta_of(raw)
     columns = [_column(column) for column in _object(raw, "columns").values()]
     relation = raw.get("relation_name") or _object(raw, "node_relation").get("relation_name")
     return NodeRecord(
@@ -226,12 +226,11 @@ _COLUMN_PLAIN = frozenset({"name", "data_type", "description", "meta", "config",
 
 
 def _column(raw: Raw) -> ColumnRecord:
-    config = _object(raw, "config")
     return ColumnRecord(
         name=str(raw["name"]),
         data_type=str(raw.get("data_type") or ""),
         description=str(raw.get("description") or ""),
-        meta={**(raw.get("meta") or {}), **(config.get("meta") or {})},
+        meta=meta_of(raw),
         fields={name: value for name, value in raw.items() if value and name not in _COLUMN_PLAIN},
     )
 

@@ -22,13 +22,14 @@ from catalog.models import (
     NodeLineage,
     NodeTest,
     Outcome,
+    SavedView,
     SearchEntry,
     Snapshot,
 )
 from catalog.search.finding import fitting, ranked
 from catalog.search.words import Sought
 from catalog.words import COLUMN, FLAGS, FOUND, OWNER, PARTS, TEST
-from governance.models import Project
+from governance.models import Project, User
 
 # Other nodes use them, too, but no data flows.
 USED = ("macro", "doc")
@@ -179,6 +180,11 @@ def history_of(node: Node) -> QuerySet[Change]:
     # That the old name went is the same event as that the new one came.
     changes = changes.exclude(kind=ChangeKind.REMOVED, same=True)
     return changes.select_related("snapshot").order_by("-id")
+
+
+def views_of(project: Project, person: User) -> QuerySet[SavedView]:
+    """The ways of looking at a project's catalogue that a person keeps."""
+    return SavedView.objects.filter(project=project, person=person).select_related("project")
 
 
 def made_of(node: Node) -> str:

@@ -60,7 +60,7 @@ def node_list(request: Request, project: Project) -> HttpResponse:
         "words": [word for words in listed.sought.words for word in words],
         "query": f"{query}&" if query else "",
         "narrowed": bool(query),
-        "views": SavedView.objects.filter(project=project, person=request.user).select_related("project"),
+        "views": selectors.views_of(project, request.user),
         "coming": not query and not listed.count and Node.objects.filter(project=project).exists(),
     }
     return page(request, "catalog/node_list.html", context, fragment="rows")
@@ -81,9 +81,13 @@ def view_list(request: Request, project: Project) -> HttpResponse:
 
         if (saved := carry_out(form, save)) is not None:
             return go(request, saved.get_absolute_url(), say=_("The view is saved."))
-    mine = SavedView.objects.filter(project=project, person=request.user).select_related("project")
     status = 422 if sent else 200
-    context = {"views": mine, "form": form, "asked": asked, "words": words_of(asked)}
+    context = {
+        "views": selectors.views_of(project, request.user),
+        "form": form,
+        "asked": asked,
+        "words": words_of(asked),
+    }
     return page(request, "catalog/view_list.html", context, status=status)
 
 
@@ -91,8 +95,8 @@ def view_list(request: Request, project: Project) -> HttpResponse:
 @in_project
 def view_remove(request: Request, project: Project, pk: int) -> HttpResponse:
     """Forget a view."""
-    mine = SavedView.objects.filter(project=project, person=request.user)
-    actions.view_delete(view=get_object_or_404(mine, pk=pk), actor=request.user)
+    view = get_object_or_404(selectors.views_of(project, request.user), pk=pk)
+    actions.view_delete(view=view, actor=request.user)
     return go(request, reverse("saved-views", args=[project.slug]), say=_("The view is deleted."))
 
 
@@ -164,8 +168,8 @@ def renamed(request: Request, project: Project, unique_id: str, pk: int) -> Http
     change = get_object_or_404(Change, project=project, unique_id=unique_id, pk=pk)
     same = request.POST.get("same") == "yes"
     actions.rename_settle(change=change, same=same, actor=request.user)
-    said = _("It is the same under another name.") if same else _("It is another thing.")
-    return go(request, f"{reverse('node', args=[project.slug, unique_id])}#history", say=said)
+    words = _("It is the same under another name.") if same else _("It is another thing.")
+    return go(request, f"{reverse('node', args=[project.slug, unique_id])}#history", say=words)
 
 
 @require_safe

@@ -60,7 +60,7 @@ class Place:
     """One place that gives a field a value.
 
     `owner` is "dbt" (a line of the repository), "proposal" (a line that Bisync pushed), "warehouse", or
-    "default" (nobody says it). `masks` says in words why the value does not count, "" where it does.
+    "default" (nobody says it). `masked` says in words why the value does not count, "" where it does.
     """
 
     owner: str

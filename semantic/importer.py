@@ -10,7 +10,7 @@ from typing import Any, TypeAlias, get_args
 
 from sqlglot import exp
 
-from catalog.annotations import annotations_of
+from catalog.annotations import annotations_of, meta_of
 from semantic.balances import Balance
 from semantic.definitions import (
     Aggregation,
@@ -159,9 +159,7 @@ def _model(
 
 def _declared(node: Raw) -> Iterator[Raw]:
     """The columns of the YAML and those that the SQL annotates, whose words count where the YAML has none."""
-    config = node.get("config") or {}
-    meta = {**(node.get("meta") or {}), **(config.get("meta") or {})}
-    told = {one.name.lower(): one for one in annotations_of(meta, config)}
+    told = {one.name.lower(): one for one in annotations_of(meta_of(node), node.get("config") or {})}
     for column in (node.get("columns") or {}).values():
         one = told.pop(column["name"].lower(), None)
         words = column.get("description") or (one.description if one else "")
