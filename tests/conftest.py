@@ -33,24 +33,28 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def ready(tmp_path_factory: pytest.TempPathFactory) -> Ready:
-    """The tiny shop, built once."""
-    return Ready.make(tmp_path_factory.mktemp("ready"))
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of all workers of this session, and of both passes of `bin/test`."""
+    given = os.environ.get("BISYNC_TEST_SHARED")
+    base = tmp_path_factory.getbasetemp()
+    return Path(given) if given else base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
 
 
 @pytest.fixture(scope="session")
-def parsed_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What dbt made of each content, for all workers of this session."""
-    base = tmp_path_factory.getbasetemp()
-    return (base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base) / "parsed"
+def ready(shared: Path) -> Ready:
+    """The tiny shop, built once for everybody."""
+    return Ready.once(shared / "ready")
 
 
 @pytest.fixture
-def story(
-    ready: Ready, parsed_once: Path, tmp_path: Path, data_dir: Path, monkeypatch: pytest.MonkeyPatch
-) -> Story:
+def parsed_once(shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """dbt parses each content once for everybody."""
+    parses.remember(monkeypatch, shared / "parsed")
+
+
+@pytest.fixture
+def story(ready: Ready, parsed_once: None, tmp_path: Path, data_dir: Path) -> Story:
     """Pulled and live in production, as `Story.begin` leaves it, without a build of its own."""
-    parses.remember(monkeypatch, parsed_once)
     origin = ready.origin(tmp_path / "git")
     project = make_project(url=origin.url)
     return Story(

@@ -1,4 +1,4 @@
-"""dbt reads each content once in a session: the same files and settings give the same manifest again.
+"""dbt reads each content once: the same files and settings give the same manifest again.
 
 For tests of what Bisync makes of dbt's answers. Those of dbt's own behaviour (`tests/workspace`) ask it each time.
 """

@@ -1,8 +1,10 @@
-"""The tiny shop, built by dbt once per session: what tests begin with that are not about pulling or building."""
+"""The tiny shop, built by dbt once: what tests begin with that are not about pulling or building."""
 
 from __future__ import annotations
 
+import fcntl
 import json
+import pickle
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +41,18 @@ class Ready:
     commit: str
     built: builds.Built
     warehouse: Path
+
+    @classmethod
+    def once(cls, folder: Path) -> Ready:
+        """What is there, or what is made there now: several processes ask at once, and one makes it."""
+        folder.mkdir(parents=True, exist_ok=True)
+        made = folder / "made.pickle"
+        with (folder / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not made.exists():
+                made.write_bytes(pickle.dumps(cls.make(folder)))
+        ready: Ready = pickle.loads(made.read_bytes())
+        return ready
 
     @classmethod
     def make(cls, folder: Path) -> Ready:

@@ -65,7 +65,7 @@ class Shop:
 
 
 @pytest.fixture
-def shop(ready: Ready, data_dir: Path, tmp_path: Path, live_server: object) -> Shop:
+def shop(ready: Ready, parsed_once: None, data_dir: Path, tmp_path: Path, live_server: object) -> Shop:
     origin = ready.origin(tmp_path / "git")
     project = make_project(url=origin.url, slug="shop")
     production = ready.connected(project)
