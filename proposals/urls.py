@@ -18,6 +18,7 @@ urlpatterns = [
     path("proposals/<int:number>/restore/", review.restore, name="proposal-restore"),
     path("proposals/<int:number>/conflicts/", conflicts.conflict_list, name="conflicts"),
     path("proposals/<int:number>/conflicts/<int:conflict>/decide/", conflicts.decide, name="conflict-decide"),
+    path("proposals/<int:number>/conflicts/<int:conflict>/try/", conflicts.attempt, name="conflict-try"),
     path("proposals/<int:number>/conflicts/<int:conflict>/undo/", conflicts.undo, name="conflict-undo"),
     path("pulls/merging/", conflicts.policy, name="merge-policy"),
     path("catalogue/<str:unique_id>/measures/<path:column>/", draft.measure, name="propose-measure"),

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from bisync.lib.errors import BisyncError, InvalidInput
-from bisync.lib.web import go, page
+from bisync.lib.web import go, page, swapping
 from environments.numbers import in_all
 from environments.selectors import environments_of, reading, vocabulary_of
 from governance import permissions
@@ -38,6 +38,15 @@ class Side:
 
 
 @dataclass(frozen=True, slots=True)
+class Attempt:
+    """What a formula would mean that somebody writes instead of both: how it reads, or why it cannot be."""
+
+    reads_as: str = ""
+    number: float | None = None
+    sentence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Shown:
     """A conflict as its page tells it."""
 
@@ -51,6 +60,7 @@ class Shown:
     own: bool
     typed: str
     problems: Sequence[str] = ()
+    attempt: Attempt | None = None
 
     @property
     def sides(self) -> tuple[Side, Side, Side]:
@@ -65,16 +75,21 @@ def conflict_list(request: Request, project: Project, number: int) -> HttpRespon
 
 
 def _page(
-    request: Request, proposal: Proposal, *, about: int = 0, problems: Problems | None = None
+    request: Request,
+    proposal: Proposal,
+    *,
+    about: int = 0,
+    problems: Problems | None = None,
+    attempt: Attempt | None = None,
 ) -> HttpResponse:
-    """The page; where a decision `about` one of them was refused, with the sentences and what was typed."""
+    """The page; where a decision `about` one of them was refused or tried out, with what was typed for it."""
     problems = problems or {}
     item = proposal.items.select_related("revision").get()
     known = item.conflicts.select_related("decided_by", "item__revision").order_by("id")
-    typed = {"own": request.POST.get("own", "")} if problems else {}
+    typed = {"own": request.POST.get("own", "")} if about else {}
     told = [
-        replace(_shown(one, proposal), problems=_said(problems), typed=typed["own"])
-        if problems and one.pk == about
+        replace(_shown(one, proposal), problems=_said(problems), typed=typed["own"], attempt=attempt)
+        if one.pk == about
         else _shown(one, proposal)
         for one in known
     ]
@@ -165,6 +180,27 @@ def decide(request: Request, project: Project, number: int, conflict: int) -> Ht
         return _page(request, proposal, about=found.pk, problems=exc.fields)
     undo = reverse("conflict-undo", args=[project.slug, number, found.pk]) if found.field else ""
     return go(request, _address(proposal), say=_("Decided."), undo=undo)
+
+
+@require_POST
+@in_project
+def attempt(request: Request, project: Project, number: int, conflict: int) -> HttpResponse:
+    """How a formula reads that somebody writes instead of both, and what it comes to; nothing is decided."""
+    proposal = _found(request, project, number)
+    found = get_object_or_404(Conflict, item__proposal=proposal, pk=conflict, field="formula")
+    tried = _attempt(request.POST.get("own", ""), proposal)
+    if not swapping(request):
+        return _page(request, proposal, about=found.pk, attempt=tried)
+    metric = proposal.items.get().revision.metric
+    context = {"conflict": found, "attempt": tried, "metric": metric, "problems": {}, "typed": {}}
+    return page(request, "proposals/_attempt.html", context)
+
+
+def _attempt(text: str, proposal: Proposal) -> Attempt:
+    analysis = analyse(text, vocabulary_of(proposal.project, proposal.target))
+    if not analysis.ok:
+        return Attempt(sentence=analysis.problems[0].message)
+    return Attempt(reads_as=analysis.reads_as, number=_number(text, proposal))
 
 
 @require_POST

@@ -101,7 +101,7 @@ class World:
             "queue": "quick",
             "key": audit.key(made[-1]),
             "hold": make_hold(self.project).pk,
-            "conflict": Conflict.objects.create(item=made[-1].items.get(), field="meaning").pk,
+            "conflict": Conflict.objects.create(item=made[-1].items.get(), field="formula").pk,
             "hook": "no-such-hook",
             "token": token_create(user=self.author, name="export", scopes=["read"], days=1)[0].pk,
         }

@@ -57,6 +57,7 @@ HERE: dict[str, dict[str, Any]] = {
     "connect-repository": {"kind": "https", "password": "a-token"},
     "connect-warehouse": {"password": "a-secret"},
     "conflict-decide": {"choice": "own", "own": "In other words."},
+    "conflict-try": {"own": "SUM(quantity)"},
     "merge-policy": {"words": "dbt", "calculation": "ask", "ownership": "business"},
     "notification-thread": {"choice": "mute"},
     "renamed": {"same": "yes"},
@@ -102,6 +103,7 @@ class Site:
         self.draft = make_proposal(self.project, author=self.maya, fields=FIELDS)
         self.clashed = proposal_open(project=self.project, author=self.maya, changing="revenue")
         clash = {"base": "All net revenue.", "ours": "Ours.", "theirs": "Theirs."}
+        self.formula = Conflict.objects.create(item=self.clashed.items.get(), field="formula", **clash)
         self.reviewed = self._in_review(
             MetricFields.from_json({**FIELDS.to_json(), "name": "other_share", "label": "Other"})
         )
@@ -161,6 +163,8 @@ class Site:
         found["number"] = (self.draft if authoring else self.reviewed).number
         if name.startswith("conflict"):
             found["number"] = self.clashed.number
+        if name == "conflict-try":
+            found["conflict"] = self.formula.pk
         if name == "member-link":
             found["member"] = self.newcomer.pk
         if name == "notification-read":

@@ -276,6 +276,31 @@ def test_an_own_wording_has_to_be_fit(story: Story) -> None:
             conflicts.conflict_decide(conflict=Conflict.objects.get(), choice=OWN, own=own, actor=story.maya)
 
 
+@pytest.mark.parametrize("headers", [{}, {"HX-Request": "true"}], ids=["page", "swap"])
+def test_a_formula_that_would_replace_both_is_tried_out_before_it_is_chosen(
+    story: Story, headers: dict[str, str]
+) -> None:
+    proposal = story.changing("revenue", formula="SUM(net_amount) * 2")
+    sides = {"base": "SUM(net_amount)", "ours": "SUM(net_amount) * 2", "theirs": "SUM(quantity)"}
+    conflict = Conflict.objects.create(item=proposal.items.get(), field="formula", **sides)
+    client = Client(headers=headers)
+    client.force_login(story.maya)
+    address = f"{proposal.get_absolute_url()}conflicts/{conflict.pk}/try/"
+
+    fit, wrong = (
+        client.post(address, {"own": own}).content.decode() for own in ("SUM(net_amount) * 3", "SUMM(x")
+    )
+
+    assert "total net amount times 3" in fit
+    assert "975" in fit
+    assert "SUMM" in wrong
+    assert "All time" not in wrong or not headers
+    conflict.refresh_from_db()
+    assert conflict.state == ConflictState.OPEN
+    own = Conflict.objects.create(item=proposal.items.get(), field="meaning")
+    assert client.post(address.replace(f"/{conflict.pk}/", f"/{own.pk}/"), {"own": "x"}).status_code == 404
+
+
 @pytest.mark.both
 def test_a_metric_that_dbt_brings_under_the_same_name_can_be_changed_instead(story: Story) -> None:
     proposal = authoring.proposal_open(project=story.project, author=story.maya)
