@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from django.db import models
 
+from bisync.lib.memory import collecting_later
 from catalog.models import Change, ChangeKind, Column, Edge, Group, Node, NodeTest, Snapshot
 from catalog.reading import ColumnRecord, Manifest, NodeRecord, TestRecord, node_record, test_record
 from governance.models import Project
@@ -57,6 +58,7 @@ class _Brought:
         return not kinds.isdisjoint({"model", "seed", "snapshot", "source", "metric", "semantic_model"})
 
 
+@collecting_later()
 def ingest(snapshot: Snapshot, found: Manifest, touched: Mapping[str, Commit] = NOBODY) -> bool:
     """Bring the catalogue's rows in step with a manifest, and note in the snapshot what changed.
 

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias, get_args
 
 from sqlglot import exp
 
+from bisync.lib.memory import collecting_later
 from catalog.annotations import annotations_of, meta_of
 from semantic.balances import Balance
 from semantic.definitions import (
@@ -50,6 +51,7 @@ TYPES: tuple[tuple[str, ValueType], ...] = (
 )
 
 
+@collecting_later()
 def vocabulary(
     manifest: Raw, semantic_manifest: Raw, columns: Mapping[str, Mapping[str, str]] | None = None
 ) -> Vocabulary:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from bisync.lib.memory import collecting_later
 from workspace.dbt.code import CodeManifest, code_in
 from workspace.dbt.errors import ArtifactUnreadable
 from workspace.dbt.manifest import ManifestParts, decoded, split
@@ -58,6 +59,7 @@ class NodeResult:
         return line if len(line) <= _LONG else f"{line[:_LONG]}…"
 
 
+@collecting_later()
 def split_manifest(raw: bytes) -> ManifestParts:
     """The manifest in `raw` cut into its entries."""
     try:
@@ -68,6 +70,7 @@ def split_manifest(raw: bytes) -> ManifestParts:
     return parts
 
 
+@collecting_later()
 def read_code(raw: bytes) -> CodeManifest:
     """What the manifest in `raw` says of the nodes' SQL and of what it was made from."""
     try:
@@ -139,6 +142,7 @@ def _parts(relation_name: str) -> dict[str, str]:
     return {"database": database, "schema": schema, "alias": alias, "relation_name": relation_name}
 
 
+@collecting_later()
 def _mapping(raw: bytes) -> dict[str, Any]:
     try:
         found: Any = decoded(raw)
