@@ -28,6 +28,7 @@ from proposals.models import (
     ProposalQuerySet,
     ProposalStatus,
 )
+from semantic.definitions import name_key
 from semantic.formula import functions
 from workspace.models import Run
 
@@ -105,26 +106,30 @@ def _pull_after(deployment: Deployment) -> str:
     return last.error if last is not None else ""
 
 
-def names_for(project: Project, environment: Environment | None) -> dict[str, list[dict[str, str]]]:
-    """The functions, fields and metrics that a formula may use there, as an editor suggests them."""
+def names_for(project: Project, environment: Environment | None) -> dict[str, list[dict[str, object]]]:
+    """The functions, fields and metrics that a formula may use there, as an editor suggests them.
+
+    A field that is `shared` by several models is written with the name of its own.
+    """
     names = vocabulary_of(project, environment)
-    fields = [
+    fields: list[dict[str, object]] = [
         {
             "name": column.name,
             "label": column.label or column.name.replace("_", " "),
             "type": column.type,
             "table": model.name,
+            "shared": len(names.columns_by_key[name_key(column.name)]) > 1,
             "description": column.description,
         }
         for model in names.models.values()
         if model.semantic
         for column in model.columns
     ]
-    metrics = [
+    metrics: list[dict[str, object]] = [
         {"name": m.name, "label": m.label or m.name, "description": m.description}
         for m in names.metrics.values()
     ]
-    known = [
+    known: list[dict[str, object]] = [
         {"name": f.name, "signature": f.signature, "summary": f.summary, "example": f.example}
         for f in functions()
     ]

@@ -104,15 +104,17 @@ function callAt(text, caret) {
 const spelled = (name) => (/^[\p{L}_][\p{L}\p{N}_]*$/u.test(name) && !KEYWORDS.has(name.toUpperCase()) ? name : `[${name}]`);
 
 function choices({ functions, fields, metrics }) {
+  const full = ({ table, name }, say = String) => (table ? `${say(table)}.${say(name)}` : say(name));
   return [
     ...functions.map((item) => ({
       kind: "function", name: item.name, shown: item.name, hint: "", insert: `${item.name}(`,
       title: item.signature, about: item.summary, example: item.example, search: item.name.toLowerCase(),
     })),
     ...fields.map((item) => ({
-      kind: "field", name: item.name, shown: item.label || item.name, hint: item.type, insert: spelled(item.name),
-      title: item.table ? `${item.table}.${item.name}` : item.name, about: item.description, example: "",
-      search: `${item.name} ${item.label || ""}`.toLowerCase(),
+      kind: "field", name: item.name, shown: item.label || item.name, hint: item.shared ? item.table : item.type,
+      insert: item.shared ? full(item, spelled) : spelled(item.name), qualified: full(item, spelled), title: full(item),
+      about: item.description, example: "", search: `${item.name} ${item.label || ""}`.toLowerCase(),
+      full: full(item).toLowerCase(),
     })),
     ...metrics.map((item) => ({
       kind: "metric", name: item.name, shown: item.label || item.name, hint: "metric", insert: spelled(item.name),
@@ -121,12 +123,14 @@ function choices({ functions, fields, metrics }) {
   ];
 }
 
-/* Names that begin with what was typed come first, then those with a word that does. */
+/* Names that begin with what was typed come first, then those with a word that does. With a full stop, a model
+   was named first. */
 function matching(all, { typed, kinds }) {
   const wanted = typed.toLowerCase();
   const rank = ({ search }) => (search.startsWith(wanted) ? 0 : search.includes(` ${wanted}`) || search.includes(`_${wanted}`) ? 1 : 2);
+  const has = ({ search, full }) => (wanted.includes(".") && full ? full.startsWith(wanted) : search.includes(wanted));
   return all
-    .filter(({ kind, search }) => kinds.includes(kind) && search.includes(wanted))
+    .filter((item) => kinds.includes(item.kind) && has(item))
     .map((item) => [rank(item), item])
     .sort(([a], [b]) => a - b)
     .slice(0, SUGGESTIONS)
@@ -320,13 +324,14 @@ class Editor {
 
   take(index) {
     const { start, end } = this.token;
-    const { insert } = this.items[index];
+    const { insert, qualified } = this.items[index];
+    const text = (this.token.typed.includes(".") && qualified) || insert;
     // A bracket that was closed already is not closed twice.
-    const closed = insert.endsWith("]") && this.input.value[end] === "]" ? 1 : 0;
+    const closed = text.endsWith("]") && this.input.value[end] === "]" ? 1 : 0;
     this.close();
     this.input.focus();
     this.input.setSelectionRange(start, end + closed);
-    this.write(insert);
+    this.write(text);
     this.close();
     this.sign();
   }

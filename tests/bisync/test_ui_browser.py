@@ -35,6 +35,15 @@ VOCABULARY = {
     "fields": [
         {"name": "net_amount", "label": "Net amount", "type": "number", "table": "orders", "description": ""},
         {"name": "Customer name", "label": "", "type": "text", "table": "customers", "description": ""},
+        {
+            "name": "Zip code",
+            "label": "",
+            "type": "text",
+            "table": "shops",
+            "shared": True,
+            "description": "",
+        },
+        {"name": "zone", "label": "", "type": "text", "table": "shops", "description": ""},
     ],
     "metrics": [{"name": "net_revenue", "label": "Net revenue", "description": "After refunds."}],
 }
@@ -194,6 +203,21 @@ def test_arrows_move_and_escape_closes_without_taking_anything(editor: Page) -> 
     expect(editor.locator("#fx")).to_have_value("net")
 
 
+def test_a_field_that_several_models_have_is_written_with_its_own(editor: Page) -> None:
+    editor.keyboard.type("zip")
+    expect(editor.get_by_role("option")).to_have_text(["Zip codeshops"])
+    editor.keyboard.press("Enter")
+    expect(editor.locator("#fx")).to_have_value("shops.[Zip code]")
+
+
+def test_a_model_may_be_named_first(editor: Page) -> None:
+    editor.keyboard.type("shops.")
+    expect(editor.get_by_role("option")).to_have_text(["Zip codeshops", "zonetext"])
+    editor.keyboard.type("zo")
+    editor.keyboard.press("Enter")
+    expect(editor.locator("#fx")).to_have_value("shops.zone")
+
+
 def test_nothing_is_suggested_inside_a_text(editor: Page) -> None:
     editor.keyboard.type("status = 'net")
 
@@ -238,10 +262,11 @@ def test_a_problem_is_underlined_at_its_place_and_repaired_by_one_click(editor: 
 
 def test_a_word_that_is_still_being_typed_is_not_called_wrong(editor: Page) -> None:
     # The clock stands still, so the pause after which the remark may appear never comes.
-    editor.clock.install()
+    editor.clock.install(time="2026-01-01")
     editor.reload()
     expect(editor.locator("[data-formula]")).to_have_attribute("data-ready", "")
     editor.click("#fx")
+    editor.clock.pause_at("2026-01-02")
     editor.keyboard.type("SUMM")
     with editor.expect_response("**/check"):
         editor.clock.run_for(400)
