@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import combinations
-from typing import Any, NamedTuple
-from urllib.parse import urlencode
+from typing import Any, Protocol
 
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from catalog.ingest import fitting
 from catalog.models import Column, Node, NodeLineage
+from environments import traps
+from environments.findings import KINDS, Found
 from environments.models import RANKS, Deployment, Finding, MetricSeries
 from environments.places import Places
 from environments.selectors import snapshot_vocabulary
@@ -25,79 +25,30 @@ from semantic.importer import value_type
 from semantic.rules.similar import likeness
 from workspace.dbt.code import dialect_of
 
-Level = Finding.Level
-
-
-class Words(NamedTuple):
-    """A kind of finding: its heading, and its sentence about one thing."""
-
-    title: Any
-    sentence: Any
-
-
-KINDS: Mapping[str, Words] = {
-    "not-built": Words(
-        _("In the code, but not in the warehouse"),
-        _("%(environment)s was built from this commit, and has no %(name)s. Look at why dbt leaves it out."),
-    ),
-    "column-gone": Words(
-        _("Described, but gone"),
-        _("The SQL of %(name)s does not have %(columns)s. Take the description out, or rename it."),
-    ),
-    "type-drift": Words(
-        _("Another type than declared"),
-        _("%(column)s is declared as %(declared)s, and %(environment)s has it as %(found)s."),
-    ),
-    "hard-coded": Words(
-        _("Reads past dbt"),
-        _("It reads %(relations)s by name, of which dbt knows nothing. Use source() or ref()."),
-    ),
-    "unreadable": Words(
-        _("SQL that cannot be followed"),
-        _("Where its columns come from is not known: %(why)s."),
-    ),
-    "same-metric": Words(
-        _("The same under two names"),
-        _("%(name)s and %(other)s compute the same: %(formula)s. Keep one of them."),
-    ),
-    "contradiction": Words(
-        _("One name, two meanings"),
-        _(
-            "“%(label)s” and “%(other_label)s” are called alike and computed otherwise. In the last month "
-            "%(formula)s is %(value)s, and %(other_formula)s is %(other_value)s. Rename one, or agree on one."
-        ),
-    ),
-    "versioned": Words(
-        _("Semantics on a versioned model"),
-        _(
-            "%(name)s is built on version %(version)s of a model. dbt's semantic layer reads one version "
-            "only: moving on means moving it."
-        ),
-    ),
-}
 _UNKNOWN = _("unknown")
+_ABSENT = _("no such column")
+_NOTHING = _("nothing")
 _MOST_NAMED = 5
-_MOST_SHOWN = 100
 _ALIKE = 0.93
 # So many pairs of names are compared; a project with more metrics has them compared by meaning only.
 _MOST_COMPARED = 300
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A finding before it is kept."""
+class Code(Protocol):
+    """The files of the commit that is looked at."""
 
-    level: str
-    kind: str
-    unique_id: str
-    name: str
-    file: str
-    params: dict[str, Any] = field(default_factory=dict)
-    line: int = 0
+    def read(self, file: str) -> str:
+        """The text of a file; "" where there is none, or it is no text."""
+
+    def mentioning(self, text: str) -> set[str]:
+        """The files that hold `text`."""
 
 
-def check(project: Project, live: Deployment | None) -> list[Found]:
-    """Everything that is to be said of the last pull, and of the version that people read."""
+def check(project: Project, live: Deployment | None, code: Code) -> list[Found]:
+    """Everything that is to be said of the last pull, and of the version that people read.
+
+    What MetricFlow says is asked elsewhere (`environments.rejections`), by jobs.
+    """
     every = Node.objects.filter(project=project).exclude(resource_type__in=("macro", "doc"))
     nodes = {node.unique_id: node for node in every.defer("description", "tags", "meta")}
     # What packages bring is theirs to mend.
@@ -108,7 +59,7 @@ def check(project: Project, live: Deployment | None) -> list[Found]:
         *_lineage(project, mine),
         *(_built(project, nodes, live) if live is not None else ()),
         *_versioned(nodes),
-        *_metrics(project, live),
+        *_metrics(project, mine, live, code),
     ]
 
 
@@ -120,9 +71,7 @@ def placed(found: Iterable[Found], read: Callable[[str], str]) -> list[Found]:
     told = []
     for file, inside in files.items():
         places = Places(read(file) if file else "")
-        told += [
-            replace(one, line=places.line(one.kind, one.unique_id, one.name, one.params)) for one in inside
-        ]
+        told += [replace(one, line=places.line(one)) for one in inside]
     return told
 
 
@@ -132,19 +81,19 @@ def keep(project: Project, found: Iterable[Found]) -> None:
     wanted = {_key(one): one for one in found}
     gone = [row.pk for key, row in before.items() if key not in wanted]
     Finding.objects.filter(pk__in=gone).delete()
-    moved = [row for key, row in before.items() if key in wanted and row.line != wanted[key].line]
+    moved = [row for key, row in before.items() if key in wanted and _place(row) != _place(wanted[key])]
     for row in moved:
-        row.line = wanted[_key(row)].line
-    Finding.objects.bulk_update(moved, ["line"], batch_size=500)
+        row.file, row.line = _place(wanted[_key(row)])
+    Finding.objects.bulk_update(moved, ["file", "line"], batch_size=500)
     now = timezone.now()
     new = [
         Finding(
             project=project,
-            level=one.level,
+            level=KINDS[one.kind].level,
             kind=one.kind,
             unique_id=one.unique_id,
             name=fitting(Finding, "name", one.name),
-            file=fitting(Finding, "file", one.file),
+            file=_place(one)[0],
             line=one.line,
             params=one.params,
             since=now,
@@ -159,6 +108,10 @@ def _key(one: Found | Finding) -> tuple[str, str, str]:
     return one.kind, one.unique_id, json.dumps(one.params, sort_keys=True)
 
 
+def _place(one: Found | Finding) -> tuple[str, int]:
+    return fitting(Finding, "file", one.file), one.line
+
+
 def _columns(project: Project, nodes: Mapping[str, Node]) -> Iterator[Found]:
     """Columns that are described, and that the SQL does not bring."""
     declared: dict[str, list[str]] = {}
@@ -171,7 +124,7 @@ def _columns(project: Project, nodes: Mapping[str, Node]) -> Iterator[Found]:
         gone = [name for name in declared[key] if name.lower() not in there]
         if gone and not through and key in nodes:
             node = nodes[key]
-            yield _of(node, Level.WARN, "column-gone", columns=_listed(gone))
+            yield _of(node, "column-gone", columns=_listed(gone))
 
 
 def _lineage(project: Project, nodes: Mapping[str, Node]) -> Iterator[Found]:
@@ -202,20 +155,55 @@ def _built(project: Project, nodes: Mapping[str, Node], live: Deployment) -> Ite
     if last is None or last.commit != live.commit:
         return
     place = live.environment.name
-    warehouse = json.loads(live.columns.content()) if live.columns is not None else {}
     for key, node in nodes.items():
         made = node.resource_type in ("model", "seed", "snapshot") and node.materialized != "ephemeral"
         if made and key not in live.relations:
-            yield _of(node, Level.BAD, "not-built", environment=place)
-    declared = Column.objects.filter(node__project=project, node__unique_id__in=warehouse).exclude(
-        data_type=""
-    )
-    for key, name, kind in declared.values_list("node__unique_id", "name", "data_type"):
+            yield _of(node, "not-built", environment=place)
+    warehouse = json.loads(live.columns.content()) if live.columns is not None else {}
+    declared: dict[str, dict[str, str]] = {key: {} for key in warehouse if key in nodes}
+    rows = Column.objects.filter(node__project=project, node__unique_id__in=declared)
+    for key, name, kind in rows.values_list("node__unique_id", "name", "data_type"):
+        declared[key][name] = kind
+    traced = _traced(project)
+    for key, columns in declared.items():
         there = {column.lower(): found for column, found in warehouse[key].items()}
+        if (nodes[key].fields.get("contract") or {}).get("enforced"):
+            yield from _contract(nodes[key], columns, there, place)
+            continue
+        yield from _types(nodes[key], columns, there, place)
+        absent = [name for name in columns if name.lower() not in there]
+        # What the SQL tells by itself is told where it is read.
+        if absent and key not in traced:
+            yield _of(nodes[key], "column-absent", columns=_listed(absent), environment=place)
+
+
+def _traced(project: Project) -> set[str]:
+    """The nodes whose SQL tells all of their columns."""
+    rows = NodeLineage.objects.filter(node__project=project, problem="")
+    return {key for key, through in rows.values_list("node__unique_id", "through") if not through}
+
+
+def _types(
+    node: Node, columns: Mapping[str, str], there: Mapping[str, str], place: str, kind: str = "type-drift"
+) -> Iterator[Found]:
+    for name, declared in columns.items():
         found = there.get(name.lower())
-        if found is not None and differ(kind, found):
-            drift = {"column": name, "declared": kind, "found": found, "environment": place}
-            yield _of(nodes[key], Level.WARN, "type-drift", **drift)
+        if declared and found is not None and differ(declared, found):
+            drift = {"column": name, "declared": declared, "found": found, "environment": place}
+            yield _of(node, kind, **drift)
+
+
+def _contract(
+    node: Node, columns: Mapping[str, str], there: Mapping[str, str], place: str
+) -> Iterator[Found]:
+    """Where the warehouse has other columns than those of an enforced contract, or of other types."""
+    yield from _types(node, columns, there, place, "contract-broken")
+    said = {name.lower() for name in columns}
+    apart = [(name, kind, str(_ABSENT)) for name, kind in columns.items() if name.lower() not in there]
+    apart += [(name, str(_NOTHING), kind) for name, kind in there.items() if name not in said]
+    for name, declared, found in apart:
+        params = {"column": name, "declared": declared, "found": found, "environment": place}
+        yield _of(node, "contract-broken", **params)
 
 
 def differ(declared: str, found: str) -> bool:
@@ -231,15 +219,15 @@ def _versioned(nodes: Mapping[str, Node]) -> Iterator[Found]:
         for parent in node.fields.get("depends_on") or ():
             version = nodes[parent].fields.get("version") if parent in nodes else None
             if version:
-                yield _of(node, Level.WARN, "versioned", version=str(version))
+                yield _of(node, "versioned", version=str(version))
 
 
-def _of(node: Node, level: str, kind: str, **params: Any) -> Found:
-    return Found(level, kind, node.unique_id, node.name, node.patch_path or node.path, params)
+def _of(node: Node, kind: str, **params: Any) -> Found:
+    return Found(kind, node.unique_id, node.name, node.patch_path or node.path, params)
 
 
 def _in_code(node: Node, kind: str, **params: Any) -> Found:
-    return Found(Level.WARN, kind, node.unique_id, node.name, node.path, params)
+    return Found(kind, node.unique_id, node.name, node.path, params)
 
 
 def _listed(names: list[str]) -> str:
@@ -250,12 +238,29 @@ def _listed(names: list[str]) -> str:
 # -- Metrics --------------------------------------------------------------------------------------------
 
 
-def _metrics(project: Project, live: Deployment | None) -> Iterator[Found]:
+def _metrics(
+    project: Project, nodes: Mapping[str, Node], live: Deployment | None, code: Code
+) -> Iterator[Found]:
     last = project.snapshots.first()
     if last is None:
         return
     vocabulary = snapshot_vocabulary(last, live.environment if live is not None else None)
     dialect = dialect_of(last.adapter)
+    yield from _alike(vocabulary, dialect, live)
+    yield from traps.in_metrics(vocabulary, dialect)
+    things = {key: _thing(node) for key, node in nodes.items()}
+    for thing in things.values():
+        yield from traps.in_entry(thing)
+    yield from traps.in_files(things, vocabulary, code.read, code.mentioning("env_var"))
+
+
+def _thing(node: Node) -> traps.Thing:
+    file = node.patch_path or node.path
+    return traps.Thing(node.unique_id, node.resource_type, node.name, file, node.fields)
+
+
+def _alike(vocabulary: Vocabulary, dialect: str, live: Deployment | None) -> Iterator[Found]:
+    """The same metric under two names, and two metrics under one."""
     meanings = {
         metric.name: metric_meaning(metric, vocabulary, dialect=dialect)
         for metric in vocabulary.metrics.values()
@@ -266,7 +271,7 @@ def _metrics(project: Project, live: Deployment | None) -> Iterator[Found]:
         meaning = meanings[metric.name]
         other = first.setdefault(meaning, metric) if meaning else metric
         if other is not metric:
-            yield _about(metric, Level.WARN, "same-metric", other=other.name, formula=metric.formula)
+            yield traps.about(metric, "same-metric", other=other.name, formula=metric.formula)
     yield from _contradictions(vocabulary, meanings, values)
 
 
@@ -279,9 +284,8 @@ def _contradictions(
         if likeness(*labels) < _ALIKE or not (meanings[one.name] and meanings[two.name]):
             continue
         if meanings[one.name] != meanings[two.name]:
-            yield _about(
+            yield traps.about(
                 one,
-                Level.BAD,
                 "contradiction",
                 label=labels[0],
                 other_label=labels[1],
@@ -303,66 +307,8 @@ def _last_values(live: Deployment | None) -> dict[str, str]:
     return found
 
 
-def _about(metric: Metric, level: str, kind: str, **params: Any) -> Found:
-    return Found(level, kind, f"metric.{metric.name}", metric.name, metric.file, params)
-
-
 def live_of(project: Project) -> Deployment | None:
     """The version that tells most: production's, else that of the next environment."""
     found = Deployment.objects.filter(environment__project=project, status="live")
     rows = found.select_related("environment", "columns")
     return min(rows, key=lambda one: (RANKS[one.environment.kind], one.environment_id), default=None)
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """The findings of one kind, as the page shows them; `more` are left out.
-
-    A row has the finding, its sentence, and the addresses of its page and of a form that mends it, if any.
-    """
-
-    title: Any
-    level: str
-    rows: tuple[tuple[Finding, str, str, str], ...]
-    count: int
-
-    @property
-    def more(self) -> int:
-        return self.count - len(self.rows)
-
-
-def shown(project: Project) -> list[Group]:
-    """What was found, the worst first: each with its sentence and the page of what it is about."""
-    found: dict[str, list[Finding]] = {}
-    for one in Finding.objects.filter(project=project).select_related("project"):
-        if one.kind in KINDS:
-            found.setdefault(one.kind, []).append(one)
-    live = live_of(project)
-    here = live.environment.slug if live is not None else ""
-    groups = []
-    for kind, words in KINDS.items():
-        rows = found.get(kind, [])
-        if rows:
-            told = tuple((one, _sentence(one), _address(one), _form(one, here)) for one in rows[:_MOST_SHOWN])
-            groups.append(Group(words.title, rows[0].level, told, len(rows)))
-    return sorted(groups, key=lambda group: group.level != Level.BAD)
-
-
-def _sentence(finding: Finding) -> str:
-    params = {"name": finding.name, "file": finding.file, **finding.params}
-    return str(KINDS[finding.kind].sentence % params)
-
-
-def _form(finding: Finding, environment: str) -> str:
-    """Where a change of the metric is proposed; "" for what only a change of dbt's code mends."""
-    if not environment or not finding.unique_id.startswith("metric."):
-        return ""
-    begun = urlencode({"metric": finding.name})
-    return f"{reverse('propose', args=[finding.project.slug, environment])}?{begun}"
-
-
-def _address(finding: Finding) -> str:
-    slug = finding.project.slug
-    if finding.unique_id.startswith("metric."):
-        return reverse("metric-anywhere", args=[slug, finding.name])
-    return reverse("node", args=[slug, finding.unique_id])

@@ -1,11 +1,10 @@
-"""The line of a file that a finding is about (pure)."""
+"""The line of a file that a finding is about."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any
 
+from environments.findings import Found
 from semantic.written import Properties
 
 
@@ -16,14 +15,18 @@ class Places:
         self._text = text
         self._properties: Properties | None = None
 
-    def line(self, kind: str, unique_id: str, name: str, params: Mapping[str, Any]) -> int:
+    def line(self, one: Found) -> int:
         """The line, from 1, that a finding is about; 0 where it is the whole file."""
-        if kind == "hard-coded":
+        params = one.params
+        if one.kind == "hard-coded":
             return _mentioned(str(params.get("relations", "")).split(", ")[0], self._text)
         if self._properties is None:
             self._properties = Properties(self._text)
-        column = str(params.get("column") or params.get("columns", "")).split(", ")[0].split(" (+")[0]
-        return self._properties.line_of(unique_id.partition(".")[0], name, column=column)
+        named = str(one.member or params.get("column") or params.get("columns", ""))
+        member = named.split(", ")[0].split(" (+")[0]
+        kind, *parts = one.unique_id.split(".")
+        source = parts[1] if kind == "source" else ""
+        return self._properties.line_of(kind, one.name, source=source, member=member)
 
 
 def _mentioned(relation: str, text: str) -> int:

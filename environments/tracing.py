@@ -16,7 +16,7 @@ from catalog.lineage.making import Making
 from catalog.lineage.pieces import Code, codes_of, makings_of, pieces_of
 from catalog.models import NodeLineage, Snapshot
 from catalog.search import index
-from environments import builds, health
+from environments import builds, health, rejections
 from environments.models import Deployment, DeploymentStatus
 from workspace import runs
 from workspace.dbt.artifacts import read_code
@@ -31,9 +31,9 @@ from workspace.warehouse.base import WarehouseError
 from workspace.warehouse.gate import open_warehouse
 
 logger = logging.getLogger(__name__)
-# Files that change what dbt makes of a model, and that no manifest tells of.
 # The largest file in which a line is looked for.
 _MOST_TEXT = 1_000_000
+# Files that change what dbt makes of a model, and that no manifest tells of.
 _SETTINGS = ("dbt_project.yml", "packages.yml", "dependencies.yml", "package-lock.yml", "vars.yml")
 _UNFINISHED = (DeploymentStatus.PLANNED, DeploymentStatus.APPLYING)
 # dbt stops at the first model that it cannot compile: it is left out, and the rest tried again.
@@ -73,13 +73,21 @@ def trace(work: runs.Work) -> dict[str, object]:
     with work.fenced():
         tracing.keep(rows)
     work.progress(step="look")
-    findings = health.check(work.project, health.live_of(work.project))
-    findings = health.placed(findings, lambda file: code.read(snapshot.commit, file))
+    production = health.live_of(work.project)
+    files = _Files(code, snapshot.commit)
+    findings = health.check(work.project, production, files)
+    findings = health.placed([*findings, *rejections.check(snapshot, production)], files.read)
     with work.fenced():
         health.keep(work.project, findings)
     found = NodeLineage.objects.filter(node__project=work.project).values_list("problem", flat=True)
     troubles = dict(Counter(filter(None, found)))
-    return {"models": len(now.makes), "traced": len(rows), "problems": troubles, "findings": len(findings)}
+    return {
+        "commit": snapshot.commit,
+        "models": len(now.makes),
+        "traced": len(rows),
+        "problems": troubles,
+        "findings": len(findings),
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +122,14 @@ class _Source:
                 continue
         return digest.hexdigest()
 
+    def mentioning(self, commit: str, text: str) -> set[str]:
+        """The files of the dbt project that hold a text; none where there is no code here."""
+        if self.mirror is None or self.repository is None or not self.mirror.has(commit):
+            return set()
+        prefix = self.repository.inside("")
+        found = self.mirror.mentioning(commit, text)
+        return {path.removeprefix(prefix) for path in found if path.startswith(prefix)}
+
     def read(self, commit: str, path: str) -> str:
         """The text of a file of the dbt project; "" where there is none here, or it is no text."""
         if self.mirror is None or self.repository is None or not self.mirror.has(commit):
@@ -123,6 +139,20 @@ class _Source:
         except FileAbsent:
             return ""
         return raw.decode("utf-8", "replace") if len(raw) <= _MOST_TEXT else ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Files:
+    """The dbt project's files in one commit."""
+
+    source: _Source
+    commit: str
+
+    def read(self, file: str) -> str:
+        return self.source.read(self.commit, file)
+
+    def mentioning(self, text: str) -> set[str]:
+        return self.source.mentioning(self.commit, text)
 
 
 def _live_versions(work: runs.Work) -> list[Deployment]:

@@ -242,14 +242,15 @@ class Properties:
             told = self._text.fields(own, Layer.PROPERTIES)
             yield from (one for one in told if one.field not in {"v", "defined_in"})
 
-    def line_of(self, kind: str, name: str, *, column: str = "") -> int:
-        """The line of an entry, or of one of its columns; 0 where the file has none."""
-        entry = self._entry(kind, name)
+    def line_of(self, kind: str, name: str, *, source: str = "", member: str = "") -> int:
+        """The line of an entry, or of a column, dimension or measure in it; 0 where the file has none."""
+        entry = self._of_source(source, name) if kind == "source" else self._entry(kind, name)
         if entry is None:
             return 0
-        columns = _items(_value(entry, "columns")) if column else []
-        wanted = column.lower()
-        found = next((one for one in columns if _scalar(_value(one, "name")).lower() == wanted), entry)
+        keys = ("columns", "dimensions", "measures", "entities") if member else ()
+        members = [one for key in keys for one in _items(_value(entry, key))]
+        wanted = member.lower()
+        found = next((one for one in members if _scalar(_value(one, "name")).lower() == wanted), entry)
         return self._text.first(found)
 
     def _entry(self, kind: str, name: str) -> MappingNode | None:
@@ -263,9 +264,12 @@ class Properties:
         for one in self._text.fields(of_all, Layer.SOURCE):
             if one.field not in {"description", "tables"} and not one.field.startswith("tables."):
                 yield one
-        table = _named(_value(of_all, "tables"), name)
+        table = self._of_source(source, name)
         if table is not None:
             yield from self._text.fields(table, Layer.PROPERTIES)
+
+    def _of_source(self, source: str, name: str) -> MappingNode | None:
+        return _named(_value(_named(_value(self._text.root, "sources"), source), "tables"), name)
 
 
 def _in_model(root: Node | None, kind: str, name: str) -> MappingNode | None:

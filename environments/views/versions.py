@@ -14,8 +14,8 @@ from bisync.lib.forms import carry_out
 from bisync.lib.shell import EnvironmentLink
 from bisync.lib.web import STOP_POLLING, go, page, swapping
 from catalog.models import Snapshot
-from catalog.outcomes import looked_wrong
-from environments import actions, health
+from environments import actions
+from environments.condition import LEVELS, condition_of
 from environments.forms import EnvironmentForm
 from environments.models import BuildSchedule, Deployment, Environment
 from environments.schedules import build_schedule_set, schedules_of
@@ -34,11 +34,27 @@ from workspace.trust import WHY
 @require_safe
 @in_project
 def health_list(request: Request, project: Project) -> HttpResponse:
-    """What cannot be used as it is or contradicts itself, and tests and sources that do not look good."""
+    """What cannot be used as it is or contradicts itself, with what to do; and what is in order."""
+    proposing = bool(permissions.decide(request.user, "proposal.create", project))
+    condition = condition_of(project, proposing=proposing)
+    level = request.GET.get("level", "")
+    level = level if level in LEVELS else ""
+    here = request.path
+    last = Run.objects.filter(project=project, kind="catalog.lineage").order_by("-id").first()
     context = {
-        "groups": health.shown(project),
-        "looked": looked_wrong(project),
-        "last": Run.objects.filter(project=project, kind="catalog.lineage").order_by("-id").first(),
+        "condition": condition,
+        "level": level,
+        "groups": condition.of(level),
+        "filters": [
+            {
+                "label": f"{label} {condition.count(value)}",
+                "url": f"{here}?level={value}" if value else here,
+                "current": value == level,
+            }
+            for value, label in (("", _("Everything")), ("bad", _("Wrong")), ("warn", _("To look at")))
+        ],
+        "last": last,
+        "pulled": Snapshot.objects.filter(project=project).defer("changes").order_by("-id").first(),
     }
     return page(request, "environments/health_list.html", context)
 

@@ -107,7 +107,7 @@ class Engine:
         try:
             explained = self.metricflow.explain(request)
         except (MetricFlowException, ValueError) as error:
-            raise NotComputable(_reason(error)) from error
+            raise NotComputable(reason(error)) from error
         return str(explained.sql_statement.without_descriptions.sql)
 
 
@@ -134,14 +134,14 @@ def _built(text: bytes, dialect: str) -> Engine:
         manifest = parse_manifest_from_dbt_generated_manifest(text.decode())
         return Engine(MetricFlowEngine(SemanticManifestLookup(manifest), _Renderer(dialect)))
     except (MetricFlowException, ValueError) as error:
-        raise NotComputable(_reason(error)) from error
+        raise NotComputable(reason(error)) from error
 
 
 def _dumped(manifest: Manifest) -> bytes:
     return json.dumps(manifest, sort_keys=True).encode()
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception | str) -> str:
     """The message itself, without the report around it and without Python's spelling of objects."""
     lines = [line.strip() for line in str(error).splitlines()]
     if "Message:" in lines:

@@ -7,18 +7,20 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from catalog.ingest import ingest, read
 from catalog.models import Column, Node, NodeLineage
 from catalog.outcomes import Found as Told
 from catalog.outcomes import keep as keep_outcomes
 from environments import health
+from environments.findings import KINDS, Found
 from environments.models import Deployment, Environment, Finding
 from governance.models import Project
 from governance.roles import Role
 from tests.factories import make_environment, make_member, make_project
 from tests.ready import Ready
-from workspace.models import Artifact
+from workspace.models import Artifact, Run
 
 pytestmark = pytest.mark.django_db
 ORDERS = "model.shop.fct_orders"
@@ -32,9 +34,19 @@ def project(ready: Ready, data_dir: Any) -> Project:
     return project
 
 
+class Files(dict[str, str]):
+    """The repository's files, as far as a test needs them."""
+
+    def read(self, file: str) -> str:
+        return self.get(file, "")
+
+    def mentioning(self, text: str) -> set[str]:
+        return {file for file, content in self.items() if text in content}
+
+
 def found(project: Project) -> dict[str, list[dict[str, Any]]]:
     """The findings by kind, after another look."""
-    health.keep(project, health.check(project, health.live_of(project)))
+    health.keep(project, health.check(project, health.live_of(project), Files()))
     kinds: dict[str, list[dict[str, Any]]] = {}
     for one in Finding.objects.filter(project=project).order_by("name"):
         kinds.setdefault(one.kind, []).append({"name": one.name, **one.params})
@@ -137,6 +149,64 @@ def test_the_page_says_it_in_words_the_worst_first(project: Project) -> None:
     assert page.index("has no days") < page.index("Expected a table")
 
 
+def findings(project: Project, *found: Found) -> None:
+    health.keep(project, found)
+    Run.objects.create(
+        project=project,
+        kind="catalog.lineage",
+        status="succeeded",
+        result={"commit": project.snapshots.get().commit},
+        finished_at=timezone.now(),
+    )
+
+
+def test_what_is_in_order_is_said_with_what_was_looked_at(project: Project, client: Client) -> None:
+    findings(project)
+    client.force_login(make_member(project, Role.VIEWER))
+
+    page = client.get("/shop/health/").content.decode()
+
+    assert "Everything is in order" in page
+    counts = project.snapshots.get().counts
+    assert counts["model"]
+    looked = f"Looked at {counts['model']} models, {counts['metric']} metrics and {counts['test']} tests"
+    assert looked in page
+    assert f"in {len(KINDS)} ways, at commit {project.snapshots.get().commit[:8]}." in page
+
+
+def test_the_page_counts_folds_long_lists_and_shows_one_severity(project: Project, client: Client) -> None:
+    gone = [Found("column-gone", ORDERS, "fct_orders", "s.yml", {"columns": f"c{n}"}) for n in range(120)]
+    findings(project, *gone, Found("not-built", ORDERS, "fct_orders", "s.yml", {"environment": "Prod"}))
+    client.force_login(make_member(project, Role.VIEWER))
+
+    page = client.get("/shop/health/").content.decode()
+    wrong = client.get("/shop/health/?level=bad").content.decode()
+
+    assert "Show 92 more" in page
+    assert "And 20 more." in page
+    for label in ("Everything 121", "Wrong 1", "To look at 120"):
+        assert label in wrong
+    told = f"{len(KINDS) - 2} <small>of {len(KINDS)} checks"
+    assert told in page
+    assert "does not have c1" in page
+    assert "does not have" not in wrong
+    assert "Prod was built from this commit" in wrong
+    assert client.get("/shop/health/?level=none").content.decode().count("does not have") == 100
+
+
+def test_a_look_that_failed_does_not_pass_for_a_good_one(project: Project, client: Client) -> None:
+    findings(project)
+    Run.objects.update(
+        status="failed", error_code="dbt-timeout", error_params={"command": "compile", "minutes": 5}
+    )
+    client.force_login(make_member(project, Role.VIEWER))
+
+    page = client.get("/shop/health/").content.decode()
+
+    assert "did not come to its end" in page
+    assert "Everything is in order" not in page
+
+
 SCHEMA = """models:
   - name: fct_orders
     columns:
@@ -167,13 +237,13 @@ def test_the_line_is_that_of_what_is_wrong(
 ) -> None:
     name = uid.rpartition(".")[2]
 
-    (placed,) = health.placed([health.Found("warn", kind, uid, name, "f", params)], lambda _file: text)
+    (placed,) = health.placed([Found(kind, uid, name, "f", params)], lambda _file: text)
 
     assert placed.line == line
 
 
 def test_a_line_that_moves_is_no_new_finding(project: Project) -> None:
-    one = health.Found("warn", "same-metric", "metric.turnover", "turnover", "m.yml", {"other": "revenue"})
+    one = Found("same-metric", "metric.turnover", "turnover", "m.yml", {"other": "revenue"})
     health.keep(project, health.placed([one], lambda _file: METRICS))
     first = Finding.objects.get()
     health.keep(project, health.placed([one], lambda _file: f"# Moved\n{METRICS}"))
@@ -186,8 +256,8 @@ def test_a_line_that_moves_is_no_new_finding(project: Project) -> None:
 
 def test_what_is_wrong_with_a_metric_is_mended_by_a_proposal(project: Project, client: Client) -> None:
     params = {"other": "revenue", "formula": "SUM(net_amount)"}
-    one = health.Found("warn", "same-metric", "metric.turnover", "turnover", "m.yml", params, line=3)
-    gone = health.Found("warn", "column-gone", ORDERS, "fct_orders", "s.yml", {"columns": "x"})
+    one = Found("same-metric", "metric.turnover", "turnover", "m.yml", params, line=3)
+    gone = Found("column-gone", ORDERS, "fct_orders", "s.yml", {"columns": "x"})
     health.keep(project, [one, gone])
     client.force_login(make_member(project, Role.CONTRIBUTOR))
 
@@ -205,8 +275,8 @@ def test_a_file_is_read_once_for_all_that_is_found_in_it_and_whole_words_count()
         read_files.append(file)
         return SCHEMA if file == "s.yml" else "from main.orders_archive\njoin main.orders"
 
-    found = [health.Found("warn", "not-built", ORDERS, "fct_orders", "s.yml") for _ in range(3)]
-    code = health.Found("warn", "hard-coded", ORDERS, "x", "x.sql", {"relations": "main.orders"})
+    found = [Found("not-built", ORDERS, "fct_orders", "s.yml") for _ in range(3)]
+    code = Found("hard-coded", ORDERS, "x", "x.sql", {"relations": "main.orders"})
 
     placed = health.placed([*found, code], read_file)
 

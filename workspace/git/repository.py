@@ -280,6 +280,13 @@ class Mirror:
             raise FileAbsent(path=path, commit=commit)
         return content[:-1]
 
+    def mentioning(self, commit: str, text: str) -> list[str]:
+        """The text files of a commit that hold `text`, as git itself searches them."""
+        self._require(commit)
+        found = self._read("grep", "-z", "-I", "-l", "-F", "-e", text, commit, ok=(0, 1))
+        names = found.decode("utf-8", "replace").split("\0")
+        return [name.partition(":")[2] for name in names if name]
+
     def log(
         self, commit: str, *, path: str = "", limit: int = 50, patience: float | None = None
     ) -> list[Commit]:

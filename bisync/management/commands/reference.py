@@ -16,6 +16,8 @@ from django.utils.translation import override
 from bisync.lib.errors import known_errors
 from bisync.setting_words import SETTINGS
 from catalog.coverage import PLACES, SECTIONS, TEST_PLACES
+from environments.findings import BAD, KINDS, WARN
+from environments.models import Finding
 from governance.deeds import DEEDS
 from governance.roles import GRANTS, LABELS, Role
 
@@ -38,6 +40,7 @@ def pages() -> dict[str, str]:
             "audit.md": _deeds(),
             "dbt-coverage.md": _coverage(),
             "errors.md": _errors(),
+            "findings.md": _findings(),
             "permissions.md": _permissions(),
             "settings.md": _settings(),
         }
@@ -85,6 +88,27 @@ def _modules_with_codes() -> Iterator[str]:
         for file in (settings.BASE_DIR / package).rglob("*.py"):
             if re.search(r"^    code = ", file.read_text(encoding="utf-8"), re.MULTILINE):
                 yield ".".join(file.relative_to(settings.BASE_DIR).with_suffix("").parts)
+
+
+def _findings() -> str:
+    words = {BAD: "wrong", WARN: "to look at"}
+    rows = [
+        (
+            f"`{slug}`",
+            words[Finding.Level(kind.level)],
+            *(_plain(str(text)) for text in (kind.title, kind.sentence, kind.remedy)),
+            "●" if kind.mended else "",
+        )
+        for slug, kind in KINDS.items()
+    ]
+    return _page(
+        "What the health check finds",
+        "After each pull and release every project is looked at for these; results of tests and freshness "
+        "come from Bisync's builds and from uploads. `%(…)s` stands for what is named. A proposal in Bisync "
+        "mends those with ●; the others are mended in dbt's code, and are gone after the next pull.",
+        ("finding", "severity", "heading", "what is said", "what to do", "proposal"),
+        rows,
+    )
 
 
 def _permissions() -> str:
