@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from urllib.parse import urlencode
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from bisync.lib.errors import BisyncError
 from catalog.models import Node, NodeTest
 from catalog.outcomes import Tested, looked_wrong
-from environments.findings import BAD, KINDS, WARN, Kind
-from environments.health import live_of
+from environments import health
+from environments.findings import BAD, KINDS, WARN, Found, Kind
 from environments.models import Finding
 from governance.models import Project
+from workspace.models import Repository
+from workspace.repositories import mirror_of
 
 MOST_SHOWN = 100
 MOST_OPEN = 8
+# So many files are looked into for the lines of tests, none of them larger than this.
+_MOST_FILES = 20
+_MOST_TEXT = 1_000_000
 LEVELS = (BAD, WARN)
 
 
@@ -87,7 +92,7 @@ def condition_of(project: Project, *, proposing: bool) -> Condition:
     kept: dict[str, list[Finding]] = {}
     for one in Finding.objects.filter(project=project).select_related("project"):
         kept.setdefault(one.kind, []).append(one)
-    live = live_of(project)
+    live = health.live_of(project)
     here = live.environment.slug if live is not None and proposing else ""
     rows = dict(_tested(project))
     groups = []
@@ -137,38 +142,76 @@ def _address(finding: Finding) -> str:
 def _tested(project: Project) -> Iterator[tuple[str, list[Row]]]:
     """Tests and sources that do not look good, by kind of finding."""
     looked = looked_wrong(project)
-    files = _files(project, [*looked.failing, *looked.warning])
+    places = _places(project, [*looked.failing, *looked.warning])
     for tests, of_tests, of_sources in (
         (looked.failing, "test-failed", "source-stale"),
         (looked.warning, "test-warned", "source-late"),
     ):
-        yield of_tests, list(_test_rows(project, tests, files, sources=False))
-        yield of_sources, list(_test_rows(project, tests, files, sources=True))
+        yield of_tests, [_test_row(project, one, places) for one in tests if not _is_source(one)]
+        yield of_sources, [_test_row(project, one, places) for one in tests if _is_source(one)]
 
 
-def _files(project: Project, tests: Iterable[Tested]) -> Mapping[str, str]:
-    """Where each of them is written."""
+def _is_source(one: Tested) -> bool:
+    return one.unique_id.startswith("source.")
+
+
+def _test_row(project: Project, one: Tested, places: Mapping[str, Found]) -> Row:
+    assert one.outcome is not None
+    told = {"status": one.outcome.get_state_display(), "where": one.outcome.environment}
+    place = places.get(one.unique_id)
+    return Row(
+        name=one.name,
+        address=f"{reverse('node', args=[project.slug, one.node])}#{'columns' if one.column else 'tests'}",
+        sentence=one.outcome.message or _("%(status)s in %(where)s.") % told,
+        file=place.file if place else "",
+        line=place.line if place else 0,
+        since=one.outcome.since,
+    )
+
+
+def _places(project: Project, tests: Sequence[Tested]) -> dict[str, Found]:
+    """Where each of them is written, by its id; the line where the file is at hand."""
     keys = [one.unique_id for one in tests]
-    found: dict[str, str] = {}
-    found |= NodeTest.objects.filter(project=project, unique_id__in=keys).values_list("unique_id", "path")
+    files: dict[str, str] = {}
+    files |= NodeTest.objects.filter(project=project, unique_id__in=keys).values_list("unique_id", "path")
     sources = Node.objects.filter(project=project, resource_type="source", unique_id__in=keys)
-    found |= sources.values_list("unique_id", "path")
-    return found
-
-
-def _test_rows(
-    project: Project, tests: Iterable[Tested], files: Mapping[str, str], *, sources: bool
-) -> Iterator[Row]:
-    for one in tests:
-        if one.outcome is None or one.unique_id.startswith("source.") is not sources:
-            continue
-        part = "columns" if one.column else "tests"
-        told: dict[str, Any] = {"status": one.outcome.get_state_display(), "where": one.outcome.environment}
-        yield Row(
-            name=one.name,
-            address=f"{reverse('node', args=[project.slug, one.node])}#{part}",
-            sentence=one.outcome.message or _("%(status)s in %(where)s.") % told,
-            file=files.get(one.unique_id, ""),
-            line=0,
-            since=one.outcome.since,
+    files |= sources.values_list("unique_id", "path")
+    found = [
+        Found(
+            "test-failed",
+            one.node,
+            _named(one.node),
+            files[one.unique_id],
+            {"of": one.unique_id},
+            member=one.column,
         )
+        for one in tests
+        if one.unique_id in files
+    ]
+    near = set(list(dict.fromkeys(one.file for one in found))[:_MOST_FILES])
+    read = _reader(project) if near else None
+    placed = health.placed(found, lambda file: read(file) if read and file in near else "")
+    return {one.params["of"]: one for one in placed}
+
+
+def _named(unique_id: str) -> str:
+    """The name of a node in its file: of a table that of its source is left out."""
+    kind, _package, *names = [*unique_id.split("."), ""]
+    return names[1] if kind == "source" else names[0]
+
+
+def _reader(project: Project) -> Callable[[str], str]:
+    """What reads a file of the last pull; it gives "" where there is none on this machine."""
+    repository = Repository.objects.filter(project=project).first()
+    mirror = mirror_of(repository) if repository is not None else None
+
+    def read(file: str) -> str:
+        if mirror is None or repository is None:
+            return ""
+        try:
+            raw = mirror.read(repository.synced_commit, repository.inside(file))
+        except BisyncError:
+            return ""
+        return raw.decode("utf-8", "replace") if len(raw) <= _MOST_TEXT else ""
+
+    return read

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,8 +21,8 @@ from environments.models import Deployment, Environment, Finding
 from governance.models import Project
 from governance.roles import Role
 from tests.factories import make_environment, make_member, make_project
-from tests.ready import Ready
-from workspace.models import Artifact, Run
+from tests.ready import PROJECT_FILES, Ready
+from workspace.models import Artifact, Repository, Run
 
 pytestmark = pytest.mark.django_db
 ORDERS = "model.shop.fct_orders"
@@ -147,6 +149,23 @@ def test_the_page_says_it_in_words_the_worst_first(project: Project) -> None:
     assert "Expected a table" in page
     assert test.name in page
     assert page.index("has no days") < page.index("Expected a table")
+
+
+def test_a_failing_test_is_shown_with_the_line_of_its_column(
+    ready: Ready, data_dir: Path, tmp_path: Path, client: Client
+) -> None:
+    project = make_project(url=ready.origin(tmp_path / "git").url, slug="shop")
+    ready.connected(project)
+    test = project.node_tests.get(node__unique_id=ORDERS, column="order_id", kind="unique")
+    keep_outcomes(project, "prod", 0, [Told(test.unique_id, "fail", timezone.now(), "Got 2 results", 2)])
+    client.force_login(make_member(project, Role.VIEWER))
+
+    page = client.get("/shop/health/").content.decode()
+
+    lines = PROJECT_FILES["models/schema.yml"].splitlines()
+    assert f"models/schema.yml:{lines.index('      - name: order_id') + 1}<" in page
+    shutil.rmtree(Repository.objects.get(project=project).mirror_path)
+    assert "models/schema.yml<" in client.get("/shop/health/").content.decode()
 
 
 def findings(project: Project, *found: Found) -> None:
