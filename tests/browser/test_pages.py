@@ -10,7 +10,9 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
+from environments import health
 from environments.actions import NewProject, project_connect
+from environments.findings import KINDS, Found
 from environments.models import Environment
 from governance import audit
 from governance.actions import person_add
@@ -60,6 +62,7 @@ def full(shop: Shop, staging: Environment) -> Shop:
     _sent(shop, MetricFields(**{**_texts(LONG), "name": "items", "label": "Items"}))
     thread_choose(actor=shop.maya, thread=audit.key(approved), choice="mute")
     _clashed(shop)
+    _unwell(shop)
     announce()
     return shop
 
@@ -82,6 +85,50 @@ def _clashed(shop: Shop) -> None:
         Conflict.objects.create(item=item, field=field, base=base, ours=ours, theirs=theirs, **told)
     decided = {"state": "theirs", "chosen": "Sales", "decided_at": timezone.now()}
     Conflict.objects.filter(field="label").update(**decided)
+
+
+def _unwell(shop: Shop) -> None:
+    """Something is found wrong of every kind that is kept, and of one so much that it is folded."""
+    words = [
+        "columns",
+        "column",
+        "declared",
+        "found",
+        "relations",
+        "why",
+        "input",
+        "expr",
+        "adapter",
+        "divisor",
+        "dimension",
+        "measure",
+    ]
+    words += [
+        "setting",
+        "field",
+        "other",
+        "formula",
+        "label",
+        "other_label",
+        "other_formula",
+        "value",
+        "other_value",
+    ]
+    params = {word: f"{word} " * 9 for word in words} | {"environment": "Production", "version": "2"}
+    model, metric = ("model.shop.fct_orders", "fct_orders"), ("metric.revenue", "revenue")
+    kinds = [slug for slug in KINDS if not slug.startswith(("test-", "source-"))]
+    found = [
+        Found(
+            slug,
+            *(metric if KINDS[slug].mended else model),
+            "models/a/long/way/down/to/schema.yml",
+            params,
+            7,
+        )
+        for slug in kinds
+    ]
+    found += [Found("column-gone", *model, "models/schema.yml", {"columns": f"c{n}"}, n) for n in range(9)]
+    health.keep(shop.project, found)
 
 
 def _sent(shop: Shop, fields: MetricFields) -> Proposal:
@@ -139,6 +186,8 @@ def _visits(shop: Shop) -> Iterator[tuple[User | None, str, str]]:
         "lineage/model.shop.fct_orders/?down=all": "fct_orders",
         "lineage/model.shop.fct_orders/?column=net_amount": "net_amount",
         "lineage/model.shop.fct_orders/?view=table": "fct_orders",
+        "health/": "Health check",
+        "health/?level=bad": "Health check",
         "pulls/": "Sync",
         "pulls/1/": "",
         "runs/": "Runs",

@@ -9,16 +9,18 @@ from typing import Any
 
 import duckdb
 import pytest
+from pytest_django.fixtures import Settings
 
 from catalog.ingest import ingest, read
 from catalog.models import Column, Node, Snapshot
 from environments import health, rejections
 from environments.findings import BAD, KINDS, Found
-from environments.models import Deployment
+from environments.models import Deployment, Finding
 from governance.models import Project
 from tests.environments.test_project_health import Files
-from tests.factories import make_environment, make_project
-from tests.ready import Ready
+from tests.factories import make_environment, make_project, work_off
+from tests.ready import PROJECT_FILES, Ready
+from workspace import runs
 from workspace.models import Artifact
 
 pytestmark = pytest.mark.django_db
@@ -124,6 +126,46 @@ def test_a_manifest_that_metricflow_cannot_read_is_one_finding_and_an_uploaded_o
 
     pulled(project, semantic={})
     assert rejected(project) == {}
+
+
+@pytest.mark.dbt
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+def test_what_a_pull_brings_is_looked_at_and_told_with_its_lines(
+    ready: Ready, tmp_path: Path, data_dir: Path, settings: Settings
+) -> None:
+    """dbt reads all of this without a word."""
+    settings.BISYNC_COMPILE = False
+    origin = ready.origin(tmp_path / "git")
+    project = ready.connected(make_project(url=origin.url)).project
+    metrics, schema = PROJECT_FILES["models/metrics.yml"], PROJECT_FILES["models/schema.yml"]
+    origin.commit(
+        {
+            "models/metrics.yml": metrics.replace(
+                "Dimension('customer__country')", "Dimension('customer__shoe')"
+            )
+            .replace(", alias: completed}", "}")
+            .replace("nullif(orders_total, 0)", "orders_total"),
+            "models/schema.yml": schema.replace("One row for each", "\"{{ env_var('A', 'a') }}\" #"),
+        }
+    )
+    runs.request(kind="pull", project=project)
+
+    _pull, run = work_off(lineage=True)
+
+    assert run.status == "succeeded", run.error
+    found = {one.name: one for one in Finding.objects.filter(project=project).exclude(kind="same-metric")}
+    assert {name: one.kind for name, one in found.items()} == {
+        "german_revenue": "refused",
+        "completed_share": "wrong-ratio",
+        "average_order": "bare-division",
+        "fct_orders": "environment-in-words",
+    }
+    assert {one.level for one in found.values()} == {"bad", "warn"}
+    for name, one in found.items():
+        text = schema if name == "fct_orders" else metrics
+        assert f"- name: {name}" in text.splitlines()[one.line - 1]
+    assert run.result["findings"] == Finding.objects.filter(project=project).count()
 
 
 # -- Metrics that are not what they look like -----------------------------------------------------------

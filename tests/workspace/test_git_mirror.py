@@ -207,6 +207,16 @@ def test_files_of_one_folder_leave_out_its_namesakes(mirror: Mirror, origin: Ori
     assert mirror.files(head, "seeds") == []
 
 
+def test_the_files_that_mention_a_text_are_found_whatever_is_in_it(mirror: Mirror, origin: Origin) -> None:
+    told = {"a b.yml": "x: \"{{ env_var('A') }}\"\n", "é.yml": "env_var(\n", "c.yml": "env.var(\n"}
+    commit = origin.commit({**told, "-e.yml": "--all\n"})
+    mirror.fetch()
+
+    assert sorted(mirror.mentioning(commit, "env_var(")) == ["a b.yml", "é.yml"]
+    assert mirror.mentioning(commit, "--all") == ["-e.yml"]
+    assert mirror.mentioning(commit, "nowhere to be found") == []
+
+
 def test_a_file_is_read_byte_for_byte(mirror: Mirror, origin: Origin) -> None:
     contents: dict[str, str | bytes | None] = {
         "empty": b"",
