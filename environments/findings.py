@@ -30,7 +30,8 @@ class Found:
 class Kind:
     """What all findings of a kind share: how bad they are, a heading, a sentence, and what to do next.
 
-    `mended` says that a proposal in Bisync, which changes the metric, does it; else dbt's code is changed.
+    `mended` says that a proposal in Bisync mends it, by another formula or name; else dbt's code is changed:
+    the form shows what is meant, and proposing the same again changes nothing.
     """
 
     level: str
@@ -80,15 +81,13 @@ KINDS: Mapping[str, Kind] = {
             "%(input)s is used twice, once under other conditions, and neither has an alias: MetricFlow "
             "takes one for the other, and the number is wrong."
         ),
-        _("Propose the same formula again: Bisync writes the aliases. Or add an alias to each of them."),
-        mended=True,
+        _("Give each of them an alias of its own in the metric's entry."),
     ),
     "whole-division": Kind(
         BAD,
         _("Divides whole numbers"),
         _("%(expr)s divides counts: %(adapter)s leaves out what comes after the decimal point."),
-        _("Propose it as a formula, in which a division is exact, or cast one side to a decimal number."),
-        mended=True,
+        _("Cast one side to a decimal number, or make it a ratio metric, which MetricFlow divides exactly."),
     ),
     "contradiction": Kind(
         BAD,
@@ -116,8 +115,7 @@ KINDS: Mapping[str, Kind] = {
         BAD,
         _("A setting that dbt leaves out"),
         _("Its entry says %(setting)s, and dbt left it out: blanks stay blank."),
-        _("Propose COALESCE(…, 0) in its formula, or use a measure, where dbt obeys the setting."),
-        mended=True,
+        _("Write COALESCE(…, 0) in a derived metric, or use a measure, where dbt obeys the setting."),
     ),
     "test-warned": Kind(
         WARN,
@@ -179,8 +177,7 @@ KINDS: Mapping[str, Kind] = {
         WARN,
         _("Divides by what may be zero"),
         _("%(expr)s fails, or is not what it should be, where %(divisor)s is 0."),
-        _("Propose it as a formula, in which such a division is blank, or write NULLIF(…, 0)."),
-        mended=True,
+        _("Write NULLIF(…, 0), or make it a ratio metric, which is blank there."),
     ),
     "approximate": Kind(
         WARN,
