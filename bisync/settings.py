@@ -356,6 +356,8 @@ LOGGING = {
         "sqlglot": {"level": "ERROR"},
         "metricflow": {"level": "WARNING"},
         "metricflow_semantics": {"level": "WARNING"},
+        # What it warns of is a finding of the health check.
+        "metricflow_semantic_interfaces": {"level": "ERROR"},
         # The sweep runs every few seconds and says so each time.
         "celery.beat": {"level": "WARNING"},
         "celery.worker.strategy": {"level": "WARNING"},
