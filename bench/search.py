@@ -121,7 +121,8 @@ def measure(database: str) -> None:
 
 def search(case: str, project: Any) -> None:
     """What the page asks: the counts of its facets, and the best 50 with their nodes."""
-    from catalog.selectors import Narrowed, catalogue
+    from catalog.narrowing import Narrowed
+    from catalog.selectors import catalogue
 
     taken: list[tuple[float, str]] = []
     for round_number in range(4):

@@ -26,6 +26,7 @@ from catalog.models import (
     SearchEntry,
     Snapshot,
 )
+from catalog.narrowing import Narrowed
 from catalog.search.finding import fitting, ranked
 from catalog.search.words import Sought
 from catalog.words import COLUMN, FLAGS, FOUND, OWNER, PARTS, TEST
@@ -35,16 +36,6 @@ from governance.models import Project, User
 USED = ("macro", "doc")
 # A page shows so many neighbours and so much history of one thing.
 MOST = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Narrowed:
-    """What the catalogue is narrowed by; a flag is a field of an entry."""
-
-    kind: str = ""
-    owner: str = ""
-    flags: tuple[str, ...] = ()
-    search: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
-from urllib.parse import urlencode
 
 from django.core.paginator import Paginator
-from django.http import HttpResponse, QueryDict
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from bisync.lib.forms import carry_out
-from bisync.lib.search import sought
 from bisync.lib.web import go, page
 from catalog import actions, drawing, selectors
 from catalog.annotations import AGGREGATIONS, said
@@ -24,9 +22,9 @@ from catalog.forms import ViewForm
 from catalog.lineage.graph import ColumnFlow, Drawn, Graph, around, column_flow
 from catalog.lineage.project import NodeTrace
 from catalog.models import Change, Node, SavedView
+from catalog.narrowing import narrowed, narrowed_by
 from catalog.outcomes import trust_by
 from catalog.search.finding import MOST
-from catalog.selectors import Narrowed
 from catalog.words import FLAGS, FOUND, KINDS, PARTS, PROBLEMS, yaml_of
 from governance import permissions
 from governance.models import Project
@@ -49,7 +47,7 @@ def node_list(request: Request, project: Project) -> HttpResponse:
     listed = selectors.catalogue(project, by)
     shown = _Counted(listed.rows, 50, count=listed.count).get_page(request.GET.get("page"))
     sizes = selectors.sizes_of(entry.node_id for entry in shown if entry.node_id)
-    query = query_of(by)
+    query = by.query
     context = {
         "rows": [(entry, *sizes.get(entry.node_id, (0, 0))) for entry in shown],
         "shown": shown,
@@ -71,7 +69,7 @@ def node_list(request: Request, project: Project) -> HttpResponse:
 def view_list(request: Request, project: Project) -> HttpResponse:
     """A person's saved views; with a narrowed catalogue in the address, the form that saves it."""
     sent = request.method == "POST"
-    asked = query_of(narrowed(QueryDict(request.POST.get("query", "")) if sent else request.GET))
+    asked = (narrowed_by(request.POST.get("query", "")) if sent else narrowed(request.GET)).query
     form = ViewForm(request.POST if sent else None, initial={"query": asked})
     if sent:
 
@@ -102,26 +100,9 @@ def view_remove(request: Request, project: Project, pk: int) -> HttpResponse:
 
 def words_of(query: str) -> str:
     """What a view is narrowed by, for people."""
-    by = narrowed(QueryDict(query))
+    by = narrowed_by(query)
     kind = str(FOUND[by.kind].many) if by.kind else ""
     return ", ".join(filter(None, [by.search, kind, by.owner, *(str(FLAGS[flag]) for flag in by.flags)]))
-
-
-def narrowed(asked: QueryDict) -> Narrowed:
-    """What the address asks for; what does not exist narrows nothing."""
-    kind = asked.get("kind", "")
-    return Narrowed(
-        kind=kind if kind in FOUND else "",
-        owner=sought(asked.get("owner", "")),
-        flags=tuple(flag for flag in FLAGS if flag in asked.getlist("only")),
-        search=sought(asked.get("q", "")),
-    )
-
-
-def query_of(by: Narrowed) -> str:
-    """The address's part that asks for it; "" for everything."""
-    asked = {"q": by.search, "kind": by.kind, "owner": by.owner, "only": by.flags}
-    return urlencode({name: value for name, value in asked.items() if value}, doseq=True)
 
 
 def _count(kind: str, n: int) -> str:

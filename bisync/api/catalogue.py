@@ -11,10 +11,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from bisync.api import drafts, shapes
-from bisync.api.base import InProject, Listing, Single
-from catalog.models import Change, Group, Node
-from catalog.selectors import fitting_nodes
+from bisync.api.base import InProject, Listing, Single, deed, read
+from catalog import actions
+from catalog.models import Change, Group, Node, SavedView
+from catalog.narrowing import narrowed_by
+from catalog.selectors import fitting_nodes, history_of, views_of
 from environments.models import MetricSeries
+from governance.models.tokens import Scope
 from insights.ledger import Ledger, ledger_of
 from insights.selectors import metric_view, metrics_of, searched
 from proposals.selectors import names_for
@@ -67,7 +70,19 @@ class NodeHistory(Listing):
         changes = Change.objects.filter(**named)
         if not changes.exists():  # what is gone has a history, too
             get_object_or_404(Node, **named)
-        return changes.select_related("snapshot")
+        return history_of(Node(**named))
+
+
+class RenameSettle(InProject):
+    """Say whether what came and went with the same code is one thing; the last word counts."""
+
+    @deed(Scope.APPROVE, takes=drafts.RenameVerdict, gives={200: shapes.ChangeShape})
+    def post(self, request: Request, **path: Any) -> Response:
+        changes = Change.objects.select_related("project", "snapshot")
+        change = get_object_or_404(changes, project=self.project, unique_id=path["unique_id"], pk=path["pk"])
+        same = read(drafts.RenameVerdict, request.data)["same"]
+        actions.rename_settle(change=change, same=same, actor=self.user)
+        return Response(shapes.ChangeShape(change).data)
 
 
 class NodeOwners(Single):
@@ -78,6 +93,33 @@ class NodeOwners(Single):
     def found(self) -> Ledger:
         nodes = Node.objects.filter(project=self.project).select_related("project")
         return ledger_of(get_object_or_404(nodes, unique_id=self.kwargs["unique_id"]))
+
+
+class SavedViews(Listing):
+    """Your own ways of looking at the catalogue, newest first; POST saves one."""
+
+    serializer_class = shapes.SavedViewShape
+
+    def get_queryset(self) -> QuerySet[SavedView]:
+        return views_of(self.project, self.user)
+
+    @deed(Scope.PROPOSE, takes=drafts.ViewDraft, gives={200: shapes.SavedViewShape})
+    def post(self, request: Request, **_path: Any) -> Response:
+        given = read(drafts.ViewDraft, request.data)
+        query = narrowed_by(given["query"]).query
+        view = actions.view_save(project=self.project, name=given["name"], query=query, actor=self.user)
+        return Response(shapes.SavedViewShape(view).data)
+
+
+class SavedViewDelete(InProject):
+    """Forget a view of yours; the answer is what it was."""
+
+    @deed(Scope.PROPOSE, gives={200: shapes.SavedViewShape})
+    def post(self, _request: Request, **path: Any) -> Response:
+        view = get_object_or_404(views_of(self.project, self.user), pk=path["pk"])
+        shown = shapes.SavedViewShape(view).data
+        actions.view_delete(view=view, actor=self.user)
+        return Response(shown)
 
 
 class Metrics(Listing):

@@ -10,6 +10,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from bisync.api.shapes import Person, PointShape
+from catalog.actions import MOST_WORDS
 from catalog.reading import KINDS
 from proposals import content, selectors
 from proposals.actions.reviewing import APPROVALS_NEEDED
@@ -127,6 +128,19 @@ class Approval(Body):
 
 class Return(Body):
     note = serializers.CharField(help_text="What should change.")
+
+
+class RenameVerdict(Body):
+    same = serializers.BooleanField(help_text="Whether it is one thing under two names.")
+
+
+class ViewDraft(Body):
+    name = serializers.CharField(max_length=80, help_text="A view of yours with this name is replaced.")
+    query = serializers.CharField(
+        max_length=MOST_WORDS,
+        help_text="As the catalogue's address has it: q, kind, owner and only, for example "
+        "q=orders&kind=model. What does not exist narrows nothing.",
+    )
 
 
 class DeploymentWish(Body):

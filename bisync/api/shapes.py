@@ -7,7 +7,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from catalog.models import Change, Column, Group, Node, NodeTest, Snapshot
+from catalog.models import Change, Column, Group, Node, NodeTest, SavedView, Snapshot
 from catalog.selectors import children_of, parents_of
 from environments.models import Deployment, Environment, MetricSeries
 from environments.numbers import Numbers
@@ -156,6 +156,12 @@ class FieldChange(serializers.Serializer[Any]):
 class ChangeShape(serializers.ModelSerializer[Change]):
     commit = serializers.CharField(source="brought.commit", read_only=True)
     author = serializers.CharField(source="brought.author", read_only=True)
+    renamed = serializers.CharField(
+        read_only=True, help_text="What came, or went, with the same code; empty where nothing did."
+    )
+    same = serializers.BooleanField(
+        read_only=True, allow_null=True, help_text="Whether that is this thing; null while nobody said."
+    )
     fields_changed = serializers.SerializerMethodField()
 
     class Meta:
@@ -170,6 +176,7 @@ class ChangeShape(serializers.ModelSerializer[Change]):
             "name",
             "kind",
             "renamed",
+            "same",
             "fields_changed",
         )
 
@@ -285,6 +292,14 @@ class GroupShape(serializers.ModelSerializer[Group]):
     class Meta:
         model = Group
         fields = ("name", "owner_name", "owner_email")
+
+
+class SavedViewShape(serializers.ModelSerializer[SavedView]):
+    url = serializers.CharField(source="get_absolute_url", read_only=True, help_text="On this server.")
+
+    class Meta:
+        model = SavedView
+        fields = ("id", "name", "query", "url")
 
 
 class NodeName(serializers.ModelSerializer[Node]):

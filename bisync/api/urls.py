@@ -50,7 +50,16 @@ urlpatterns = [
     path(
         f"{PROJECT}/nodes/<str:unique_id>/history/", catalogue.NodeHistory.as_view(), name="api-node-history"
     ),
+    path(
+        f"{PROJECT}/nodes/<str:unique_id>/history/<int:pk>/settle/",
+        catalogue.RenameSettle.as_view(),
+        name="api-rename-settle",
+    ),
     path(f"{PROJECT}/nodes/<str:unique_id>/owners/", catalogue.NodeOwners.as_view(), name="api-node-owners"),
+    path(f"{PROJECT}/views/", catalogue.SavedViews.as_view(), name="api-saved-views"),
+    path(
+        f"{PROJECT}/views/<int:pk>/delete/", catalogue.SavedViewDelete.as_view(), name="api-saved-view-delete"
+    ),
     path(f"{PROJECT}/metrics/", catalogue.Metrics.as_view(), name="api-metrics"),
     path(f"{PROJECT}/metrics/<str:name>/", catalogue.OneMetric.as_view(), name="api-metric"),
     path(

@@ -111,8 +111,10 @@ class World:
         found |= {"project": self.project.slug, "environment": "prod", "slug": "prod", "rest": "nowhere"}
         if address[0] in {"pull-detail", "api-pull", "api-pull-changes"}:
             found["pk"] = found["pull-detail"]
-        if address[0] in {"renamed", "saved-view-delete"}:
-            found["pk"] = found[address[0]]
+        if address[0] in {"renamed", "api-rename-settle"}:
+            found["pk"] = found["renamed"]
+        if address[0] in {"saved-view-delete", "api-saved-view-delete"}:
+            found["pk"] = found["saved-view-delete"]
         return reverse(address[0], kwargs={argument: found[argument] for argument in address[1]})
 
 

@@ -27,6 +27,9 @@ api-pulls                   POST   operate
 api-run-cancel              POST   operate
 api-run-retry               POST   operate
 api-deployments             POST   publish
+api-saved-views             POST   propose
+api-saved-view-delete       POST   propose
+api-rename-settle           POST   approve
 api-proposals               POST   propose
 api-proposal                PATCH  propose
 api-comments                POST   propose
@@ -79,6 +82,7 @@ def test_a_method_that_an_address_does_not_have_is_told_so(world: World) -> None
         "api-projects",
         "api-pulls",
         "api-deployments",
+        "api-saved-views",
         "api-proposals",
         "api-proposal",
     }

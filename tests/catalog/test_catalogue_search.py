@@ -12,9 +12,10 @@ from django.test import Client
 
 from catalog.ingest import ingest, read
 from catalog.models import SearchEntry, Snapshot
+from catalog.narrowing import Narrowed
 from catalog.search import index
 from catalog.search.words import Sought, one_edit, words_of
-from catalog.selectors import Narrowed, catalogue
+from catalog.selectors import catalogue
 from governance.models import Project
 from governance.roles import Role
 from tests.factories import make_member, make_project

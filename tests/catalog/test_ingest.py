@@ -21,6 +21,7 @@ from catalog.selectors import history_of
 from governance.models import AuditEvent, Project
 from governance.roles import Role
 from tests.factories import make_member, make_project
+from tests.programs import Program
 from tests.ready import Ready
 from workspace.git.commits import Commit, Person
 from workspace.models import Artifact
@@ -261,6 +262,28 @@ def test_who_may_says_what_was_renamed_and_its_history_goes_on(
     client.post(address, {"same": "no"})
     assert [change.name for change in history_of(node)] == ["fct_all_orders"]
     assert set(Change.objects.filter(renamed__gt="").values_list("same", flat=True)) == {False}
+
+
+def test_a_program_says_what_was_renamed_as_the_page_does(project: Project, ingested: dict[str, Any]) -> None:
+    old = ingested["nodes"].pop(ORDERS)
+    new = "model.shop.fct_all_orders"
+    ingested["nodes"][new] = old | {"unique_id": new, "name": "fct_all_orders"}
+    ingest(project, ingested)
+    ingested["nodes"][new]["description"] = "Each order."
+    ingest(project, ingested)
+    history = f"/projects/{project.slug}/nodes/{new}/history/"
+    tom, maya = Program(make_member(project, Role.REVIEWER)), Program(make_member(project, Role.CONTRIBUTOR))
+    changed, came = tom.get(history)[1]["results"]
+    settle = f"{history}{came['id']}/settle/"
+
+    assert (came["renamed"], came["same"]) == (ORDERS, None)
+    assert maya.post(settle, {"same": True})[1]["code"] == "not-allowed"
+    assert tom.post(settle)[1]["params"]["fields"] == {"same": ["This field is required."]}
+    assert tom.post(f"{history}{changed['id']}/settle/", {"same": True})[1]["code"] == "catalogue-not-renamed"
+    assert tom.post(settle, {"same": True})[1] == {**came, "same": True}
+    assert AuditEvent.objects.latest("id").action == "catalogue.is_renamed"
+    assert [one["same"] for one in tom.get(history)[1]["results"]] == [None, True]
+    assert tom.post(settle, {"same": False})[1]["same"] is False
 
 
 def test_what_was_never_renamed_cannot_be_settled(project: Project, ingested: dict[str, Any]) -> None:

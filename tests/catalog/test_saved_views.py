@@ -13,6 +13,7 @@ from catalog.models import SavedView
 from governance.models import Project, User
 from governance.roles import Role
 from tests.factories import make_member, make_project
+from tests.programs import Program
 
 pytestmark = pytest.mark.django_db
 VIEWS = "/shop/catalogue/views/"
@@ -81,3 +82,31 @@ def test_views_are_ones_own_and_few(client: Client, maya: User, project: Project
     assert mine is not None
     assert client.post(f"{VIEWS}{mine.pk}/delete/").status_code == 302
     assert client.post(VIEWS, {"name": "more", "query": "kind=model"}).status_code == 302
+
+
+def test_a_program_keeps_views_by_the_same_rules(maya: User, project: Project) -> None:
+    tom = Program(make_member(project, Role.VIEWER))
+    program = Program(maya)
+
+    saved = program.post("/projects/shop/views/", {"name": "Orders", "query": "kind=model&page=3&q=order"})
+    nothing = program.post("/projects/shop/views/", {"name": "All", "query": "kind=nothing"})
+    many = program.post("/projects/shop/views/", {"name": "Many", "query": "&" * 1_000})
+
+    view = saved[1]
+    assert saved == (
+        200,
+        {
+            "id": SavedView.objects.get().pk,
+            "name": "Orders",
+            "query": "q=order&kind=model",
+            "url": "/shop/catalogue/?q=order&kind=model",
+        },
+    )
+    for refused in (nothing, many):
+        assert (refused[0], list(refused[1]["params"]["fields"])) == (422, ["query"])
+    assert program.get("/projects/shop/views/")[1]["results"] == [view]
+    # Nobody else finds it.
+    assert tom.get("/projects/shop/views/")[1]["results"] == []
+    assert tom.post(f"/projects/shop/views/{view['id']}/delete/")[0] == 404
+    assert program.post(f"/projects/shop/views/{view['id']}/delete/") == (200, view)
+    assert program.get("/projects/shop/views/")[1]["results"] == []

@@ -180,6 +180,11 @@ class Site:
         query = "?at=2026-01-01T00:00:00%2B00:00" if name == "notifications-unread" else ""
         return reverse(name, kwargs={argument: found[argument] for argument in arguments}) + query
 
+    def key(self, path: str) -> int:
+        """What an address of the API means by an id."""
+        found = {"views": self.view.pk, "history": self.renamed.pk}
+        return next((key for part, key in found.items() if f"/{part}/" in path), self.arguments["pk"])
+
     def client(self, name: str) -> Client:
         """Whoever may do most at this address."""
         self.browser.cookies.clear()

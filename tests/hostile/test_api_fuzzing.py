@@ -49,6 +49,7 @@ RULED = {
     "rules",
     "note",
     "body",
+    "query",
 }
 
 
@@ -91,7 +92,7 @@ class Fuzzer:
         site, path = self.site, operation.path
         known = {
             **site.arguments,
-            "id": site.project.snapshots.get().pk if "/pulls/" in path else site.arguments["pk"],
+            "id": site.project.snapshots.get().pk if "/pulls/" in path else site.key(path),
             "unique_id": "model.shop.fct_orders",
             "number": (site.draft if path.endswith("{number}/") else site.reviewed).number,
         }

@@ -90,7 +90,7 @@ class Caller:
         """The address with the site's own things in it, or with these."""
         site = self.site
         own = {
-            **site.arguments, "id": site.arguments["pk"], "unique_id": "model.shop.fct_orders",
+            **site.arguments, "id": site.key(path), "unique_id": "model.shop.fct_orders",
             "number": (site.draft if path.endswith("{number}/") else site.reviewed).number,
         }  # fmt: skip
         for name, value in {**own, **parts}.items():
@@ -143,6 +143,8 @@ def try_out(caller: Caller, method: str, path: str, fields: set[str], label: str
         "changing": "",
         "choice": "own",
         "own": "In other words.",
+        "same": True,
+        "query": "kind=model",
     }
     own["content_hash"] = site.sent("", {"seen"})["seen"]
     while hostile:
