@@ -81,7 +81,7 @@ _READ = 1_000
 # More fields of one thing than anybody writes.
 _MOST = 5_000
 _DEEPEST = 4
-_MOST_CODE = 1_000_000
+MOST_CODE = 1_000_000
 _ANNOTATES = re.compile(r"(?:bisync|omni)_(?:generated_)?(dimension|measure|calculation)")
 # Of an entry's keys those that hold others of their own.
 _OPENED = frozenset({"config", "meta", "type_params"})
@@ -352,7 +352,7 @@ class _OfDbt(Extension):
 
 def in_code(text: str) -> list[Written] | None:
     """What a file of SQL sets by `{{ config(…) }}` or annotates; None where it cannot be read as Jinja."""
-    if len(text) > _MOST_CODE:
+    if len(text) > MOST_CODE:
         return None
     try:
         tree = jinja2.Environment(autoescape=True, extensions=["jinja2.ext.do", _OfDbt]).parse(text)
@@ -411,6 +411,26 @@ def _set_in(key: str, value: jinja.Expr) -> Iterator[Written]:
             yield Written(f"meta.{pair.key.value}", _shown(pair.value), Layer.CODE, pair.lineno, last)
 
 
+def field_of(setting: str) -> str:
+    """The one name that a setting has here; dbt knows some by two."""
+    return _SAME.get(setting, setting)
+
+
+def as_line(value: object, depth: int = 0) -> str:
+    """A literal of code on one line, in the words of YAML, cut where it is long."""
+    if isinstance(value, Mapping) and depth < _DEEPEST:
+        told = _joined(f"{as_line(k, depth + 1)}: {as_line(v, depth + 1)}" for k, v in value.items())
+    elif isinstance(value, list | tuple | set) and depth < _DEEPEST:
+        told = _joined(as_line(one, depth + 1) for one in value)
+    elif isinstance(value, str):
+        told = " ".join(value[:_READ].split())
+    elif value is None or isinstance(value, bool):
+        told = "null" if value is None else str(value).lower()
+    else:
+        told = "…" if isinstance(value, Mapping | list | tuple | set) else str(value)
+    return _line(told)
+
+
 def _lowest(node: jinja.Node, line: int) -> int:
     return max((line, node.lineno, *(one.lineno for one in node.find_all(jinja.Node))))
 
@@ -418,14 +438,14 @@ def _lowest(node: jinja.Node, line: int) -> int:
 def _shown(node: jinja.Node, depth: int = 0) -> str:
     """A literal as it is; what would have to be computed is told as such, and not computed."""
     if isinstance(node, jinja.Const):
-        told = str(node.value)
-    elif isinstance(node, jinja.List | jinja.Tuple) and depth < _DEEPEST:
+        return as_line(node.value)
+    if isinstance(node, jinja.List | jinja.Tuple) and depth < _DEEPEST:
         told = _joined(_shown(item, depth + 1) for item in node.items)
     elif isinstance(node, jinja.Dict) and depth < _DEEPEST:
         told = _joined(f"{_shown(p.key, depth + 1)}: {_shown(p.value, depth + 1)}" for p in node.items)
     else:
         told = "{{ … }}"
-    return told if len(told) <= _LONGEST else f"{told[:_LONGEST]}…"
+    return _line(told)
 
 
 # -- Blocks ---------------------------------------------------------------------------------------------

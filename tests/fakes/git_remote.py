@@ -53,7 +53,12 @@ class Origin:
         return done.stdout.decode().strip()
 
     def commit(
-        self, files: Mapping[str, str | bytes | None], message: str = "Change", branch: str = "main"
+        self,
+        files: Mapping[str, str | bytes | None],
+        message: str = "Change",
+        branch: str = "main",
+        *,
+        author: str = "Ada",
     ) -> str:
         """Write, commit and push `files` (None removes one); returns the commit."""
         self.git("fetch", "--quiet", "--prune", "origin")
@@ -67,7 +72,7 @@ class Origin:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(content.encode() if isinstance(content, str) else content)
         self.git("add", "--all")
-        self.git("commit", "--quiet", "--message", message)
+        self.git("commit", "--quiet", "--message", message, f"--author={author} <{author}@example.com>")
         return self.push(branch)
 
     def push(self, branch: str = "main", *, force: bool = False) -> str:

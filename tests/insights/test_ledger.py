@@ -137,6 +137,53 @@ def test_code_that_cannot_be_read_and_annotations_that_are_off_own_nothing(story
     ]
 
 
+def see(story: Story, files: dict[str, str | None], message: str) -> None:
+    """Commit, and let the catalogue stand at that commit as it is."""
+    commit = story.origin.commit(files, message)
+    story.project.snapshots.update(commit=commit)
+    mirror_of(story.project.repository).fetch()
+
+
+def test_a_model_in_python_is_read_as_python(story: Story) -> None:
+    code = "def model(dbt, session):\n    dbt.config(materialized='table')\n    return dbt.ref('x')\n"
+    see(story, {"models/scores.py": code, "models/broken.py": "def model("}, "scores: Add them.")
+    node = Node.objects.get(project=story.project, unique_id="model.shop.fct_orders")
+    node.path, node.patch_path = "models/scores.py", ""
+
+    ledger = ledger_of(node)
+    found = {line.field: line.places for line in ledger.lines}
+
+    assert ledger.problems == ()
+    assert next(shown(found["materialized"])) == ("dbt", "table", "models/scores.py:2", False)
+    assert found["materialized"][0].commit.subject == "scores: Add them."
+    assert found["code"][0].where == "models/scores.py"
+    node.path = "models/broken.py"
+    assert "models/broken.py sets is not known" in str(ledger_of(node).problems[0])
+
+
+def test_commits_that_the_repository_asks_to_ignore_own_nothing(story: Story, client: Client) -> None:
+    schema, code = "models/schema.yml", "models/fct_orders.sql"
+    text, select = (story.git("show", f"main:{file}") + "\n" for file in (schema, code))
+    files = {
+        schema: text.replace("description: One row for each order.", "description: 'One row for each order.'")
+    }
+    robot = story.origin.commit({**files, code: select.upper()}, "all: Format.")
+    node = Node.objects.get(project=story.project, unique_id="model.shop.fct_orders")
+    see(story, {".git-blame-ignore-revs": f"{robot}\n"}, "all: Say that it was formatted.")
+
+    found = places(story, node.unique_id)
+
+    for field in ("description", "code"):
+        commit = found["", field][0].commit
+        assert commit is not None
+        assert commit.subject == "shop: Add the project."
+    see(story, {".git-blame-ignore-revs": "the last one\n"}, "all: Say it badly.")
+    client.force_login(story.tom)
+    page = client.get(f"/{story.project.slug}/catalogue/{node.unique_id}/owners/").content.decode()
+    assert ".git-blame-ignore-revs is passed over: line 1 is no commit hash" in page
+    assert "all: Format." in page
+
+
 def test_what_cannot_be_found_out_is_told(story: Story) -> None:
     node = Node.objects.get(project=story.project, unique_id="model.shop.fct_orders")
     node.package = "elsewhere"

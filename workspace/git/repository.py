@@ -288,11 +288,11 @@ class Mirror:
         return [name.partition(":")[2] for name in names if name]
 
     def log(
-        self, commit: str, *, path: str = "", limit: int = 50, patience: float | None = None
+        self, commit: str, *, path: str = "", since: str = "", limit: int = 50, patience: float | None = None
     ) -> list[Commit]:
-        """The history that led to `commit`, newest first; with `path`, only what touched it."""
-        limits = ["--", path] if path else []
-        self._require(commit)
+        """The history that led to `commit` after `since`, newest first; with `path`, only what touched it."""
+        limits = [*([f"^{since}"] if since else []), *(["--", path] if path else [])]
+        self._require(*filter(None, (commit, since)))
         return self._logged(f"--max-count={limit}", commit, *limits, patience=patience)
 
     def _logged(self, *options: str, patience: float | None = None) -> list[Commit]:
