@@ -40,7 +40,7 @@ class ChangeAdmin(ReadOnlyAdmin):
     list_filter = ("kind", "resource_type", "project")
     search_fields = ("name", "unique_id")
     list_select_related = ("project", "snapshot__project")
-    heavy = ("fields",)
+    heavy = ("fields", "authors")
 
 
 @admin.register(Node)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -226,10 +227,7 @@ def _by(change: Change, touched: Mapping[str, Commit], node: Node) -> None:
     )
     commits = [touched[file] for file in files if file in touched]
     if commits:
-        last = max(commits, key=lambda commit: commit.at)
-        change.commit, change.committed_at = last.sha, last.at
-        change.subject = fitting(Change, "subject", last.subject)
-        change.author = fitting(Change, "author", last.author.name)
+        change.brought_by(max(commits, key=lambda commit: commit.at))
 
 
 def _change(snapshot: Snapshot, node: Node, kind: ChangeKind, fields: list[Any] | None = None) -> Change:
@@ -272,8 +270,11 @@ def _column_differences(before: Node, node: Node, record: NodeRecord) -> Iterato
 
 
 def _short(value: object) -> object:
-    """A value for a line of history; a long one is cut, and one with parts is told as text."""
-    text = value if isinstance(value, str) else "" if value is None else repr(value)
+    """A value for a line of history, one with parts as JSON on one line; a long one is cut."""
+    if isinstance(value, str):
+        text = value
+    else:
+        text = "" if value in (None, {}, [], ()) else json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= _KEPT_TEXT else f"{text[:_KEPT_TEXT]}…"
 
 

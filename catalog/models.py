@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 from urllib.parse import urlencode
 
 from django.db import models
 from django.urls import reverse
+from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext_lazy as _
 
 from catalog.annotations import Annotation
 from catalog.words import COLUMN, FOUND, KINDS, TEST, Kind
 from governance.models import Project, User
+from workspace.git.commits import Commit
 from workspace.models import Artifact, Run
 
 
@@ -50,6 +56,25 @@ class ChangeKind(models.TextChoices):
     REMOVED = "removed", _("gone")
 
 
+@dataclass(frozen=True, slots=True)
+class FieldChange:
+    """One field before and after, and the commit that did it: where `file` is named, the one that wrote its
+    line; else the last one of the pull that is known to have touched the thing's files."""
+
+    name: str
+    before: str
+    after: str
+    commit: str
+    author: str
+    at: datetime | None
+    file: str = ""
+    line: int = 0
+
+    @property
+    def where(self) -> str:
+        return f"{self.file}:{self.line}" if self.line else self.file
+
+
 class Change(models.Model):
     """One thing that a pull brought, changed or took away. The first pull has none: all was new.
 
@@ -72,6 +97,8 @@ class Change(models.Model):
     subject = models.CharField(_("commit message"), max_length=300, blank=True)
     author = models.CharField(_("author"), max_length=200, blank=True)
     committed_at = models.DateTimeField(null=True)
+    # By field the commit that wrote its line, where it is known.
+    authors = models.JSONField(_("authors"), default=dict)
 
     class Meta:
         verbose_name = _("change")
@@ -91,6 +118,27 @@ class Change(models.Model):
     def what(self) -> str:
         """The names of the fields, for a line in a list."""
         return ", ".join(name for name, _before, _after in self.fields)
+
+    def brought_by(self, commit: Commit) -> None:
+        """Note the commit that made it, in as much text as there is room for."""
+        self.commit, self.committed_at = commit.sha, commit.at
+        self.subject, self.author = commit.subject[:300], commit.author.name[:200]
+
+    def note_author(self, field: str, commit: Commit, *, file: str, line: int) -> None:
+        """Note the commit that changed a field, with file and line; 0 is the whole file."""
+        told = {"commit": commit.sha, "author": commit.author.name[:200], "at": commit.at.isoformat()}
+        self.authors[field] = {**told, "file": file, "line": line}
+
+    def told(self) -> Iterator[FieldChange]:
+        """Its fields one by one, each with who changed it."""
+        last = self.brought
+        for name, before, after in self.fields:
+            known = self.authors.get(name)
+            if known is None:
+                told: dict[str, Any] = {"commit": last.commit, "author": last.author, "at": last.committed_at}
+            else:
+                told = {**known, "at": parse_datetime(known["at"])}
+            yield FieldChange(name, str(before), str(after), **told)
 
 
 class Group(models.Model):

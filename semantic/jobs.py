@@ -13,10 +13,11 @@ from django.utils.translation import gettext as _
 from bisync.lib import crash
 from catalog.actions import NothingUploaded
 from catalog.ingest import ingest, read
-from catalog.models import Node, Snapshot, Uploaded
+from catalog.models import Change, Node, Snapshot, Uploaded
 from catalog.search import index
 from governance import audit
 from governance.models import Project
+from semantic.authors import with_authors
 from semantic.importer import vocabulary
 from semantic.sync import Exposure, call_hooks, sync_metrics, sync_usages
 from workspace import holds, runs
@@ -98,6 +99,7 @@ def _keep(
     work: runs.Work, repository: Repository, mirror: Mirror, head: str, *, manifest: bytes, semantic: bytes
 ) -> dict[str, object]:
     commit: Commit = mirror.log(head, limit=1)[0]
+    last = repository.synced_commit
     touched = _touched(mirror, repository, head)
     picture = _Picture(head, commit.subject, commit.author.name, commit.at, manifest, semantic, touched)
     crash.point("pull-read")
@@ -107,7 +109,23 @@ def _keep(
         holds.arrived(work, repository, mirror, head)
         call_hooks(work, snapshot)
         crash.point("pull-kept")
+    if last and mirror.has(last):
+        _note_authors(work, repository, snapshot, since=last)
     return {"commit": head, "snapshot": snapshot.pk, **snapshot.changes}
+
+
+def _note_authors(work: runs.Work, repository: Repository, snapshot: Snapshot, *, since: str) -> None:
+    """Add to the history who wrote which line. What fails here costs nothing that the pull has brought."""
+    try:
+        found = with_authors(snapshot, repository, since=since)
+    except Exception:
+        logger.warning("authors of lines not found", extra={"run": work.run.pk}, exc_info=True)
+        return
+    if not found:
+        return
+    with work.fenced():
+        noted = ["authors", "commit", "committed_at", "subject", "author"]
+        Change.objects.bulk_update(found, noted, batch_size=100)
 
 
 def _uploaded(work: runs.Work) -> dict[str, object]:

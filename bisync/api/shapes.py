@@ -151,6 +151,13 @@ class FieldChange(serializers.Serializer[Any]):
     name = serializers.CharField()
     before = serializers.CharField()
     after = serializers.CharField()
+    commit = serializers.CharField(
+        help_text="That wrote the line; where `file` is empty, the last one known to have touched the files."
+    )
+    author = serializers.CharField()
+    at = serializers.DateTimeField(allow_null=True)
+    file = serializers.CharField(help_text="In the dbt project.")
+    line = serializers.IntegerField(help_text="From 1; 0 stands for the whole file.")
 
 
 class ChangeShape(serializers.ModelSerializer[Change]):
@@ -181,9 +188,8 @@ class ChangeShape(serializers.ModelSerializer[Change]):
         )
 
     @extend_schema_field(FieldChange(many=True))
-    def get_fields_changed(self, change: Change) -> list[dict[str, str]]:
-        names = ("name", "before", "after")
-        return [dict(zip(names, map(str, one), strict=True)) for one in change.fields]
+    def get_fields_changed(self, change: Change) -> Any:
+        return FieldChange(list(change.told()), many=True).data
 
 
 class PlaceShape(serializers.Serializer[Any]):

@@ -216,6 +216,22 @@ def test_a_change_is_by_the_last_commit_that_touched_its_files(
     assert unknown.changed.get().brought == unknown
 
 
+def test_values_with_parts_are_told_as_json(project: Project, ingested: dict[str, Any]) -> None:
+    node = ingested["nodes"][ORDERS]
+    node["config"]["meta"] = node["meta"] = {"certified": True, "tier": None, "owner": "Größe & Co"}
+    node["tags"] = node["config"]["tags"] = ["nightly"]
+    node["columns"]["status"]["meta"] = {"shown": False}
+
+    (change,) = ingest(project, ingested).changed.all()
+
+    assert sorted(change.fields) == [
+        ["meta", "", '{"certified": true, "tier": null, "owner": "Größe & Co"}'],
+        ["status.meta", "", '{"shown": false}'],
+        ["tags", "", '["nightly"]'],
+    ]
+    assert "False" not in str([one.after for one in change.told()])
+
+
 def test_what_comes_and_goes_with_the_same_code_may_be_renamed(
     project: Project, ingested: dict[str, Any]
 ) -> None:

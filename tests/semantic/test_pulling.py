@@ -57,6 +57,8 @@ def test_a_pull_brings_what_colleagues_did_and_a_broken_one_changes_nothing(
         ("removed", "metric", "gifts"),
     }
     assert snapshot.changes == {"first": False, "added": 2, "changed": 1, "removed": 1}
+    told = snapshot.changed.get(name="revenue").told()
+    assert [(one.name, one.commit, one.where) for one in told] == [("description", head, f"{METRICS}:5")]
     revenue = Definition.objects.get(name="revenue")
     assert (revenue.description, revenue.state) == ("Net of discounts \U0001f680.", "published")
     assert {d.name: d.state for d in Definition.objects.filter(name__in=["gifts", "presents"])} == {
