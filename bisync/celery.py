@@ -45,6 +45,11 @@ app.conf.update(
         },
         "pull-due": {"task": "workspace.pull_due", "schedule": 15.0, "options": {"expires": 15}},
         "build-due": {"task": "environments.build_due", "schedule": 15.0, "options": {"expires": 15}},
+        "lineage-due": {
+            "task": "environments.lineage_due",
+            "schedule": 300.0,
+            "options": {"expires": 300},
+        },
         "forget-deliveries": {
             "task": "workspace.forget_deliveries",
             "schedule": 3600.0,

@@ -11,6 +11,7 @@ from catalog.ingest import fitting
 from catalog.models import Node, NodeTest, Outcome
 from catalog.selectors import graph_of
 from governance.models import Project
+from workspace.strategies import keeps_outcomes
 
 State = Outcome.State
 # dbt's words. What was skipped says nothing.
@@ -43,7 +44,13 @@ class Found:
 
 
 def keep(project: Project, environment: str, rank: int, results: Iterable[Found]) -> int:
-    """Keep the results that are newer than what is known; how many. Call it inside a transaction."""
+    """Keep the results that are newer than what is known; how many. Call it inside a transaction.
+
+    Where a project keeps none, what is known goes as well.
+    """
+    if not keeps_outcomes(project):
+        Outcome.objects.filter(project=project).delete()
+        return 0
     wanted = {one.unique_id: one for one in results if one.status in _STATES}
     there = Outcome.objects.filter(project=project, environment=environment)
     known = {row.unique_id: row for row in there.defer("message", "fields")}

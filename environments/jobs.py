@@ -11,6 +11,7 @@ from bisync.lib import crash
 from bisync.lib.errors import BisyncError
 from catalog import outcomes
 from catalog.models import Snapshot
+from catalog.search import index
 from environments import builds, tracing
 from environments.actions import LIFECYCLE, MetricsLost, Overtaken, deployment_go_live
 from environments.models import RANKS, Deployment, DeploymentStatus, Environment, MetricSeries
@@ -69,11 +70,18 @@ def lineage(work: runs.Work) -> dict[str, object]:
     return tracing.trace(work)
 
 
+@runs.handles("catalog.index")
+def bring_index(work: runs.Work) -> dict[str, object]:
+    """Bring what the search reads in step, where column lineage has to wait."""
+    index.bring(work.project, step=work.fenced)
+    return {}
+
+
 @after_pull
 def trace_again(work: runs.Work, snapshot: Snapshot) -> None:
     """What a pull brought may be made from other columns than before."""
     if snapshot.run_id == work.run.pk:
-        runs.request(kind="catalog.lineage", project=work.project)
+        tracing.trace_soon(work.project, snapshot)
 
 
 def _next(environment: int) -> Deployment | None:
@@ -175,7 +183,7 @@ def _build_and_switch(work: runs.Work, deployment: Deployment) -> None:
         deployment_go_live(deployment=deployment, onto=environment.live)
         runs.request(kind="pull", project=environment.project, requested_by=work.run.requested_by)
         # What dbt made of each model where it was really built.
-        runs.request(kind="catalog.lineage", project=environment.project)
+        tracing.trace_soon(environment.project)
     crash.point("deploy-live")
 
 

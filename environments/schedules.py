@@ -1,17 +1,22 @@
-"""Builds that happen by themselves: the newest commit, where another one is live."""
+"""What happens by itself: builds where another commit is live, and column lineage by the day."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from typing import Any
 
+from django.db.models import Q
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from catalog.models import Snapshot
 from environments.actions import LIFECYCLE, deployment_request
 from environments.models import BuildSchedule, Deployment, Environment
 from governance import audit, permissions
-from governance.models import User
-from workspace.models import Repository
+from governance.models import Project, User
+from workspace import runs
+from workspace.models import Frequency, Repository, Run, SyncSettings
 from workspace.schedules import carry_out_due, timetable_set
 
 
@@ -46,6 +51,32 @@ def builds_due() -> int:
     return carry_out_due(
         BuildSchedule.objects.select_related("environment__project", "environment__live"), _build
     )
+
+
+def lineage_due() -> int:
+    """Ask for column lineage where it is wanted once a day and something is new; returns for how many."""
+    daily = Q(**{"said__lineage.frequency": Frequency.DAILY}) | Q(
+        **{"chosen__lineage.frequency": Frequency.DAILY}
+    )
+    found = SyncSettings.objects.filter(daily).select_related("project")
+    wanted = [one.project for one in found if one.of("lineage", "frequency") == Frequency.DAILY]
+    due = [project for project in wanted if _is_stale(project)]
+    for project in due:
+        runs.request(kind="catalog.lineage", project=project)
+    return len(due)
+
+
+def _is_stale(project: Project) -> bool:
+    """Whether something was pulled or released since column lineage was last asked for, a day ago or more."""
+    last = Run.objects.filter(project=project, kind="catalog.lineage").order_by("-id").first()
+    since = last.created_at if last is not None else None
+    if since is not None and since > timezone.now() - timedelta(days=1):
+        return False
+    pulled = Snapshot.objects.filter(project=project)
+    released = Deployment.objects.filter(environment__project=project, live_at__isnull=False)
+    if since is not None:
+        pulled, released = pulled.filter(created_at__gt=since), released.filter(live_at__gt=since)
+    return pulled.exists() or released.exists()
 
 
 def _build(schedule: BuildSchedule) -> None:

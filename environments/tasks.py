@@ -10,3 +10,8 @@ from environments import schedules
 @shared_task(name="environments.build_due", ignore_result=True)
 def build_due() -> None:
     schedules.builds_due()
+
+
+@shared_task(name="environments.lineage_due", ignore_result=True)
+def lineage_due() -> None:
+    schedules.lineage_due()

@@ -18,15 +18,17 @@ from catalog.models import NodeLineage, Snapshot
 from catalog.search import index
 from environments import builds, health, rejections
 from environments.models import Deployment, DeploymentStatus
+from governance.models import Project
 from workspace import runs
 from workspace.dbt.artifacts import read_code
 from workspace.dbt.code import CodeManifest, dialect_of
 from workspace.dbt.errors import DbtCompileFailed
 from workspace.dbt.runner import Dbt
 from workspace.git.repository import FileAbsent, Mirror
-from workspace.models import Repository
+from workspace.models import Frequency, Repository
 from workspace.reading import reading
 from workspace.repositories import mirror_of
+from workspace.strategies import settings_of
 from workspace.warehouse.base import WarehouseError
 from workspace.warehouse.gate import open_warehouse
 
@@ -46,6 +48,17 @@ class _Version:
 
     manifest: CodeManifest
     makes: Mapping[str, Making]
+
+
+def trace_soon(project: Project, snapshot: Snapshot | None = None) -> None:
+    """Ask for column lineage after a pull, or a release, if the project wants it so often.
+
+    A pull too large to be found at once has to be found in any case.
+    """
+    if settings_of(project).of("lineage", "frequency") == Frequency.EACH_PULL:
+        runs.request(kind="catalog.lineage", project=project)
+    elif snapshot is not None and not index.is_little(snapshot):
+        runs.request(kind="catalog.index", project=project)
 
 
 def trace(work: runs.Work) -> dict[str, object]:

@@ -77,6 +77,9 @@ DEEDS = {
     "run.failed": _("could not finish"),
     "run.requested": _("asked for"),
     "run.retried": _("tried again:"),
+    "sync.changed": _("changed strategy and frequency in"),
+    "sync.refused": _("could not read bisync/sync.yml of"),
+    "sync.taken": _("took strategy and frequency from bisync/sync.yml in"),
     "token.created": _("made the API token"),
     "token.revoked": _("revoked the API token"),
 }
@@ -98,6 +101,7 @@ SUBJECTS = {
     "repository": _("Repositories"),
     "role": _("Roles"),
     "run": _("Runs"),
+    "sync": _("Strategy and frequency"),
     "token": _("API tokens"),
 }
 

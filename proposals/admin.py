@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from bisync.lib.admin import InlineReadOnly, ReadOnlyAdmin
-from proposals.models import Check, Comment, Conflict, Item, MergePolicy, Proposal, Review
+from proposals.models import Check, Comment, Conflict, Item, Proposal, Review
 
 
 class CheckInline(InlineReadOnly):
@@ -76,11 +76,3 @@ class ConflictAdmin(ReadOnlyAdmin):
     search_fields = ("item__proposal__title", "author", "commit")
     list_select_related = ("item__proposal__project", "item__revision", "decided_by")
     date_hierarchy = "created_at"
-
-
-@admin.register(MergePolicy)
-class MergePolicyAdmin(ReadOnlyAdmin):
-    list_display = ("project", "kind", "choice")
-    list_filter = ("project", "kind", "choice")
-    search_fields = ("project__name",)
-    list_select_related = ("project",)

@@ -11,6 +11,7 @@ from environments.models import Environment
 from environments.numbers import Numbers, by_period, in_all, sample
 from environments.selectors import Reading, reading, snapshot_vocabulary, vocabulary_of
 from proposals import generate
+from proposals.directions import not_proposable
 from semantic.definitions import Grain
 from semantic.fields import MetricFields
 from semantic.formula import Analysis, analyse
@@ -90,7 +91,8 @@ def _sendable(
         code = generate.compiled(fields, names, dialect=environment.connection.adapter, base=base)
     except generate.CannotGenerate as exc:
         return replace(shown, missing={**missing, "formula": [str(exc)]}, writable=False)
-    return replace(shown, missing=missing, yaml=code.yaml_preview, notes=code.notes)
+    held = not_proposable(environment.project, fields, base=base, entries=code.entries)
+    return replace(shown, missing={**missing, **held}, yaml=code.yaml_preview, notes=code.notes)
 
 
 def _with_numbers(shown: Preview, version: Reading, tree: Node, fields: MetricFields) -> Preview:

@@ -20,7 +20,6 @@ urlpatterns = [
     path("proposals/<int:number>/conflicts/<int:conflict>/decide/", conflicts.decide, name="conflict-decide"),
     path("proposals/<int:number>/conflicts/<int:conflict>/try/", conflicts.attempt, name="conflict-try"),
     path("proposals/<int:number>/conflicts/<int:conflict>/undo/", conflicts.undo, name="conflict-undo"),
-    path("pulls/merging/", conflicts.policy, name="merge-policy"),
     path("catalogue/<str:unique_id>/measures/<path:column>/", draft.measure, name="propose-measure"),
     path("<slug:environment>/propose/", draft.propose, name="propose"),
     path("<slug:environment>/proposals/<int:number>/edit/", draft.edit, name="proposal-edit"),

@@ -20,7 +20,7 @@ from governance.models import Project
 from semantic.authors import with_authors
 from semantic.importer import vocabulary
 from semantic.sync import Exposure, call_hooks, sync_metrics, sync_usages
-from workspace import holds, runs
+from workspace import holds, runs, strategies
 from workspace.dbt import artifacts
 from workspace.dbt.errors import ArtifactUnreadable
 from workspace.git.commits import Commit
@@ -88,8 +88,10 @@ def parsed(work: runs.Work, repository: Repository, mirror: Mirror, commit: str)
 
 
 def _unchanged(work: runs.Work, repository: Repository, mirror: Mirror, last: Snapshot) -> dict[str, object]:
+    file = strategies.file_in(repository, mirror, last.commit)
     with work.fenced():
         Repository.objects.filter(pk=repository.pk).update(synced_at=timezone.now())
+        strategies.file_arrived(work.project, file)
         holds.arrived(work, repository, mirror, last.commit)
         call_hooks(work, last)
     return {"commit": last.commit, "snapshot": last.pk, "unchanged": True}
@@ -101,12 +103,14 @@ def _keep(
     commit: Commit = mirror.log(head, limit=1)[0]
     last = repository.synced_commit
     touched = _touched(mirror, repository, head)
+    file = strategies.file_in(repository, mirror, head)
     picture = _Picture(head, commit.subject, commit.author.name, commit.at, manifest, semantic, touched)
     crash.point("pull-read")
     with work.fenced():
         snapshot = _arrive(work, picture)
         Repository.objects.filter(pk=repository.pk).update(synced_commit=head, synced_at=timezone.now())
         holds.arrived(work, repository, mirror, head)
+        strategies.file_arrived(work.project, file)
         call_hooks(work, snapshot)
         crash.point("pull-kept")
     if last and mirror.has(last):

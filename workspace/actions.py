@@ -32,6 +32,7 @@ MAY = {
     "connection.test": "environment.configure",
     "pull": "project.pull",
     "catalog.lineage": "project.pull",
+    "catalog.index": "project.pull",
     "environment.deploy": "environment.deploy",
     "proposal.check": "proposal.create",
     "proposal.publish": "proposal.publish",
@@ -129,30 +130,30 @@ def _repository_problems(repository: Repository) -> dict[str, list[str]]:
 @audit.atomic()
 def repository_test(*, project: Project, actor: User) -> Run:
     """Ask for a look at the remote: over SSH first at who answers there, then at its branches."""
-    return _test_request("repository.test", project, actor)
+    return _request("repository.test", project, actor)
 
 
 @audit.atomic()
 def branch_choose(*, project: Project, branch: str, actor: User) -> Run:
     """Work on this branch from now on, and ask where on it dbt projects lie."""
     repository_connect(project=project, values={"branch": branch}, actor=actor)
-    return _test_request("repository.find", project, actor)
+    return _request("repository.find", project, actor)
 
 
 @audit.atomic()
 def folder_choose(*, project: Project, folder: str, actor: User) -> Run:
     """Read the dbt project in this folder from now on, and ask whether dbt can."""
     repository_connect(project=project, values={"folder": folder}, actor=actor)
-    return _test_request("repository.parse", project, actor)
+    return _request("repository.parse", project, actor)
 
 
 @audit.atomic()
 def connection_test(*, connection: Connection, actor: User) -> Run:
     """Ask whether versions can be built in this warehouse."""
-    return _test_request("connection.test", connection.project, actor, connection=connection.pk)
+    return _request("connection.test", connection.project, actor, connection=connection.pk)
 
 
-def _test_request(kind: str, project: Project, actor: User, **params: object) -> Run:
+def _request(kind: str, project: Project, actor: User, **params: object) -> Run:
     permissions.require(actor, MAY[kind], project)
     run = runs.request(kind=kind, project=project, params=params, requested_by=actor)
     audit.record(actor=actor, action="run.requested", target=run)
@@ -275,6 +276,12 @@ def pull_request(*, project: Project, actor: User) -> Run:
     run = runs.request(kind="pull", project=project, requested_by=actor)
     audit.record(actor=actor, action="pull.requested", target=run)
     return run
+
+
+@audit.atomic()
+def lineage_request(*, project: Project, actor: User) -> Run:
+    """Ask for column lineage now, however often it is worked out by itself."""
+    return _request("catalog.lineage", project, actor)
 
 
 def may_stop(actor: User, run: Run) -> Decision:

@@ -21,6 +21,7 @@ from workspace.models import (
     Repository,
     Run,
     RunCommand,
+    SyncSettings,
 )
 from workspace.models.runs import KINDS
 
@@ -174,6 +175,16 @@ class DeliveryAdmin(ReadOnlyAdmin):
     date_hierarchy = "at"
     exclude = ("digest",)
     list_select_related = ("repository", "run")
+
+
+@admin.register(SyncSettings)
+class SyncSettingsAdmin(ReadOnlyAdmin):
+    list_display = ("project", "commit", "author", "committed_at", "wrong_commit")
+    list_filter = ("project",)
+    search_fields = ("project__slug", "commit", "author")
+    exclude = ("digest", "aside")
+    list_select_related = ("project",)
+    date_hierarchy = "committed_at"
 
 
 @admin.register(PullSchedule)

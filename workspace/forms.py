@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import time
 from typing import Any
 
@@ -10,8 +11,15 @@ from django.utils.translation import gettext_lazy as _
 
 from bisync.lib.forms import AsSeen
 from governance.models import Project
-from workspace.models import Every, Queue, Repository, RunStatus, Timetable, Weekday
-from workspace.models.runs import KINDS
+from workspace.models import Every, Queue, Repository, RunStatus, SyncSettings, Timetable, Weekday
+from workspace.models.runs import KINDS as RUN_KINDS
+from workspace.models.strategies import CHOICES, KINDS, Strategy
+
+LABELS = {
+    "strategy": _("Strategy"),
+    "frequency": _("Frequency"),
+    "conflicts": _("Where both sides changed it"),
+}
 
 
 class RepositoryForm(AsSeen, forms.ModelForm[Repository]):
@@ -52,7 +60,7 @@ class RunsForm(forms.Form):
         empty_label=_("All"),
     )
     status = forms.ChoiceField(label=_("State"), choices=[("", _("All")), *RunStatus.choices], required=False)
-    kind = forms.ChoiceField(label=_("Kind"), choices=[("", _("All")), *KINDS.items()], required=False)
+    kind = forms.ChoiceField(label=_("Kind"), choices=[("", _("All")), *RUN_KINDS.items()], required=False)
 
 
 class DrainForm(forms.Form):
@@ -62,6 +70,49 @@ class DrainForm(forms.Form):
     reason = forms.CharField(
         label=_("Reason"), max_length=200, help_text=_("Whoever waits for a run reads it there.")
     )
+
+
+class _Strategies(forms.Form):
+    """A field for each choice; one that a file makes, or that follows from another, cannot be changed."""
+
+    def __init__(self, *args: Any, known: SyncSettings, locked: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.known = known
+        for kind, keys in CHOICES.items():
+            for key, offered in keys.items():
+                held = self._fixed(kind, key)
+                self.fields[f"{kind}.{key}"] = forms.ChoiceField(
+                    label=LABELS[key],
+                    choices=[(choice.value, choice.label) for choice in offered],
+                    initial=known.of(kind, key),
+                    disabled=locked or bool(held),
+                    help_text=held,
+                )
+
+    def _fixed(self, kind: str, key: str) -> str:
+        if f"{kind}.{key}" in self.known.said:
+            return _("Set by bisync/sync.yml in commit %(commit).8s.") % {"commit": self.known.commit}
+        if key == "conflicts" and self.known.of(kind, "strategy") != Strategy.BOTH:
+            return str(_("It comes from dbt only, so dbt wins."))
+        return ""
+
+    def kinds(self) -> Iterator[tuple[str, object, object, list[forms.BoundField]]]:
+        """Each kind by name, in words, what is of it, and its fields."""
+        for kind, (label, about) in KINDS.items():
+            yield kind, label, about, [self[f"{kind}.{key}"] for key in CHOICES[kind]]
+
+    @property
+    def chosen(self) -> dict[str, str]:
+        """What could be chosen, and was."""
+        return {
+            name: value
+            for name, value in self.cleaned_data.items()
+            if name != "seen" and not self.fields[name].disabled
+        }
+
+
+class StrategyForm(AsSeen, _Strategies):
+    """What of a kind of metadata goes which way, how often, and who wins."""
 
 
 class ScheduleForm(AsSeen, forms.Form):
@@ -84,10 +135,12 @@ class ScheduleForm(AsSeen, forms.Form):
     )
     needed = ("count", "at", "weekday")
 
-    def __init__(self, *args: Any, known: Timetable | None, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, known: Timetable | None, locked: bool = False, **kwargs: Any) -> None:
         shown: dict[str, Any] = {"every": "", "count": 15, "weekday": "0", "at": time(6)}
         if known is not None:
             shown |= {"every": known.every, "weekday": str(known.weekday)}
             often = known.every in {Every.MINUTES, Every.HOURS}
             shown["count" if often else "at"] = known.count if often else known.at
         super().__init__(*args, initial=shown, **kwargs)
+        for name in ("every", *self.needed):
+            self.fields[name].disabled = locked

@@ -44,8 +44,8 @@ _EVENT = {
 class HookRefused(BisyncError):
     code = "hook-refused"
     message = _(
-        "This address and this signature do not belong together. Compare both with the page of automatic "
-        "pulls in Bisync, or make a new secret there."
+        "This address and this signature do not belong together. Compare both with the page “Strategy and "
+        "frequency” in Bisync, or make a new secret there."
     )
     http_status = 401
 

@@ -11,17 +11,26 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
-from bisync.lib.errors import InvalidInput
+from bisync.lib.errors import BisyncError, InvalidInput
 from governance import audit, permissions
 from governance.models import Project, User
 from workspace import runs
 from workspace.announcing import NoRepository
-from workspace.models import Every, PullSchedule, Repository, Timetable
+from workspace.models import Every, PullSchedule, Repository, SyncSettings, Timetable
 from workspace.models.timetables import FEWEST_MINUTES, LONGEST
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T", bound=Timetable)
+
+
+class SetByFile(BisyncError):
+    code = "set-by-file"
+    message = gettext_lazy("%(what)s is set by bisync/sync.yml in the repository. Change it there.")
+    http_status = 409
+
+
 _COUNTS = {
     Every.MINUTES: (FEWEST_MINUTES, LONGEST // timedelta(minutes=1)),
     Every.HOURS: (1, LONGEST // timedelta(hours=1)),
@@ -34,12 +43,15 @@ def pull_schedule_set(
 ) -> tuple[PullSchedule | None, bool]:
     """When the project is pulled by itself, never where `every` is "", and whether that is new.
 
-    Raises `InvalidInput` with sentences beside the fields.
+    Raises `InvalidInput` with sentences beside the fields, `SetByFile` where the repository's file says it.
     """
     permissions.require(actor, "repository.configure", project)
     repository = Repository.objects.select_for_update(no_key=True).filter(project=project).first()
     if repository is None:
         raise NoRepository
+    known = SyncSettings.objects.filter(project=project).first()
+    if known is not None and known.pulls_by_file:
+        raise SetByFile(what="pull")
     before, schedule = timetable_set(PullSchedule, {"project": project}, values)
     after = schedule.told() if schedule else {}
     if before != after:
@@ -60,7 +72,7 @@ def timetable_set(
             known.delete()
         return before, None
     timetable = known or kind(**of)
-    for name, value in _sound(values).items():
+    for name, value in sound(values).items():
         setattr(timetable, name, value)
     if timetable.told() != before:
         timetable.next_at = timetable.following(timezone.now())
@@ -68,7 +80,7 @@ def timetable_set(
     return before, timetable
 
 
-def _sound(values: Mapping[str, Any]) -> dict[str, Any]:
+def sound(values: Mapping[str, Any]) -> dict[str, Any]:
     """What the chosen kind of timetable needs; the rest as it is when nobody chooses."""
     every = Every(values["every"])
     if every in _COUNTS:

@@ -11,6 +11,7 @@ urlpatterns = [
     path("runs/<int:pk>/cancel/", views.run_cancel, name="run-cancel"),
     path("runs/<int:pk>/retry/", views.run_retry, name="run-retry"),
     path("queues/", views.project_queues, name="queues"),
+    path("pulls/lineage/", views.lineage_start, name="lineage-start"),
     path("settings/pulls/", views.automatic_pulls, name="automatic-pulls"),
     path("settings/repository/", views.repository_edit, name="repository"),
 ]

@@ -20,8 +20,8 @@ from bisync.lib.web import STOP_POLLING, address_of, came_from, go, page, swappi
 from governance import permissions
 from governance.models import Project
 from governance.web import Request, for_operators, in_project
-from workspace import actions, announcing, hooks, schedules, selectors
-from workspace.forms import DrainForm, RepositoryForm, RunsForm, ScheduleForm
+from workspace import actions, announcing, hooks, schedules, selectors, strategies
+from workspace.forms import DrainForm, RepositoryForm, RunsForm, ScheduleForm, StrategyForm
 from workspace.models import Delivery, Drain, PullSchedule, Queue, Repository, Run, RunCommand
 from workspace.web import hook_script, later, number, run_context, tail
 
@@ -199,33 +199,69 @@ def repository_edit(request: Request, project: Project) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @in_project
 def automatic_pulls(request: Request, project: Project) -> HttpResponse:
-    """The timetable for pulls, and the webhook by which a forge asks for them.
+    """When pulls happen, the webhook that asks for them, and per kind of metadata what a pull does.
 
-    A new secret is shown in the answer to its form alone.
+    Everybody in the project may look. A new secret is shown in the answer to its form alone.
     """
-    permissions.require(request.user, "repository.configure", project)
-    repository = get_object_or_404(Repository, project=project)
-    act, secret, say = request.POST.get("act"), "", ""
+    may_set = permissions.decide(request.user, "repository.configure", project)
+    if request.method == "POST":
+        permissions.require(request.user, "repository.configure", project)
+    act, settings = request.POST.get("act"), strategies.settings_of(project)
     known = PullSchedule.objects.filter(project=project).first()
-    form = ScheduleForm(request.POST if act == "schedule" else None, known=known)
-    if act == "schedule":
-        saved = carry_out(
-            form,
-            lambda: schedules.pull_schedule_set(
-                project=project, values=form.cleaned_data, actor=request.user
-            ),
-        )
-        say = _("Saved.") if saved is not None else ""
-    elif act == "close":
-        announcing.hook_close(project=project, actor=request.user)
-        say = _("Closed. No webhook is believed until you make a new secret.")
-    elif act == "renew":
-        secret = announcing.hook_renew(project=project, actor=request.user)
-        repository.refresh_from_db(fields=["hook_key"])
-    if say or (request.method == "POST" and not (secret or form.errors)):
+    clock = ScheduleForm(
+        request.POST if act == "schedule" else None,
+        known=known,
+        locked=not may_set or settings.pulls_by_file,
+    )
+    kinds = StrategyForm(request.POST if act == "strategy" else None, known=settings, locked=not may_set)
+    say, secret = _changed(request, project, clock, kinds)
+    wrong = bool(clock.errors or kinds.errors)
+    if say or (request.method == "POST" and not (secret or wrong)):
         return go(request, reverse("automatic-pulls", args=[project.slug]), say=say)
-    context = {"form": form, "schedule": known, "secret": secret, **_webhook(request, repository)}
-    return page(request, "workspace/automatic_pulls.html", context, status=422 if form.errors else 200)
+    repository = Repository.objects.filter(project=project).first()
+    context = {
+        "form": clock,
+        "kinds": kinds,
+        "schedule": known,
+        "settings": settings,
+        "secret": secret,
+        "may_set": may_set,
+        **(_webhook(request, repository) if repository is not None and may_set else {}),
+        "repository": repository,
+    }
+    return page(request, "workspace/automatic_pulls.html", context, status=422 if wrong else 200)
+
+
+def _changed(request: Request, project: Project, clock: ScheduleForm, kinds: StrategyForm) -> tuple[str, str]:
+    """What to say of what was asked for, and the secret that was made; both "" where nothing was done."""
+    actor, done = request.user, None
+    match request.POST.get("act"):
+        case "schedule":
+            done = carry_out(
+                clock,
+                lambda: bool(
+                    schedules.pull_schedule_set(project=project, values=clock.cleaned_data, actor=actor)
+                ),
+            )
+        case "strategy":
+            done = carry_out(
+                kinds,
+                lambda: bool(strategies.strategy_set(project=project, choices=kinds.chosen, actor=actor)),
+            )
+        case "close":
+            announcing.hook_close(project=project, actor=actor)
+            return _("Closed. No webhook is believed until you make a new secret."), ""
+        case "renew":
+            return "", announcing.hook_renew(project=project, actor=actor)
+    return (_("Saved.") if done else ""), ""
+
+
+@require_POST
+@in_project
+def lineage_start(request: Request, project: Project) -> HttpResponse:
+    """Have column lineage worked out now."""
+    run = actions.lineage_request(project=project, actor=request.user)
+    return go(request, reverse("run", args=[project.slug, run.pk]), say=_("Working out column lineage."))
 
 
 def _webhook(request: Request, repository: Repository) -> dict[str, object]:
@@ -233,7 +269,6 @@ def _webhook(request: Request, repository: Repository) -> dict[str, object]:
     path = reverse("hook", args=[repository.hook_key]) if repository.hook_key else ""
     address = request.build_absolute_uri(path) if path else ""
     return {
-        "repository": repository,
         "open": announcing.hook_is_open(repository),
         "address": address,
         "script": hook_script(address),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeAlias
 
 from django.http import Http404
@@ -133,16 +133,22 @@ class Single(InProject):
 
 
 def deed(
-    scope: Scope, *, gives: Mapping[int, Shape], takes: Shape | None = None, name: str | None = None
+    scope: Scope,
+    *,
+    gives: Mapping[int, Shape],
+    takes: Shape | None = None,
+    name: str | None = None,
+    shown_once: Collection[str] = (),
 ) -> Callable[[Method], Method]:
     """Let a method change something: for tokens with `scope`, once for each Idempotency-Key.
 
-    `takes` and `gives` are its shapes in the description, `name` what that calls it.
+    `takes` and `gives` are its shapes in the description, `name` what that calls it. What is `shown_once` is
+    in the first answer alone: a repetition has it empty.
     """
 
     def make(method: Method) -> Method:
         described = extend_schema(operation_id=name, parameters=[KEY], request=takes, responses=dict(gives))(
-            once(method)
+            once(method, shown_once)
         )
         described.scope = scope  # type: ignore[attr-defined]
         return described

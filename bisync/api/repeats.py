@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import wraps
 from typing import Any
 
@@ -44,10 +44,11 @@ class KeyUnusable(BisyncError):
 View = Callable[..., Response]
 
 
-def once(view: View) -> View:
+def once(view: View, unkept: Collection[str] = ()) -> View:
     """Let a view's work and the note of its answer be one transaction; a repetition reads the note.
 
-    The view's project has been found by then, so whoever was removed from it reads no old answers.
+    The note has nothing of what is `unkept`: secrets. The view's project has been found by then, so whoever
+    was removed from it reads no old answers.
     """
 
     @wraps(view)
@@ -71,7 +72,8 @@ def once(view: View) -> View:
                 return Response(note.body, status=note.status, headers={"Idempotent-Replayed": "true"})
             response = view(self, request, *args, **kwargs)
             note.status = response.status_code
-            note.body = json.loads(JSONRenderer().render(response.data))
+            body = json.loads(JSONRenderer().render(response.data))
+            note.body = {**body, **dict.fromkeys(unkept, "")} if unkept else body
             note.save(update_fields=["status", "body"])
             return response
 

@@ -4,7 +4,7 @@ from django.urls import path, register_converter
 from django.urls.converters import PathConverter
 from drf_spectacular.views import SpectacularAPIView
 
-from bisync.api import catalogue, docs, notifications, projects, proposals
+from bisync.api import catalogue, docs, notifications, projects, proposals, syncing
 from bisync.api.base import Nowhere
 
 
@@ -34,6 +34,10 @@ urlpatterns = [
     path(f"{PROJECT}/pulls/", projects.Pulls.as_view(), name="api-pulls"),
     path(f"{PROJECT}/pulls/<int:pk>/", projects.OnePull.as_view(), name="api-pull"),
     path(f"{PROJECT}/pulls/<int:pk>/changes/", projects.PullChanges.as_view(), name="api-pull-changes"),
+    path(f"{PROJECT}/sync/", syncing.Sync.as_view(), name="api-sync"),
+    path(f"{PROJECT}/lineage/", syncing.Lineage.as_view(), name="api-lineage"),
+    path(f"{PROJECT}/webhook/", syncing.Webhook.as_view(), name="api-webhook"),
+    path(f"{PROJECT}/webhook/close/", syncing.WebhookClose.as_view(), name="api-webhook-close"),
     path(f"{PROJECT}/artifacts/<str:name>/", projects.Artifacts.as_view(), name="api-artifact"),
     path(f"{PROJECT}/environments/", projects.Environments.as_view(), name="api-environments"),
     path(f"{ENVIRONMENT}/", projects.OneEnvironment.as_view(), name="api-environment"),

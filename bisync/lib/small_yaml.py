@@ -18,13 +18,23 @@ class YamlTooLarge(yaml.YAMLError):
 
 def load(text: str) -> Any:
     """The data of `text`, small also with every alias written out; yaml.YAMLError where it is not."""
-    if len(text) > MAX_CHARACTERS:
-        raise YamlTooLarge(f"it has more than {MAX_CHARACTERS:,} characters")
-    _measure(text)
+    _require_small(text)
     try:
         return yaml.load(text, Loader=yaml.CSafeLoader)
     except (ValueError, TypeError, OverflowError, RecursionError) as exc:
         raise yaml.YAMLError(str(exc)) from None  # values such as 2026-13-45
+
+
+def compose(text: str) -> yaml.Node | None:
+    """The nodes of `text`, with their lines and with every value as it was written; None of an empty one."""
+    _require_small(text)
+    return yaml.compose(text, Loader=yaml.CSafeLoader)
+
+
+def _require_small(text: str) -> None:
+    if len(text) > MAX_CHARACTERS:
+        raise YamlTooLarge(f"it has more than {MAX_CHARACTERS:,} characters")
+    _measure(text)
 
 
 def _measure(text: str) -> None:

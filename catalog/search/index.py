@@ -53,14 +53,19 @@ class _Facts:
 
 def bring_if_little(snapshot: Snapshot) -> None:
     """Bring what a pull changed in step, unless that is so much that people would wait for it."""
+    if is_little(snapshot):
+        bring(snapshot.project)
+
+
+def is_little(snapshot: Snapshot) -> bool:
+    """Whether what a pull changed is so little that it is brought in step by the pull itself."""
     changes = snapshot.changes
     amount = (
         sum(snapshot.counts.values())
         if changes["first"]
         else (changes[ChangeKind.ADDED] + changes[ChangeKind.CHANGED]) * _COLUMNS_EACH
     )
-    if amount <= _AT_ONCE:
-        bring(snapshot.project)
+    return bool(amount <= _AT_ONCE)
 
 
 def bring(project: Project, *, step: Step = transaction.atomic) -> None:

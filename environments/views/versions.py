@@ -26,8 +26,9 @@ from governance.web import Request, in_project
 from workspace import holds, selectors
 from workspace.actions import pull_request
 from workspace.forms import ScheduleForm
-from workspace.models import Hold, PullSchedule, Repository, Run
+from workspace.models import Frequency, Hold, PullSchedule, Repository, Run
 from workspace.selectors import drains
+from workspace.strategies import settings_of
 from workspace.trust import WHY
 
 
@@ -55,6 +56,7 @@ def health_list(request: Request, project: Project) -> HttpResponse:
         ],
         "last": last,
         "pulled": Snapshot.objects.filter(project=project).defer("changes").order_by("-id").first(),
+        "settings": settings_of(project),
     }
     return page(request, "environments/health_list.html", context)
 
@@ -67,12 +69,15 @@ def pull_list(request: Request, project: Project) -> HttpResponse:
         Snapshot.objects.filter(project=project).select_related("run").defer("manifest", "semantic_manifest")
     )
     latest = Run.objects.filter(project=project, kind="pull").order_by("-id").first()
+    settings = settings_of(project)
     return page(
         request,
         "environments/pull_list.html",
         {
             "repository": Repository.objects.filter(project=project).first(),
             "latest": latest,
+            "settings": settings,
+            "lineage_waits": settings.of("lineage", "frequency") != Frequency.EACH_PULL,
             "schedule": PullSchedule.objects.filter(project=project).first(),
             "drain": None if latest is None or latest.finished else drains().get(latest.queue),
             "snapshots": Paginator(snapshots, 20).get_page(request.GET.get("page")),

@@ -15,6 +15,7 @@ from environments.selectors import production
 from governance import audit, permissions
 from governance.models import Project, User
 from proposals import content, generate
+from proposals.directions import not_proposable
 from proposals.lifecycle import LIFECYCLE
 from proposals.models import (
     Check,
@@ -223,6 +224,8 @@ def proposal_submit(*, proposal: Proposal, actor: User) -> Proposal:
     if problems:
         raise InvalidInput(problems)
     item.entries = _entries(fields, vocabulary, dialect=proposal.target.connection.adapter, base=base)
+    if problems := not_proposable(proposal.project, fields, base=base, entries=item.entries):
+        raise InvalidInput(problems)
     item.checked_hash = item.revision.content_hash
     item.save(update_fields=["entries", "checked_hash"])
     _propose(item.revision, fields, proposal.project)

@@ -11,23 +11,13 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from bisync.lib.errors import BisyncError, InvalidInput, NotAllowed
-from governance import audit, permissions
-from governance.models import Project, User
+from governance import audit
+from governance.models import User
 from proposals import generate
 from proposals.actions import authoring
+from proposals.directions import winner_of
 from proposals.lifecycle import LIFECYCLE
-from proposals.models import (
-    KIND_OF,
-    OPEN,
-    Conflict,
-    ConflictState,
-    FieldKind,
-    Item,
-    MergeChoice,
-    MergePolicy,
-    Proposal,
-    ProposalStatus,
-)
+from proposals.models import OPEN, Conflict, ConflictState, Item, Proposal, ProposalStatus
 from proposals.rules import may_decide
 from semantic.fields import MetricFields, with_plain_lines
 from semantic.formulas import readable_alone
@@ -35,10 +25,11 @@ from semantic.merge import Clash, Merged
 from semantic.models import Revision
 from semantic.rules.metric import keeping_problems, sending_problems, typing_problems
 from semantic.rules.text import title_of
+from workspace.models import Winner
 
 # What nobody writes as a text: one of the two is chosen, or the form is used.
 CHOSEN = frozenset({"value_format", "rules", "time", "group"})
-BY_POLICY = {MergeChoice.DBT: ConflictState.THEIRS, MergeChoice.BUSINESS: ConflictState.OURS}
+BY_POLICY = {Winner.DBT: ConflictState.THEIRS, Winner.BUSINESS: ConflictState.OURS}
 
 
 class NothingToDecide(BisyncError):
@@ -112,10 +103,9 @@ def found(item: Item, clashes: Mapping[str, Clash[object]], origin: Origin) -> N
 def _by_policy(conflict: Conflict) -> None:
     if not conflict.field:
         return
-    kind = KIND_OF[conflict.field]
-    policy = MergePolicy.objects.filter(project=conflict.item.proposal.project_id, kind=kind).first()
-    if policy is not None and policy.choice != MergeChoice.ASK:
-        _decide(conflict, BY_POLICY[MergeChoice(policy.choice)], actor=None)
+    winner = winner_of(conflict.item.proposal.project, conflict.field)
+    if winner != Winner.ASK:
+        _decide(conflict, BY_POLICY[winner], actor=None)
 
 
 # What people decide
@@ -213,26 +203,6 @@ def conflict_reopen(*, conflict: Conflict, actor: User) -> Proposal:
     if item.proposal.status == ProposalStatus.APPROVED:
         _reopen(item.proposal)
     return item.proposal
-
-
-@audit.atomic()
-def policy_set(*, project: Project, choices: Mapping[str, str], actor: User) -> None:
-    """Say per kind of field what happens when both sides changed one. Raises `InvalidInput`."""
-    permissions.require(actor, "repository.configure", project)
-    wrong = {
-        kind: [str(_("Choose what happens."))]
-        for kind, choice in choices.items()
-        if kind not in FieldKind.values or choice not in MergeChoice.values
-    }
-    if wrong:
-        raise InvalidInput(wrong)
-    before = dict(MergePolicy.objects.filter(project=project).values_list("kind", "choice"))
-    for kind, choice in choices.items():
-        MergePolicy.objects.update_or_create(project=project, kind=kind, defaults={"choice": choice})
-    if before != {**before, **choices}:
-        audit.record(
-            actor=actor, action="merge_policy.set", target=project, before=before, after=dict(choices)
-        )
 
 
 # Afterwards

@@ -12,6 +12,7 @@ from governance import audit, permissions
 from governance.models import User
 from proposals import content
 from proposals.actions.authoring import back_to_draft, require_decided
+from proposals.directions import require_proposable
 from proposals.lifecycle import LIFECYCLE
 from proposals.models import Proposal, ProposalStatus
 from semantic.models import Definition, DefinitionState, Revision, RevisionState
@@ -46,6 +47,7 @@ def proposal_publish(*, proposal: Proposal, actor: User) -> Proposal:
     if proposal.status == ProposalStatus.APPROVED and content.hash_of(proposal) != proposal.approved_hash:
         raise ApprovalFell
     require_decided(proposal)
+    require_proposable(proposal)
     LIFECYCLE.advance(proposal, "publish", published_by=actor)
     audit.record(
         actor=actor,

@@ -9,19 +9,18 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from bisync.lib.errors import BisyncError, InvalidInput
 from bisync.lib.web import go, page, swapping
 from environments.numbers import in_all
 from environments.selectors import environments_of, reading, vocabulary_of
-from governance import permissions
 from governance.models import Project
 from governance.web import Request, in_project
 from proposals import rules
 from proposals.actions import conflicts
 from proposals.changed import label_of, said
-from proposals.models import OPEN, Conflict, ConflictState, FieldKind, MergeChoice, MergePolicy, Proposal
+from proposals.models import OPEN, Conflict, ConflictState, Proposal
 from proposals.selectors import merges
 from semantic.fields import MetricFields
 from semantic.formula import analyse
@@ -215,31 +214,3 @@ def undo(request: Request, project: Project, number: int, conflict: int) -> Http
 
 def _address(proposal: Proposal) -> str:
     return reverse("conflicts", args=[proposal.project.slug, proposal.number])
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-@in_project
-def policy(request: Request, project: Project) -> HttpResponse:
-    """What happens, per kind of field, where a proposal and dbt changed the same."""
-    problems: dict[str, list[str]] = {}
-    if request.method == "POST":
-        sent = {kind.value: request.POST.get(kind.value, "") for kind in FieldKind}
-        try:
-            conflicts.policy_set(project=project, choices=sent, actor=request.user)
-        except InvalidInput as exc:
-            problems = exc.fields
-        else:
-            return go(request, reverse("merge-policy", args=[project.slug]), say=_("Saved."))
-    known = dict(MergePolicy.objects.filter(project=project).values_list("kind", "choice"))
-    kinds = [
-        (kind, str(kind.label), known.get(kind.value, MergeChoice.ASK.value), problems.get(kind.value, []))
-        for kind in FieldKind
-    ]
-    context = {
-        "kinds": kinds,
-        "choices": MergeChoice.choices,
-        "problems": problems,
-        "typed": {},
-        "may_set": permissions.decide(request.user, "repository.configure", project),
-    }
-    return page(request, "proposals/merge_policy.html", context, status=422 if problems else 200)

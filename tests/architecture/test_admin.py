@@ -23,12 +23,21 @@ from governance.models import Answered, AuditEvent, Membership, PasswordLink, Pr
 from governance.roles import Role
 from notify.models import Announced, Following, Notification, Silence
 from proposals.actions.authoring import draft_save
-from proposals.models import Check, Comment, Conflict, MergePolicy, Proposal, Review
+from proposals.models import Check, Comment, Conflict, Proposal, Review
 from semantic.models import Usage
 from tests.architecture.test_urls import World, signed_in
 from tests.factories import FIELDS, make_environment, make_member, make_project, make_user
 from workspace.actions import queue_drain
-from workspace.models import Connection, Delivery, PullSchedule, Queue, Repository, Run, RunCommand
+from workspace.models import (
+    Connection,
+    Delivery,
+    PullSchedule,
+    Queue,
+    Repository,
+    Run,
+    RunCommand,
+    SyncSettings,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -106,7 +115,6 @@ def furnish(world: World, boss: User) -> None:
     Check.objects.create(proposal=proposal, kind="rules", content_hash="x")
     Comment.objects.create(proposal=proposal, author=world.author, body="Hello")
     Conflict.objects.create(item=proposal.items.get(), field="label", theirs="Refunds")
-    MergePolicy.objects.create(project=project, kind="words", choice="dbt")
     PasswordLink.objects.create(
         user=make_user(), digest=f"{project.pk:064}", made_by=boss, expires_at=now + timedelta(days=1)
     )
@@ -126,6 +134,7 @@ def furnish(world: World, boss: User) -> None:
     Announced.objects.get_or_create(pk=1)
     PullSchedule.objects.create(project=project, every="day", next_at=now)
     BuildSchedule.objects.create(environment=environment, every="day", next_at=now)
+    SyncSettings.objects.create(project=project, chosen={"documentation.conflicts": "dbt"})
     Delivery.objects.create(repository=project.repository, digest="x", forge="github", outcome="ping")
     admin.models.LogEntry.objects.log_actions(boss.pk, [project], 2, single_object=True)
 

@@ -24,6 +24,10 @@ api-notification-read       POST   propose
 api-projects                POST   operate
 api-artifact                POST   operate
 api-pulls                   POST   operate
+api-sync                    PATCH  operate
+api-lineage                 POST   operate
+api-webhook                 POST   operate
+api-webhook-close           POST   operate
 api-run-cancel              POST   operate
 api-run-retry               POST   operate
 api-deployments             POST   publish
@@ -81,6 +85,8 @@ def test_a_method_that_an_address_does_not_have_is_told_so(world: World) -> None
     deeds_alone = {name for name, _method in PROMISED} - {
         "api-projects",
         "api-pulls",
+        "api-sync",
+        "api-webhook",
         "api-deployments",
         "api-saved-views",
         "api-proposals",

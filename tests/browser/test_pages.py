@@ -196,7 +196,7 @@ def _visits(shop: Shop) -> Iterator[tuple[User | None, str, str]]:
     for person, pages in (
         (shop.maya, maya),
         (shop.tom, tom),
-        (shop.priya, {"environments/": "Environments", "pulls/merging/": "Changed on both sides"}),
+        (shop.priya, {"environments/": "Environments", "settings/pulls/": "Strategy and frequency"}),
     ):
         for rest, title in pages.items():
             yield person, shop.path(rest), title
@@ -228,7 +228,7 @@ def _visits(shop: Shop) -> Iterator[tuple[User | None, str, str]]:
     yield shop.ada, "/connect/", "Connect a repository"
     yield shop.ada, shop.path("connect/remote/"), "Reach the repository"
     yield shop.ada, shop.path("settings/repository/"), "Repository"
-    yield shop.ada, shop.path("settings/pulls/"), "Automatic pulls"
+    yield shop.ada, shop.path("settings/pulls/"), "Strategy and frequency"
     yield shop.ada, shop.path("environments/new/"), "Add an environment"
     yield shop.ada, shop.path("environments/staging/"), "Configure Staging"
     yield shop.priya, shop.path("environments/prod/deploy/"), "Deploy to Production"

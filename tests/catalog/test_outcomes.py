@@ -15,6 +15,7 @@ from governance.models import Project
 from governance.roles import Role
 from tests.factories import make_member, make_project
 from tests.ready import Ready
+from workspace.strategies import strategy_set
 
 pytestmark = pytest.mark.django_db
 NOW = timezone.now()
@@ -83,3 +84,13 @@ def test_pages_show_it(project: Project) -> None:
     page = client.get(f"/shop/catalogue/{ORDERS}/").content.decode()
     assert "checks fails" in page
     assert "chip-bad" in page
+
+
+def test_where_none_are_kept_what_is_known_goes_too(project: Project) -> None:
+    test = checks_of(project, ORDERS)[0]
+    look(project, {test: "fail"})
+    ada = make_member(project, Role.ADMIN)
+    strategy_set(project=project, choices={"tests.strategy": "off"}, actor=ada)
+
+    assert look(project, {test: "fail"}, NOW + timedelta(hours=1)) == 0
+    assert not Outcome.objects.exists()

@@ -58,7 +58,6 @@ HERE: dict[str, dict[str, Any]] = {
     "connect-warehouse": {"password": "a-secret"},
     "conflict-decide": {"choice": "own", "own": "In other words."},
     "conflict-try": {"own": "SUM(quantity)"},
-    "merge-policy": {"words": "dbt", "calculation": "ask", "ownership": "business"},
     "notification-thread": {"choice": "mute"},
     "renamed": {"same": "yes"},
     "saved-views": {"query": "kind=model"},

@@ -50,6 +50,7 @@ RULED = {
     "note",
     "body",
     "query",
+    "pull",
 }
 
 

@@ -145,6 +145,8 @@ def try_out(caller: Caller, method: str, path: str, fields: set[str], label: str
         "own": "In other words.",
         "same": True,
         "query": "kind=model",
+        "pull": {"every": "week", "weekday": "monday", "at": "06:30"},
+        "metadata": {"documentation": {"conflicts": "dbt"}},
     }
     own["content_hash"] = site.sent("", {"seen"})["seen"]
     while hostile:

@@ -22,6 +22,7 @@ from tests.proposals.story import FIELDS, Story
 from tests.proposals.test_changes import colleague, submitted
 from workspace.actions import pull_request
 from workspace.models import Run
+from workspace.strategies import strategy_set
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.dbt]
 
@@ -187,7 +188,7 @@ def test_a_form_that_was_open_meanwhile_does_not_undo_what_was_merged(story: Sto
 
 def test_a_policy_about_one_field_leaves_the_other_to_people(story: Story) -> None:
     admin = make_member(story.project, Role.ADMIN, name="Ada Admin")
-    conflicts.policy_set(project=story.project, choices={"words": "business"}, actor=admin)
+    strategy_set(project=story.project, choices={"documentation.conflicts": "business"}, actor=admin)
     proposal = approved(story, story.changing("revenue", meaning="Net.", formula="SUM(net_amount) * 2"))
     colleague(
         story,
@@ -224,8 +225,10 @@ def test_a_clash_that_dbt_takes_back_is_none(story: Story) -> None:
 
 def test_a_policy_decides_at_once_and_can_be_undone(story: Story) -> None:
     admin = make_member(story.project, Role.ADMIN, name="Ada Admin")
-    conflicts.policy_set(
-        project=story.project, choices={"words": "dbt", "calculation": "business"}, actor=admin
+    strategy_set(
+        project=story.project,
+        choices={"documentation.conflicts": "dbt", "semantic_layer.conflicts": "business"},
+        actor=admin,
     )
     proposal = story.changing("revenue", meaning="Net of tax.", formula="SUM(net_amount) * 2")
     colleague(
@@ -243,9 +246,9 @@ def test_a_policy_decides_at_once_and_can_be_undone(story: Story) -> None:
     conflicts.conflict_reopen(conflict=Conflict.objects.get(field="meaning"), actor=story.maya)
     assert said(proposal)[0].meaning == "Net of tax."
     with pytest.raises(NotAllowed):
-        conflicts.policy_set(project=story.project, choices={"words": "ask"}, actor=story.maya)
+        strategy_set(project=story.project, choices={"documentation.conflicts": "ask"}, actor=story.maya)
     with pytest.raises(InvalidInput):
-        conflicts.policy_set(project=story.project, choices={"words": "nobody"}, actor=admin)
+        strategy_set(project=story.project, choices={"documentation.conflicts": "nobody"}, actor=admin)
 
 
 def test_who_decides_does_not_approve_and_others_do_not_decide(story: Story) -> None:

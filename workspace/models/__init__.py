@@ -4,6 +4,7 @@ from workspace.models.artifacts import Artifact
 from workspace.models.hooks import Delivery, Forge, Outcome
 from workspace.models.repository import Connection, Hold, HoldState, Repository
 from workspace.models.runs import Drain, Queue, Run, RunCommand, RunStatus
+from workspace.models.strategies import Frequency, Strategy, SyncSettings, Winner
 from workspace.models.timetables import Every, PullSchedule, Timetable, Weekday
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "Drain",
     "Every",
     "Forge",
+    "Frequency",
     "Hold",
     "HoldState",
     "Outcome",
@@ -22,6 +24,9 @@ __all__ = [
     "Run",
     "RunCommand",
     "RunStatus",
+    "Strategy",
+    "SyncSettings",
     "Timetable",
     "Weekday",
+    "Winner",
 ]

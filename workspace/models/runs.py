@@ -28,6 +28,7 @@ KINDS = {
     "connection.test": _("Test of the warehouse"),
     "pull": _("Pull"),
     "catalog.lineage": _("Column lineage"),
+    "catalog.index": _("Search"),
     "environment.deploy": _("Deployment"),
     "proposal.check": _("Checks"),
     "proposal.publish": _("Publication"),
@@ -35,7 +36,7 @@ KINDS = {
 
 
 # What builds: it takes minutes, and pulls and commits should not wait behind it.
-HEAVY = frozenset({"environment.deploy", "proposal.check", "catalog.lineage"})
+HEAVY = frozenset({"environment.deploy", "proposal.check", "catalog.lineage", "catalog.index"})
 
 
 class Queue(models.TextChoices):
