@@ -112,7 +112,7 @@ def _nav(request: HttpRequest, project: Project, user: User, here: Environment |
         _Entry("catalogue", _("Catalogue"), "library", also=("node", "lineage")),
         _Entry("proposals", _("Proposals"), "git-pull-request-arrow", change,
                count=waiting, also=("proposal", "proposal-edit")),
-        _Entry("pulls", _("Sync"), "refresh-cw", change, also=("pull-detail",)),
+        _Entry("pulls", _("Sync"), "refresh-cw", change, also=("pull-detail", "automatic-pulls")),
         _Entry("environments", _("Environments"), "server", change,
                also=("environment-new", "environment-edit", "environment-schedule")),
         _Entry("project-health", _("Health check"), "heart-pulse", govern),
@@ -125,9 +125,7 @@ def _nav(request: HttpRequest, project: Project, user: User, here: Environment |
     if decide(user, "audit.view", project):
         entries.append(_Entry("audit", _("Audit log"), "history", govern))
     if decide(user, "repository.configure", project):
-        entries.append(
-            _Entry("repository", _("Repository"), "settings", govern, also=("automatic-pulls", *WAY))
-        )
+        entries.append(_Entry("repository", _("Repository"), "settings", govern, also=WAY))
     return tuple(entry.link(request, slug) for entry in entries)
 
 

@@ -310,6 +310,8 @@ SPECTACULAR_SETTINGS = {
         "DeploymentStatus": "environments.models.DeploymentStatus.choices",
         "ProposalStatus": "proposals.models.ProposalStatus.choices",
         "RunStatus": "workspace.models.RunStatus.choices",
+        "Strategy": ["both", "dbt_to_bisync"],
+        "StrategyOfTests": ["both", "dbt_to_bisync", "off"],
     },
 }
 

@@ -21,7 +21,7 @@ from governance.models.tokens import Scope
 from workspace import announcing, strategies, sync_file
 from workspace.actions import lineage_request
 from workspace.models import Every, PullSchedule, Repository
-from workspace.models.strategies import CHOICES
+from workspace.models.strategies import CHOICES, KINDS
 from workspace.schedules import pull_schedule_set
 from workspace.sync_file import WEEKDAYS
 
@@ -32,7 +32,8 @@ def _kind(kind: str) -> type[Body]:
         key: serializers.ChoiceField([choice.value for choice in offered], required=False)
         for key, offered in CHOICES[kind].items()
     }
-    return type(f"SyncOf{kind.title().replace('_', '')}", (Body,), fields)
+    doc = {"__doc__": str(KINDS[kind][1])}
+    return type(f"SyncOf{kind.title().replace('_', '')}", (Body,), {**doc, **fields})
 
 
 class PullTimes(Body):
@@ -44,7 +45,14 @@ class PullTimes(Body):
     at = serializers.RegexField(r"^([01][0-9]|2[0-3]):[0-5][0-9]$", required=False, help_text="In UTC.")
 
 
-SyncMetadata = type("SyncMetadata", (Body,), {kind: _kind(kind)(required=False) for kind in CHOICES})
+SyncMetadata = type(
+    "SyncMetadata",
+    (Body,),
+    {
+        "__doc__": "Which way each kind of metadata goes, how often, and who wins.",
+        **{kind: _kind(kind)(required=False) for kind in CHOICES},
+    },
+)
 
 
 class SyncChange(Body):

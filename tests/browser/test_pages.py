@@ -27,7 +27,7 @@ from tests.factories import make_proposal, make_user, work_off
 from tests.proposals.story import FIELDS
 from workspace import runs
 from workspace.actions import pull_request, queue_drain
-from workspace.models import Queue, Run, RunCommand
+from workspace.models import Queue, Run, RunCommand, SyncSettings
 
 pytestmark = [pytest.mark.browser, pytest.mark.dbt, pytest.mark.django_db(transaction=True)]
 
@@ -228,6 +228,14 @@ def _visits(shop: Shop) -> Iterator[tuple[User | None, str, str]]:
     yield shop.ada, "/connect/", "Connect a repository"
     yield shop.ada, shop.path("connect/remote/"), "Reach the repository"
     yield shop.ada, shop.path("settings/repository/"), "Repository"
+    SyncSettings.objects.create(
+        project=shop.project,
+        said={"pull": {"every": "day", "at": "06:30"}, "documentation.strategy": "dbt_to_bisync"},
+        commit="1" * 40,
+        committed_at=timezone.now(),
+        problems=[[4, "“often” is nothing that metadata.lineage.frequency can be. Write daily."]],
+        wrong_commit="2" * 40,
+    )
     yield shop.ada, shop.path("settings/pulls/"), "Strategy and frequency"
     yield shop.ada, shop.path("environments/new/"), "Add an environment"
     yield shop.ada, shop.path("environments/staging/"), "Configure Staging"
