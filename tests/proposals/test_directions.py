@@ -90,7 +90,6 @@ def test_what_was_approved_before_is_refused_when_it_is_published(story: Story) 
 
 
 @pytest.mark.dbt
-@pytest.mark.both
 def test_the_file_counts_from_the_pull_that_brings_it_and_a_wrong_one_stops_no_pull(story: Story) -> None:
     def pull() -> Run:
         Run.objects.filter(finished_at=None).delete()
