@@ -50,6 +50,11 @@ app.conf.update(
             "schedule": 300.0,
             "options": {"expires": 300},
         },
+        "freshness-due": {
+            "task": "environments.freshness_due",
+            "schedule": 15.0,
+            "options": {"expires": 15},
+        },
         "forget-deliveries": {
             "task": "workspace.forget_deliveries",
             "schedule": 3600.0,

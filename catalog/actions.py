@@ -177,17 +177,7 @@ def _run_results(upload: _Upload) -> Arrived:
 
 
 def _sources(upload: _Upload) -> Arrived:
-    told = results.read_sources(upload.content)
-    found = [
-        Found(
-            one.unique_id,
-            one.status,
-            results.moment(one.snapshotted_at) or told.at,
-            one.error or "",
-            fields={"max_loaded_at": one.max_loaded_at, "age": one.max_loaded_at_time_ago_in_s},
-        )
-        for one in told.results
-    ]
+    found = outcomes.of_sources(results.read_sources(upload.content))
     return _outcomes(upload, "sources.json", found)
 
 

@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from catalog.annotations import Annotation
 from catalog.words import COLUMN, FOUND, KINDS, TEST, Kind
 from governance.models import Project, User
+from workspace.dbt.results import moment
 from workspace.git.commits import Commit
 from workspace.models import Artifact, Run
 
@@ -353,6 +354,18 @@ class Outcome(models.Model):
 
     def __str__(self) -> str:
         return f"{self.unique_id}: {self.status}"
+
+    @property
+    def newest(self) -> datetime | None:
+        """When the newest row of a source was loaded; None where it has none, or nobody could say."""
+        found = moment(self.fields.get("max_loaded_at"))
+        return found if found is not None and found.year > 1 else None  # what dbt makes of an empty table
+
+    @property
+    def run(self) -> int | None:
+        """The run of Bisync's that looked at a source; None where somebody uploaded what dbt found."""
+        run: int | None = self.fields.get("run")
+        return run
 
 
 class SavedView(models.Model):

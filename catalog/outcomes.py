@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
+
+from django.db.models import Q
+from django.utils import timezone
 
 from catalog.ingest import fitting
 from catalog.models import Node, NodeTest, Outcome
 from catalog.selectors import graph_of
 from governance.models import Project
+from workspace.dbt import results
 from workspace.strategies import keeps_outcomes
 
 State = Outcome.State
@@ -43,7 +47,37 @@ class Found:
     fields: Mapping[str, Any] = field(default_factory=dict)
 
 
-def keep(project: Project, environment: str, rank: int, results: Iterable[Found]) -> int:
+def of_sources(told: results.SourceFreshness, *, run: int | None = None) -> list[Found]:
+    """What a sources.json says: one that somebody uploaded, or that a run of Bisync's own wrote."""
+    by = {} if run is None else {"run": run}
+    return [
+        Found(
+            one.unique_id,
+            one.status,
+            results.moment(one.snapshotted_at) or told.at,
+            one.error or "",
+            fields={"max_loaded_at": one.max_loaded_at, "age": one.max_loaded_at_time_ago_in_s, **by},
+        )
+        for one in told.results
+    ]
+
+
+Promises = Callable[[Project], Mapping[str, timedelta]]
+_PROMISES: list[Promises] = []
+
+
+def promises(find: Promises) -> Promises:
+    """Register who knows in which environments sources are looked at by themselves, and how often."""
+    _PROMISES.append(find)
+    return find
+
+
+def _promised(project: Project) -> dict[str, timedelta]:
+    """How old a look at sources may be in each environment; without an entry it may be of any age."""
+    return {slug: age for find in _PROMISES for slug, age in find(project).items()}
+
+
+def keep(project: Project, environment: str, rank: int, found: Iterable[Found]) -> int:
     """Keep the results that are newer than what is known; how many. Call it inside a transaction.
 
     Where a project keeps none, what is known goes as well.
@@ -51,7 +85,7 @@ def keep(project: Project, environment: str, rank: int, results: Iterable[Found]
     if not keeps_outcomes(project):
         Outcome.objects.filter(project=project).delete()
         return 0
-    wanted = {one.unique_id: one for one in results if one.status in _STATES}
+    wanted = {one.unique_id: one for one in found if one.status in _STATES}
     there = Outcome.objects.filter(project=project, environment=environment)
     known = {row.unique_id: row for row in there.defer("message", "fields")}
     rows = []
@@ -86,13 +120,21 @@ def keep(project: Project, environment: str, rank: int, results: Iterable[Found]
 
 @dataclass(frozen=True, slots=True)
 class Tested:
-    """A test, or a source whose freshness is looked at, with how it last ended."""
+    """A test, or a source whose freshness is looked at, with how it last ended.
+
+    It is `old` where a timetable promises a later look at the source.
+    """
 
     unique_id: str
     name: str
     node: str
     column: str
     outcome: Outcome | None
+    old: bool = False
+
+    @property
+    def is_source(self) -> bool:
+        return self.unique_id == self.node
 
 
 @dataclass(frozen=True)
@@ -108,6 +150,26 @@ class Trust:
     @property
     def warning(self) -> list[Tested]:
         return [one for one in self.looked if one.outcome is not None and one.outcome.state == State.WARN]
+
+    @property
+    def wrong(self) -> list[Tested]:
+        """What fails, what warns, and what was fresh too long ago to be believed."""
+        return [*self.failing, *self.warning, *self.old]
+
+    @property
+    def wrong_tests(self) -> list[Tested]:
+        return [one for one in self.wrong if not one.is_source]
+
+    @property
+    def old(self) -> list[Tested]:
+        """What was fine, but should have been looked at again since."""
+        return [one for one in self.told if one.old and one.outcome and one.outcome.state == State.OK]
+
+    @property
+    def sources(self) -> list[Tested]:
+        """The sources among them, the worst first."""
+        fresh = [one for one in self.told if one.is_source and one not in self.wrong]
+        return [*(one for one in self.wrong if one.is_source), *fresh]
 
     @property
     def told(self) -> list[Tested]:
@@ -146,6 +208,16 @@ def trust_of(project: Project, key: str, *, environment: str = "") -> Trust:
     return trust_in(project, {key, *above}, environment=environment)
 
 
+def sources_of(project: Project, keys: Collection[str], *, environment: str = "") -> Trust:
+    """How fresh these sources are, those of which it is known."""
+    return _trust(project, [], [key for key in keys if key.startswith("source.")], environment)
+
+
+def sources_below(node: Node) -> Trust:
+    """How fresh the sources are that a node is made from."""
+    return sources_of(node.project, graph_of(node.project).reached(node.unique_id, "up"))
+
+
 def trust_by(node: Node, tests: Iterable[NodeTest]) -> Trust:
     """What these tests of a node say, and its freshness."""
     rows = [(test.unique_id, test.name, node.unique_id, test.column) for test in tests]
@@ -158,13 +230,24 @@ def _trust(
     sources = [key for key in nodes if key.startswith("source.")]
     outcomes = outcomes_of(project, [*(test[0] for test in tests), *sources], environment=environment)
     looked = [Tested(uid, name, node, column, outcomes.get(uid)) for uid, name, node, column in tests]
-    fresh = [Tested(key, key.split(".", 2)[-1], key, "", outcomes[key]) for key in sources if key in outcomes]
-    return Trust((*looked, *fresh))
+    known = [key for key in sources if key in outcomes]
+    promised, now = _promised(project) if known else {}, timezone.now()
+    for key in known:
+        outcome = outcomes[key]
+        old = outcome.environment in promised and outcome.at < now - promised[outcome.environment]
+        looked.append(Tested(key, key.split(".", 2)[-1], key, "", outcome, old))
+    return Trust(tuple(looked))
 
 
 def looked_wrong(project: Project) -> Trust:
-    """Every test that fails or warns, and every source that is not fresh, where it tells people most."""
-    bad = Outcome.objects.filter(project=project).exclude(state=State.OK)
+    """Every test that fails or warns, and every source that is not fresh, or not known to be any more.
+
+    Each as it is where it tells people most.
+    """
+    suspect, now = ~Q(state=State.OK), timezone.now()
+    for slug, age in _promised(project).items():
+        suspect |= Q(environment=slug, unique_id__startswith="source.", at__lt=now - age)
+    bad = Outcome.objects.filter(suspect, project=project).order_by("state", "-at")
     keys = list(bad.values_list("unique_id", flat=True)[:_MOST_WRONG])
     tests = NodeTest.objects.filter(project=project, unique_id__in=keys, node__isnull=False)
     rows = tests.values_list("unique_id", "name", "node__unique_id", "column")

@@ -23,7 +23,7 @@ from catalog.lineage.graph import ColumnFlow, Drawn, Graph, around, column_flow
 from catalog.lineage.project import NodeTrace
 from catalog.models import Change, Node, SavedView
 from catalog.narrowing import narrowed, narrowed_by
-from catalog.outcomes import trust_by
+from catalog.outcomes import sources_below, sources_of, trust_by
 from catalog.search.finding import MOST
 from catalog.words import FLAGS, FOUND, KINDS, PARTS, PROBLEMS, yaml_of
 from governance import permissions
@@ -126,7 +126,8 @@ def node_detail(request: Request, project: Project, unique_id: str) -> HttpRespo
         "columns": selectors.columns_of(node, tests, told),
         "tests": [(test, told.get(test.unique_id)) for test in tests if not test.column],
         "trust": trust,
-        "freshness": told.get(node.unique_id),
+        "freshness": next(iter(trust.sources), None),
+        "sources": sources_below(node).sources,
         "parents": [one for one in reads if one.resource_type not in selectors.USED][: selectors.MOST],
         "children": selectors.children_of(node)[: selectors.MOST],
         "uses": [one for one in reads if one.resource_type in selectors.USED],
@@ -199,10 +200,16 @@ def _column(state: State, graph: Graph) -> dict[str, Any]:
     )
     nodes = selectors.nodes_by_id(state.project, {state.start, *flow.columns, *(key for key, _ in flow.rows)})
     deciding = [(nodes[key], column) for key, column in flow.rows if key in nodes]
+    from_here = {state.start, *flow.columns, *(key for key, _ in flow.rows)}
+    shown = {
+        "flow": flow,
+        "cut": flow.cut,
+        "deciding": deciding,
+        "sources": sources_of(state.project, from_here).sources,
+    }
     if state.table:
-        return {"flow": flow, "flows": _flows(flow, nodes), "cut": flow.cut, "deciding": deciding}
-    picture = drawing.of_column(state, flow, nodes)
-    return {"flow": flow, "picture": picture, "cut": flow.cut, "deciding": deciding}
+        return {**shown, "flows": _flows(flow, nodes)}
+    return {**shown, "picture": drawing.of_column(state, flow, nodes)}
 
 
 def _flows(flow: ColumnFlow, nodes: Mapping[str, Node]) -> list[tuple[Node, str, object, Node, str]]:

@@ -8,7 +8,14 @@ from django.http import HttpRequest
 from bisync.lib.admin import ActedAdmin, ActedForm, ReadOnlyAdmin
 from environments import actions
 from environments.forms import EnvironmentForm
-from environments.models import BuildSchedule, Deployment, Environment, Finding, MetricSeries
+from environments.models import (
+    BuildSchedule,
+    Deployment,
+    Environment,
+    Finding,
+    FreshnessSchedule,
+    MetricSeries,
+)
 
 
 class EnvironmentAdminForm(ActedForm, EnvironmentForm):
@@ -71,8 +78,8 @@ class FindingAdmin(ReadOnlyAdmin):
     heavy = ("params",)
 
 
-@admin.register(BuildSchedule)
-class BuildScheduleAdmin(ReadOnlyAdmin):
+@admin.register(BuildSchedule, FreshnessSchedule)
+class ScheduleAdmin(ReadOnlyAdmin):
     list_display = ("environment", "every", "count", "weekday", "at", "next_at", "ran_at")
     list_filter = ("every",)
     search_fields = ("environment__name", "environment__project__slug")

@@ -8,5 +8,9 @@ class EnvironmentsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Pages tell how runs ended, so the web server has to know the errors of what only workers do."""
+        """Pages tell how runs ended, so the web server has to know the errors of what only workers do.
+
+        And those of the catalogue how old a look at sources may be.
+        """
         import_module("environments.builds")
+        import_module("environments.freshness")

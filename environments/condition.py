@@ -142,17 +142,15 @@ def _address(finding: Finding) -> str:
 def _tested(project: Project) -> Iterator[tuple[str, list[Row]]]:
     """Tests and sources that do not look good, by kind of finding."""
     looked = looked_wrong(project)
-    places = _places(project, [*looked.failing, *looked.warning])
+    places = _places(project, looked.wrong)
     for tests, of_tests, of_sources in (
         (looked.failing, "test-failed", "source-stale"),
         (looked.warning, "test-warned", "source-late"),
+        (looked.old, "test-warned", "source-unseen"),
     ):
-        yield of_tests, [_test_row(project, one, places) for one in tests if not _is_source(one)]
-        yield of_sources, [_test_row(project, one, places) for one in tests if _is_source(one)]
-
-
-def _is_source(one: Tested) -> bool:
-    return one.unique_id.startswith("source.")
+        if rows := [_test_row(project, one, places) for one in tests if not one.is_source]:
+            yield of_tests, rows
+        yield of_sources, [_test_row(project, one, places) for one in tests if one.is_source]
 
 
 def _test_row(project: Project, one: Tested, places: Mapping[str, Found]) -> Row:

@@ -129,6 +129,12 @@ KINDS: Mapping[str, Kind] = {
         "%(message)s",
         _("Look at why no new rows arrive, before it is stale."),
     ),
+    "source-unseen": Kind(
+        WARN,
+        _("Sources that nobody looked at lately"),
+        "%(message)s",
+        _("Look at the last look's run, or at the timetable of the environment's sources; then Check sources."),
+    ),
     "column-gone": Kind(
         WARN,
         _("Described, but gone"),

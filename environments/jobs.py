@@ -12,7 +12,7 @@ from bisync.lib.errors import BisyncError
 from catalog import outcomes
 from catalog.models import Snapshot
 from catalog.search import index
-from environments import builds, tracing
+from environments import builds, freshness, tracing
 from environments.actions import LIFECYCLE, MetricsLost, Overtaken, deployment_go_live
 from environments.models import RANKS, Deployment, DeploymentStatus, Environment, MetricSeries
 from environments.numbers import Numbers, by_period, of_sql
@@ -75,6 +75,12 @@ def bring_index(work: runs.Work) -> dict[str, object]:
     """Bring what the search reads in step, where column lineage has to wait."""
     index.bring(work.project, step=work.fenced)
     return {}
+
+
+@runs.handles(freshness.KIND)
+def look(work: runs.Work) -> dict[str, object]:
+    """Look how fresh the sources of an environment are."""
+    return freshness.look(work)
 
 
 @after_pull
@@ -176,6 +182,7 @@ def _build_and_switch(work: runs.Work, deployment: Deployment) -> None:
         _build(work, deployment, environment)
         deployment.refresh_from_db()
     _require_metrics(_measure(work, deployment), deployment, environment.live)
+    looks = bool(freshness.declared_by(deployment).looked)
     work.progress(step="switch")
     builds.publish(deployment, environment.live)
     crash.point("deploy-views")
@@ -184,6 +191,8 @@ def _build_and_switch(work: runs.Work, deployment: Deployment) -> None:
         runs.request(kind="pull", project=environment.project, requested_by=work.run.requested_by)
         # What dbt made of each model where it was really built.
         tracing.trace_soon(environment.project)
+        if looks:
+            freshness.ask(environment, requested_by=work.run.requested_by)
     crash.point("deploy-live")
 
 

@@ -262,3 +262,18 @@ class BuildSchedule(Timetable):
 
     def get_absolute_url(self) -> str:
         return reverse("environment-schedule", args=[self.environment.project.slug, self.environment.slug])
+
+
+class FreshnessSchedule(Timetable):
+    """When the sources of an environment are looked at by themselves."""
+
+    environment = models.OneToOneField(
+        Environment, models.CASCADE, related_name="freshness_schedule", verbose_name=_("environment")
+    )
+
+    class Meta(Timetable.Meta):
+        verbose_name = _("freshness schedule")
+        verbose_name_plural = _("freshness schedules")
+
+    def get_absolute_url(self) -> str:
+        return reverse("environment-sources", args=[self.environment.project.slug, self.environment.slug])

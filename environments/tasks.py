@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from environments import schedules
+from environments import freshness, schedules
 
 
 @shared_task(name="environments.build_due", ignore_result=True)
@@ -15,3 +15,8 @@ def build_due() -> None:
 @shared_task(name="environments.lineage_due", ignore_result=True)
 def lineage_due() -> None:
     schedules.lineage_due()
+
+
+@shared_task(name="environments.freshness_due", ignore_result=True)
+def freshness_due() -> None:
+    freshness.looks_due()

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from environments.views import connect, versions
+from environments.views import connect, sources, versions
 
 urlpatterns = [
     path("connect/", connect.resume, name="connect-resume"),
@@ -18,6 +18,8 @@ urlpatterns = [
     path("environments/new/", versions.environment_new, name="environment-new"),
     path("environments/<slug:slug>/", versions.environment_edit, name="environment-edit"),
     path("environments/<slug:slug>/schedule/", versions.schedule, name="environment-schedule"),
+    path("environments/<slug:slug>/sources/", sources.sources, name="environment-sources"),
+    path("environments/<slug:slug>/sources/look/", sources.look, name="environment-sources-look"),
     path("environments/<slug:slug>/deploy/", versions.deploy, name="deploy"),
     path("health/", versions.health_list, name="project-health"),
     path("pulls/", versions.pull_list, name="pulls"),

@@ -21,6 +21,7 @@ DEEDS = {
     "deployment.requested": _("asked for the deployment"),
     "environment.changed": _("changed the environment"),
     "environment.created": _("created the environment"),
+    "environment.freshness_schedule_changed": _("changed when sources are looked at by themselves in"),
     "environment.schedule_changed": _("changed when builds begin by themselves in"),
     "hold.agreed": _("agreed to the changed files of"),
     "hold.first_agreed": _("agreed, by the first pull, to the files of"),

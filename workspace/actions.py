@@ -34,6 +34,7 @@ MAY = {
     "catalog.lineage": "project.pull",
     "catalog.index": "project.pull",
     "environment.deploy": "environment.deploy",
+    "environment.freshness": "project.pull",
     "proposal.check": "proposal.create",
     "proposal.publish": "proposal.publish",
 }

@@ -14,7 +14,10 @@ from workspace.models.runs import RunQuerySet
 from workspace.runs import WorkerLost
 
 MOST = 50
-ABOUT = {Queue.QUICK: _("Pulls and publications"), Queue.HEAVY: _("Builds, checks and column lineage")}
+ABOUT = {
+    Queue.QUICK: _("Pulls and publications"),
+    Queue.HEAVY: _("Builds, checks, freshness and column lineage"),
+}
 
 
 @dataclass(slots=True)

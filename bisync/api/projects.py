@@ -18,6 +18,7 @@ from bisync.api.parsing import Bytes
 from catalog.actions import artifact_upload
 from catalog.models import Change, Snapshot
 from environments.actions import deployment_request
+from environments.freshness import freshness_request
 from environments.models import Deployment, Environment
 from environments.selectors import environments_of, told_of
 from governance.actions import project_create
@@ -27,7 +28,9 @@ from workspace.actions import pull_request, run_cancel, run_retry
 from workspace.models import Repository, Run
 
 # Runs that neither push a commit nor change what readers see; to repeat any other one is to publish.
-HARMLESS = frozenset({"pull", "catalog.lineage", "catalog.index", "proposal.check"})
+HARMLESS = frozenset(
+    {"pull", "catalog.lineage", "catalog.index", "environment.freshness", "proposal.check"}
+)
 
 
 class MeView(ApiView):
@@ -166,6 +169,16 @@ class Deployments(Listing):
             actor=self.user,
         )
         return Response(shapes.DeploymentShape(deployment).data, status=status.HTTP_202_ACCEPTED)
+
+
+class Freshness(InProject):
+    """How fresh the sources are that an environment's live version reads, as dbt finds it."""
+
+    @deed(Scope.OPERATE, gives={202: shapes.RunShape}, name="freshness_look")
+    def post(self, _request: Request, **_path: Any) -> Response:
+        """Have dbt source freshness run; the run's `result` has `counts` by dbt's words, and a sentence."""
+        run = freshness_request(environment=self.environment(), actor=self.user)
+        return Response(shapes.RunShape(run).data, status=status.HTTP_202_ACCEPTED)
 
 
 class Runs(Listing):

@@ -42,6 +42,7 @@ urlpatterns = [
     path(f"{PROJECT}/environments/", projects.Environments.as_view(), name="api-environments"),
     path(f"{ENVIRONMENT}/", projects.OneEnvironment.as_view(), name="api-environment"),
     path(f"{ENVIRONMENT}/deployments/", projects.Deployments.as_view(), name="api-deployments"),
+    path(f"{ENVIRONMENT}/freshness/", projects.Freshness.as_view(), name="api-freshness"),
     path(f"{ENVIRONMENT}/series/", catalogue.Series.as_view(), name="api-series"),
     path(f"{ENVIRONMENT}/vocabulary/", catalogue.Vocabulary.as_view(), name="api-vocabulary"),
     path(f"{PROJECT}/runs/", projects.Runs.as_view(), name="api-runs"),

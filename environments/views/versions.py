@@ -17,6 +17,7 @@ from catalog.models import Snapshot
 from environments import actions
 from environments.condition import LEVELS, condition_of
 from environments.forms import EnvironmentForm
+from environments.freshness import freshness_schedules_of
 from environments.models import BuildSchedule, Deployment, Environment
 from environments.schedules import build_schedule_set, schedules_of
 from environments.selectors import environments_of
@@ -166,13 +167,14 @@ def environment_list(request: Request, project: Project) -> HttpResponse:
     under_way = {
         one.environment_id: one.status for one in deployments if one.status in {"planned", "applying"}
     }
-    schedules = schedules_of(environments)
+    schedules, looks = schedules_of(environments), freshness_schedules_of(environments)
     cards = [
         (
             e,
             EnvironmentLink(e.slug, e.name, e.kind, reverse("metrics", args=[slug, e.slug])),
             under_way.get(e.pk, ""),
             schedules.get(e.pk),
+            looks.get(e.pk),
         )
         for e in environments
     ]
@@ -185,6 +187,7 @@ def environment_list(request: Request, project: Project) -> HttpResponse:
             "busy": bool(under_way),
             "repository": Repository.objects.filter(project=project).first(),
             "may_deploy": permissions.decide(request.user, "environment.deploy", project),
+            "may_look": permissions.decide(request.user, "project.pull", project),
             "may_configure": permissions.decide(request.user, "environment.configure", project),
         },
         fragment="state",

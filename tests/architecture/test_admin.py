@@ -17,7 +17,14 @@ from django.utils import timezone
 from bisync.lib.admin import ActedAdmin, ReadOnlyAdmin, Uniform
 from catalog.models import Change, Edge, Group, NodeLineage, NodeTest, Outcome, Uploaded
 from catalog.search import index
-from environments.models import BuildSchedule, Deployment, Environment, Finding, MetricSeries
+from environments.models import (
+    BuildSchedule,
+    Deployment,
+    Environment,
+    Finding,
+    FreshnessSchedule,
+    MetricSeries,
+)
 from governance import actions, chain
 from governance.models import Answered, AuditEvent, Membership, PasswordLink, Project, User
 from governance.roles import Role
@@ -135,6 +142,7 @@ def furnish(world: World, boss: User) -> None:
     PullSchedule.objects.create(project=project, every="day", next_at=now)
     BuildSchedule.objects.create(environment=environment, every="day", next_at=now)
     SyncSettings.objects.create(project=project, chosen={"documentation.conflicts": "dbt"})
+    FreshnessSchedule.objects.create(environment=environment, every="hours", next_at=now)
     Delivery.objects.create(repository=project.repository, digest="x", forge="github", outcome="ping")
     admin.models.LogEntry.objects.log_actions(boss.pk, [project], 2, single_object=True)
 

@@ -96,6 +96,7 @@ def queries(client: Client, path: str) -> list[str]:
         "/shop/environments/new/",
         "/shop/environments/staging/",
         "/shop/environments/staging/schedule/",
+        "/shop/environments/staging/sources/",
         "/shop/settings/repository/",
         "/shop/settings/pulls/",
         "/shop/connect/repository/",

@@ -34,6 +34,7 @@ api-deployments             POST   publish
 api-saved-views             POST   propose
 api-saved-view-delete       POST   propose
 api-rename-settle           POST   approve
+api-freshness               POST   operate
 api-proposals               POST   propose
 api-proposal                PATCH  propose
 api-comments                POST   propose

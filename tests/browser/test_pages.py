@@ -241,6 +241,7 @@ def _visits(shop: Shop) -> Iterator[tuple[User | None, str, str]]:
     yield shop.ada, shop.path("environments/staging/"), "Configure Staging"
     yield shop.priya, shop.path("environments/prod/deploy/"), "Deploy to Production"
     yield shop.priya, shop.path("environments/prod/schedule/"), "Schedule of Production"
+    yield shop.priya, shop.path("environments/prod/sources/"), "Sources of Production"
     yield shop.ada, "/empty/", "Home"
     yield shop.ada, "/empty/prod/metrics/", "Metrics"
     yield shop.ada, "/empty/pulls/", "Sync"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
@@ -14,7 +15,9 @@ from django.db import connection as django_connection
 from django.utils import timezone
 
 from bisync.lib import crash
+from catalog.models import Outcome
 from environments.actions import deployment_request
+from environments.freshness import freshness_request
 from environments.models import Deployment, Environment, MetricSeries
 from environments.numbers import by_period, in_all
 from environments.selectors import reading
@@ -26,7 +29,7 @@ from tests.postgres import Cluster
 from tests.ready import PROJECT_FILES, Ready
 from workspace import runs
 from workspace.actions import run_cancel, run_retry
-from workspace.models import Connection, Run, RunCommand
+from workspace.models import Artifact, Connection, Run, RunCommand
 from workspace.warehouse.postgres import close_idle
 
 # Threads keep leases alive and read beside the work: they need to see its rows.
@@ -418,3 +421,41 @@ def test_what_would_be_built_where_people_read_is_refused_before_anything_is_bui
             "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'finance%'"
         ).fetchall()
     assert found == []
+
+
+def test_sources_on_a_server_are_only_read_and_a_server_that_is_away_fails_the_look(
+    on_server: tuple[Environment, Origin], server: Cluster
+) -> None:
+    environment, origin = on_server
+    limit = {"error_after": {"count": 1, "period": "day"}}
+    orders = {"name": "orders", "loaded_at_field": "at", "freshness": limit}
+    written = {"sources": [{"name": "landing", "tables": [orders]}]}
+    hooks = 'on-run-start: ["create table landing.hooked (a int)"]\n'
+    project_file = str(SERVER_FILES["dbt_project.yml"]) + hooks
+    commit = origin.commit({"models/sources.yml": json.dumps(written), "dbt_project.yml": project_file})
+    with psycopg.connect(server.url(), autocommit=True) as connection:
+        connection.execute("create schema landing")
+        connection.execute("create table landing.orders as select now() - interval '3 days' as at")
+    metadata = {"dbt_schema_version": "https://schemas.getdbt.com/dbt/manifest/v12.json"}
+    manifest = {"metadata": metadata, "sources": {"source.shop.landing.orders": orders}}
+    environment.live = Deployment.objects.create(
+        environment=environment,
+        number=1,
+        commit=commit,
+        status="live",
+        manifest=Artifact.keep("manifest.json", json.dumps(manifest).encode()),
+    )
+    environment.save()
+
+    run = freshness_request(environment=environment, actor=None)
+    runs.execute(run.pk)
+    run.refresh_from_db()
+    assert (run.error, run.result.get("counts")) == ("", {"error": 1})
+    found = Outcome.objects.get(unique_id="source.shop.landing.orders")
+    assert (found.status, found.run, found.newest is not None) == ("error", run.pk, True)
+
+    Connection.objects.update(port=1)
+    again = freshness_request(environment=environment, actor=None)
+    runs.execute(again.pk)
+    again.refresh_from_db()
+    assert (again.status, again.error_code) == ("failed", "warehouse-unreachable")

@@ -256,5 +256,6 @@ def test_the_beat_looks_at_the_timetables() -> None:
     app.loader.import_default_modules()
     planned = {entry["task"] for entry in app.conf.beat_schedule.values()}
 
-    assert {"workspace.pull_due", "environments.build_due", "workspace.forget_deliveries"} <= planned
+    due = {"workspace.pull_due", "environments.build_due", "environments.freshness_due"}
+    assert {*due, "workspace.forget_deliveries"} <= planned
     assert planned <= set(app.tasks)

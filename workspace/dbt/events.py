@@ -66,6 +66,22 @@ class Meter:
         self.tell(Progress(len(self._ended), int(total), unique_id, str(node.get("node_status", ""))))
 
 
+@dataclass(slots=True)
+class Refusals:
+    """Keeps what dbt says of nodes that it could do nothing with: unique_id → its words. `also` hears all."""
+
+    also: Callable[[str], None] | None = None
+    words: dict[str, str] = field(default_factory=dict)
+
+    def __call__(self, line: str) -> None:
+        if self.also is not None:
+            self.also(line)
+        event = parse(line) if '"RunResultError"' in line else None
+        if event is not None:
+            node = event.data.get("node_info") or {}
+            self.words[str(node.get("unique_id", ""))] = str(event.data.get("msg", ""))
+
+
 def parse(line: str) -> Event | None:
     """The event in a line of dbt's; None where dbt printed something else."""
     try:

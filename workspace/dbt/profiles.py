@@ -34,16 +34,19 @@ def write(
     threads: int = 2,
     folders: Sequence[Path] = (),
     read_only: bool = False,
+    shared: bool = False,
 ) -> dict[str, str]:
     """Write profiles.yml into `directory`; returns the environment variables that it needs.
 
     On DuckDB a build may read the files in `folders` and no others. A server is asked to refuse whatever
-    writes where `read_only`.
+    writes where `read_only`; a DuckDB file where it is `shared` with others who read it.
     """
     directory.mkdir(parents=True, exist_ok=True)
     if location.adapter == "duckdb":
         shutil.copyfile(_PLUGIN, directory / _PLUGIN.name)
         output, env = _duckdb(location, directory, folders)
+        if shared:
+            output["config_options"] = {"access_mode": "read_only"}
     else:
         output, env = _postgres(location, read_only=read_only)
     everything = {profile: {"target": target, "outputs": {target: {**output, "threads": threads}}}}

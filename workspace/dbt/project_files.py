@@ -43,6 +43,15 @@ def read(file: Path) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+def set_flag(folder: Path, name: str, *, value: bool) -> None:
+    """Set one of dbt's flags that only a project may set: in a checkout that nobody keeps."""
+    data = dict(read(folder / PROJECT))
+    given = data.get("flags")
+    data["flags"] = {**(given if isinstance(given, dict) else {}), name: value}
+    (folder / PROJECT).unlink()  # never through a link
+    (folder / PROJECT).write_text(yaml.safe_dump(data, sort_keys=False), encoding="utf-8")
+
+
 def require_inside(folder: Path, checkout: Path) -> None:
     """Raise `DbtPathOutside` where the project, or a package in it, names a path that leaves the checkout."""
     data = read(folder / PROJECT)

@@ -1,4 +1,4 @@
-"""dbt as a command: parse, build and deps, each in a process that knows nothing of ours."""
+"""dbt as a command: parse, build, freshness and deps, each in a process that knows nothing of ours."""
 
 from __future__ import annotations
 
@@ -16,7 +16,16 @@ from django.utils.translation import gettext as _
 
 from bisync.lib.process import UNLIMITED, Limits
 from workspace import commands
-from workspace.dbt import artifacts, diagnosis, events, packages, profiles, project_files, versions
+from workspace.dbt import (
+    artifacts,
+    diagnosis,
+    events,
+    packages,
+    profiles,
+    project_files,
+    results,
+    versions,
+)
 from workspace.dbt.errors import (
     DbtBuildFailed,
     DbtCancelled,
@@ -28,7 +37,7 @@ from workspace.dbt.errors import (
     DbtTimeout,
 )
 from workspace.git.process import ENVIRONMENT
-from workspace.warehouse.base import require_host
+from workspace.warehouse.base import WarehouseUnreachable, connection_failure, require_host
 
 if TYPE_CHECKING:
     from bisync.lib.errors import BisyncError
@@ -186,6 +195,47 @@ class Dbt:
             raise diagnosis.of_compile(finished) or self._explained("compile", finished)
         return self._target
 
+    def freshness(
+        self,
+        *,
+        exclude: Sequence[str] = (),
+        on_progress: Callable[[Progress], None] | None = None,
+    ) -> results.SourceFreshness:
+        """How fresh the sources are, without `exclude`; that one is stale is a result like any other.
+
+        The warehouse is only read, so hooks, which belong to builds, are left out. Raises
+        `WarehouseUnreachable` where it went away meanwhile.
+        """
+        location = self._project.location
+        if location.host:
+            require_host(location.host, look_up=True)
+        project_files.set_flag(self._project.folder, "source_freshness_run_project_hooks", value=False)
+        written = self._target / "sources.json"
+        written.unlink(missing_ok=True)
+        refusals = events.Refusals(events.Meter(on_progress) if on_progress else None)
+        finished = self._run(
+            "source freshness",
+            "--no-partial-parse",
+            *_listed("--exclude", exclude),
+            on_line=refusals,
+            read_only=True,
+            shared=True,
+        )
+        # 1: some are stale, or could not be asked. 2: dbt could not begin.
+        if finished.exit_code not in (0, 1) or not written.exists():
+            raise self._explained("source freshness", finished)
+        told = results.read_sources(written.read_bytes())
+        known = {one.unique_id for one in told.results}
+        for unique_id, words in refusals.words.items():
+            failure = connection_failure(words, location)
+            if isinstance(failure, WarehouseUnreachable):
+                raise failure
+            # dbt leaves these out of the file.
+            if unique_id not in known:
+                said = artifacts.NodeResult(unique_id, "runtime error", words).sentence
+                told.results.append(results.Freshness(unique_id, "runtime error", error=said))
+        return told
+
     def deps(self) -> None:
         """Fetch the packages that the project lists, unless they lie in it already."""
         folder = self._project.folder
@@ -211,6 +261,7 @@ class Dbt:
         *options: str,
         on_line: Callable[[str], None] | None = None,
         read_only: bool = False,
+        shared: bool = False,
     ) -> Finished:
         project = self._project
         project_files.require_inside(project.folder, self._checkout)
@@ -222,6 +273,7 @@ class Dbt:
             location=project.location,
             folders=[project.folder],
             read_only=read_only,
+            shared=shared,
         )
         places = ["--project-dir", str(project.folder), "--profiles-dir", str(self._profiles)]
         places += ["--log-path", str(self._logs), "--profile", profile, "--target", project.target]
@@ -229,9 +281,10 @@ class Dbt:
             places += ["--target-path", str(self._target)]
         if project.variables:
             places += ["--vars", json.dumps(dict(project.variables))]
+        flags = versions.flags(self._version, command)
         finished = commands.run(
             f"dbt {command}",
-            [str(self._executable), command, *versions.flags(self._version, command), *places, *options],
+            [str(self._executable), *command.split(), *flags, *places, *options],
             cwd=self._cwd,
             # Lists of packages are templates that may read secrets: the warehouse's is none of their affair.
             env={**self._environment(), **(_for_git() if command == "deps" else connection)},

@@ -30,13 +30,16 @@ KINDS = {
     "catalog.lineage": _("Column lineage"),
     "catalog.index": _("Search"),
     "environment.deploy": _("Deployment"),
+    "environment.freshness": _("Freshness of sources"),
     "proposal.check": _("Checks"),
     "proposal.publish": _("Publication"),
 }
 
 
-# What builds: it takes minutes, and pulls and commits should not wait behind it.
-HEAVY = frozenset({"environment.deploy", "proposal.check", "catalog.lineage", "catalog.index"})
+# What builds, or asks large tables: it takes minutes, and pulls and commits should not wait behind it.
+HEAVY = frozenset(
+    {"environment.deploy", "environment.freshness", "proposal.check", "catalog.lineage", "catalog.index"}
+)
 
 
 class Queue(models.TextChoices):

@@ -74,6 +74,11 @@ class Timetable(models.Model):
         first = today + timedelta(days=days)
         return first if first > now else first + step
 
+    @property
+    def longest(self) -> timedelta:
+        """How old what it brings may become: an interval, and what the work may take."""
+        return self._step() + min(self._step(), timedelta(hours=1))
+
     def _step(self) -> timedelta:
         steps = {
             Every.MINUTES: timedelta(minutes=self.count),
