@@ -11,6 +11,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from catalog.ingest import fitting
+from catalog.lineage.graph import Graph
 from catalog.models import Node, NodeTest, Outcome
 from catalog.selectors import graph_of
 from governance.models import Project
@@ -195,17 +196,32 @@ def outcomes_of(project: Project, keys: Collection[str], *, environment: str = "
     return {one.unique_id: one for one in found.order_by("-rank", "at")}
 
 
-def trust_in(project: Project, nodes: Collection[str], *, environment: str = "") -> Trust:
+def trust_in(
+    project: Project,
+    nodes: Collection[str],
+    *,
+    environment: str = "",
+    promised: Mapping[str, timedelta] | None = None,
+) -> Trust:
     """What tests and freshness say about these nodes together."""
     tests = NodeTest.objects.filter(project=project, node__unique_id__in=nodes).order_by("name")
     rows = tests.values_list("unique_id", "name", "node__unique_id", "column")
-    return _trust(project, list(rows), nodes, environment)
+    return _trust(project, list(rows), nodes, environment, promised)
 
 
-def trust_of(project: Project, key: str, *, environment: str = "") -> Trust:
-    """What is said of a node and of everything that it is made from."""
+def trust_of(
+    project: Project,
+    key: str,
+    *,
+    environment: str = "",
+    promised: Mapping[str, timedelta] | None = None,
+) -> Trust:
+    """What is said of a node and of everything that it is made from.
+
+    Whoever knows it already says how old a look at sources may be: `promised`.
+    """
     above = graph_of(project).reached(key, "up")
-    return trust_in(project, {key, *above}, environment=environment)
+    return trust_in(project, {key, *above}, environment=environment, promised=promised)
 
 
 def sources_of(project: Project, keys: Collection[str], *, environment: str = "") -> Trust:
@@ -213,25 +229,26 @@ def sources_of(project: Project, keys: Collection[str], *, environment: str = ""
     return _trust(project, [], [key for key in keys if key.startswith("source.")], environment)
 
 
-def sources_below(node: Node) -> Trust:
-    """How fresh the sources are that a node is made from."""
-    return sources_of(node.project, graph_of(node.project).reached(node.unique_id, "up"))
-
-
-def trust_by(node: Node, tests: Iterable[NodeTest]) -> Trust:
-    """What these tests of a node say, and its freshness."""
+def trust_by(node: Node, tests: Iterable[NodeTest], graph: Graph) -> Trust:
+    """What these tests of a node say, and how fresh it, or what it is made from, was."""
     rows = [(test.unique_id, test.name, node.unique_id, test.column) for test in tests]
-    return _trust(node.project, rows, [node.unique_id], "")
+    return _trust(node.project, rows, [node.unique_id, *graph.reached(node.unique_id, "up")], "")
 
 
 def _trust(
-    project: Project, tests: Sequence[tuple[str, str, str, str]], nodes: Collection[str], environment: str
+    project: Project,
+    tests: Sequence[tuple[str, str, str, str]],
+    nodes: Collection[str],
+    environment: str,
+    promised: Mapping[str, timedelta] | None = None,
 ) -> Trust:
     sources = [key for key in nodes if key.startswith("source.")]
     outcomes = outcomes_of(project, [*(test[0] for test in tests), *sources], environment=environment)
     looked = [Tested(uid, name, node, column, outcomes.get(uid)) for uid, name, node, column in tests]
     known = [key for key in sources if key in outcomes]
-    promised, now = _promised(project) if known else {}, timezone.now()
+    if promised is None:
+        promised = _promised(project) if known else {}
+    now = timezone.now()
     for key in known:
         outcome = outcomes[key]
         old = outcome.environment in promised and outcome.at < now - promised[outcome.environment]

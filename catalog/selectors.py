@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
 
 from catalog.lineage.graph import Graph
 from catalog.lineage.project import NodeTrace, from_json
@@ -135,12 +135,7 @@ def columns_of(
 
 def parents_of(node: Node) -> QuerySet[Node]:
     """What a node reads, without the macros and docs blocks that it uses."""
-    return needed_by(node).exclude(resource_type__in=USED)
-
-
-def needed_by(node: Node) -> QuerySet[Node]:
-    """What a node reads, and the project's macros and docs blocks that it uses."""
-    return _beside(node, "parent")
+    return _beside(node, "parent").exclude(resource_type__in=USED)
 
 
 def children_of(node: Node) -> QuerySet[Node]:
@@ -153,6 +148,23 @@ def _beside(node: Node, side: str) -> QuerySet[Node]:
     edges = Edge.objects.filter(project=node.project_id, **{other: node.unique_id})
     found = Node.objects.filter(project=node.project_id, unique_id__in=edges.values(side))
     return found.select_related("project")
+
+
+def around(node: Node) -> tuple[list[Node], list[Node]]:
+    """What a node reads or uses, and up to `MOST` of what reads or uses it, in one query."""
+    edges = Edge.objects.filter(project=node.project_id)
+    up, down = edges.filter(child=node.unique_id), edges.filter(parent=node.unique_id)
+    below = down.order_by("child").values("child")[:MOST]
+    found = list(
+        Node.objects.filter(project=node.project_id)
+        .filter(Q(unique_id__in=up.values("parent")) | Q(unique_id__in=below))
+        .annotate(
+            above=Exists(up.filter(parent=OuterRef("unique_id"))),
+            below=Exists(down.filter(child=OuterRef("unique_id"))),
+        )
+        .select_related("project")
+    )
+    return [one for one in found if one.above], [one for one in found if one.below]
 
 
 def history_of(node: Node) -> QuerySet[Change]:
@@ -188,6 +200,16 @@ def graph_of(project: Project) -> Graph:
     """What reads what, as the last pull saw it; macros and docs blocks are no part of it."""
     pulls = Snapshot.objects.filter(project=project).order_by("-id")
     return _graph(project.pk, pulls.values_list("pk", "created_at").first())
+
+
+def node_and_graph(project: Project, unique_id: str) -> tuple[Node, Graph]:
+    """A node with what its page shows of it, and the graph that it is in. Raises `Node.DoesNotExist`."""
+    pulls = Snapshot.objects.filter(project=project).order_by("-id")
+    nodes = Node.objects.filter(project=project).select_related("group", "project", "lineage")
+    node = nodes.annotate(
+        pull=Subquery(pulls.values("pk")[:1]), pulled_at=Subquery(pulls.values("created_at")[:1])
+    ).get(unique_id=unique_id)
+    return node, _graph(project.pk, (node.pull, node.pulled_at) if node.pull else None)
 
 
 @lru_cache(maxsize=8)

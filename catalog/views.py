@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from django.core.paginator import Paginator
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -23,7 +23,7 @@ from catalog.lineage.graph import ColumnFlow, Drawn, Graph, around, column_flow
 from catalog.lineage.project import NodeTrace
 from catalog.models import Change, Node, SavedView
 from catalog.narrowing import narrowed, narrowed_by
-from catalog.outcomes import sources_below, sources_of, trust_by
+from catalog.outcomes import sources_of, trust_by
 from catalog.search.finding import MOST
 from catalog.words import FLAGS, FOUND, KINDS, PARTS, PROBLEMS, yaml_of
 from governance import permissions
@@ -113,12 +113,14 @@ def _count(kind: str, n: int) -> str:
 @in_project
 def node_detail(request: Request, project: Project, unique_id: str) -> HttpResponse:
     """One thing: what it means, its columns and tests, what it reads, what reads it, and how it changed."""
-    nodes = Node.objects.filter(project=project).select_related("group", "project", "lineage")
-    node = get_object_or_404(nodes, unique_id=unique_id)
+    try:
+        node, graph = selectors.node_and_graph(project, unique_id)
+    except Node.DoesNotExist:
+        raise Http404 from None
     tests = list(node.tests.all())
-    trust = trust_by(node, tests)
+    trust = trust_by(node, tests, graph)
     told = {one.unique_id: one.outcome for one in trust.told if one.outcome is not None}
-    reads = list(selectors.needed_by(node))
+    reads, read_by = selectors.around(node)
     layer = said(node.fields.get("config") or {}, node.meta, "semantic_layer")
     context = {
         "node": node,
@@ -126,10 +128,10 @@ def node_detail(request: Request, project: Project, unique_id: str) -> HttpRespo
         "columns": selectors.columns_of(node, tests, told),
         "tests": [(test, told.get(test.unique_id)) for test in tests if not test.column],
         "trust": trust,
-        "freshness": next(iter(trust.sources), None),
-        "sources": sources_below(node).sources,
+        "freshness": next((one for one in trust.sources if one.node == unique_id), None),
+        "sources": [one for one in trust.sources if one.node != unique_id],
         "parents": [one for one in reads if one.resource_type not in selectors.USED][: selectors.MOST],
-        "children": selectors.children_of(node)[: selectors.MOST],
+        "children": read_by,
         "uses": [one for one in reads if one.resource_type in selectors.USED],
         "may_settle": permissions.decide(request.user, "catalogue.settle", project),
         "history": selectors.history_of(node)[: selectors.MOST],

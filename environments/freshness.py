@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -134,12 +134,6 @@ def freshness_schedule_set(
     return schedule, before != after
 
 
-def freshness_schedules_of(environments: Iterable[Environment]) -> dict[int, FreshnessSchedule]:
-    """The timetables by the environments that have one."""
-    found = FreshnessSchedule.objects.filter(environment__in=list(environments))
-    return {schedule.environment_id: schedule for schedule in found}
-
-
 def looks_due() -> int:
     """Ask for the looks whose time has come; returns how many timetables that were."""
     return carry_out_due(FreshnessSchedule.objects.select_related("environment__project"), _look_again)
@@ -155,6 +149,12 @@ def promised(project: Project) -> dict[str, timedelta]:
     """How old a look may be in each environment that has a timetable, by its slug."""
     schedules = FreshnessSchedule.objects.filter(environment__project=project).select_related("environment")
     return {schedule.environment.slug: schedule.longest for schedule in schedules}
+
+
+def promised_in(environment: Environment) -> dict[str, timedelta]:
+    """How old a look may be in this environment, which `environments_of` gave."""
+    schedule: FreshnessSchedule | None = getattr(environment, "freshness_schedule", None)
+    return {environment.slug: schedule.longest} if schedule is not None else {}
 
 
 # -- Looked at ------------------------------------------------------------------------------------------

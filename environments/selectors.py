@@ -113,7 +113,9 @@ def vocabulary_in(manifest: bytes, semantic_manifest: bytes, environment: Enviro
 
 def environments_of(project: Project) -> QuerySet[Environment]:
     """A project's environments in their order, with what is live."""
-    found = Environment.objects.filter(project=project).select_related("live", "connection")
+    found = Environment.objects.filter(project=project).select_related(
+        "live", "connection", "freshness_schedule"
+    )
     # Read where it is needed: one that no key opens must not close every page of the project.
     return found.defer("connection__password")
 

@@ -15,6 +15,7 @@ from bisync.lib.web import page
 from catalog.models import Node
 from catalog.outcomes import trust_of
 from catalog.words import KINDS
+from environments.freshness import promised_in
 from environments.models import Environment
 from environments.selectors import environments_of, production
 from environments.web import in_environment
@@ -85,7 +86,12 @@ def metric_detail(request: Request, environment: Environment, name: str) -> Http
             "currency": currency(meta),
             "owner": selectors.owner(meta),
             "usages": definition.usages.all(),
-            "trust": trust_of(project, definition.unique_id, environment=environment.slug),
+            "trust": trust_of(
+                project,
+                definition.unique_id,
+                environment=environment.slug,
+                promised=promised_in(environment),
+            ),
             "open_proposal": selectors.open_proposal(project, definition, request.user),
             "published_by": selectors.published_by(definition),
             "may_propose": permissions.decide(request.user, "proposal.create", environment),

@@ -17,7 +17,6 @@ from catalog.models import Snapshot
 from environments import actions
 from environments.condition import LEVELS, condition_of
 from environments.forms import EnvironmentForm
-from environments.freshness import freshness_schedules_of
 from environments.models import BuildSchedule, Deployment, Environment
 from environments.schedules import build_schedule_set, schedules_of
 from environments.selectors import environments_of
@@ -167,14 +166,14 @@ def environment_list(request: Request, project: Project) -> HttpResponse:
     under_way = {
         one.environment_id: one.status for one in deployments if one.status in {"planned", "applying"}
     }
-    schedules, looks = schedules_of(environments), freshness_schedules_of(environments)
+    schedules = schedules_of(environments)
     cards = [
         (
             e,
             EnvironmentLink(e.slug, e.name, e.kind, reverse("metrics", args=[slug, e.slug])),
             under_way.get(e.pk, ""),
             schedules.get(e.pk),
-            looks.get(e.pk),
+            getattr(e, "freshness_schedule", None),
         )
         for e in environments
     ]
