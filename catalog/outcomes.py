@@ -249,7 +249,7 @@ def _trust(
     if promised is None:
         promised = _promised(project) if known else {}
     now = timezone.now()
-    for key in known:
+    for key in sorted(known):
         outcome = outcomes[key]
         old = outcome.environment in promised and outcome.at < now - promised[outcome.environment]
         looked.append(Tested(key, key.split(".", 2)[-1], key, "", outcome, old))
