@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from bisync.lib.errors import BisyncError
-from catalog.models import Node, NodeTest
+from catalog.models import Node, NodeTest, Outcome
 from catalog.outcomes import Tested, looked_wrong
 from environments import health
 from environments.findings import BAD, KINDS, WARN, Found, Kind
@@ -156,11 +156,14 @@ def _tested(project: Project) -> Iterator[tuple[str, list[Row]]]:
 def _test_row(project: Project, one: Tested, places: Mapping[str, Found]) -> Row:
     assert one.outcome is not None
     told = {"status": one.outcome.get_state_display(), "where": one.outcome.environment}
+    sentence = one.outcome.message or _("%(status)s in %(where)s.") % told
+    if one.old and one.outcome.state == Outcome.State.OK:
+        sentence = _("Older than its timetable allows, in %(where)s.") % told
     place = places.get(one.unique_id)
     return Row(
         name=one.name,
         address=f"{reverse('node', args=[project.slug, one.node])}#{'columns' if one.column else 'tests'}",
-        sentence=one.outcome.message or _("%(status)s in %(where)s.") % told,
+        sentence=sentence,
         file=place.file if place else "",
         line=place.line if place else 0,
         since=one.outcome.since,

@@ -133,7 +133,7 @@ KINDS: Mapping[str, Kind] = {
         WARN,
         _("Sources that nobody looked at lately"),
         "%(message)s",
-        _("Look at the last look's run, or at the timetable of the environment's sources; then Check sources."),
+        _("See whether the last look failed, and press Check sources."),
     ),
     "column-gone": Kind(
         WARN,
