@@ -260,25 +260,23 @@ def _thing(node: Node) -> traps.Thing:
 
 
 def _alike(vocabulary: Vocabulary, dialect: str, live: Deployment | None) -> Iterator[Found]:
-    """The same metric under two names, and two metrics under one."""
-    meanings = {
-        metric.name: metric_meaning(metric, vocabulary, dialect=dialect)
-        for metric in vocabulary.metrics.values()
-    }
+    """The same metric under two names, and two metrics under one. Parts of others are nobody's metrics."""
+    metrics = [metric for metric in vocabulary.metrics.values() if not metric.helper_of]
+    meanings = {metric.name: metric_meaning(metric, vocabulary, dialect=dialect) for metric in metrics}
     values = _last_values(live)
     first: dict[str, Metric] = {}
-    for metric in vocabulary.metrics.values():
+    for metric in metrics:
         meaning = meanings[metric.name]
         other = first.setdefault(meaning, metric) if meaning else metric
         if other is not metric:
             yield traps.about(metric, "same-metric", other=other.name, formula=metric.formula)
-    yield from _contradictions(vocabulary, meanings, values)
+    yield from _contradictions(metrics, meanings, values)
 
 
 def _contradictions(
-    vocabulary: Vocabulary, meanings: Mapping[str, str], values: Mapping[str, str]
+    metrics: Iterable[Metric], meanings: Mapping[str, str], values: Mapping[str, str]
 ) -> Iterator[Found]:
-    metrics = sorted(vocabulary.metrics.values(), key=lambda metric: metric.name)
+    metrics = sorted(metrics, key=lambda metric: metric.name)
     for one, two in combinations(metrics[:_MOST_COMPARED], 2):
         labels = [metric.label or metric.name for metric in (one, two)]
         if likeness(*labels) < _ALIKE or not (meanings[one.name] and meanings[two.name]):

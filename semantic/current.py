@@ -67,13 +67,8 @@ def _totals(metric: Metric, vocabulary: Vocabulary, seen: set[str]) -> Iterator[
         yield vocabulary.measures[metric.measure]
     for part in (metric.numerator, metric.denominator, *metric.inputs):
         used = vocabulary.metrics.get(part.name) if part else None
-        if used and used.name not in seen and helps(used, metric.name):
+        if used and used.name not in seen and used.helper_of == metric.name:
             yield from _totals(used, vocabulary, seen)
-
-
-def helps(metric: Metric, name: str) -> bool:
-    """Whether a metric was made as a part of the metric `name`."""
-    return _own(metric.meta).get("helper_of") == name
 
 
 def _chosen_date(model: Model, measure: Measure) -> str:

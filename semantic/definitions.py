@@ -164,6 +164,13 @@ class Metric:
     unique_id: str = ""
     meta: Mapping[str, object] = field(default_factory=dict)
 
+    @property
+    def helper_of(self) -> str:
+        """The metric of which Bisync wrote this one as a part; "" where it stands for itself."""
+        own = self.meta.get("bisync")
+        name = own.get("helper_of") if isinstance(own, Mapping) else None
+        return name if isinstance(name, str) else ""
+
 
 @dataclass(frozen=True, eq=False)
 class Vocabulary:

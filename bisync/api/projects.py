@@ -28,9 +28,7 @@ from workspace.actions import pull_request, run_cancel, run_retry
 from workspace.models import Repository, Run
 
 # Runs that neither push a commit nor change what readers see; to repeat any other one is to publish.
-HARMLESS = frozenset(
-    {"pull", "catalog.lineage", "catalog.index", "environment.freshness", "proposal.check"}
-)
+HARMLESS = frozenset({"pull", "catalog.lineage", "catalog.index", "environment.freshness", "proposal.check"})
 
 
 class MeView(ApiView):

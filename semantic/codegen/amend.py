@@ -21,7 +21,7 @@ from semantic.codegen.metrics import (
     value_tests_of,
 )
 from semantic.codegen.value_tests import test_names, tested_rows
-from semantic.current import fields_of, helps
+from semantic.current import fields_of
 from semantic.definitions import Metric, Vocabulary
 from semantic.fields import MetricFields
 from semantic.formula import Analysis, analyse, metric_models
@@ -156,7 +156,9 @@ class _Change:
         used |= {part.name for m in others for part in (m.numerator, m.denominator, *m.inputs) if part}
         measures = {m.measure for m in others} | used
         found = [self.metric.measure] if self.metric.measure not in measures | {""} else []
-        return found + sorted(m.name for m in others if helps(m, self.metric.name) and m.name not in used)
+        return found + sorted(
+            m.name for m in others if m.helper_of == self.metric.name and m.name not in used
+        )
 
     def _tests(self, draft: MetricDraft) -> None:
         """New tests for the rules in the place of the ones that are there."""

@@ -11,7 +11,7 @@ from sqlglot import exp
 from semantic.balances import Balance
 from semantic.codegen.conditions import filter_text, refuse_jinja, row_sql
 from semantic.codegen.entries import Additions, Entry, Refused, plain_name
-from semantic.definitions import Aggregation, Dimension, Measure, Metric, Model, Vocabulary
+from semantic.definitions import Aggregation, Dimension, Measure, Model, Vocabulary
 from semantic.formula import conjuncts, metric_models, print_formula
 from semantic.formula.registry import TOTALS
 from semantic.formula.tree import (
@@ -185,7 +185,7 @@ class Decomposer:
         """A metric, old or new, that computes this total already, dated the same way."""
         wanted = self._meaning(node)
         for metric in self.known.metrics.values():
-            if not self._may_use(metric.name) or _helps_another(metric, self.title.name):
+            if not self._may_use(metric.name) or metric.helper_of not in ("", self.title.name):
                 continue
             known, measure = self.known.measures.get(metric.measure, (None, None))
             if metric.type != "simple" or measure is None or known is None or known.name != model.name:
@@ -338,12 +338,6 @@ def _time_dimension(model: Model, column: str) -> str:
     dimensions = model.semantic.dimensions if model.semantic else ()
     spellings = (column, column_sql(column))
     return next((d.name for d in dimensions if d.type == "time" and d.expr in spellings), "")
-
-
-def _helps_another(metric: Metric, name: str) -> bool:
-    """Whether a metric is a part of another one, which may change it or go and take it along."""
-    own = metric.meta.get("bisync")
-    return isinstance(own, Mapping) and own.get("helper_of", name) != name
 
 
 def _is_about(condition: Node, model: Model) -> bool:

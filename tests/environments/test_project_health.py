@@ -110,8 +110,16 @@ def test_what_is_not_in_the_warehouse_and_what_is_otherwise_there_is_told(projec
 def test_one_meaning_under_two_names_and_two_under_one_are_told(project: Project, ready: Ready) -> None:
     manifest = ready.manifest
     revenue = manifest["metrics"]["metric.shop.revenue"]
-    for name, label in (("sales", "Sales"), ("revenue_again", revenue["label"])):
-        copy = json.loads(json.dumps(revenue)) | {"name": name, "label": label}
+    part = {
+        "config": {"meta": {"bisync": {"helper_of": "sales"}}},
+        "meta": {"bisync": {"helper_of": "sales"}},
+    }
+    for name, label, more in (
+        ("sales", "Sales", {}),
+        ("revenue_again", revenue["label"], {}),
+        ("sales_part_1", "Sales (part 1)", part),
+    ):
+        copy = json.loads(json.dumps(revenue)) | {"name": name, "label": label} | more
         manifest["metrics"][f"metric.shop.{name}"] = copy | {"unique_id": f"metric.shop.{name}"}
     orders = next(
         m for m in manifest["metrics"].values() if m["name"] not in {"revenue", "sales", "revenue_again"}
@@ -126,6 +134,7 @@ def test_one_meaning_under_two_names_and_two_under_one_are_told(project: Project
     told = found(project)
 
     assert {one["name"] for one in told["same-metric"]} >= {"revenue_again", "sales"} - {"revenue"}
+    assert "sales_part_1" not in {one["name"] for one in (*told["same-metric"], *told["contradiction"])}
     clash = told["contradiction"][0]
     assert {clash["label"], clash["other_label"]} == {revenue["label"], f"The {revenue['label']}"}
     assert clash["formula"] != clash["other_formula"]
