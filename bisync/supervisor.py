@@ -79,8 +79,8 @@ class Group:
     """Programs that are started in order and ended in reverse order.
 
     Their output comes to standard output, each line with the program's name before it, or goes to one
-    file a program in `logs`. `start()` and `wait()` belong into the main thread: they answer signals, and
-    Linux ends a child with the *thread* that started it.
+    file a program in `logs`. `start()`, `wait()` and `look_after()` belong into the main thread: they answer
+    signals, and Linux ends a child with the *thread* that started it.
     """
 
     def __init__(self, *, cwd: Path, logs: Path | None = None, patience: Patience | None = None) -> None:
@@ -137,6 +137,18 @@ class Group:
                     return 1
                 time.sleep(_TICK)
         return 0
+
+    def look_after(self) -> None:
+        """Start again what died, from the middle of other work.
+
+        Raises `DidNotStart` where a program keeps dying, `SystemExit` where a signal asks to stop.
+        """
+        with self._attention():
+            for program in self.programs:
+                if not self._tend(program):
+                    raise DidNotStart(name=program.name, where=self._where(program))
+        if self._asked_to_stop:
+            raise SystemExit(128 + signal.SIGTERM)
 
     def stop(self) -> None:
         """End every program: asked by SIGTERM first, killed with all its children after its grace."""

@@ -49,6 +49,7 @@ PEOPLE = (
 VARIABLES = {"dev": {"outdoor_scale": 0.1}, "staging": {"outdoor_scale": 0.3}}
 
 Say = Callable[[str], None]
+Meanwhile = Callable[[], None]
 
 
 class DemoIncomplete(BisyncError):
@@ -101,8 +102,11 @@ def people_create() -> dict[str, User]:
     return people
 
 
-def create(say: Say) -> Project:
-    """The whole company, its work done by the workers; raises `DemoIncomplete` where a step fails."""
+def create(say: Say, meanwhile: Meanwhile = lambda: None) -> Project:
+    """The whole company, its work done by the workers; raises `DemoIncomplete` where a step fails.
+
+    `meanwhile` is called again and again while they work.
+    """
     say("Making the git remote")
     remote_create(remote_path())
     people = people_create()
@@ -122,7 +126,7 @@ def create(say: Say) -> Project:
                 environment=environment, values={"variables": VARIABLES[environment.slug]}, actor=admin
             )
     say("Pulling its dbt project")
-    _finished(Run.objects.get(project=project, kind="pull"))
+    _finished(Run.objects.get(project=project, kind="pull"), meanwhile)
     say("Building production")
     commit = Project.objects.get(pk=project.pk).repository.synced_commit
     for environment in environments_of(project).order_by("-position"):
@@ -131,14 +135,15 @@ def create(say: Say) -> Project:
         )
         assert deployment.run is not None
         if environment.kind == "production":
-            _finished(deployment.run)
+            _finished(deployment.run, meanwhile)
     _half_finished(project, people[PEOPLE[0].email])
     return project
 
 
-def _finished(run: Run) -> None:
+def _finished(run: Run, meanwhile: Meanwhile) -> None:
     """Wait until a worker has carried a run out."""
     while not run.finished:
+        meanwhile()
         time.sleep(0.2)
         run.refresh_from_db()
     if run.status != "succeeded":

@@ -86,10 +86,12 @@ class Browser:
 
 
 class Smoke:
-    """Drives the loop and prints each step with its time."""
+    """Drives the loop and prints each step with its time; calls `meanwhile` while workers work."""
 
-    def __init__(self, address: str, say: Callable[[str], object]) -> None:
-        self.say = say
+    def __init__(
+        self, address: str, say: Callable[[str], object], meanwhile: Callable[[], None] = lambda: None
+    ) -> None:
+        self.say, self.meanwhile = say, meanwhile
         self.maya, self.tom, self.priya = (Browser(address) for _ in range(3))
         self.number = 0
 
@@ -207,4 +209,5 @@ class Smoke:
             if time.monotonic() > deadline:
                 progress = f"the proposal is {self._proposal().status}"
                 raise SmokeFailed(why=f"{complaint} ({progress})")
+            self.meanwhile()
             time.sleep(0.3)

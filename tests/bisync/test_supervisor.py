@@ -111,6 +111,21 @@ def test_a_program_that_dies_is_started_again_until_that_has_been_tried_often_en
     assert "The worker stopped 3 times in a row soon after its start (exit code 7)" in capsys.readouterr().out
 
 
+def test_what_dies_while_something_else_is_done_is_started_again_meanwhile(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    group = Group(cwd=tmp_path, patience=Patience(quick_deaths=3, first_delay=0.01))
+    group.add("worker", ["/bin/sh", "-c", "echo x >>starts; exit 7"], os.environ)
+    group.start()
+    try:
+        with pytest.raises(supervisor.DidNotStart):
+            eventually(group.look_after)
+    finally:
+        group.stop()
+
+    assert (tmp_path / "starts").read_text() == "x\n" * 3
+
+
 def test_deaths_far_apart_never_end_the_group(family: Family, tmp_path: Path) -> None:
     group = Group(cwd=tmp_path, patience=Patience(quick=0, quick_deaths=2, first_delay=0.01))
     script = f"echo x >>starts; [ $(wc -l <starts) -lt 4 ] || kill -TERM {os.getpid()}; exit 1"

@@ -46,19 +46,19 @@ class Command(BaseCommand):
         connection.close()
         group.start()
         try:
-            self._company()
+            self._company(group.look_after)
             if smoke:
-                return Smoke(address, self.stdout.write).drive()
+                return Smoke(address, self.stdout.write, group.look_after).drive()
             self._welcome(address)
             return group.wait()
         finally:
             group.stop()
 
-    def _company(self) -> None:
+    def _company(self, meanwhile: company.Meanwhile) -> None:
         if company.present():
             return
         started = time.monotonic()
-        company.create(lambda step: self.stdout.write(f"  {step} …"))
+        company.create(lambda step: self.stdout.write(f"  {step} …"), meanwhile)
         self.stdout.write(f"  The demo company is ready ({time.monotonic() - started:.0f} s).")
 
     def _forget(self) -> None:
