@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -12,6 +11,7 @@ from django.db import models
 from bisync.lib.memory import collecting_later
 from catalog.models import Change, ChangeKind, Column, Edge, Group, Node, NodeTest, Snapshot
 from catalog.reading import ColumnRecord, Manifest, NodeRecord, TestRecord, node_record, test_record
+from catalog.words import line_of
 from governance.models import Project
 from workspace.dbt.artifacts import split_manifest
 from workspace.git.commits import Commit
@@ -270,11 +270,8 @@ def _column_differences(before: Node, node: Node, record: NodeRecord) -> Iterato
 
 
 def _short(value: object) -> object:
-    """A value for a line of history, one with parts as JSON on one line; a long one is cut."""
-    if isinstance(value, str):
-        text = value
-    else:
-        text = "" if value in (None, {}, [], ()) else json.dumps(value, ensure_ascii=False, default=str)
+    """A value for a line of history; a long one is cut."""
+    text = line_of(value)
     return text if len(text) <= _KEPT_TEXT else f"{text[:_KEPT_TEXT]}…"
 
 

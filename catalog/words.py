@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import yaml
 from django.utils.translation import gettext_lazy as _
@@ -65,10 +66,25 @@ PROBLEMS: Mapping[str, StrPromise] = {
 # What the page shows elsewhere, or says nothing to people.
 _ELSEWHERE = frozenset({"checksum", "macro_sql", "depends_on", "docs"})
 _MOST = 40_000
+_UNSET: tuple[object, ...] = (None, {}, [], ())
 
 
 def yaml_of(fields: Mapping[str, object]) -> str:
-    """What only one kind has, in dbt's own words; "" where there is nothing."""
-    shown = {name: value for name, value in fields.items() if name not in _ELSEWHERE}
+    """What only one kind has, in dbt's own words; "" where there is nothing. What is not set is left out."""
+    shown = _set({name: value for name, value in fields.items() if name not in _ELSEWHERE})
     text = yaml.safe_dump(shown, sort_keys=False, allow_unicode=True, width=100) if shown else ""
     return text if len(text) <= _MOST else f"{text[:_MOST]}\n…"
+
+
+def line_of(value: object) -> str:
+    """A value of some field in one line: a text as it is, one with parts as JSON; "" where it is not set."""
+    if isinstance(value, str):
+        return value
+    return "" if value in _UNSET else json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _set(value: Any) -> Any:
+    """A value without those of its parts that are not set."""
+    if isinstance(value, dict):
+        return {name: part for name, one in value.items() if (part := _set(one)) not in _UNSET}
+    return [_set(one) for one in value] if isinstance(value, list) else value
