@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from bisync.lib.numbers import CURRENCY
 from bisync.lib.shell import EnvironmentLink, NavLink, Shell
 from environments.connecting import STEPS
+from environments.freshness import promised_in
 from environments.models import Environment
 from environments.selectors import environments_of
 from governance.models import Project, User
@@ -61,6 +62,7 @@ def _made(request: HttpRequest) -> Shell:
         search_url=reverse("search", args=[project.slug]),
         environment=next((link for link in _links(request, project, every, here) if link.current), None),
         environments=_links(request, project, every, here),
+        promised=promised_in(*every),
         nav=_nav(request, project, user, here),
         theme=user.theme,
         shortcuts=user.shortcuts,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.db.models import Case, IntegerField, Q, QuerySet, Value, When
 from django.urls import reverse
@@ -14,6 +14,7 @@ from bisync.lib.search import every_word
 from bisync.lib.shell import Shell
 from catalog.models import SearchEntry
 from catalog.selectors import found_nodes
+from catalog.standing import NOTHING, Standing, standings
 from catalog.words import COLUMN
 from governance.models import Project, User
 from governance.permissions import decide
@@ -30,6 +31,8 @@ class Found:
     url: str
     icon: str
     detail: str = ""
+    node: str = ""
+    standing: Standing = NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,13 @@ def search(text: str, *, project: Project, user: User, shell: Shell, most: int) 
         _group(_("Proposals"), _proposals(project, user, named, most, best=number), most),
         _group(_("Catalogue"), _nodes(project, text, most), most),
     )
-    return sorted(groups, key=lambda group: not _begins(group.found[0].label, text))
+    ordered = sorted(groups, key=lambda group: not _begins(group.found[0].label, text))
+    keys = {one.node for group in groups for one in group.found if one.node}
+    stands = standings(project, keys, promised=shell.promised)
+    return [
+        replace(group, found=[replace(one, standing=stands.of(one.node)) for one in group.found])
+        for group in ordered
+    ]
 
 
 def _group(label: str, found: Sequence[Found], most: int) -> Group:
@@ -108,7 +117,13 @@ def _pages(project: Project, user: User, shell: Shell) -> list[Found]:
 def _nodes(project: Project, text: str, most: int) -> list[Found]:
     """What dbt knows, but for metrics, which are found as such."""
     return [
-        Found(entry.label or entry.name, entry.get_absolute_url(), entry.what.icon, _in(entry))
+        Found(
+            entry.label or entry.name,
+            entry.get_absolute_url(),
+            entry.what.icon,
+            _in(entry),
+            entry.node.unique_id if entry.node and entry.role == "node" else "",
+        )
         for entry in found_nodes(project, text, most=most + 1)
     ]
 
@@ -131,6 +146,7 @@ def _metrics(project: Project, shell: Shell, text: str, most: int) -> list[Found
             reverse("metric", args=[project.slug, shell.environment.slug, metric.name]),
             "sigma",
             _about(metric),
+            metric.unique_id,
         )
         for metric in best[: most + 1]
     ]

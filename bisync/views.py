@@ -19,6 +19,7 @@ from bisync.context import shell_of
 from bisync.lib.search import sought
 from bisync.lib.web import page, swapping
 from catalog.models import Snapshot
+from catalog.standing import standings
 from environments.models import Environment
 from governance import permissions
 from governance.actions import shortcuts_choose, theme_choose
@@ -69,13 +70,15 @@ def project_home(request: Request, project: Project) -> HttpResponse:
     )
     last_pull = Run.objects.filter(project=project, kind="pull").order_by("-id").first()
     recent = list(metrics_of(project).filter(state="published").order_by("-changed_at")[:8])
+    keys = [metric.unique_id for metric in recent]
+    stands = standings(project, keys, promised=shell_of(request).promised)
     return page(
         request,
         "governance/project_home.html",
         {
             "needs": list(needs[:20]),
             "mine": list(visible.filter(author=request.user).with_check_failed().order_by("-id")[:10]),
-            "recent": recent,
+            "recent": [(metric, stands.of(metric.unique_id)) for metric in recent],
             "last_pull": last_pull,
             "pulled": bool(recent) or Snapshot.objects.filter(project=project).exists(),
             "deployed": Environment.objects.filter(project=project, live__isnull=False).exists(),

@@ -14,6 +14,7 @@ from catalog.lineage.graph import SIDES, ColumnFlow, ColumnKey, Drawn, Graph, Si
 from catalog.lineage.layout import layered
 from catalog.lineage.origins import How
 from catalog.models import Node
+from catalog.standing import NOTHING, Standing, Standings
 from governance.models import Project
 
 if TYPE_CHECKING:
@@ -139,10 +140,19 @@ class Box:
     chosen: bool = False
     start: bool = False
     dim: bool = False
+    standing: Standing = NOTHING
 
     @property
     def name(self) -> str:
         return self.node.label or self.node.name
+
+    @property
+    def under(self) -> str:
+        """What stands under its name: its kind, and its group as far as the state leaves room."""
+        kind, words = str(self.node.kind.one), self.standing.words
+        room = _LETTERS + 4 - len(kind) - (len(words) + 2 if words else 0) - 3
+        group = self.node.group.name if self.node.group else ""
+        return f"{kind} · {_shortened(group, min(room, 16))}" if group and room > 4 else kind
 
     @property
     def short(self) -> str:
@@ -174,7 +184,9 @@ def _shortened(text: str, letters: int) -> str:
     return text if len(text) <= letters else f"{text[: letters - 1]}…"
 
 
-def of_nodes(state: State, drawn: Drawn, graph: Graph, nodes: Mapping[str, Node]) -> Picture:
+def of_nodes(
+    state: State, drawn: Drawn, graph: Graph, nodes: Mapping[str, Node], stands: Standings
+) -> Picture:
     """Nodes and what reads what; what does not depend on the chosen one, nor it on that, is dimmed."""
     keys = [key for key in drawn.nodes if key in nodes]
     lit = {state.at, *graph.reached(state.at, "up"), *graph.reached(state.at, "down")}
@@ -191,6 +203,7 @@ def of_nodes(state: State, drawn: Drawn, graph: Graph, nodes: Mapping[str, Node]
             chosen=key == state.at,
             start=key == state.start,
             dim=not every and key not in lit,
+            standing=stands.of(key),
         )
 
     place = _Placed.of(dict.fromkeys(keys, HEAD), drawn.edges)
@@ -209,7 +222,7 @@ def _more(state: State, key: str, drawn: Drawn) -> Iterator[More]:
             yield More(count, replace(state, opened=opened).url(), side)
 
 
-def of_column(state: State, flow: ColumnFlow, nodes: Mapping[str, Node]) -> Picture:
+def of_column(state: State, flow: ColumnFlow, nodes: Mapping[str, Node], stands: Standings) -> Picture:
     """The nodes that a column comes from and goes to, each with its columns on the way."""
     start: ColumnKey = (state.start, state.column)
     columns = {key: sorted(names) for key, names in flow.columns.items() if key in nodes}
@@ -232,6 +245,7 @@ def of_column(state: State, flow: ColumnFlow, nodes: Mapping[str, Node]) -> Pict
             rows=tuple(rows(key)),
             chosen=key == state.at,
             start=key == state.start,
+            standing=stands.of(key),
         )
         for key in columns
     ]

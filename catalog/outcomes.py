@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from operator import itemgetter
 from typing import Any
 
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from catalog.ingest import fitting
-from catalog.lineage.graph import Graph
-from catalog.models import Node, NodeTest, Outcome
-from catalog.selectors import graph_of
+from catalog.models import NodeTest, Outcome
+from catalog.selectors import Lineage, lineage_of
 from governance.models import Project
 from workspace.dbt import results
 from workspace.strategies import keeps_outcomes
@@ -28,6 +29,17 @@ _STATES: Mapping[str, State] = {
     "error": State.BAD,
     "runtime error": State.BAD,
     "partial success": State.BAD,
+}
+# What dbt's words say of sources.
+_FRESHNESS = {"pass": "fresh", "warn": "late", "error": "stale", "runtime error": "unknown"}
+# How people call the ways in which a look can end, at a test and at a source.
+WORDS = {
+    **{state.value: state.label for state in State},
+    "fresh": _("fresh"),
+    "late": _("late"),
+    "stale": _("stale"),
+    "unknown": _("unknown"),
+    "old": _("look too old"),
 }
 _ROWS = 500
 _MOST_WRONG = 300
@@ -63,7 +75,9 @@ def of_sources(told: results.SourceFreshness, *, run: int | None = None) -> list
     ]
 
 
-Promises = Callable[[Project], Mapping[str, timedelta]]
+# How old a look at sources may be in each environment, by its slug.
+Promised = Mapping[str, timedelta]
+Promises = Callable[[Project], Promised]
 _PROMISES: list[Promises] = []
 
 
@@ -135,7 +149,40 @@ class Tested:
 
     @property
     def is_source(self) -> bool:
+        """Whether it is a source's freshness, and no test."""
         return self.unique_id == self.node
+
+    @property
+    def lapsed(self) -> bool:
+        """Whether it was fine, but too long ago to be believed."""
+        return self.old and self.outcome is not None and self.outcome.state == State.OK
+
+    @property
+    def state(self) -> str:
+        """How it stands today: bad, warn or ok; "" where nobody has looked."""
+        return "" if self.outcome is None else State.WARN.value if self.lapsed else self.outcome.state
+
+    @property
+    def kind(self) -> str:
+        """How it ended, one of `WORDS`; "" where nobody has looked."""
+        if self.outcome is None or not self.is_source:
+            return self.state
+        return "old" if self.lapsed else _FRESHNESS.get(self.outcome.status, "unknown")
+
+    @property
+    def words(self) -> str:
+        """How it ended, in a word or two."""
+        return str(WORDS.get(self.kind, ""))
+
+    @property
+    def about(self) -> str:
+        """The name of what is looked at."""
+        return self.node.split(".", 2)[-1]
+
+    @property
+    def place(self) -> str:
+        """The part of its node's page that tells of it."""
+        return "about" if self.is_source else "columns" if self.column else "tests"
 
 
 @dataclass(frozen=True)
@@ -144,33 +191,37 @@ class Trust:
 
     looked: tuple[Tested, ...]
 
+    def of(self, nodes: Collection[str]) -> Trust:
+        """What these nodes' own tests and freshness say."""
+        return Trust(tuple(one for one in self.looked if one.node in nodes))
+
     @property
     def failing(self) -> list[Tested]:
-        return [one for one in self.looked if one.outcome is not None and one.outcome.state == State.BAD]
+        return [one for one in self.looked if one.state == State.BAD]
 
     @property
     def warning(self) -> list[Tested]:
-        return [one for one in self.looked if one.outcome is not None and one.outcome.state == State.WARN]
+        """What warns, and what was fresh too long ago to be believed."""
+        return [one for one in self.looked if one.state == State.WARN]
 
     @property
     def wrong(self) -> list[Tested]:
-        """What fails, what warns, and what was fresh too long ago to be believed."""
-        return [*self.failing, *self.warning, *self.old]
+        """What fails, then what warns."""
+        return [*self.failing, *self.warning]
 
     @property
     def wrong_tests(self) -> list[Tested]:
         return [one for one in self.wrong if not one.is_source]
 
     @property
-    def old(self) -> list[Tested]:
-        """What was fine, but should have been looked at again since."""
-        return [one for one in self.told if one.old and one.outcome and one.outcome.state == State.OK]
-
-    @property
     def sources(self) -> list[Tested]:
         """The sources among them, the worst first."""
-        fresh = [one for one in self.told if one.is_source and one not in self.wrong]
-        return [*(one for one in self.wrong if one.is_source), *fresh]
+        fine = [one for one in self.looked if one.state == State.OK]
+        return [one for one in (*self.wrong, *fine) if one.is_source]
+
+    @property
+    def lapsed(self) -> list[Tested]:
+        return [one for one in self.looked if one.lapsed]
 
     @property
     def told(self) -> list[Tested]:
@@ -196,17 +247,9 @@ def outcomes_of(project: Project, keys: Collection[str], *, environment: str = "
     return {one.unique_id: one for one in found.order_by("-rank", "at")}
 
 
-def trust_in(
-    project: Project,
-    nodes: Collection[str],
-    *,
-    environment: str = "",
-    promised: Mapping[str, timedelta] | None = None,
-) -> Trust:
+def trust_in(project: Project, nodes: Collection[str], *, environment: str = "") -> Trust:
     """What tests and freshness say about these nodes together."""
-    tests = NodeTest.objects.filter(project=project, node__unique_id__in=nodes).order_by("name")
-    rows = tests.values_list("unique_id", "name", "node__unique_id", "column")
-    return _trust(project, list(rows), nodes, environment, promised)
+    return trust_among(project, lineage_of(project), nodes, environment=environment)
 
 
 def trust_of(
@@ -214,25 +257,30 @@ def trust_of(
     key: str,
     *,
     environment: str = "",
-    promised: Mapping[str, timedelta] | None = None,
+    lineage: Lineage | None = None,
+    promised: Promised | None = None,
 ) -> Trust:
-    """What is said of a node and of everything that it is made from.
+    """What is said of a node and of everything that it is made from."""
+    lineage = lineage or lineage_of(project)
+    nodes = {key, *lineage.graph.reached(key, "up")}
+    return trust_among(project, lineage, nodes, environment=environment, promised=promised)
+
+
+def trust_among(
+    project: Project,
+    lineage: Lineage,
+    nodes: Collection[str],
+    *,
+    environment: str,
+    promised: Promised | None = None,
+) -> Trust:
+    """What is said of these nodes, by those of the project's tests that are theirs.
 
     Whoever knows it already says how old a look at sources may be: `promised`.
     """
-    above = graph_of(project).reached(key, "up")
-    return trust_in(project, {key, *above}, environment=environment, promised=promised)
-
-
-def sources_of(project: Project, keys: Collection[str], *, environment: str = "") -> Trust:
-    """How fresh these sources are, those of which it is known."""
-    return _trust(project, [], [key for key in keys if key.startswith("source.")], environment)
-
-
-def trust_by(node: Node, tests: Iterable[NodeTest], graph: Graph) -> Trust:
-    """What these tests of a node say, and how fresh it, or what it is made from, was."""
-    rows = [(test.unique_id, test.name, node.unique_id, test.column) for test in tests]
-    return _trust(node.project, rows, [node.unique_id, *graph.reached(node.unique_id, "up")], "")
+    tests = lineage.tests
+    theirs = ((uid, name, node, column) for node in nodes for uid, name, column in tests.get(node, ()))
+    return _trust(project, sorted(theirs, key=itemgetter(1, 0)), nodes, environment, promised)
 
 
 def _trust(
@@ -240,19 +288,18 @@ def _trust(
     tests: Sequence[tuple[str, str, str, str]],
     nodes: Collection[str],
     environment: str,
-    promised: Mapping[str, timedelta] | None = None,
+    promised: Promised | None,
 ) -> Trust:
-    sources = [key for key in nodes if key.startswith("source.")]
+    sources = sorted(key for key in nodes if key.startswith("source."))
     outcomes = outcomes_of(project, [*(test[0] for test in tests), *sources], environment=environment)
     looked = [Tested(uid, name, node, column, outcomes.get(uid)) for uid, name, node, column in tests]
-    known = [key for key in sources if key in outcomes]
+    known = [outcomes[key] for key in sources if key in outcomes]
     if promised is None:
         promised = _promised(project) if known else {}
     now = timezone.now()
-    for key in sorted(known):
-        outcome = outcomes[key]
-        old = outcome.environment in promised and outcome.at < now - promised[outcome.environment]
-        looked.append(Tested(key, key.split(".", 2)[-1], key, "", outcome, old))
+    for one in known:
+        old = one.environment in promised and one.at < now - promised[one.environment]
+        looked.append(Tested(one.unique_id, one.unique_id.split(".", 2)[-1], one.unique_id, "", one, old))
     return Trust(tuple(looked))
 
 
@@ -261,12 +308,12 @@ def looked_wrong(project: Project) -> Trust:
 
     Each as it is where it tells people most.
     """
-    suspect, now = ~Q(state=State.OK), timezone.now()
-    for slug, age in _promised(project).items():
+    suspect, now, promised = ~Q(state=State.OK), timezone.now(), _promised(project)
+    for slug, age in promised.items():
         suspect |= Q(environment=slug, unique_id__startswith="source.", at__lt=now - age)
     bad = Outcome.objects.filter(suspect, project=project).order_by("state", "-at")
     keys = list(bad.values_list("unique_id", flat=True)[:_MOST_WRONG])
     tests = NodeTest.objects.filter(project=project, unique_id__in=keys, node__isnull=False)
     rows = tests.values_list("unique_id", "name", "node__unique_id", "column")
     sources = [key for key in keys if key.startswith("source.")]
-    return _trust(project, list(rows), sources, "")
+    return _trust(project, list(rows), sources, "", promised)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -87,21 +87,6 @@ def _listed(rows: QuerySet[SearchEntry], counts: Iterable[Any], by: Narrowed, so
     ordered = {kind: kinds[kind] for kind in FOUND if kinds[kind] or kind == by.kind}
     named = {owner: owners[owner] for owner in sorted({*owners, by.owner} - {""}, key=str.casefold)}
     return Listed(rows, total, ordered, named, {flag: flags[flag] for flag in FLAGS}, sought)
-
-
-def sizes_of(keys: Iterable[int]) -> dict[int, tuple[int, int]]:
-    """How many columns and tests these nodes have."""
-    wanted = list(keys)
-    columns, tests = (
-        dict(
-            model._default_manager.filter(node__in=wanted)
-            .order_by()
-            .values_list("node")
-            .annotate(n=Count("pk"))
-        )
-        for model in (Column, NodeTest)
-    )
-    return {key: (columns.get(key, 0), tests.get(key, 0)) for key in wanted}
 
 
 def found_nodes(project: Project, text: str, *, most: int) -> QuerySet[SearchEntry]:
@@ -196,26 +181,52 @@ def made_of(node: Node) -> str:
     return lineage.code if lineage is not None else ""
 
 
-def graph_of(project: Project) -> Graph:
-    """What reads what, as the last pull saw it; macros and docs blocks are no part of it."""
-    pulls = Snapshot.objects.filter(project=project).order_by("-id")
-    return _graph(project.pk, pulls.values_list("pk", "created_at").first())
+Attached = Mapping[str, Sequence[tuple[str, str, str]]]
 
 
-def node_and_graph(project: Project, unique_id: str) -> tuple[Node, Graph]:
-    """A node with what its page shows of it, and the graph that it is in. Raises `Node.DoesNotExist`."""
+@dataclass(frozen=True, slots=True)
+class Lineage:
+    """A project's lineage; of each node its tests (ids, names and columns, by name) and how many columns."""
+
+    graph: Graph
+    tests: Attached
+    columns: Mapping[str, int]
+
+
+def lineage_of(project: Project, pull: Snapshot | None = None) -> Lineage:
+    """What reads what, as the last pull saw it, and the tests; `pull` is that pull, where it is known.
+
+    Macros and docs blocks are no part of it.
+    """
+    if pull is None:
+        pull = Snapshot.objects.filter(project=project).only("created_at").order_by("-id").first()
+    return _read(project.pk, (pull.pk, pull.created_at) if pull is not None else None)
+
+
+def node_and_lineage(project: Project, unique_id: str) -> tuple[Node, Lineage]:
+    """A node with what its page shows of it, and the lineage that it is in. Raises `Node.DoesNotExist`."""
     pulls = Snapshot.objects.filter(project=project).order_by("-id")
     nodes = Node.objects.filter(project=project).select_related("group", "project", "lineage")
     node = nodes.annotate(
         pull=Subquery(pulls.values("pk")[:1]), pulled_at=Subquery(pulls.values("created_at")[:1])
     ).get(unique_id=unique_id)
-    return node, _graph(project.pk, (node.pull, node.pulled_at) if node.pull else None)
+    return node, _read(project.pk, (node.pull, node.pulled_at) if node.pull else None)
 
 
 @lru_cache(maxsize=8)
-def _graph(project: int, _snapshot: tuple[int, datetime] | None) -> Graph:
+def _read(project: int, _pull: tuple[int, datetime] | None) -> Lineage:
     edges = Edge.objects.filter(project=project).values_list("parent", "child")
-    return Graph.of((parent, child) for parent, child in edges if not parent.startswith(("macro.", "doc.")))
+    flows = ((parent, child) for parent, child in edges if not parent.startswith(("macro.", "doc.")))
+    columns = Column.objects.filter(node__project=project).order_by().values_list("node__unique_id")
+    return Lineage(Graph.of(flows), _tests(project), dict(columns.annotate(n=Count("pk"))))
+
+
+def _tests(project: int) -> Attached:
+    found: dict[str, list[tuple[str, str, str]]] = {}
+    tests = NodeTest.objects.filter(project=project, node__isnull=False).order_by("name", "unique_id")
+    for node, *test in tests.values_list("node__unique_id", "unique_id", "name", "column"):
+        found.setdefault(node, []).append((test[0], test[1], test[2]))
+    return found
 
 
 def traces_of(project: Project, keys: Iterable[str]) -> Mapping[str, NodeTrace]:

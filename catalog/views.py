@@ -21,11 +21,13 @@ from catalog.drawing import HOWS, State
 from catalog.forms import ViewForm
 from catalog.lineage.graph import ColumnFlow, Drawn, Graph, around, column_flow
 from catalog.lineage.project import NodeTrace
-from catalog.models import Change, Node, SavedView
+from catalog.models import Change, Node, SavedView, SearchEntry
 from catalog.narrowing import narrowed, narrowed_by
-from catalog.outcomes import sources_of, trust_by
+from catalog.outcomes import trust_of
 from catalog.search.finding import MOST
-from catalog.words import FLAGS, FOUND, KINDS, PARTS, PROBLEMS, yaml_of
+from catalog.selectors import Lineage
+from catalog.standing import UNTESTED, Standing, Standings, doubts, standings
+from catalog.words import COLUMN, FLAGS, FOUND, KINDS, PARTS, PROBLEMS, TEST, yaml_of
 from governance import permissions
 from governance.models import Project
 from governance.web import Request, in_project
@@ -46,10 +48,11 @@ def node_list(request: Request, project: Project) -> HttpResponse:
     by = narrowed(request.GET)
     listed = selectors.catalogue(project, by)
     shown = _Counted(listed.rows, 50, count=listed.count).get_page(request.GET.get("page"))
-    sizes = selectors.sizes_of(entry.node_id for entry in shown if entry.node_id)
+    known = selectors.lineage_of(project)
+    stands = standings(project, {entry.node.unique_id for entry in shown if entry.node}, lineage=known)
     query = by.query
     context = {
-        "rows": [(entry, *sizes.get(entry.node_id, (0, 0))) for entry in shown],
+        "rows": [_row(entry, known, stands) for entry in shown],
         "shown": shown,
         "by": by,
         "kinds": [(kind, FOUND[kind].many, _count(kind, n)) for kind, n in listed.kinds.items()],
@@ -62,6 +65,21 @@ def node_list(request: Request, project: Project) -> HttpResponse:
         "coming": not query and not listed.count and Node.objects.filter(project=project).exists(),
     }
     return page(request, "catalog/node_list.html", context, fragment="rows")
+
+
+def _row(
+    entry: SearchEntry, known: Lineage, stands: Standings
+) -> tuple[SearchEntry, int, int, Standing | None]:
+    """A line, how many columns and tests its node has, and how what it tells of stands; an owner does not."""
+    if entry.node is None:
+        return entry, 0, 0, None
+    key = entry.node.unique_id
+    standing = stands.of(key)
+    if entry.kind == COLUMN:
+        standing = stands.of_column(key, entry.name)
+    elif entry.kind == TEST:
+        standing = stands.of_test(key, entry.key)
+    return entry, known.columns.get(key, 0), len(known.tests.get(key, ())), standing
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -109,17 +127,22 @@ def _count(kind: str, n: int) -> str:
     return f"{n}+" if kind in PARTS and n == MOST else str(n)
 
 
+def _known(project: Project, unique_id: str) -> tuple[Node, Lineage]:
+    try:
+        return selectors.node_and_lineage(project, unique_id)
+    except Node.DoesNotExist:
+        raise Http404 from None
+
+
 @require_safe
 @in_project
 def node_detail(request: Request, project: Project, unique_id: str) -> HttpResponse:
     """One thing: what it means, its columns and tests, what it reads, what reads it, and how it changed."""
-    try:
-        node, graph = selectors.node_and_graph(project, unique_id)
-    except Node.DoesNotExist:
-        raise Http404 from None
+    node, known = _known(project, unique_id)
     tests = list(node.tests.all())
-    trust = trust_by(node, tests, graph)
-    told = {one.unique_id: one.outcome for one in trust.told if one.outcome is not None}
+    whole = trust_of(project, unique_id, lineage=known)
+    own = whole.of({unique_id})
+    told = {one.unique_id: one.outcome for one in own.told if one.outcome is not None}
     reads, read_by = selectors.around(node)
     layer = said(node.fields.get("config") or {}, node.meta, "semantic_layer")
     context = {
@@ -127,9 +150,11 @@ def node_detail(request: Request, project: Project, unique_id: str) -> HttpRespo
         "kind": KINDS[node.resource_type],
         "columns": selectors.columns_of(node, tests, told),
         "tests": [(test, told.get(test.unique_id)) for test in tests if not test.column],
-        "trust": trust,
-        "freshness": next((one for one in trust.sources if one.node == unique_id), None),
-        "sources": [one for one in trust.sources if one.node != unique_id],
+        "trust": whole if node.resource_type in UNTESTED else own,
+        "freshness": next(iter(own.sources), None),
+        "sources": [one for one in whole.sources if one.node != unique_id],
+        "below": [one for one in whole.wrong_tests if one.node != unique_id][: selectors.MOST],
+        "doubts": doubts(whole) if node.resource_type in UNTESTED else [],
         "parents": [one for one in reads if one.resource_type not in selectors.USED][: selectors.MOST],
         "children": read_by,
         "uses": [one for one in reads if one.resource_type in selectors.USED],
@@ -160,11 +185,11 @@ def renamed(request: Request, project: Project, unique_id: str, pk: int) -> Http
 @in_project
 def lineage(request: Request, project: Project, unique_id: str) -> HttpResponse:
     """What a node reads and what reads it, drawn or as a table; with `column`, how that column flows."""
-    nodes = Node.objects.filter(project=project).exclude(resource_type__in=selectors.USED)
-    start = get_object_or_404(nodes.select_related("group", "project"), unique_id=unique_id)
+    start, known = _known(project, unique_id)
+    if start.resource_type in selectors.USED:
+        raise Http404
     state = State.of(project, unique_id, request.GET)
-    graph = selectors.graph_of(project)
-    shown = _column(state, graph) if state.column else _nodes(state, graph)
+    shown = _column(state, known) if state.column else _nodes(state, known)
     context = {
         "start": start,
         "state": state,
@@ -173,45 +198,52 @@ def lineage(request: Request, project: Project, unique_id: str) -> HttpResponse:
         "back": replace(state, column="").url(),
         "hows": [(how.name.lower(), words) for how, words in HOWS.items()],
         **shown,
-        **_chosen(state, graph, start),
+        **_chosen(state, known.graph, start),
     }
     return page(request, "catalog/lineage.html", context, fragment="picture")
 
 
-def _nodes(state: State, graph: Graph) -> dict[str, Any]:
+def _nodes(state: State, known: Lineage) -> dict[str, Any]:
+    graph = known.graph
     drawn = around(graph, state.start, up=state.up, down=state.down, opened=state.opened)
     nodes = selectors.nodes_by_id(state.project, drawn.nodes)
+    stands = standings(state.project, {*nodes, state.at}, lineage=known)
+    shown = {"cut": drawn.cut, "flow": None, "standing": stands.of(state.at)}
     if state.table:
-        return {"rows": _rows(drawn, nodes, state), "cut": drawn.cut, "flow": None}
-    return {"picture": drawing.of_nodes(state, drawn, graph, nodes), "cut": drawn.cut, "flow": None}
+        return {**shown, "rows": _rows(drawn, nodes, state, stands)}
+    return {**shown, "picture": drawing.of_nodes(state, drawn, graph, nodes, stands)}
 
 
-def _rows(drawn: Drawn, nodes: Mapping[str, Node], state: State) -> list[tuple[Node, str, list[Node]]]:
-    """Each node with its address here, and what it reads of the others."""
+def _rows(
+    drawn: Drawn, nodes: Mapping[str, Node], state: State, stands: Standings
+) -> list[tuple[Node, str, list[Node], Standing]]:
+    """Each node with its address here, what it reads of the others, and how it stands."""
     reads: dict[str, list[Node]] = {}
     for parent, child in drawn.edges:
         if parent in nodes:
             reads.setdefault(child, []).append(nodes[parent])
     keys = [key for key in drawn.nodes if key in nodes]
-    return [(nodes[key], replace(state, at=key).url(), reads.get(key, [])) for key in keys]
+    return [(nodes[key], replace(state, at=key).url(), reads.get(key, []), stands.of(key)) for key in keys]
 
 
-def _column(state: State, graph: Graph) -> dict[str, Any]:
+def _column(state: State, known: Lineage) -> dict[str, Any]:
     flow = column_flow(
-        graph, lambda keys: selectors.traces_of(state.project, keys), (state.start, state.column)
+        known.graph, lambda keys: selectors.traces_of(state.project, keys), (state.start, state.column)
     )
-    nodes = selectors.nodes_by_id(state.project, {state.start, *flow.columns, *(key for key, _ in flow.rows)})
-    deciding = [(nodes[key], column) for key, column in flow.rows if key in nodes]
     from_here = {state.start, *flow.columns, *(key for key, _ in flow.rows)}
+    nodes = selectors.nodes_by_id(state.project, from_here)
+    deciding = [(nodes[key], column) for key, column in flow.rows if key in nodes]
+    stands = standings(state.project, {*from_here, state.at}, lineage=known)
     shown = {
         "flow": flow,
         "cut": flow.cut,
         "deciding": deciding,
-        "sources": sources_of(state.project, from_here).sources,
+        "standing": stands.of(state.at),
+        "sources": stands.sources(from_here),
     }
     if state.table:
         return {**shown, "flows": _flows(flow, nodes)}
-    return {**shown, "picture": drawing.of_column(state, flow, nodes)}
+    return {**shown, "picture": drawing.of_column(state, flow, nodes, stands)}
 
 
 def _flows(flow: ColumnFlow, nodes: Mapping[str, Node]) -> list[tuple[Node, str, object, Node, str]]:

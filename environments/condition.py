@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlencode
@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from bisync.lib.errors import BisyncError
-from catalog.models import Node, NodeTest, Outcome
+from catalog.models import Node, NodeTest
 from catalog.outcomes import Tested, looked_wrong
 from environments import health
 from environments.findings import BAD, KINDS, WARN, Found, Kind
@@ -26,6 +26,15 @@ MOST_OPEN = 8
 _MOST_FILES = 20
 _MOST_TEXT = 1_000_000
 LEVELS = (BAD, WARN)
+# The findings that tests and sources are, by how they ended.
+_ENDED = {
+    "bad": "test-failed",
+    "warn": "test-warned",
+    "stale": "source-stale",
+    "unknown": "source-stale",
+    "late": "source-late",
+    "old": "source-unseen",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +103,7 @@ def condition_of(project: Project, *, proposing: bool) -> Condition:
         kept.setdefault(one.kind, []).append(one)
     live = health.live_of(project)
     here = live.environment.slug if live is not None and proposing else ""
-    rows = dict(_tested(project))
+    rows = _tested(project)
     groups = []
     for slug, kind in KINDS.items():
         found = kept.get(slug, ())
@@ -139,30 +148,26 @@ def _address(finding: Finding) -> str:
 # -- Tests and sources ----------------------------------------------------------------------------------
 
 
-def _tested(project: Project) -> Iterator[tuple[str, list[Row]]]:
+def _tested(project: Project) -> dict[str, list[Row]]:
     """Tests and sources that do not look good, by kind of finding."""
-    looked = looked_wrong(project)
-    places = _places(project, looked.wrong)
-    for tests, of_tests, of_sources in (
-        (looked.failing, "test-failed", "source-stale"),
-        (looked.warning, "test-warned", "source-late"),
-        (looked.old, "test-warned", "source-unseen"),
-    ):
-        if rows := [_test_row(project, one, places) for one in tests if not one.is_source]:
-            yield of_tests, rows
-        yield of_sources, [_test_row(project, one, places) for one in tests if one.is_source]
+    wrong = looked_wrong(project).wrong
+    places = _places(project, wrong)
+    rows: dict[str, list[Row]] = {}
+    for one in wrong:
+        rows.setdefault(_ENDED[one.kind], []).append(_test_row(project, one, places))
+    return rows
 
 
 def _test_row(project: Project, one: Tested, places: Mapping[str, Found]) -> Row:
     assert one.outcome is not None
-    told = {"status": one.outcome.get_state_display(), "where": one.outcome.environment}
+    told = {"status": one.words, "where": one.outcome.environment}
     sentence = one.outcome.message or _("%(status)s in %(where)s.") % told
-    if one.old and one.outcome.state == Outcome.State.OK:
+    if one.lapsed:
         sentence = _("Older than its timetable allows, in %(where)s.") % told
     place = places.get(one.unique_id)
     return Row(
         name=one.name,
-        address=f"{reverse('node', args=[project.slug, one.node])}#{'columns' if one.column else 'tests'}",
+        address=f"{reverse('node', args=[project.slug, one.node])}#{one.place}",
         sentence=sentence,
         file=place.file if place else "",
         line=place.line if place else 0,

@@ -151,10 +151,10 @@ def promised(project: Project) -> dict[str, timedelta]:
     return {schedule.environment.slug: schedule.longest for schedule in schedules}
 
 
-def promised_in(environment: Environment) -> dict[str, timedelta]:
-    """How old a look may be in this environment, which `environments_of` gave."""
-    schedule: FreshnessSchedule | None = getattr(environment, "freshness_schedule", None)
-    return {environment.slug: schedule.longest} if schedule is not None else {}
+def promised_in(*environments: Environment) -> dict[str, timedelta]:
+    """How old a look may be in each of these environments, which `environments_of` gave."""
+    schedules = ((one.slug, getattr(one, "freshness_schedule", None)) for one in environments)
+    return {slug: schedule.longest for slug, schedule in schedules if schedule is not None}
 
 
 # -- Looked at ------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from bisync.lib.search import sought
 from bisync.lib.web import page
 from catalog.models import Node
 from catalog.outcomes import trust_of
+from catalog.standing import doubts, standings
 from catalog.words import KINDS
 from environments.freshness import promised_in
 from environments.models import Environment
@@ -37,12 +38,17 @@ def metric_list(request: Request, environment: Environment) -> HttpResponse:
     """Every metric with its value here; searched on the server."""
     search, show = sought(request.GET.get("q", "")), request.GET.get("show", "")
     rows = selectors.metric_rows(environment, search=search, show=show)
+    shown = Paginator(rows, 50).get_page(request.GET.get("page"))
+    keys = [row.definition.unique_id for row in shown]
+    promised = promised_in(environment)
+    stands = standings(environment.project, keys, environment=environment.slug, promised=promised)
     return page(
         request,
         "insights/metric_list.html",
         {
             "environment": environment,
-            "rows": Paginator(rows, 50).get_page(request.GET.get("page")),
+            "shown": shown,
+            "rows": [(row, stands.of(row.definition.unique_id)) for row in shown],
             "search": search,
             "show": show,
             "query": f"{urlencode({'q': search, 'show': show})}&",
@@ -73,6 +79,8 @@ def metric_detail(request: Request, environment: Environment, name: str) -> Http
     grain: Grain = next((g for g in GRAINS if g == asked), "month")
     meta = definition.fields.get("meta")
     view = selectors.metric_view(environment, definition, grain=grain)
+    promised = promised_in(environment)
+    trust = trust_of(project, definition.unique_id, environment=environment.slug, promised=promised)
     return page(
         request,
         "insights/metric_detail.html",
@@ -86,12 +94,8 @@ def metric_detail(request: Request, environment: Environment, name: str) -> Http
             "currency": currency(meta),
             "owner": selectors.owner(meta),
             "usages": definition.usages.all(),
-            "trust": trust_of(
-                project,
-                definition.unique_id,
-                environment=environment.slug,
-                promised=promised_in(environment),
-            ),
+            "trust": trust,
+            "doubts": doubts(trust),
             "open_proposal": selectors.open_proposal(project, definition, request.user),
             "published_by": selectors.published_by(definition),
             "may_propose": permissions.decide(request.user, "proposal.create", environment),

@@ -53,10 +53,15 @@ def vocabulary_for(proposal: Proposal) -> Vocabulary:
 
     Raises `NothingPulled` before the first pull.
     """
+    return snapshot_vocabulary(last_pull(proposal), proposal.target)
+
+
+def last_pull(proposal: Proposal) -> Snapshot:
+    """What the repository was like. Raises `NothingPulled` before the first pull."""
     snapshot = Snapshot.objects.filter(project=proposal.project_id).order_by("-id").first()
     if snapshot is None:
         raise NothingPulled
-    return snapshot_vocabulary(snapshot, proposal.target)
+    return snapshot
 
 
 def analysis_of(fields: MetricFields, vocabulary: Vocabulary) -> Analysis:

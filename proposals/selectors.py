@@ -12,23 +12,29 @@ from django.db.models.lookups import Exact, In
 from django.utils.translation import gettext as _
 
 from bisync.lib.errors import sentence
+from catalog.selectors import lineage_of
+from catalog.standing import TONES, Standing, standings
+from catalog.words import KINDS, Kind
+from environments.freshness import promised_in
 from environments.models import Deployment, DeploymentStatus, Environment
-from environments.selectors import vocabulary_of
+from environments.selectors import snapshot_vocabulary, vocabulary_of
 from governance import audit
 from governance.models import AuditEvent, Project, User
 from governance.permissions import roles_of
 from governance.roles import GRANTS, Role
+from proposals import generate
 from proposals.models import (
     OPEN,
     Check,
     CheckStatus,
     Conflict,
     ConflictState,
+    Item,
     Proposal,
     ProposalQuerySet,
     ProposalStatus,
 )
-from semantic.definitions import name_key
+from semantic.definitions import Metric, Model, name_key
 from semantic.formula import functions
 from workspace.models import Run
 
@@ -71,7 +77,9 @@ class Progress:
 
 
 def progress(proposal: Proposal) -> Progress:
-    """The state inside *publishing*, from the runs themselves."""
+    """The state inside *publishing*, from the runs themselves; before, there is nothing to tell."""
+    if proposal.status in OPEN:
+        return Progress(None, None, "")
     run = (
         Run.objects.filter(
             project_id=proposal.project_id, kind="proposal.publish", subject=audit.key(proposal)
@@ -134,6 +142,31 @@ def names_for(project: Project, environment: Environment | None) -> dict[str, li
         for f in functions()
     ]
     return {"functions": known, "fields": fields, "metrics": metrics}
+
+
+def stands_on(proposal: Proposal, items: Sequence[Item]) -> list[tuple[Kind, Model | Metric, Standing]]:
+    """The models and metrics that its formulas use, and how each stands in its target, the worst first.
+
+    Until it is being published: then it is too late to ask.
+    """
+    if proposal.status not in OPEN:
+        return []
+    try:
+        pull = generate.last_pull(proposal)
+    except generate.NothingPulled:
+        return []
+    names = snapshot_vocabulary(pull, proposal.target)
+    read = [generate.analysis_of(item.revision.metric, names) for item in items]
+    named: dict[str, Model | Metric] = {}
+    for one in read:
+        models = (names.models.get(name) for name in (*one.models, one.model))
+        metrics = (names.metrics.get(name) for name in one.metrics)
+        named |= {known.unique_id: known for known in (*models, *metrics) if known is not None}
+    lineage = lineage_of(proposal.project, pull)
+    target, promised = proposal.target, promised_in(proposal.target)
+    stands = standings(proposal.project, named, environment=target.slug, lineage=lineage, promised=promised)
+    found = [(KINDS[key.partition(".")[0]], one, stands.of(key)) for key, one in named.items()]
+    return sorted(found, key=lambda each: (TONES.index(each[2].tone), each[1].name))
 
 
 # What the history says somebody did.

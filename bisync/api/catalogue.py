@@ -10,8 +10,9 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from bisync.api import drafts, shapes
+from bisync.api import drafts, known, shapes
 from bisync.api.base import InProject, Listing, Single, deed, read
+from bisync.api.standing import Judging
 from catalog import actions
 from catalog.models import Change, Group, Node, SavedView
 from catalog.narrowing import narrowed_by
@@ -27,16 +28,16 @@ from semantic.models import Definition
 class Groups(Listing):
     """dbt's groups and their owners."""
 
-    serializer_class = shapes.GroupShape
+    serializer_class = known.GroupShape
 
     def get_queryset(self) -> QuerySet[Group]:
         return Group.objects.filter(project=self.project)
 
 
-class Nodes(Listing):
+class Nodes(Judging, Listing):
     """Models, sources, seeds, exposures, metrics and the rest, as the last pull saw them."""
 
-    serializer_class = shapes.NodeShape
+    serializer_class = known.NodeShape
     asks = drafts.NodeSearch
 
     def get_queryset(self) -> QuerySet[Node]:
@@ -48,16 +49,18 @@ class Nodes(Listing):
         return nodes
 
 
-class OneNode(Single):
+class OneNode(Judging, Single):
     """One thing that dbt knows: its columns and tests, what it reads, and what reads it."""
 
-    serializer_class = shapes.NodeDetail
+    serializer_class = known.NodeDetail
 
     def found(self) -> Node:
         nodes = Node.objects.filter(project=self.project).select_related("group")
-        return get_object_or_404(
+        node = get_object_or_404(
             nodes.prefetch_related("columns", "tests"), unique_id=self.kwargs["unique_id"]
         )
+        self.judge([node.unique_id])
+        return node
 
 
 class NodeHistory(Listing):
@@ -98,31 +101,31 @@ class NodeOwners(Single):
 class SavedViews(Listing):
     """Your own ways of looking at the catalogue, newest first; POST saves one."""
 
-    serializer_class = shapes.SavedViewShape
+    serializer_class = known.SavedViewShape
 
     def get_queryset(self) -> QuerySet[SavedView]:
         return views_of(self.project, self.user)
 
-    @deed(Scope.PROPOSE, takes=drafts.ViewDraft, gives={200: shapes.SavedViewShape})
+    @deed(Scope.PROPOSE, takes=drafts.ViewDraft, gives={200: known.SavedViewShape})
     def post(self, request: Request, **_path: Any) -> Response:
         given = read(drafts.ViewDraft, request.data)
         query = narrowed_by(given["query"]).query
         view = actions.view_save(project=self.project, name=given["name"], query=query, actor=self.user)
-        return Response(shapes.SavedViewShape(view).data)
+        return Response(known.SavedViewShape(view).data)
 
 
 class SavedViewDelete(InProject):
     """Forget a view of yours; the answer is what it was."""
 
-    @deed(Scope.PROPOSE, gives={200: shapes.SavedViewShape})
+    @deed(Scope.PROPOSE, gives={200: known.SavedViewShape})
     def post(self, _request: Request, **path: Any) -> Response:
         view = get_object_or_404(views_of(self.project, self.user), pk=path["pk"])
-        shown = shapes.SavedViewShape(view).data
+        shown = known.SavedViewShape(view).data
         actions.view_delete(view=view, actor=self.user)
         return Response(shown)
 
 
-class Metrics(Listing):
+class Metrics(Judging, Listing):
     """The project's metrics."""
 
     serializer_class = shapes.MetricShape
@@ -135,14 +138,16 @@ class Metrics(Listing):
         return searched(metrics, self.asked.get("q", ""))
 
 
-class OneMetric(Single):
+class OneMetric(Judging, Single):
     """One metric: what it means, where it is used, and the proposals that made it."""
 
     serializer_class = shapes.MetricDetail
 
     def found(self) -> Definition:
         metrics = Definition.objects.filter(project=self.project, kind="metric").select_related("project")
-        return get_object_or_404(metrics.prefetch_related("usages"), name=self.kwargs["name"])
+        metric = get_object_or_404(metrics.prefetch_related("usages"), name=self.kwargs["name"])
+        self.judge([metric.unique_id])
+        return metric
 
 
 class MetricNumbers(InProject):

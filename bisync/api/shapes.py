@@ -7,8 +7,8 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from catalog.models import Change, Column, Group, Node, NodeTest, SavedView, Snapshot
-from catalog.selectors import children_of, parents_of
+from bisync.api.standing import Judged
+from catalog.models import Change, Snapshot
 from environments.models import Deployment, Environment, MetricSeries
 from environments.numbers import Numbers
 from governance.models import Project, User
@@ -291,98 +291,10 @@ class EnvironmentShape(serializers.ModelSerializer[Environment]):
         fields = ("slug", "name", "kind", "connection", "dbt_target", "schema", "branch", "variables", "live")
 
 
-# -- What dbt knows -------------------------------------------------------------------------------------
-
-
-class GroupShape(serializers.ModelSerializer[Group]):
-    class Meta:
-        model = Group
-        fields = ("name", "owner_name", "owner_email")
-
-
-class SavedViewShape(serializers.ModelSerializer[SavedView]):
-    url = serializers.CharField(source="get_absolute_url", read_only=True, help_text="On this server.")
-
-    class Meta:
-        model = SavedView
-        fields = ("id", "name", "query", "url")
-
-
-class NodeName(serializers.ModelSerializer[Node]):
-    class Meta:
-        model = Node
-        fields = ("unique_id", "resource_type", "name")
-
-
-class NodeShape(NodeName):
-    group: serializers.SlugRelatedField[Any] = serializers.SlugRelatedField(
-        "name", read_only=True, allow_null=True
-    )
-    tags = serializers.ListField(child=serializers.CharField(), read_only=True)
-    meta = serializers.DictField(read_only=True)
-
-    class Meta(NodeName.Meta):
-        fields = (  # type: ignore[assignment]
-            *NodeName.Meta.fields,
-            "label",
-            "description",
-            "package",
-            "path",
-            "relation",
-            "materialized",
-            "group",
-            "access",
-            "tags",
-            "meta",
-        )
-
-
-class ColumnShape(serializers.ModelSerializer[Column]):
-    meta = serializers.DictField(read_only=True)
-
-    class Meta:
-        model = Column
-        fields = ("name", "data_type", "description", "meta")
-
-
-class NodeTestShape(serializers.ModelSerializer[NodeTest]):
-    arguments = serializers.DictField(read_only=True)
-
-    class Meta:
-        model = NodeTest
-        fields = ("name", "kind", "column", "arguments", "severity", "description")
-
-
-class NodeDetail(NodeShape):
-    columns = ColumnShape(many=True, read_only=True)
-    tests = NodeTestShape(many=True, read_only=True)
-    parents = serializers.SerializerMethodField(help_text="What it reads.")
-    children = serializers.SerializerMethodField(help_text="What reads it.")
-
-    class Meta(NodeShape.Meta):
-        fields = (  # type: ignore[assignment]
-            *NodeShape.Meta.fields,
-            "patch_path",
-            "fields",
-            "columns",
-            "tests",
-            "parents",
-            "children",
-        )
-
-    @extend_schema_field(NodeName(many=True))
-    def get_parents(self, node: Node) -> Any:
-        return NodeName(parents_of(node), many=True).data
-
-    @extend_schema_field(NodeName(many=True))
-    def get_children(self, node: Node) -> Any:
-        return NodeName(children_of(node), many=True).data
-
-
 # -- Metrics --------------------------------------------------------------------------------------------
 
 
-class MetricShape(serializers.ModelSerializer[Definition]):
+class MetricShape(Judged, serializers.ModelSerializer[Definition]):
     type = serializers.CharField(source="fields.type", read_only=True, default="")
     value_format = serializers.SerializerMethodField(help_text="number, integer, currency or percent.")
     owner = serializers.SerializerMethodField()
@@ -402,6 +314,7 @@ class MetricShape(serializers.ModelSerializer[Definition]):
             "published_commit",
             "published_at",
             "changed_at",
+            "trust",
         )
 
     def get_value_format(self, definition: Definition) -> str:

@@ -82,6 +82,11 @@ class NumberFormat:
         return f"{sign}{before}{digits}{after}"
 
 
+def points(share: Decimal) -> str:
+    """A difference of two percentages in their points, with a second place only where one shows nothing."""
+    return _trimmed(share * 100, 1 if share >= Decimal("0.001") else 2)
+
+
 def exact(value: Figure) -> Decimal | None:
     """The value without the noise of binary fractions; nothing for what is not a number."""
     if value is None:

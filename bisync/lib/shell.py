@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,7 @@ class Shell:
     search_url: str = ""
     environment: EnvironmentLink | None = None
     environments: tuple[EnvironmentLink, ...] = ()
+    promised: Mapping[str, timedelta] = field(default_factory=dict)  # how old looks at their sources may be
     nav: tuple[NavLink, ...] = ()
     theme: str = ""
     shortcuts: bool = True

@@ -21,7 +21,7 @@ from bisync.lib import charts, icons, log_lines, markdown, search
 from bisync.lib import highlight as highlighting
 from bisync.lib.highlight import Language
 from bisync.lib.log_lines import LogTail
-from bisync.lib.numbers import BLANK, Figure, Kind, NumberFormat, exact
+from bisync.lib.numbers import BLANK, Figure, Kind, NumberFormat, exact, points
 from governance import audit
 
 register = template.Library()
@@ -179,8 +179,8 @@ def plural(count: int, forms: str) -> str:
 
 
 @register.simple_tag
-def delta(before: Figure, after: Figure, good: str = "") -> SafeString:
-    """The relative change as a chip. `good` says which way is welcome: up, down or, empty, neither."""
+def delta(before: Figure, after: Figure, good: str = "", *, kind: Kind = "number") -> SafeString:
+    """The relative change as a chip; of percentages in points. `good`: which way is welcome, if one is."""
     old, new = exact(before), exact(after)
     if old is None or new is None:
         return format_html('<span class="chip">{}</span>', BLANK)
@@ -189,7 +189,13 @@ def delta(before: Figure, after: Figure, good: str = "") -> SafeString:
     way = "up" if new > old else "down"
     tone = "" if not good else " chip-ok" if way == good else " chip-bad"
     told = _("up") if way == "up" else _("down")
-    text = NumberFormat("percent").full(abs((new - old) / old)) if old else _("from zero")
+    text: str
+    if kind == "percent":
+        text = format_html(
+            '{}\u00a0<abbr title="{}">{}</abbr>', points(abs(new - old)), _("percentage points"), _("pp")
+        )
+    else:
+        text = NumberFormat("percent").full(abs((new - old) / old)) if old else _("from zero")
     return format_html(
         '<span class="chip{}">{}<span class="vh">{} </span>{}</span>',
         tone, _icon(f"trending-{way}", 13, "", ""), told, text,

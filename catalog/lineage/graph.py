@@ -50,6 +50,21 @@ class Graph:
                     waiting.append(other)
         return found
 
+    def below(self, keys: Iterable[str]) -> list[str]:
+        """These nodes and all that they depend on, each after what it reads."""
+        found: dict[str, None] = {}
+        seen: set[str] = set()
+        waiting = [(key, False) for key in keys]
+        while waiting:
+            key, ready = waiting.pop()
+            if ready:
+                found[key] = None
+            elif key not in seen:
+                seen.add(key)
+                waiting.append((key, True))
+                waiting += [(parent, False) for parent in self.beside(key, "up") if parent not in seen]
+        return list(found)
+
 
 @dataclass(frozen=True)
 class Drawn:

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from bisync.lib.forms import carry_out
 from bisync.lib.web import go, page
 from catalog.models import Node
-from catalog.outcomes import sources_of
+from catalog.outcomes import trust_in
 from environments import freshness
 from environments.models import Environment, FreshnessSchedule
 from environments.selectors import environments_of
@@ -60,8 +60,7 @@ def _looked(request: Request, project: Project, environment: Environment) -> dic
     """The sources that declare freshness, or of which somebody told, each with what was last found here."""
     every = Node.objects.filter(project=project, resource_type="source").order_by("name")
     nodes = dict(every.values_list("unique_id", "fields"))
-    trust = sources_of(project, nodes.keys(), environment=environment.slug)
-    told = {one.node: one for one in trust.sources}
+    told = {one.node: one for one in trust_in(project, nodes, environment=environment.slug).sources}
     wanted = freshness.declared(nodes)
     rest = sorted((wanted.looked | wanted.timeless) - told.keys())
     rows = [
@@ -69,7 +68,6 @@ def _looked(request: Request, project: Project, environment: Environment) -> dic
         *((key, key.split(".", 2)[-1], None) for key in rest),
     ]
     return {
-        "trust": trust,
         "rows": Paginator(rows, 100).get_page(request.GET.get("page")),
         "timeless": wanted.timeless,
         "count": len(nodes),

@@ -58,7 +58,12 @@ def proposal_list(request: Request, project: Project) -> HttpResponse:
 
 def _found(request: Request, project: Project, number: int) -> Proposal:
     visible = Proposal.objects.visible_to(request.user).select_related(
-        "author", "target__live", "target__connection", "published_by", "project"
+        "author",
+        "target__live",
+        "target__connection",
+        "target__freshness_schedule",
+        "published_by",
+        "project",
     )
     visible = visible.with_check_failed().with_conflicts().annotate(muted=muted(request.user, "proposal"))
     return get_object_or_404(visible, project=project, number=number)
@@ -100,6 +105,7 @@ def _detail(
         "items": items,
         "told": [(item.revision.metric, changes_of(item.revision)) for item in items],
         **_numbers(items, checks),
+        "stands": [] if swapping(request) else selectors.stands_on(proposal, items),
         "files": _files(items),
         "checks": checks,
         "ready": ready,

@@ -183,6 +183,16 @@ def test_a_change_says_its_direction_in_words_too(
     assert text in html
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "text"),
+    [(0.1, 0.125, "2.5"), (0.5, 0.4996, "0.04"), (0, 0.02, "2"), (1.2, 0.2, "100")],
+)
+def test_percentages_change_by_points(before: float, after: float, text: str) -> None:
+    html = ui.delta(before, after, kind="percent")
+
+    assert f'</span>{text}\u00a0<abbr title="percentage points">pp</abbr>' in html
+
+
 # -- Text ---------------------------------------------------------------------------------------------
 
 

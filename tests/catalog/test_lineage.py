@@ -171,6 +171,15 @@ def test_a_node_is_drawn_with_its_neighbours_and_how_many_more_there_are() -> No
     assert set(around(GRAPH, "c", up=99, down=99).nodes) == set("abcdefh")
 
 
+def test_what_a_node_depends_on_comes_before_it_and_circles_end() -> None:
+    graph = Graph.of([("a", "b"), ("a", "c"), ("b", "d"), ("c", "d"), ("d", "e"), ("x", "y"), ("y", "x")])
+
+    order = graph.below(["d", "c", "y"])
+
+    assert sorted(order) == ["a", "b", "c", "d", "x", "y"]
+    assert all(order.index(parent) < order.index(child) for parent, child in ("ab", "ac", "bd", "cd"))
+
+
 def test_no_more_is_drawn_than_can_be_read() -> None:
     star = Graph.of([("m", f"c{number}") for number in range(1000)])
     drawn = around(star, "m", up=1, down=1, most=400)
