@@ -150,13 +150,13 @@ class Box:
     def under(self) -> str:
         """What stands under its name: its kind, and its group as far as the state leaves room."""
         kind, words = str(self.node.kind.one), self.standing.words
-        room = _LETTERS + 4 - len(kind) - (len(words) + 2 if words else 0) - 3
+        room = _LETTERS - len(kind) - len(words)
         group = self.node.group.name if self.node.group else ""
-        return f"{kind} · {_shortened(group, min(room, 16))}" if group and room > 4 else kind
+        return f"{kind} · {_shortened(group, min(room - 3, 16))}" if group and room > 6 else kind
 
     @property
     def short(self) -> str:
-        return _shortened(self.name, _LETTERS - 4)
+        return _shortened(self.name, _LETTERS - (7 if self.standing.tone else 4))
 
 
 @dataclass(frozen=True, slots=True)

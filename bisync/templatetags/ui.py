@@ -192,7 +192,10 @@ def delta(before: Figure, after: Figure, good: str = "", *, kind: Kind = "number
     text: str
     if kind == "percent":
         text = format_html(
-            '{}\u00a0<abbr title="{}">{}</abbr>', points(abs(new - old)), _("percentage points"), _("pp")
+            '<span>{} <abbr title="{}">{}</abbr></span>',
+            points(abs(new - old)),
+            _("percentage points"),
+            _("pp"),
         )
     else:
         text = NumberFormat("percent").full(abs((new - old) / old)) if old else _("from zero")

@@ -190,7 +190,7 @@ def test_a_change_says_its_direction_in_words_too(
 def test_percentages_change_by_points(before: float, after: float, text: str) -> None:
     html = ui.delta(before, after, kind="percent")
 
-    assert f'</span>{text}\u00a0<abbr title="percentage points">pp</abbr>' in html
+    assert f'<span>{text} <abbr title="percentage points">pp</abbr></span>' in html
 
 
 # -- Text ---------------------------------------------------------------------------------------------

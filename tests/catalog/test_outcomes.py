@@ -199,13 +199,17 @@ def test_every_page_that_names_it_says_so_and_leads_to_what_is_wrong(
     test = project.node_tests.get(node__unique_id=ORDERS, column="order_id", kind="unique")
     there = f"/shop/catalogue/{ORDERS}/#columns"
 
-    look(project, {test.unique_id: "fail"})
-
     def told(path: str) -> str:
         answer = client.get(path)
         assert answer.status_code == 200, path
         return re.sub(r"<svg.*?</svg>", "", answer.content.decode(), flags=re.DOTALL)
 
+    look(project, {test.unique_id: "pass"})
+    every = len(trust_of(project, REVENUE).looked)
+    good = f'<span class="chip chip-ok" title="1 of {every} checks have run">passes</span>'
+    assert good in told("/shop/prod/metrics/?q=revenue")
+
+    look(project, {test.unique_id: "fail"}, NOW + timedelta(hours=1))
     bad = f'<a class="chip chip-bad" href="{there}" title="{test.name}">1 fails'
     for path in (
         "/shop/",
