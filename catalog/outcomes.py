@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from operator import itemgetter
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -238,7 +238,9 @@ class Trust:
         return min((one.outcome.at for one in self.looked if one.outcome is not None), default=None)
 
 
-def outcomes_of(project: Project, keys: Collection[str], *, environment: str = "") -> dict[str, Outcome]:
+def outcomes_of(
+    project: Project, keys: Collection[str] | QuerySet[Any, Any], *, environment: str = ""
+) -> dict[str, Outcome]:
     """The last outcome of each, in one environment, or where it tells people most."""
     found = Outcome.objects.filter(project=project, unique_id__in=keys)
     if environment:
@@ -280,18 +282,19 @@ def trust_among(
     """
     tests = lineage.tests
     theirs = ((uid, name, node, column) for node in nodes for uid, name, column in tests.get(node, ()))
-    return _trust(project, sorted(theirs, key=itemgetter(1, 0)), nodes, environment, promised)
+    rows = sorted(theirs, key=itemgetter(1, 0))
+    sources = sorted(key for key in nodes if key.startswith("source."))
+    outcomes = outcomes_of(project, [*(row[0] for row in rows), *sources], environment=environment)
+    return _trust(project, rows, sources, outcomes, promised)
 
 
 def _trust(
     project: Project,
-    tests: Sequence[tuple[str, str, str, str]],
-    nodes: Collection[str],
-    environment: str,
+    tests: Iterable[tuple[str, str, str, str]],
+    sources: Iterable[str],
+    outcomes: Mapping[str, Outcome],
     promised: Promised | None,
 ) -> Trust:
-    sources = sorted(key for key in nodes if key.startswith("source."))
-    outcomes = outcomes_of(project, [*(test[0] for test in tests), *sources], environment=environment)
     looked = [Tested(uid, name, node, column, outcomes.get(uid)) for uid, name, node, column in tests]
     known = [outcomes[key] for key in sources if key in outcomes]
     if promised is None:
@@ -303,17 +306,18 @@ def _trust(
     return Trust(tuple(looked))
 
 
-def looked_wrong(project: Project) -> Trust:
+def looked_wrong(project: Project, *, promised: Promised | None = None) -> Trust:
     """Every test that fails or warns, and every source that is not fresh, or not known to be any more.
 
     Each as it is where it tells people most.
     """
-    suspect, now, promised = ~Q(state=State.OK), timezone.now(), _promised(project)
+    promised = _promised(project) if promised is None else promised
+    suspect, now = ~Q(state=State.OK), timezone.now()
     for slug, age in promised.items():
         suspect |= Q(environment=slug, unique_id__startswith="source.", at__lt=now - age)
     bad = Outcome.objects.filter(suspect, project=project).order_by("state", "-at")
-    keys = list(bad.values_list("unique_id", flat=True)[:_MOST_WRONG])
-    tests = NodeTest.objects.filter(project=project, unique_id__in=keys, node__isnull=False)
+    outcomes = outcomes_of(project, bad.values("unique_id")[:_MOST_WRONG])
+    tests = NodeTest.objects.filter(project=project, unique_id__in=outcomes.keys(), node__isnull=False)
     rows = tests.values_list("unique_id", "name", "node__unique_id", "column")
-    sources = [key for key in keys if key.startswith("source.")]
-    return _trust(project, list(rows), sources, "", promised)
+    sources = [key for key in outcomes if key.startswith("source.")]
+    return _trust(project, rows, sources, outcomes, promised)

@@ -27,7 +27,7 @@ from catalog.outcomes import trust_of
 from catalog.search.finding import MOST
 from catalog.selectors import Lineage
 from catalog.standing import UNTESTED, Standing, Standings, doubts, standings
-from catalog.words import COLUMN, FLAGS, FOUND, KINDS, PARTS, PROBLEMS, TEST, yaml_of
+from catalog.words import COLUMN, FLAGS, FOUND, KINDS, PARTS, PROBLEMS, TEST, line_of, yaml_of
 from governance import permissions
 from governance.models import Project
 from governance.web import Request, in_project
@@ -164,6 +164,7 @@ def node_detail(request: Request, project: Project, unique_id: str) -> HttpRespo
         "made": selectors.made_of(node),
         "has_lineage": node.resource_type not in selectors.USED,
         "definition": yaml_of(node.fields),
+        "meta": [(name, line_of(value)) for name, value in node.meta.items()],
         "semantic_layer": layer if isinstance(layer, str) else "",
         "totals": AGGREGATIONS,
     }

@@ -178,10 +178,9 @@ def _test_row(project: Project, one: Tested, places: Mapping[str, Found]) -> Row
 def _places(project: Project, tests: Sequence[Tested]) -> dict[str, Found]:
     """Where each of them is written, by its id; the line where the file is at hand."""
     keys = [one.unique_id for one in tests]
-    files: dict[str, str] = {}
-    files |= NodeTest.objects.filter(project=project, unique_id__in=keys).values_list("unique_id", "path")
+    of_tests = NodeTest.objects.filter(project=project, unique_id__in=keys).values_list("unique_id", "path")
     sources = Node.objects.filter(project=project, resource_type="source", unique_id__in=keys)
-    files |= sources.values_list("unique_id", "path")
+    files = dict(of_tests.order_by().union(sources.order_by().values_list("unique_id", "path"), all=True))
     found = [
         Found(
             "test-failed",
@@ -208,7 +207,7 @@ def _named(unique_id: str) -> str:
 
 def _reader(project: Project) -> Callable[[str], str]:
     """What reads a file of the last pull; it gives "" where there is none on this machine."""
-    repository = Repository.objects.filter(project=project).first()
+    repository = Repository.objects.filter(project=project).defer(None).first()
     mirror = mirror_of(repository) if repository is not None else None
 
     def read(file: str) -> str:
