@@ -122,14 +122,19 @@ def conflict_decide(
     `InvalidInput` for an own value that is not fit.
     """
     conflict = _locked(conflict)
-    _require_may_decide(conflict, actor)
-    if conflict.state != ConflictState.OPEN or conflict.item.proposal.status not in OPEN:
-        raise NothingToDecide
+    require_decidable(conflict, actor)
     if choice == ConflictState.OWN:
         _require_fit(conflict, own)
     _decide(conflict, choice, actor=actor, own=own)
     go_on(conflict.item.proposal, actor=actor)
     return conflict.item.proposal
+
+
+def require_decidable(conflict: Conflict, actor: User) -> None:
+    """Raise `NotAllowed` or `NothingToDecide` unless it is open and `actor` may decide about it."""
+    _require_may_decide(conflict, actor)
+    if conflict.state != ConflictState.OPEN or conflict.item.proposal.status not in OPEN:
+        raise NothingToDecide
 
 
 def _decide(conflict: Conflict, choice: ConflictState, *, actor: User | None, own: object = None) -> None:

@@ -187,6 +187,7 @@ def attempt(request: Request, project: Project, number: int, conflict: int) -> H
     """How a formula reads that somebody writes instead of both, and what it comes to; nothing is decided."""
     proposal = _found(request, project, number)
     found = get_object_or_404(Conflict, item__proposal=proposal, pk=conflict, field="formula")
+    conflicts.require_decidable(found, request.user)
     tried = _attempt(request.POST.get("own", ""), proposal)
     if not swapping(request):
         return _page(request, proposal, about=found.pk, attempt=tried)

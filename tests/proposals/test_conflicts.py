@@ -8,7 +8,7 @@ from django.test import Client
 
 from bisync.lib.errors import InvalidInput, NotAllowed
 from catalog.models import Snapshot
-from governance.models import AuditEvent
+from governance.models import AuditEvent, User
 from governance.roles import Role
 from notify.actions import announce
 from notify.models import Notification
@@ -300,8 +300,25 @@ def test_a_formula_that_would_replace_both_is_tried_out_before_it_is_chosen(
     assert "All time" not in wrong or not headers
     conflict.refresh_from_db()
     assert conflict.state == ConflictState.OPEN
-    own = Conflict.objects.create(item=proposal.items.get(), field="meaning")
-    assert client.post(address.replace(f"/{conflict.pk}/", f"/{own.pk}/"), {"own": "x"}).status_code == 404
+    words = Conflict.objects.create(item=proposal.items.get(), field="meaning")
+    assert client.post(address.replace(f"/{conflict.pk}/", f"/{words.pk}/"), {"own": "x"}).status_code == 404
+
+
+def test_formulas_are_tried_out_only_by_whoever_may_decide_and_while_it_is_open(story: Story) -> None:
+    proposal = story.changing("revenue", formula="SUM(net_amount) * 2")
+    Proposal.objects.update(status="in_review")
+    conflict = Conflict.objects.create(item=proposal.items.get(), field="formula")
+    address = f"{proposal.get_absolute_url()}conflicts/{conflict.pk}/try/"
+
+    def tried(by: User) -> int:
+        client = Client()
+        client.force_login(by)
+        return client.post(address, {"own": "MAX(net_amount)"}).status_code
+
+    assert tried(make_member(story.project, Role.VIEWER)) == 403
+    assert tried(story.maya) == 200
+    Conflict.objects.update(state=ConflictState.THEIRS)
+    assert tried(story.maya) == 409
 
 
 @pytest.mark.both
