@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.apps import apps
 from django.db.models import Count, Exists, Min, OuterRef
 from django.utils.translation import gettext_lazy as _
 
+from governance import audit
 from governance.models import Project
 from workspace.models import Drain, Hold, HoldState, Queue, Run, RunStatus
 from workspace.models.runs import RunQuerySet
@@ -34,6 +38,22 @@ class QueueState:
     def about(self) -> str:
         """What goes through it."""
         return str(ABOUT[self.queue])
+
+
+def subjects_of(runs: Iterable[Run]) -> dict[int, str]:
+    """What runs are about, by their ids, where each works for one thing: an environment, a proposal."""
+    wanted: dict[str, set[str]] = {}
+    about = {run.pk: run.subject for run in runs if re.fullmatch(r"\w+:\d{1,18}", run.subject)}
+    for subject in about.values():
+        model, _colon, pk = subject.partition(":")
+        wanted.setdefault(model, set()).add(pk)
+    names = {
+        audit.key(thing): str(thing)
+        for model in apps.get_models()
+        if model._meta.model_name in wanted
+        for thing in model._default_manager.filter(pk__in=wanted[model._meta.model_name])
+    }
+    return {pk: names[subject] for pk, subject in about.items() if subject in names}
 
 
 def drains() -> dict[str, Drain]:

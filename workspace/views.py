@@ -32,7 +32,12 @@ def run_list(request: Request, project: Project) -> HttpResponse:
     """Every run of the project, newest first."""
     runs = Run.objects.visible_to(request.user).filter(project=project).for_list()
     shown = Paginator(runs, 50).get_page(request.GET.get("page"))
-    context = {"runs": shown, "drains": selectors.drains().values()}
+    about = selectors.subjects_of(shown)
+    context = {
+        "runs": shown,
+        "rows": [(run, about.get(run.pk, "")) for run in shown],
+        "drains": selectors.drains().values(),
+    }
     return page(request, "workspace/run_list.html", context, fragment="rows")
 
 
@@ -94,8 +99,14 @@ def system_runs(request: Request) -> HttpResponse:
     before = number(request, "before")
     shown = list((runs.filter(pk__lt=before) if before else runs)[: selectors.MOST + 1])
     permissions.learn_roles(request.user, (run.project for run in shown))
+    about = selectors.subjects_of(shown)
     rows = [
-        (run, actions.may_stop(request.user, run), actions.may_repeat(request.user, run))
+        (
+            run,
+            about.get(run.pk, ""),
+            actions.may_stop(request.user, run),
+            actions.may_repeat(request.user, run),
+        )
         for run in shown[: selectors.MOST]
     ]
     older = f"?{urlencode({**asked, 'before': rows[-1][0].pk})}" if len(shown) > len(rows) else ""

@@ -23,6 +23,7 @@ def run_context(request: Request, run: Run) -> dict[str, object]:
     known = number(request, "known") if swapping(request) else 0
     return {
         "run": run,
+        "about": selectors.subjects_of([run]).get(run.pk, ""),
         "count": len(commands),
         "commands": [
             (step, command, *_output(request, run, command))
