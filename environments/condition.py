@@ -119,7 +119,7 @@ def _row(one: Finding, kind: Kind, environment: str) -> Row:
     return Row(
         name=one.name,
         address=_address(one),
-        sentence=str(kind.sentence % params),
+        sentence=kind.said(params),
         file=one.file,
         line=one.line,
         since=one.since,

@@ -31,7 +31,8 @@ class Kind:
     """What all findings of a kind share: how bad they are, a heading, a sentence, and what to do next.
 
     `mended` says that a proposal in Bisync mends it, by another formula or name; else dbt's code is changed:
-    the form shows what is meant, and proposing the same again changes nothing.
+    the form shows what is meant, and proposing the same again changes nothing. `shorter` is the sentence
+    where a finding does not know all that the other one tells.
     """
 
     level: str
@@ -39,6 +40,16 @@ class Kind:
     sentence: Any
     remedy: Any
     mended: bool = False
+    shorter: Any = ""
+
+    def said(self, params: Mapping[str, Any]) -> str:
+        """The sentence with what a finding knows."""
+        try:
+            return str(self.sentence % params)
+        except KeyError:
+            if not self.shorter:
+                raise
+            return str(self.shorter % params)
 
 
 # In the order of the page. The first ones come from results of tests, and are never kept.
@@ -98,6 +109,10 @@ KINDS: Mapping[str, Kind] = {
         ),
         _("Rename one, or agree on one meaning for both."),
         mended=True,
+        shorter=_(
+            "“%(label)s” and “%(other_label)s” are called alike and computed otherwise: "
+            "as %(formula)s, and as %(other_formula)s."
+        ),
     ),
     "no-granularity": Kind(
         BAD,

@@ -20,16 +20,15 @@ from environments.places import Places
 from environments.selectors import snapshot_vocabulary
 from governance.models import Project
 from semantic.definitions import Metric, Vocabulary
-from semantic.formulas import metric_meaning
+from semantic.formulas import dated_meaning
 from semantic.importer import value_type
-from semantic.rules.similar import likeness
+from semantic.rules.similar import called_alike
 from workspace.dbt.code import dialect_of
 
 _UNKNOWN = _("unknown")
 _ABSENT = _("no such column")
 _NOTHING = _("nothing")
 _MOST_NAMED = 5
-_ALIKE = 0.93
 # So many pairs of names are compared; a project with more metrics has them compared by meaning only.
 _MOST_COMPARED = 300
 
@@ -262,7 +261,7 @@ def _thing(node: Node) -> traps.Thing:
 def _alike(vocabulary: Vocabulary, dialect: str, live: Deployment | None) -> Iterator[Found]:
     """The same metric under two names, and two metrics under one. Parts of others are nobody's metrics."""
     metrics = [metric for metric in vocabulary.metrics.values() if not metric.helper_of]
-    meanings = {metric.name: metric_meaning(metric, vocabulary, dialect=dialect) for metric in metrics}
+    meanings = {metric.name: dated_meaning(metric, vocabulary, dialect=dialect) for metric in metrics}
     values = _last_values(live)
     first: dict[str, Metric] = {}
     for metric in metrics:
@@ -279,7 +278,7 @@ def _contradictions(
     metrics = sorted(metrics, key=lambda metric: metric.name)
     for one, two in combinations(metrics[:_MOST_COMPARED], 2):
         labels = [metric.label or metric.name for metric in (one, two)]
-        if likeness(*labels) < _ALIKE or not (meanings[one.name] and meanings[two.name]):
+        if not (meanings[one.name] and meanings[two.name]) or not called_alike(*labels):
             continue
         if meanings[one.name] != meanings[two.name]:
             yield traps.about(
@@ -289,9 +288,16 @@ def _contradictions(
                 other_label=labels[1],
                 formula=one.formula,
                 other_formula=two.formula,
-                value=values.get(one.name, str(_UNKNOWN)),
-                other_value=values.get(two.name, str(_UNKNOWN)),
+                **_numbers(one, two, values),
             )
+
+
+def _numbers(one: Metric, two: Metric, values: Mapping[str, str]) -> dict[str, str]:
+    """What the last month has for both, where it has something for one of them."""
+    if not values.keys() & {one.name, two.name}:
+        return {}
+    unknown = str(_UNKNOWN)
+    return {"value": values.get(one.name, unknown), "other_value": values.get(two.name, unknown)}
 
 
 def _last_values(live: Deployment | None) -> dict[str, str]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from semantic.definitions import Measure, Metric, Model, Vocabulary
 from semantic.fields import FORMATS, RULES, MetricFields, ValueRule, noted, with_plain_lines
+from semantic.formulas import chosen_date
 
 
 def fields_of(metric: Metric, vocabulary: Vocabulary) -> MetricFields:
@@ -56,7 +57,7 @@ def _number(value: object) -> float | None:
 
 def _date(metric: Metric, vocabulary: Vocabulary) -> str:
     """The date by which all totals of the metric go, where it is not their models' usual one."""
-    dates = {_chosen_date(model, measure) for model, measure in _totals(metric, vocabulary, set())}
+    dates = {chosen_date(model, measure) for model, measure in _totals(metric, vocabulary, set())}
     return dates.pop() if len(dates) == 1 else ""
 
 
@@ -69,9 +70,3 @@ def _totals(metric: Metric, vocabulary: Vocabulary, seen: set[str]) -> Iterator[
         used = vocabulary.metrics.get(part.name) if part else None
         if used and used.name not in seen and used.helper_of == metric.name:
             yield from _totals(used, vocabulary, seen)
-
-
-def _chosen_date(model: Model, measure: Measure) -> str:
-    """The time dimension that dates a measure against its model's habit; else ""."""
-    usual = model.semantic.agg_time_dimension if model.semantic else ""
-    return "" if measure.agg_time_dimension == usual else measure.agg_time_dimension

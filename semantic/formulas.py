@@ -123,11 +123,32 @@ def metric_meaning(metric: Metric, vocabulary: Vocabulary, *, dialect: str) -> s
     return kept[key]
 
 
+def dated_meaning(metric: Metric, vocabulary: Vocabulary, *, dialect: str) -> str:
+    """As `metric_meaning`, but another text where totals go by another date: then each month differs."""
+    said = metric_meaning(metric, vocabulary, dialect=dialect)
+    measures = vocabulary.measures
+    below = _made_of(metric, vocabulary).values()
+    dates = [chosen_date(*measures[one.measure]) for one in below if one.measure in measures]
+    return f"{said} {dates}" if said and any(dates) else said
+
+
 def full_meaning(metric: Metric, vocabulary: Vocabulary, *, dialect: str) -> str:
     """A text that changes with the numbers of a metric, whatever its type, and not with its words."""
-    said = metric_meaning(metric, vocabulary, dialect=dialect)
+    said = dated_meaning(metric, vocabulary, dialect=dialect)
     if said:
         return said
+    below = _made_of(metric, vocabulary)
+    return repr([_numbers(below[name], vocabulary) for name in sorted(below)])
+
+
+def chosen_date(model: Model, measure: Measure) -> str:
+    """The time dimension that dates a measure against its model's habit; else ""."""
+    usual = model.semantic.agg_time_dimension if model.semantic else ""
+    return "" if measure.agg_time_dimension == usual else measure.agg_time_dimension
+
+
+def _made_of(metric: Metric, vocabulary: Vocabulary) -> dict[str, Metric]:
+    """A metric and all that it is made of, by name."""
     below: dict[str, Metric] = {}
     waiting = [metric]
     while waiting:
@@ -137,7 +158,7 @@ def full_meaning(metric: Metric, vocabulary: Vocabulary, *, dialect: str) -> str
             parts = (one.numerator, one.denominator, *one.inputs)
             found = (vocabulary.metrics.get(part.name) for part in parts if part)
             waiting += [used for used in found if used]
-    return repr([_numbers(below[name], vocabulary) for name in sorted(below)])
+    return below
 
 
 def _numbers(metric: Metric, vocabulary: Vocabulary) -> tuple[Metric, Measure | None]:

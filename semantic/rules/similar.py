@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections import Counter
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,6 +12,8 @@ from semantic.definitions import Vocabulary
 from semantic.formulas import metric_meaning
 
 _LIKENESS = 0.78
+_ONE_WORD = 0.8
+_TELLING = re.compile(r"[^\W_]+|[%#$€£¥+<>=]")
 _SMALL = frozenset("a an and by for in of on per the to with".split())  # noqa: SIM905
 
 
@@ -60,6 +63,25 @@ def likeness(one: str, other: str) -> float:
     letters = difflib.SequenceMatcher(None, " ".join(a), " ".join(b)).ratio()
     words = difflib.SequenceMatcher(None, " ".join(sorted(a)), " ".join(sorted(b))).ratio()
     return max(letters, words)
+
+
+def called_alike(one: str, other: str) -> bool:
+    """Whether two names are one to their readers: the same words in any order, but for plurals and slips.
+
+    A further word, another number and a sign such as % are what tells metrics apart.
+    """
+    a, b = (Counter(_TELLING.findall(text.lower())) for text in (one, other))
+    for word in _SMALL:
+        del a[word], b[word]
+    left, over = sorted((a - b).elements()), sorted((b - a).elements())
+    return bool(a and b) and len(left) == len(over) and all(map(_one_word, left, over))
+
+
+def _one_word(one: str, other: str) -> bool:
+    """Whether two words are one but for an ending or a slip; a prefix or a number makes another word."""
+    if one[0] != other[0] or re.findall(r"\d+", one) != re.findall(r"\d+", other):
+        return False
+    return difflib.SequenceMatcher(None, one, other).ratio() >= _ONE_WORD
 
 
 def _words(text: str) -> list[str]:

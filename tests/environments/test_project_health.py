@@ -17,7 +17,7 @@ from catalog.outcomes import Found as Told
 from catalog.outcomes import keep as keep_outcomes
 from environments import health
 from environments.findings import KINDS, Found
-from environments.models import Deployment, Environment, Finding
+from environments.models import Deployment, Environment, Finding, MetricSeries
 from governance.models import Project
 from governance.roles import Role
 from tests.factories import make_environment, make_member, make_project
@@ -138,6 +138,13 @@ def test_one_meaning_under_two_names_and_two_under_one_are_told(project: Project
     clash = told["contradiction"][0]
     assert {clash["label"], clash["other_label"]} == {revenue["label"], f"The {revenue['label']}"}
     assert clash["formula"] != clash["other_formula"]
+    # Numbers are told only where somebody computed one.
+    assert "last month" not in KINDS["contradiction"].said(clash)
+    points = [["2026-01-01", 12.0]]
+    MetricSeries.objects.create(deployment=Deployment.objects.get(), metric=clash["name"], points=points)
+    clash = found(project)["contradiction"][0]
+    said = f"In the last month {clash['formula']} is 12, and {clash['other_formula']} is unknown."
+    assert said in KINDS["contradiction"].said(clash)
 
 
 def test_the_page_says_it_in_words_the_worst_first(project: Project) -> None:

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from semantic.definitions import Column, Measure, Metric, Model, SemanticModel, Vocabulary
+from semantic.definitions import Column, Measure, Metric, MetricInput, Model, SemanticModel, Vocabulary
 from semantic.fields import RULES, TEXTS, MetricFields, RuleKind, ValueRule, name_from
 from semantic.formula import analyse
-from semantic.formulas import meaning
+from semantic.formulas import dated_meaning, full_meaning, meaning
 from semantic.rules.metric import LIMITS, sending_problems, typing_problems
-from semantic.rules.similar import likeness, similar
+from semantic.rules.similar import called_alike, likeness, similar
 from semantic.rules.text import name_problems, text_problems
 from semantic.rules.values import breach
 
@@ -264,6 +264,31 @@ def found(label: str, formula: str = "", model: str = "", **options: Any) -> lis
     return [(one.name, one.why) for one in alike]
 
 
+def test_the_same_total_by_another_date_is_another_metric() -> None:
+    measures = (
+        Measure("signed_up", "count", "1"),
+        Measure("signed_up_too", "count", "1", agg_time_dimension="signed_up_on"),
+        Measure("left", "count", "1", agg_time_dimension="left_on"),
+    )
+    people = SemanticModel("people", "people", measures=measures, agg_time_dimension="signed_up_on")
+    simple = [Metric(one.name, "simple", measure=one.name) for one in measures]
+    ratios = [
+        Metric(f"{one}_of_{two}", "ratio", numerator=MetricInput(one), denominator=MetricInput(two))
+        for one, two in (("left", "signed_up"), ("signed_up", "left"), ("signed_up_too", "left"))
+    ]
+    names = Vocabulary(
+        models={"people": Model("people", "model.shop.people", semantic=people)},
+        metrics={one.name: one for one in (*simple, *ratios)},
+    )
+    means = {name: dated_meaning(one, names, dialect="duckdb") for name, one in names.metrics.items()}
+
+    assert means["signed_up"] == means["signed_up_too"] != means["left"]
+    assert means["signed_up_of_left"] == means["signed_up_too_of_left"] != means["left_of_signed_up"]
+    assert all(means.values())
+    digests = {full_meaning(names.metrics[name], names, dialect="duckdb") for name in ("signed_up", "left")}
+    assert len(digests) == 2
+
+
 def test_the_same_formula_comes_first_whatever_its_name() -> None:
     assert found("Net revenue", "COUNT(*)", "fct_orders")[0] == ("orders", "formula")
     assert found("", "COUNT(fct_orders.*)") == [("orders", "formula")]
@@ -299,6 +324,25 @@ def test_a_metric_is_not_like_itself() -> None:
 def test_likeness_is_between_nothing_and_all_and_the_same_either_way_round(one: str, other: str) -> None:
     assert 0 <= likeness(one, other) <= 1
     assert likeness(one, one) in (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "alike"),
+    [
+        ("Net revenue", "Revenue, net", True),
+        ("Net revenue", "The net revenues", True),
+        ("Revenue per customer", "Revenue per custommer", True),
+        ("収入", "収入", True),
+        ("Food revenue", "Food revenue %", False),
+        ("Response time p95", "Response time p99", False),
+        ("Orders of the last 7 days", "Orders of the last 30 days", False),
+        ("Monthly active customers", "Monthly inactive customers", False),
+        ("Weekly returning customers orders", "Weekly returning customers orders online", False),
+        ("", "", False),
+    ],
+)
+def test_names_are_one_but_for_order_plurals_and_slips(one: str, other: str, alike: bool) -> None:
+    assert called_alike(one, other) is called_alike(other, one) is alike
 
 
 # -- Promises about values ------------------------------------------------------------------------------
