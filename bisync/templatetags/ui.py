@@ -215,6 +215,12 @@ def markdown_filter(text: str) -> SafeString:
 
 
 @register.filter
+def described(text: str) -> SafeString:
+    """A description from dbt's files, whose Markdown is wrapped where lines were full, as safe HTML."""
+    return markdown.rendered(text, wrapped=True)
+
+
+@register.filter
 def highlight(text: str, language: Language) -> SafeString:
     """Code with its parts coloured: `{{ sql|highlight:"sql" }}`."""
     return highlighting.highlight(text, language)

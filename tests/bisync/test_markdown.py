@@ -13,6 +13,16 @@ def test_markdown_becomes_html() -> None:
     assert "<s>this</s>" in html
 
 
+def test_lines_end_where_people_end_them_and_run_on_where_a_file_was_wrapped() -> None:
+    text = "Licenses of each server\nand day.\n\nTwo spaces  \nend a line.\n- **or** a list"
+
+    assert rendered(text).count("<br>") == 2
+    wrapped = rendered(text, wrapped=True)
+    assert "<p>Licenses of each server\nand day.</p>" in wrapped
+    assert wrapped.count("<br>") == 1
+    assert "<li><strong>or</strong> a list</li>" in wrapped
+
+
 def test_a_table_keeps_its_cells() -> None:
     html = rendered("| month | value |\n| --- | --- |\n| Oct | 4.61 |")
 

@@ -1,0 +1,30 @@
+"""The page of one metric."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from django.test import Client
+
+from governance.roles import Role
+from tests.factories import make_environment, make_member, make_project
+from tests.ready import Ready
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_metric_that_no_formula_can_say_leads_to_dbts_own_words(
+    ready: Ready, data_dir: Path, client: Client
+) -> None:
+    project = make_project(slug="shop")
+    make_environment(project)
+    ready.pulled(project)
+    client.force_login(make_member(project, Role.VIEWER))
+    words = '<a href="/shop/catalogue/metric.shop.revenue_30d/">As dbt has it</a>'
+
+    assert words in client.get("/shop/prod/metrics/revenue_30d/").content.decode()
+    told = client.get("/shop/catalogue/metric.shop.revenue_30d/").content.decode()
+    assert "count: 30" in re.sub("<[^>]+>", "", told)
+    assert "As dbt has it" not in client.get("/shop/prod/metrics/revenue/").content.decode()
