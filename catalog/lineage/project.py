@@ -13,7 +13,7 @@ from catalog.lineage.origins import How, Origin, Relation
 from catalog.lineage.queries import EPHEMERAL, Name, Trace, Untraceable, name_of, trace
 
 # Whoever changes what a trace says has everything traced again.
-VERSION = 1
+VERSION = 2
 # What dbt adds to a snapshot, under the names that the project gives.
 _SNAPSHOT_COLUMNS = ("dbt_scd_id", "dbt_updated_at", "dbt_valid_from", "dbt_valid_to")
 

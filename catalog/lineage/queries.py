@@ -321,7 +321,7 @@ class _Evaluation:
         """The rows of a function, or those that the query itself lists."""
         what = node.this if isinstance(node, (exp.Table, exp.Lateral)) else node
         origin = self.expression(what, scope).by(How.COMPUTED)
-        names = [name.lower() for name in node.alias_column_names] or [node.alias.lower()]
+        names = [name.lower() for name in node.alias_column_names] or [node.alias.lower() or _column_of(what)]
         if isinstance(node, exp.Values) and not node.alias_column_names:
             width = max((len(row.expressions) for row in node.expressions), default=0)
             names = [f"#{number}" for number in range(1, width + 1)]
@@ -389,3 +389,12 @@ def _united(left: Table, right: Table, operation: exp.SetOperation) -> Table:
         return Table(half, (Made(UNKNOWN),) if left.rest else (), rows)
     pairs = zip(left.listed, right.listed, strict=True)
     return Table(tuple((name, merged((one, two))) for (name, one), (_other, two) in pairs), (), rows)
+
+
+def _column_of(function: exp.Expr) -> str:
+    """What the one column of a function in FROM is called that nobody names; "" where that is not known."""
+    if isinstance(function, exp.Unnest):
+        return "unnest"
+    if isinstance(function, exp.GenerateSeries):
+        return "range" if function.args.get("is_end_exclusive") else "generate_series"
+    return "generate_series" if isinstance(function, exp.ExplodingGenerateSeries) else ""

@@ -168,6 +168,12 @@ CASES = {
         "select g, id from db.s.orders, generate_series(1, amount) g",
         "g: ~orders.amount; id: orders.id",
     ),
+    "rows of a function that nobody names": (
+        ("with days as (select cast(range as date) as day from range(date '2026-01-01', current_date, interval 1 day)),"
+        " more as (select generate_series as n from generate_series(1, 3)), ids as (select unnest as i from unnest([1]))"
+        " select day, n, i, id from days, more, ids, db.s.orders"),
+        "day:; n:; i:; id: orders.id",
+    ),
     "listed rows": ("select k, id from (values (1, 2)) as t(k, v), db.s.orders", "k:; id: orders.id"),
     "fields of a struct": ("select r.payload.user.name as a from db.s.raw r", "a: ~raw.payload"),
     "tables in parentheses": (
