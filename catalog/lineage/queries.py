@@ -7,6 +7,7 @@ does not decide is marked unknown.
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -37,6 +38,8 @@ Name = tuple[str, ...]
 # A star over a join of stars doubles, and again: no table has so many columns, no model so much text.
 _MOST_COLUMNS = 20_000
 _LONGEST = 4_000_000
+# How sqlglot names a function that lacks an argument.
+_CLASS = re.compile(r"<class '[\w.]*?(\w+)'>")
 
 logging.getLogger("sqlglot").setLevel(logging.ERROR)
 
@@ -65,7 +68,7 @@ def trace(sql: str, dialect: str, relations: Mapping[Name, Relation]) -> Trace:
         statement = sqlglot.parse_one(sql, read=dialect or None)
         table = _Evaluation(relations).query(statement, Scope({}))
     except SqlglotError as exc:
-        raise Untraceable(str(exc).partition("\n")[0]) from None
+        raise Untraceable(_CLASS.sub(r"\1", str(exc).partition("\n")[0])) from None
     except RecursionError:
         raise Untraceable("it is nested too deeply") from None
     return Trace(table.listed, table.rows, table.open)

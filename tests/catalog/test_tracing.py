@@ -276,6 +276,11 @@ def test_what_is_no_query_is_told(sql: str) -> None:
         traced(sql)
 
 
+def test_why_a_query_cannot_be_read_is_said_without_names_of_python() -> None:
+    with pytest.raises(Untraceable, match=r"missing for ParseIp\. Line 1"):
+        traced("select parse_ip(name) as ip from db.s.customers")
+
+
 def test_deep_nesting_is_no_crash() -> None:
     with pytest.raises(Untraceable):
         traced("select " + "(" * 3000 + "1" + ")" * 3000)
