@@ -216,7 +216,7 @@ TEST_PLACES: Places = {
 
 SECTIONS: Mapping[str, str] = {
     "metadata": "Snapshot.dbt_version, Snapshot.adapter",
-    "nodes": "Node; those that are tests NodeTest",
+    "nodes": "Node; those that are tests NodeTest; without analyses and hooks, of which nothing is made",
     "sources": "Node",
     "macros": "Node, without those that dbt and its adapters bring",
     "docs": "Node",
