@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from bisync.lib.stored import storable
 from catalog.ingest import fitting
 from catalog.models import Column, Node, NodeLineage
 from environments import traps
@@ -76,6 +77,8 @@ def placed(found: Iterable[Found], read: Callable[[str], str]) -> list[Found]:
 
 def keep(project: Project, found: Iterable[Found]) -> None:
     """Replace what was found before; what is found again keeps since when. Call it inside a transaction."""
+    # Properties files are read as they are, and may say what no database holds.
+    found = [replace(one, params=storable(one.params)) for one in found]
     before = {_key(one): one for one in Finding.objects.filter(project=project)}
     wanted = {_key(one): one for one in found}
     gone = [row.pk for key, row in before.items() if key not in wanted]

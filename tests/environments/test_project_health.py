@@ -289,6 +289,16 @@ def test_a_line_that_moves_is_no_new_finding(project: Project) -> None:
     assert (now.pk, now.since) == (first.pk, first.since)
 
 
+def test_what_a_file_says_that_no_database_holds_is_left_out(project: Project) -> None:
+    one = Found("environment-in-words", ORDERS, "fct_orders", "s.yml", {"field": "meta.x\0y \ud800"})
+    health.keep(project, [one])
+    first = Finding.objects.get()
+    health.keep(project, [one])
+
+    assert first.params == {"field": "meta.xy ?"}
+    assert Finding.objects.get().pk == first.pk
+
+
 def test_what_is_wrong_with_a_metric_is_mended_by_a_proposal(project: Project, client: Client) -> None:
     params = {"other": "revenue", "formula": "SUM(net_amount)"}
     one = Found("same-metric", "metric.turnover", "turnover", "m.yml", params, line=3)
