@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from urllib.parse import urlencode
 
+from django.db.models import Count, F, Q, Window
+from django.db.models.functions import RowNumber
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from bisync.lib.errors import BisyncError
-from catalog.models import Node, NodeTest
 from catalog.outcomes import Tested, looked_wrong
-from environments import health
-from environments.findings import BAD, KINDS, WARN, Found, Kind
-from environments.models import Finding
+from environments.findings import BAD, KINDS, WARN, Kind
+from environments.freshness import promised_in
+from environments.models import RANKS, Finding
+from environments.selectors import environments_of
+from environments.tested import files_of
 from governance.models import Project
-from workspace.models import Repository
-from workspace.repositories import mirror_of
+from workspace.models import Run, RunStatus
 
 MOST_SHOWN = 100
 MOST_OPEN = 8
-# So many files are looked into for the lines of tests, none of them larger than this.
-_MOST_FILES = 20
-_MOST_TEXT = 1_000_000
 LEVELS = (BAD, WARN)
 # The findings that tests and sources are, by how they ended.
 _ENDED = {
@@ -96,48 +95,69 @@ class Condition:
         return len(self.groups) + len(self.fine)
 
 
-def condition_of(project: Project, *, proposing: bool) -> Condition:
-    """Everything that is wrong with a project; with forms for whoever may propose."""
-    kept: dict[str, list[Finding]] = {}
-    for one in Finding.objects.filter(project=project).select_related("project"):
+def looks_at(project: Project) -> tuple[Run | None, Run | None]:
+    """The last time that a project was looked at, and the last that came to its end."""
+    looks = Run.objects.filter(project=project, kind="catalog.lineage").order_by("-id")
+    done = looks.filter(status=RunStatus.SUCCEEDED)
+    found = list(looks.filter(Q(pk__in=looks.values("pk")[:1]) | Q(pk__in=done.values("pk")[:1])))
+    return next(iter(found), None), next((one for one in found if one.status == RunStatus.SUCCEEDED), None)
+
+
+def condition_of(project: Project, *, lines: Mapping[str, int], proposing: bool) -> Condition:
+    """Everything that is wrong with a project; with forms for whoever may propose.
+
+    `lines` are those of tests and sources, as the last look found them.
+    """
+    environments = environments_of(project)
+    live = [one for one in environments if one.live_id is not None] if proposing else []
+    here = min(live, key=lambda one: (RANKS[one.kind], one.pk)).slug if live else ""
+    wrong = looked_wrong(project, promised=promised_in(*environments)).wrong
+    tested = _tested(project, wrong, lines)
+    groups = {slug: Group(slug, KINDS[slug], rows[:MOST_SHOWN], len(rows)) for slug, rows in tested.items()}
+    for slug, found in _kept(project).items():
+        rows = [_row(one, project, here) for one in found]
+        groups[slug] = Group(slug, KINDS[slug], rows, found[0].of_kind)
+    return Condition(
+        [groups[slug] for slug in KINDS if slug in groups],
+        [kind for slug, kind in KINDS.items() if slug not in groups],
+    )
+
+
+def _kept(project: Project) -> dict[str, list[Any]]:
+    """What was kept, by kind: of each as many as are shown, with how many there are as `of_kind`."""
+    of_kind = Window(Count("*"), partition_by=F("kind"))
+    place = Window(RowNumber(), partition_by=F("kind"), order_by=["name", "pk"])
+    found = Finding.objects.filter(project=project).annotate(of_kind=of_kind, place=place)
+    kept: dict[str, list[Any]] = {}
+    for one in found.filter(place__lte=MOST_SHOWN, kind__in=KINDS).order_by("name", "pk"):
         kept.setdefault(one.kind, []).append(one)
-    live = health.live_of(project)
-    here = live.environment.slug if live is not None and proposing else ""
-    rows = _tested(project)
-    groups = []
-    for slug, kind in KINDS.items():
-        found = kept.get(slug, ())
-        told = rows.get(slug) or [_row(one, kind, here) for one in found[:MOST_SHOWN]]
-        if told:
-            groups.append(Group(slug, kind, told[:MOST_SHOWN], max(len(told), len(found))))
-    there = {group.slug for group in groups}
-    return Condition(groups, [kind for slug, kind in KINDS.items() if slug not in there])
+    return kept
 
 
-def _row(one: Finding, kind: Kind, environment: str) -> Row:
+def _row(one: Finding, project: Project, environment: str) -> Row:
+    kind = KINDS[one.kind]
     params = {"name": one.name, "file": one.file, **one.params}
     return Row(
         name=one.name,
-        address=_address(one),
+        address=_address(one, project.slug),
         sentence=kind.said(params),
         file=one.file,
         line=one.line,
         since=one.since,
-        form=_form(one, environment) if kind.mended else "",
+        form=_form(one, project.slug, environment) if kind.mended else "",
     )
 
 
-def _form(finding: Finding, environment: str) -> str:
+def _form(finding: Finding, slug: str, environment: str) -> str:
     """Where a change of the metric is proposed; "" for what only a change of dbt's code mends."""
     own_metric = finding.unique_id.startswith("metric.") and finding.file
     if not environment or not own_metric:
         return ""
     begun = urlencode({"metric": finding.name})
-    return f"{reverse('propose', args=[finding.project.slug, environment])}?{begun}"
+    return f"{reverse('propose', args=[slug, environment])}?{begun}"
 
 
-def _address(finding: Finding) -> str:
-    slug = finding.project.slug
+def _address(finding: Finding, slug: str) -> str:
     if not finding.unique_id:
         return reverse("pulls", args=[slug])
     if finding.unique_id.startswith("metric."):
@@ -148,75 +168,27 @@ def _address(finding: Finding) -> str:
 # -- Tests and sources ----------------------------------------------------------------------------------
 
 
-def _tested(project: Project) -> dict[str, list[Row]]:
+def _tested(project: Project, wrong: Sequence[Tested], lines: Mapping[str, int]) -> dict[str, list[Row]]:
     """Tests and sources that do not look good, by kind of finding."""
-    wrong = looked_wrong(project).wrong
-    places = _places(project, wrong)
+    files = files_of(project, wrong) if wrong else {}
     rows: dict[str, list[Row]] = {}
     for one in wrong:
-        rows.setdefault(_ENDED[one.kind], []).append(_test_row(project, one, places))
+        place = files.get(one.unique_id, ""), lines.get(one.unique_id, 0)
+        rows.setdefault(_ENDED[one.kind], []).append(_test_row(project, one, *place))
     return rows
 
 
-def _test_row(project: Project, one: Tested, places: Mapping[str, Found]) -> Row:
+def _test_row(project: Project, one: Tested, file: str, line: int) -> Row:
     assert one.outcome is not None
     told = {"status": one.words, "where": one.outcome.environment}
     sentence = one.outcome.message or _("%(status)s in %(where)s.") % told
     if one.lapsed:
         sentence = _("Older than its timetable allows, in %(where)s.") % told
-    place = places.get(one.unique_id)
     return Row(
         name=one.name,
         address=f"{reverse('node', args=[project.slug, one.node])}#{one.place}",
         sentence=sentence,
-        file=place.file if place else "",
-        line=place.line if place else 0,
+        file=file,
+        line=line,
         since=one.outcome.since,
     )
-
-
-def _places(project: Project, tests: Sequence[Tested]) -> dict[str, Found]:
-    """Where each of them is written, by its id; the line where the file is at hand."""
-    keys = [one.unique_id for one in tests]
-    of_tests = NodeTest.objects.filter(project=project, unique_id__in=keys).values_list("unique_id", "path")
-    sources = Node.objects.filter(project=project, resource_type="source", unique_id__in=keys)
-    files = dict(of_tests.order_by().union(sources.order_by().values_list("unique_id", "path"), all=True))
-    found = [
-        Found(
-            "test-failed",
-            one.node,
-            _named(one.node),
-            files[one.unique_id],
-            {"of": one.unique_id},
-            member=one.column,
-        )
-        for one in tests
-        if one.unique_id in files
-    ]
-    near = set(list(dict.fromkeys(one.file for one in found))[:_MOST_FILES])
-    read = _reader(project) if near else None
-    placed = health.placed(found, lambda file: read(file) if read and file in near else "")
-    return {one.params["of"]: one for one in placed}
-
-
-def _named(unique_id: str) -> str:
-    """The name of a node in its file: of a table that of its source is left out."""
-    kind, _package, *names = [*unique_id.split("."), ""]
-    return names[1] if kind == "source" else names[0]
-
-
-def _reader(project: Project) -> Callable[[str], str]:
-    """What reads a file of the last pull; it gives "" where there is none on this machine."""
-    repository = Repository.objects.filter(project=project).defer(None).first()
-    mirror = mirror_of(repository) if repository is not None else None
-
-    def read(file: str) -> str:
-        if mirror is None or repository is None:
-            return ""
-        try:
-            raw = mirror.read(repository.synced_commit, repository.inside(file))
-        except BisyncError:
-            return ""
-        return raw.decode("utf-8", "replace") if len(raw) <= _MOST_TEXT else ""
-
-    return read

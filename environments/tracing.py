@@ -16,7 +16,7 @@ from catalog.lineage.making import Making
 from catalog.lineage.pieces import Code, codes_of, makings_of, pieces_of
 from catalog.models import NodeLineage, Snapshot
 from catalog.search import index
-from environments import builds, health, rejections
+from environments import builds, health, rejections, tested
 from environments.models import Deployment, DeploymentStatus
 from governance.models import Project
 from workspace import runs
@@ -100,6 +100,7 @@ def trace(work: runs.Work) -> dict[str, object]:
         "traced": len(rows),
         "problems": troubles,
         "findings": len(findings),
+        "lines": tested.lines_of(work.project, files.read),
     }
 
 

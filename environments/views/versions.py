@@ -15,7 +15,7 @@ from bisync.lib.shell import EnvironmentLink
 from bisync.lib.web import STOP_POLLING, go, page, swapping
 from catalog.models import Snapshot
 from environments import actions
-from environments.condition import LEVELS, condition_of
+from environments.condition import LEVELS, condition_of, looks_at
 from environments.forms import EnvironmentForm
 from environments.models import BuildSchedule, Deployment, Environment
 from environments.schedules import build_schedule_set, schedules_of
@@ -37,11 +37,15 @@ from workspace.trust import WHY
 def health_list(request: Request, project: Project) -> HttpResponse:
     """What cannot be used as it is or contradicts itself, with what to do; and what is in order."""
     proposing = bool(permissions.decide(request.user, "proposal.create", project))
-    condition = condition_of(project, proposing=proposing)
+    pulled = Snapshot.objects.filter(project=project).defer("changes").order_by("-id").first()
+    last, done = looks_at(project)
+    # Of another commit the lines would be others.
+    now = done is not None and pulled is not None and done.result.get("commit") == pulled.commit
+    lines = done.result.get("lines", {}) if done is not None and now else {}
+    condition = condition_of(project, lines=lines, proposing=proposing)
     level = request.GET.get("level", "")
     level = level if level in LEVELS else ""
     here = request.path
-    last = Run.objects.filter(project=project, kind="catalog.lineage").order_by("-id").first()
     context = {
         "condition": condition,
         "level": level,
@@ -55,7 +59,7 @@ def health_list(request: Request, project: Project) -> HttpResponse:
             for value, label in (("", _("Everything")), ("bad", _("Wrong")), ("warn", _("To look at")))
         ],
         "last": last,
-        "pulled": Snapshot.objects.filter(project=project).defer("changes").order_by("-id").first(),
+        "pulled": pulled,
         "settings": settings_of(project),
     }
     return page(request, "environments/health_list.html", context)

@@ -12,6 +12,8 @@ from django.utils import timezone
 
 from catalog.models import Edge, Node
 from catalog.outcomes import Found, keep
+from environments import health
+from environments.findings import Found as Wrong
 from governance import audit
 from governance.models import Project, User
 from governance.roles import Role
@@ -31,13 +33,21 @@ pytestmark = [pytest.mark.django_db, pytest.mark.dbt]
 
 @pytest.fixture
 def project(ready: Ready, data_dir: Path, tmp_path: Path) -> Project:
-    """The shop, pulled and live, a source fresh; a proposal that people talk about, another still written."""
+    """The shop, pulled and live, with a late source, a test that fails and a finding; a proposal that people
+    talk about, another still written.
+    """
     project = make_project(url=ready.origin(tmp_path / "git").url, slug="shop")
     ready.connected(project)
     source = "source.shop.landing.orders"
     Node.objects.create(project=project, unique_id=source, resource_type="source", name="orders")
     Edge.objects.create(project=project, parent=source, child="model.shop.fct_orders")
-    keep(project, "prod", 0, [Found(source, "pass", timezone.now())])
+    failing = project.node_tests.filter(node__unique_id="model.shop.fct_orders")[0].unique_id
+    now = timezone.now()
+    keep(project, "prod", 0, [Found(source, "warn", now), Found(failing, "fail", now)])
+    same = {"other": "revenue", "formula": "SUM(net_amount)"}
+    health.keep(project, [Wrong("same-metric", "metric.gifts", "gifts", "models/metrics.yml", same)])
+    for status in ("succeeded", "failed"):
+        Run.objects.create(project=project, kind="catalog.lineage", status=status, finished_at=now)
     proposal = make_proposal(project, fields=FIELDS)
     authoring.proposal_submit(proposal=proposal, actor=proposal.author)
     reviewing.comment_add(proposal=proposal, body="Hello", actor=make_member(project, Role.REVIEWER))

@@ -9,10 +9,13 @@ from typing import Any
 
 import duckdb
 import pytest
+from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from catalog.ingest import ingest, read
 from catalog.models import Column, Node, Snapshot
+from catalog.outcomes import Found as Told
+from catalog.outcomes import keep
 from environments import health, rejections
 from environments.findings import BAD, KINDS, Found
 from environments.models import Deployment, Finding
@@ -150,6 +153,8 @@ def test_what_a_pull_brings_is_looked_at_and_told_with_its_lines(
         }
     )
     runs.request(kind="pull", project=project)
+    test = project.node_tests.get(node__unique_id="model.shop.fct_orders", column="order_id", kind="unique")
+    keep(project, "prod", 0, [Told(test.unique_id, "fail", timezone.now())])
 
     _pull, run = work_off(lineage=True)
 
@@ -165,6 +170,8 @@ def test_what_a_pull_brings_is_looked_at_and_told_with_its_lines(
     for name, one in found.items():
         text = schema if name == "fct_orders" else metrics
         assert f"- name: {name}" in text.splitlines()[one.line - 1]
+    assert run.result["lines"].keys() == {test.unique_id}
+    assert schema.splitlines()[run.result["lines"][test.unique_id] - 1] == "      - name: order_id"
     assert run.result["findings"] == Finding.objects.filter(project=project).count()
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db.models.signals import post_init
 from django.test import Client
 from django.utils import timezone
 
@@ -18,6 +19,7 @@ from catalog.outcomes import keep as keep_outcomes
 from environments import health
 from environments.findings import KINDS, Found
 from environments.models import Deployment, Environment, Finding, MetricSeries
+from environments.tested import lines_of
 from governance.models import Project
 from governance.roles import Role
 from tests.factories import make_environment, make_member, make_project
@@ -176,21 +178,43 @@ def test_a_failing_test_is_shown_with_the_line_of_its_column(
     keep_outcomes(project, "prod", 0, [Told(test.unique_id, "fail", timezone.now(), "Got 2 results", 2)])
     client.force_login(make_member(project, Role.VIEWER))
 
-    page = client.get("/shop/health/").content.decode()
-
     lines = PROJECT_FILES["models/schema.yml"].splitlines()
-    assert f"models/schema.yml:{lines.index('      - name: order_id') + 1}<" in page
+    line = lines.index("      - name: order_id") + 1
+    looked = {test.unique_id: line}
+    assert lines_of(project, Files(PROJECT_FILES).read) == looked
+    findings(project, lines=looked)
     shutil.rmtree(Repository.objects.get(project=project).mirror_path)
+
+    assert f"models/schema.yml:{line}<" in client.get("/shop/health/").content.decode()
+    Run.objects.create(project=project, kind="catalog.lineage")
+    assert f"models/schema.yml:{line}<" in client.get("/shop/health/").content.decode()
+    project.snapshots.update(commit="b" * 40)
     assert "models/schema.yml<" in client.get("/shop/health/").content.decode()
 
 
-def findings(project: Project, *found: Found) -> None:
+def test_not_more_text_is_read_for_the_lines_of_tests_than_is_sensible(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tests = project.node_tests.filter(node__unique_id=ORDERS)
+    keep_outcomes(project, "prod", 0, [Told(one.unique_id, "fail", timezone.now()) for one in tests])
+    first = tests[0]
+    tests.exclude(pk=first.pk).update(path="models/other.yml")
+    schema = PROJECT_FILES["models/schema.yml"]
+    files = Files({"models/schema.yml": schema, "models/other.yml": f"{schema}#{schema!r}"})
+    assert len(lines_of(project, files.read)) == len(tests) > 1
+
+    monkeypatch.setattr("environments.tested._MOST_TEXT", len(schema))
+
+    assert lines_of(project, files.read).keys() == {first.unique_id}
+
+
+def findings(project: Project, *found: Found, lines: dict[str, int] | None = None) -> None:
     health.keep(project, found)
     Run.objects.create(
         project=project,
         kind="catalog.lineage",
         status="succeeded",
-        result={"commit": project.snapshots.get().commit},
+        result={"commit": project.snapshots.get().commit, "lines": lines or {}},
         finished_at=timezone.now(),
     )
 
@@ -213,10 +237,17 @@ def test_the_page_counts_folds_long_lists_and_shows_one_severity(project: Projec
     gone = [Found("column-gone", ORDERS, "fct_orders", "s.yml", {"columns": f"c{n}"}) for n in range(120)]
     findings(project, *gone, Found("not-built", ORDERS, "fct_orders", "s.yml", {"environment": "Prod"}))
     client.force_login(make_member(project, Role.VIEWER))
+    loaded = []
 
+    def load(**found: Any) -> None:
+        loaded.append(found["instance"])
+
+    post_init.connect(load, sender=Finding)
     page = client.get("/shop/health/").content.decode()
+    post_init.disconnect(load, sender=Finding)
     wrong = client.get("/shop/health/?level=bad").content.decode()
 
+    assert len(loaded) == 100 + 1
     assert "Show 92 more" in page
     assert "And 20 more." in page
     for label in ("Everything 121", "Wrong 1", "To look at 120"):
