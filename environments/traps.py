@@ -6,7 +6,6 @@ catalogue keeps them, or at the properties files that they come from.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import combinations
@@ -20,11 +19,11 @@ from semantic.query.rows import parsed
 from semantic.query.spec import Unsupported
 from semantic.reading import unwrapped
 from semantic.written import Properties
+from semantic.written_jinja import is_called
 
 COUNTING = ("count", "count_distinct", "sum_boolean")
 # What makes a divisor other than zero, or says what is then.
 _GUARDS = (exp.Nullif, exp.Greatest, exp.Case, exp.If)
-_ENVIRONMENT = re.compile(r"\{\{[^}]*\benv_var\s*\(")
 _LONGEST = 120
 
 
@@ -188,6 +187,6 @@ def _in_properties(
         yield thing.found("semantics-lost")
     for one in written:
         words = one.field in ("description", "label") or one.field.startswith("meta.")
-        if words and _ENVIRONMENT.search(one.value):
+        if words and any(is_called("env_var", text) for text in one.texts):
             field = f"{one.column}.{one.field}" if one.column else one.field
             yield thing.found("environment-in-words", one.column, field=field)

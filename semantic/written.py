@@ -12,10 +12,7 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 from itertools import islice
 
-import jinja2
 from jinja2 import nodes as jinja
-from jinja2.ext import Extension
-from jinja2.parser import Parser
 
 from semantic.codegen.yaml_marks import (
     BOM,
@@ -29,6 +26,7 @@ from semantic.codegen.yaml_marks import (
     children,
     read,
 )
+from semantic.written_jinja import UNREADABLE, calls
 
 
 class Layer(IntEnum):
@@ -45,7 +43,8 @@ class Layer(IntEnum):
 class Written:
     """One field as one file has it: in dbt's words (`description`, `meta.owner`, `type_params.measure`), its
     value for a line of a table, and its lines, from 1, the last included. `column` says of which column it
-    is, `doc` is the docs block that the value is taken from, as the file names it; both may be "".
+    is, `doc` is the docs block that the value is taken from, as the file names it; both may be "". `texts`
+    are the texts of its value in YAML, whole, of which dbt renders each.
     """
 
     field: str
@@ -56,6 +55,7 @@ class Written:
     column: str = ""
     doc: str = ""
     file: str = ""
+    texts: tuple[str, ...] = ()
 
 
 SECTIONS = {
@@ -81,7 +81,7 @@ _READ = 1_000
 # More fields of one thing than anybody writes.
 _MOST = 5_000
 _DEEPEST = 4
-MOST_CODE = 1_000_000
+_MOST_TEXTS = 200
 _ANNOTATES = re.compile(r"(?:bisync|omni)_(?:generated_)?(dimension|measure|calculation)")
 # Of an entry's keys those that hold others of their own.
 _OPENED = frozenset({"config", "meta", "type_params"})
@@ -145,9 +145,9 @@ class _Text:
         found = _DOC.search(plain)
         doc = ".".join(part for part in (found["package"], found["name"]) if part) if found else ""
         first = self.first(begins)
-        return Written(
-            _SAME.get(field, field), _told(value), layer, first, max(first, self.last(value)), doc=doc
-        )
+        last = max(first, self.last(value))
+        texts = _texts(value)
+        return Written(_SAME.get(field, field), _told(value), layer, first, last, doc=doc, texts=texts)
 
 
 def _told(node: Node, depth: int = 0) -> str:
@@ -162,6 +162,19 @@ def _told(node: Node, depth: int = 0) -> str:
     else:
         told = _joined(_told(item, depth + 1) for item in children(node))
     return _line(told)
+
+
+def _texts(value: Node) -> tuple[str, ...]:
+    """The texts in a value, as many as anybody would look at."""
+    found, waiting = [], [value]
+    for _ in range(_MOST_TEXTS):
+        if not waiting:
+            break
+        node = _target(waiting.pop())
+        if isinstance(node, ScalarNode):
+            found.append(node.value)
+        waiting += children(node)[:_MOST_TEXTS]
+    return tuple(found)
 
 
 def _line(told: str) -> str:
@@ -338,26 +351,11 @@ def project_file(text: str) -> ProjectFile:
 # -- Code -----------------------------------------------------------------------------------------------
 
 
-class _OfDbt(Extension):
-    """dbt's own block tags, whose insides are read like the rest."""
-
-    tags = {"snapshot", "test", "data_test", "materialization", "docs"}
-
-    def parse(self, parser: Parser) -> list[jinja.Node]:
-        tag = next(parser.stream).value
-        while parser.stream.current.type != "block_end":
-            next(parser.stream)
-        return parser.parse_statements((f"name:end{tag}",), drop_needle=True)
-
-
 def in_code(text: str) -> list[Written] | None:
     """What a file of SQL sets by `{{ config(…) }}` or annotates; None where it cannot be read as Jinja."""
-    if len(text) > MOST_CODE:
-        return None
     try:
-        tree = jinja2.Environment(autoescape=True, extensions=["jinja2.ext.do", _OfDbt]).parse(text)
-        return [one for call in tree.find_all(jinja.Call) for one in _said_by(call)]
-    except (jinja2.TemplateSyntaxError, RecursionError, ValueError):  # the last: a number without end
+        return [one for call in calls(text) for one in _said_by(call)]
+    except UNREADABLE:
         return None
 
 

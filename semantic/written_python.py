@@ -6,7 +6,8 @@ import ast
 import warnings
 from collections.abc import Iterator
 
-from semantic.written import MOST_CODE, Layer, Written, as_line, field_of
+from semantic.written import Layer, Written, as_line, field_of
+from semantic.written_jinja import MOST_CODE
 
 # What a text that is no Python, or is made to be hard on its reader, ends in.
 _UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)

@@ -323,6 +323,28 @@ def test_words_that_are_made_with_a_variable_of_the_machine_are_told(project: Pr
     ]
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("{%- set x = env_var('A') %}{{ x }}", True),
+        ("{{ {'a': 1}['a'] ~ env_var('A') }}", True),
+        (f"{'Long. ' * 200}{{{{ env_var('A') | upper }}}}", True),
+        ("{# {{ env_var('A') }} #}", False),
+        ("It is read by {% raw %}{{ env_var('A') }}{% endraw %}", False),
+        ("{{ env_var('A') ", False),
+        ("{{ 'env_var' }} {{ dbt.env_var('A') }}", False),
+    ],
+)
+def test_words_depend_on_the_machine_where_a_variable_is_read_and_not_where_it_is_named(
+    project: Project, text: str, told: bool
+) -> None:
+    entry = {"name": "fct_orders", "config": {"meta": {"owners": ["me", {"else": text}]}}}
+
+    found = looked(project, schema=json.dumps({"models": [entry]}))
+
+    assert [one.params["field"] for one in found.get("environment-in-words", ())] == ["meta.owners"] * told
+
+
 # -- Contracts ------------------------------------------------------------------------------------------
 
 
