@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import combinations
 from typing import Any, Protocol
 
+from django.db.models import Count
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -52,8 +53,8 @@ def check(project: Project, live: Deployment | None, code: Code) -> list[Found]:
     every = Node.objects.filter(project=project).exclude(resource_type__in=("macro", "doc"))
     nodes = {node.unique_id: node for node in every.defer("description", "tags", "meta")}
     # What packages bring is theirs to mend.
-    own = _own(nodes)
-    mine = {key: node for key, node in nodes.items() if node.package == own}
+    package = _package(project)
+    mine = {key: node for key, node in nodes.items() if node.package == package}
     return [
         *_columns(project, mine),
         *_lineage(project, mine),
@@ -145,10 +146,17 @@ def _lineage(project: Project, nodes: Mapping[str, Node]) -> Iterator[Found]:
             yield _in_code(nodes[key], "unreadable", why=words.rstrip("."))
 
 
-def _own(nodes: Mapping[str, Node]) -> str:
+def _package(project: Project) -> str:
     """The package that the project is: the one with most of its models."""
-    packages = [node.package for node in nodes.values() if node.resource_type == "model"]
-    return max(sorted(set(packages)), key=packages.count, default="")
+    models = Node.objects.filter(project=project, resource_type="model").values("package").order_by()
+    most = models.annotate(models=Count("pk")).order_by("-models", "package").first()
+    return most["package"] if most else ""
+
+
+def own_metrics(project: Project) -> set[str]:
+    """The names of the metrics that no package brings."""
+    metrics = Node.objects.filter(project=project, resource_type="metric", package=_package(project))
+    return set(metrics.values_list("name", flat=True))
 
 
 def _built(project: Project, nodes: Mapping[str, Node], live: Deployment) -> Iterator[Found]:
@@ -248,8 +256,9 @@ def _metrics(
         return
     vocabulary = snapshot_vocabulary(last, live.environment if live is not None else None)
     dialect = dialect_of(last.adapter)
-    yield from _alike(vocabulary, dialect, live)
-    yield from traps.in_metrics(vocabulary, dialect)
+    own = {node.name for node in nodes.values() if node.resource_type == "metric"}
+    yield from _alike(vocabulary, own, dialect, live)
+    yield from traps.in_metrics(vocabulary, own, dialect)
     things = {key: _thing(node) for key, node in nodes.items()}
     for thing in things.values():
         yield from traps.in_entry(thing)
@@ -261,25 +270,32 @@ def _thing(node: Node) -> traps.Thing:
     return traps.Thing(node.unique_id, node.resource_type, node.name, file, node.fields)
 
 
-def _alike(vocabulary: Vocabulary, dialect: str, live: Deployment | None) -> Iterator[Found]:
-    """The same metric under two names, and two metrics under one. Parts of others are nobody's metrics."""
+def _alike(
+    vocabulary: Vocabulary, own: Collection[str], dialect: str, live: Deployment | None
+) -> Iterator[Found]:
+    """The same metric under two names, and two metrics under one. Parts of others are nobody's metrics.
+
+    What is like a package's is told of the project's own.
+    """
     metrics = [metric for metric in vocabulary.metrics.values() if not metric.helper_of]
+    metrics.sort(key=lambda metric: metric.name in own)
     meanings = {metric.name: dated_meaning(metric, vocabulary, dialect=dialect) for metric in metrics}
-    values = _last_values(live)
     first: dict[str, Metric] = {}
     for metric in metrics:
         meaning = meanings[metric.name]
         other = first.setdefault(meaning, metric) if meaning else metric
-        if other is not metric:
+        if other is not metric and metric.name in own:
             yield traps.about(metric, "same-metric", other=other.name, formula=metric.formula)
-    yield from _contradictions(metrics, meanings, values)
+    yield from _contradictions(metrics, own, meanings, _last_values(live))
 
 
 def _contradictions(
-    metrics: Iterable[Metric], meanings: Mapping[str, str], values: Mapping[str, str]
+    metrics: Iterable[Metric], own: Collection[str], meanings: Mapping[str, str], values: Mapping[str, str]
 ) -> Iterator[Found]:
-    metrics = sorted(metrics, key=lambda metric: metric.name)
+    metrics = sorted(metrics, key=lambda metric: (metric.name not in own, metric.name))
     for one, two in combinations(metrics[:_MOST_COMPARED], 2):
+        if one.name not in own:
+            return
         labels = [metric.label or metric.name for metric in (one, two)]
         if not (meanings[one.name] and meanings[two.name]) or not called_alike(*labels):
             continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from catalog.models import Node, Snapshot
+from environments import health
 from environments.findings import Found
 from environments.models import Deployment
 from environments.selectors import snapshot_vocabulary
@@ -15,7 +16,7 @@ _NONE = b"{}"
 
 
 def check(snapshot: Snapshot, live: Deployment | None) -> list[Found]:
-    """Each metric and semantic model that MetricFlow refuses, or warns of."""
+    """Each semantic model, and each metric of the project's own, that MetricFlow refuses or warns of."""
     manifest = snapshot.semantic_manifest.content()
     if manifest == _NONE:
         return []
@@ -23,7 +24,8 @@ def check(snapshot: Snapshot, live: Deployment | None) -> list[Found]:
     nodes = Node.objects.filter(project=snapshot.project_id, resource_type="semantic_model")
     models = {node.name: node for node in nodes.only("unique_id", "name", "path")}
     found = []
-    for one in refusals(manifest, vocabulary, dialect=dialect_of(snapshot.adapter)):
+    own = health.own_metrics(snapshot.project)
+    for one in refusals(manifest, vocabulary, own, dialect=dialect_of(snapshot.adapter)):
         kind = "refused" if one.blocking else "doubted"
         if one.of == "metric":
             found.append(about(vocabulary.metrics[one.name], kind, why=_sentence(one)))

@@ -6,7 +6,7 @@ catalogue keeps them, or at the properties files that they come from.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -34,9 +34,13 @@ def about(metric: Metric, kind: str, **params: Any) -> Found:
 # -- Metrics --------------------------------------------------------------------------------------------
 
 
-def in_metrics(vocabulary: Vocabulary, dialect: str) -> Iterator[Found]:
-    """Inputs that MetricFlow takes for each other, and divisions that are not what they look like."""
+def in_metrics(vocabulary: Vocabulary, own: Collection[str], dialect: str) -> Iterator[Found]:
+    """Of the metrics `own`, inputs that MetricFlow takes for each other, and divisions that are not what they
+    look like.
+    """
     for metric in vocabulary.metrics.values():
+        if metric.name not in own:
+            continue
         mixed = _mixed_up(metric)
         if mixed:
             yield about(metric, "wrong-ratio", input=mixed)

@@ -25,6 +25,15 @@ _QUOTED = re.compile(r"[`']([A-Za-z_]\w*)[`']")
 # Parts of its reports, which are indented: a paragraph, and what it could not find.
 _MESSAGE = re.compile(r"^ *Message:\s*\n\s*(.+?)\n\s*\n", re.MULTILINE | re.DOTALL)
 _ASKED = re.compile(r"^ *Object Builder Input:\s*\n\s*(.+)$", re.MULTILINE)
+# The message in a report on filters that it could not read, another such report, and the class of an error as
+# Python writes it.
+_UNREAD = re.compile(r"^Error Message:\s*\n((?:[ \t]+.*\n?)+)", re.MULTILINE)
+_FILTER = re.compile(
+    r"(Error parsing where filter):\s+(.+?)\s+Got exception:(?:.*?^ +(?:\w+\.)*\w+: ([^\n]+)\n\s*\n)?",
+    re.MULTILINE | re.DOTALL,
+)
+_CLASS = re.compile(r" - (?:\w+\.)+\w+: ")
+_LONGEST = 500
 # How MetricFlow fails over what it did not expect, beside the ways in which it means to.
 _FAILURES = (ValueError, LookupError, TypeError, AttributeError, AssertionError, RuntimeError)
 
@@ -39,10 +48,14 @@ class Refusal:
     blocking: bool = True
 
 
-def refusals(semantic_manifest: bytes, vocabulary: Vocabulary, *, dialect: str) -> list[Refusal]:
-    """Everything that MetricFlow says against a version; of metrics upon refused ones nothing.
+def refusals(
+    semantic_manifest: bytes, vocabulary: Vocabulary, own: Collection[str], *, dialect: str
+) -> list[Refusal]:
+    """What MetricFlow says against a version, and of its metrics against `own`; of those upon refused ones
+    among them nothing.
 
-    An adapter for which MetricFlow writes no SQL is asked in DuckDB's.
+    An adapter for which MetricFlow writes no SQL is asked in DuckDB's. Where it can read nothing at all, that
+    is told of whichever metric it is.
     """
     if not vocabulary.metrics:
         return []
@@ -54,11 +67,12 @@ def refusals(semantic_manifest: bytes, vocabulary: Vocabulary, *, dialect: str) 
         # What its rules refuse is said better than how it fails over the same.
         known = any(one.blocking for one in told)
         return told if known else [*told, Refusal("", "", _words(error))]
+    told = [one for one in told if one.of != "metric" or one.name in own]
     refused = {one.name for one in told if one.blocking and one.of == "metric"}
     asked = {
         name: words
         for name in vocabulary.metrics
-        if name not in refused and (words := _asked(engine, name)) is not None
+        if name in own and name not in refused and (words := _asked(engine, name)) is not None
     }
     told += [Refusal("metric", name, words) for name, words in asked.items()]
     refused |= set(asked)
@@ -76,8 +90,18 @@ def _by_rules(semantic_manifest: bytes, vocabulary: Vocabulary) -> list[Refusal]
     found = []
     for issue in issues:
         of, name = _subject(issue, vocabulary.metrics.keys(), models)
-        found.append(Refusal(of, name, reason(issue.message), issue.level == ValidationIssueLevel.ERROR))
+        found.append(Refusal(of, name, _of_rule(issue.message), issue.level == ValidationIssueLevel.ERROR))
     return list(dict.fromkeys(found))
+
+
+def _of_rule(message: str) -> str:
+    """What a rule says; of a report on what it could not read what it was at, and the message in it."""
+    begun, *rest = _CLASS.split(message, maxsplit=1)
+    said = _UNREAD.search(rest[0]) if rest else None
+    if said is None:
+        return reason(": ".join([begun, *rest]))
+    # It quotes what somebody wrote, who may have written it like one of Python's objects.
+    return f"{begun}: {' '.join(said[1].split())[:_LONGEST]}"
 
 
 def _subject(issue: Any, metrics: Collection[str], models: Collection[str]) -> tuple[Of, str]:
@@ -112,6 +136,8 @@ def _words(error: BaseException) -> str:
     """MetricFlow's first sentence, and what it was asked for, of a report on many lines."""
     lazy = getattr(error.args[0] if error.args else None, "evaluated_value", None)
     text = str(lazy or error)
+    if filtered := _FILTER.search(text):
+        return ": ".join(filter(None, filtered.groups()))[:_LONGEST]
     message = _MESSAGE.search(text)
     if message is None:
         return reason(text)

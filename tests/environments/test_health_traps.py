@@ -120,6 +120,59 @@ def test_what_metricflow_has_rules_against_is_told_of_the_metric_or_the_semantic
     assert "'no_such_metric' is not used in `expr`" in warned.params["why"]
 
 
+@pytest.mark.parametrize(
+    ("sql", "why"),
+    [
+        (
+            "{{ Dimension('status') }} = 1",
+            (
+                "Name is in an incorrect format: 'status'. It should be of the form: "
+                "<primary entity name>__<dimension_name>."
+            ),
+        ),
+        (
+            "{{ Dimension(name='order__status') ",
+            "Error while parsing Jinja template: {{ Dimension(name='order__status').",
+        ),
+        ("{{ Dimension(order) }} = 1", "'order' is undefined."),
+    ],
+)
+def test_a_filter_that_cannot_be_read_is_told_with_what_is_wrong_with_it(
+    project: Project, semantic: Manifest, sql: str, why: str
+) -> None:
+    metric(semantic, "revenue")["filter"] = {"where_filters": [{"where_sql_template": sql}]}
+    pulled(project, semantic=semantic)
+
+    (one,) = rejected(project)["refused"]
+
+    assert one.params["why"] == f"An error occurred while trying to parse filter of metric `revenue`: {why}"
+
+
+def test_what_packages_bring_is_theirs_to_mend(project: Project, ready: Ready, semantic: Manifest) -> None:
+    manifest = ready.manifest
+    for one in (manifest, semantic):
+        metric(one, "completed_share")["type_params"]["numerator"]["alias"] = None
+        metric(one, "average_order")["type_params"]["expr"] = "revenue / orders_total"
+        metric(one, "revenue")["filter"] = {"where_filters": [{"where_sql_template": "{{ Dimension(x) }}"}]}
+    again = {"name": "presents", "label": "Presents", "unique_id": "metric.shop.presents"}
+    manifest["metrics"]["metric.shop.presents"] = metric(manifest, "gifts") | again
+    semantic["metrics"].append(metric(semantic, "gifts") | again)
+    pulled(project, manifest, semantic)
+    before = looked(project)
+    assert {one.name for one in before["wrong-ratio"]} == {"completed_share"}
+    assert {one.name for one in rejected(project)["refused"]} == {"revenue"}
+    assert "same-metric" in before
+
+    theirs = Node.objects.filter(project=project, resource_type="metric")
+    theirs.exclude(name="revenue_growth").update(package="elsewhere")
+
+    assert {"wrong-ratio", "bare-division", "same-metric", "contradiction"}.isdisjoint(looked(project))
+    # It is made of theirs, and they do not hear of it.
+    (one,) = rejected(project)["refused"]
+    assert one.name == "revenue_growth"
+    assert one.params["why"] == "Error parsing where filter: '{{ Dimension(x) }}': 'x' is undefined."
+
+
 def test_a_manifest_that_metricflow_cannot_read_is_one_finding_and_an_uploaded_one_none(
     project: Project, semantic: Manifest
 ) -> None:
