@@ -347,7 +347,7 @@ def test_runs_of_all_projects_are_narrowed_and_tried_again_where_one_looks(
 def test_a_publication_is_not_offered_to_an_operator_who_may_not_publish(console: Client) -> None:
     Run.objects.create(project=make_project(), kind="proposal.publish", status="failed")
 
-    [(_run, may_stop, may_repeat)] = console.get("/system/runs/").context["rows"]
+    [(_run, _about, may_stop, may_repeat)] = console.get("/system/runs/").context["rows"]
 
     assert (bool(may_stop), bool(may_repeat)) == (True, False)
 
