@@ -16,7 +16,7 @@ from environments.models import BuildSchedule, Deployment, Environment
 from governance import audit, permissions
 from governance.models import Project, User
 from workspace import runs
-from workspace.models import Frequency, Repository, Run, SyncSettings
+from workspace.models import Frequency, Repository, Run, RunStatus, SyncSettings
 from workspace.schedules import carry_out_due, timetable_set
 
 
@@ -67,11 +67,15 @@ def lineage_due() -> int:
 
 
 def _is_stale(project: Project) -> bool:
-    """Whether something was pulled or released since column lineage was last asked for, a day ago or more."""
-    last = Run.objects.filter(project=project, kind="catalog.lineage").order_by("-id").first()
-    since = last.created_at if last is not None else None
-    if since is not None and since > timezone.now() - timedelta(days=1):
+    """Whether something was pulled or released since column lineage was last worked out.
+
+    Not within a day after it was last asked for, whatever became of that.
+    """
+    asked = Run.objects.filter(project=project, kind="catalog.lineage").order_by("-id")
+    last, done = asked.first(), asked.filter(status=RunStatus.SUCCEEDED).first()
+    if last is not None and last.created_at > timezone.now() - timedelta(days=1):
         return False
+    since = done.created_at if done is not None else None
     pulled = Snapshot.objects.filter(project=project)
     released = Deployment.objects.filter(environment__project=project, live_at__isnull=False)
     if since is not None:

@@ -37,9 +37,9 @@ def choose(project: Project, frequency: str) -> None:
     strategy_set(project=project, choices={"lineage.frequency": frequency}, actor=ada)
 
 
-def asked(ago: timedelta, project: Project) -> None:
-    """Column lineage was worked out so long ago."""
-    run = Run.objects.create(project=project, kind="catalog.lineage", status="succeeded")
+def asked(ago: timedelta, project: Project, status: str = "succeeded") -> None:
+    """Column lineage was worked out so long ago, or what else became of that."""
+    run = Run.objects.create(project=project, kind="catalog.lineage", status=status)
     Run.objects.filter(pk=run.pk).update(created_at=timezone.now() - ago)
 
 
@@ -92,6 +92,20 @@ def test_once_a_day_is_once_a_day_and_only_for_something_new(project: Project, p
         environment=production, number=1, commit="a" * 40, reason="First", live_at=timezone.now()
     )
     assert lineage_due() == 1
+
+
+@pytest.mark.parametrize("status", ["failed", "cancelled"])
+def test_what_came_to_nothing_is_tried_again_on_the_next_day(
+    project: Project, pulled: Snapshot, status: str
+) -> None:
+    choose(project, "daily")
+    Snapshot.objects.update(created_at=timezone.now() - 48 * HOUR)
+    asked(50 * HOUR, project)
+    asked(23 * HOUR, project, status)
+    assert lineage_due() == 0
+
+    Run.objects.filter(status=status).update(created_at=timezone.now() - 25 * HOUR)
+    assert (lineage_due(), waiting()) == (1, ["catalog.lineage"])
 
 
 def test_a_project_that_was_never_looked_at_is_and_others_are_left_alone(
