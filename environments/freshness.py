@@ -174,7 +174,7 @@ def look(work: runs.Work) -> dict[str, object]:
     # dbt tells a warehouse that is away once for each source.
     with open_warehouse(live.location) as warehouse:
         warehouse.query("SELECT 1")
-    told = _ask_dbt(work, live, wanted)
+    told = _ask_dbt(work, live)
     found = [one for one in outcomes.of_sources(told, run=work.run.pk) if one.unique_id in wanted.looked]
     with work.fenced():
         outcomes.keep(environment.project, environment.slug, RANKS[environment.kind], found)
@@ -182,7 +182,7 @@ def look(work: runs.Work) -> dict[str, object]:
     return {"counts": dict(counts), "said": _said(counts, wanted)}
 
 
-def _ask_dbt(work: runs.Work, live: Deployment, wanted: Declared) -> SourceFreshness:
+def _ask_dbt(work: runs.Work, live: Deployment) -> SourceFreshness:
     environment = live.environment
     repository = environment.project.repository
     work.progress(step="checkout")
@@ -194,8 +194,7 @@ def _ask_dbt(work: runs.Work, live: Deployment, wanted: Declared) -> SourceFresh
         dbt = builds.dbt_for(environment, repository, tree=tree, into=into, location=live.location)
         dbt.deps()
         work.progress(step="look")
-        timeless = [f"source:{key.removeprefix('source.')}" for key in sorted(wanted.timeless)]
-        return dbt.freshness(exclude=timeless, on_progress=builds.teller(work))
+        return dbt.freshness(on_progress=builds.teller(work))
 
 
 def _said(counts: Mapping[str, int], wanted: Declared) -> str:

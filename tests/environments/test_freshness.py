@@ -63,6 +63,9 @@ sources:
       - name: timeless
         identifier: raw_orders
         freshness: {LIMITS}
+      - name: raw.events
+        identifier: raw_orders
+        freshness: {LIMITS}
       - name: people
         identifier: raw_orders
 """
@@ -110,7 +113,7 @@ def test_after_a_release_dbt_looks_at_its_sources_beside_those_who_read_them(
     assert look.result["counts"] == {"pass": 1, "warn": 1, "error": 1, "runtime error": 1}
     assert look.result["said"] == (
         "4 sources looked at: 1 fresh, 1 late, 1 stale, 1 could not be looked at. "
-        "1 source declares freshness without a loaded_at_field and is left out."
+        "2 sources declare freshness without a loaded_at_field and are left out."
     )
     found = {
         row.unique_id.split(".")[-1]: row for row in Outcome.objects.filter(unique_id__startswith="source.")

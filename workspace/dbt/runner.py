@@ -198,10 +198,9 @@ class Dbt:
     def freshness(
         self,
         *,
-        exclude: Sequence[str] = (),
         on_progress: Callable[[Progress], None] | None = None,
     ) -> results.SourceFreshness:
-        """How fresh the sources are, without `exclude`; that one is stale is a result like any other.
+        """How fresh the sources are; that one is stale, or cannot be asked, is a result like any other.
 
         The warehouse is only read, so hooks, which belong to builds, are left out. Raises
         `WarehouseUnreachable` where it went away meanwhile.
@@ -216,7 +215,6 @@ class Dbt:
         finished = self._run(
             "source freshness",
             "--no-partial-parse",
-            *_listed("--exclude", exclude),
             on_line=refusals,
             read_only=True,
             shared=True,
