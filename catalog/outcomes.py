@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from catalog.ingest import fitting
-from catalog.models import NodeTest, Outcome
+from catalog.models import Node, NodeTest, Outcome
 from catalog.selectors import Lineage, lineage_of
 from governance.models import Project
 from workspace.dbt import results
@@ -131,6 +131,13 @@ def keep(project: Project, environment: str, rank: int, found: Iterable[Found]) 
         update_fields=_KEPT,
     )
     return len(rows)
+
+
+def forget_looks(project: Project, environment: str, *, but: Collection[str] = ()) -> None:
+    """Forget what Bisync's own looks found of other sources: nobody looks at them any more."""
+    looks = Outcome.objects.filter(project=project, environment=environment, fields__has_key="run")
+    found = looks.filter(unique_id__startswith="source.").values_list("pk", "unique_id")
+    Outcome.objects.filter(pk__in=[pk for pk, unique_id in found if unique_id not in but]).delete()
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,9 +322,11 @@ def looked_wrong(project: Project, *, promised: Promised | None = None) -> Trust
     suspect, now = ~Q(state=State.OK), timezone.now()
     for slug, age in promised.items():
         suspect |= Q(environment=slug, unique_id__startswith="source.", at__lt=now - age)
-    bad = Outcome.objects.filter(suspect, project=project).order_by("state", "-at")
+    sources = Node.objects.filter(project=project, resource_type="source").values("unique_id")
+    there = ~Q(unique_id__startswith="source.") | Q(unique_id__in=sources)
+    bad = Outcome.objects.filter(suspect, there, project=project).order_by("state", "-at")
     outcomes = outcomes_of(project, bad.values("unique_id")[:_MOST_WRONG])
     tests = NodeTest.objects.filter(project=project, unique_id__in=outcomes.keys(), node__isnull=False)
     rows = tests.values_list("unique_id", "name", "node__unique_id", "column")
-    sources = [key for key in outcomes if key.startswith("source.")]
-    return _trust(project, rows, sources, outcomes, promised)
+    keys = [key for key in outcomes if key.startswith("source.")]
+    return _trust(project, rows, keys, outcomes, promised)

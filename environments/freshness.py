@@ -23,6 +23,7 @@ from workspace.dbt.results import SourceFreshness
 from workspace.models import Run
 from workspace.repositories import mirror_of, workdir
 from workspace.schedules import carry_out_due, timetable_set
+from workspace.strategies import keeps_outcomes
 from workspace.warehouse.gate import open_warehouse
 
 KIND = "environment.freshness"
@@ -91,6 +92,11 @@ def freshness_request(*, environment: Environment, actor: User | None) -> Run:
     return run
 
 
+def looks_after(deployment: Deployment) -> bool:
+    """Whether dbt looks by itself once this is live: it finds something, and that is kept."""
+    return keeps_outcomes(deployment.environment.project) and bool(declared_by(deployment).looked)
+
+
 def ask(environment: Environment, *, requested_by: User | None) -> Run:
     """The run that looks."""
     return runs.request(
@@ -140,8 +146,9 @@ def looks_due() -> int:
 
 
 def _look_again(schedule: FreshnessSchedule) -> None:
-    if schedule.environment.live_id is not None:
-        freshness_request(environment=schedule.environment, actor=None)
+    environment = schedule.environment
+    if environment.live_id is not None and keeps_outcomes(environment.project):
+        freshness_request(environment=environment, actor=None)
 
 
 @outcomes.promises
@@ -169,17 +176,20 @@ def look(work: runs.Work) -> dict[str, object]:
         raise NothingLive(environment=environment.name)
     live.environment = environment
     wanted = declared_by(live)
-    if not wanted.looked:
-        return {"counts": {}, "said": _said({}, wanted)}
+    found = _found(work, live, wanted) if wanted.looked else []
+    with work.fenced():
+        outcomes.forget_looks(environment.project, environment.slug, but=wanted.looked)
+        outcomes.keep(environment.project, environment.slug, RANKS[environment.kind], found)
+    counts = Counter(one.status for one in found)
+    return {"counts": dict(counts), "said": _said(counts, wanted, kept=keeps_outcomes(environment.project))}
+
+
+def _found(work: runs.Work, live: Deployment, wanted: Declared) -> list[outcomes.Found]:
     # dbt tells a warehouse that is away once for each source.
     with open_warehouse(live.location) as warehouse:
         warehouse.query("SELECT 1")
     told = _ask_dbt(work, live)
-    found = [one for one in outcomes.of_sources(told, run=work.run.pk) if one.unique_id in wanted.looked]
-    with work.fenced():
-        outcomes.keep(environment.project, environment.slug, RANKS[environment.kind], found)
-    counts = Counter(one.status for one in found)
-    return {"counts": dict(counts), "said": _said(counts, wanted)}
+    return [one for one in outcomes.of_sources(told, run=work.run.pk) if one.unique_id in wanted.looked]
 
 
 def _ask_dbt(work: runs.Work, live: Deployment) -> SourceFreshness:
@@ -197,7 +207,7 @@ def _ask_dbt(work: runs.Work, live: Deployment) -> SourceFreshness:
         return dbt.freshness(on_progress=builds.teller(work))
 
 
-def _said(counts: Mapping[str, int], wanted: Declared) -> str:
+def _said(counts: Mapping[str, int], wanted: Declared, *, kept: bool) -> str:
     """What came of it, in a sentence or two."""
     total = sum(counts.values())
     parts = [str(words) % {"n": counts[status]} for status, words in _WORDS.items() if counts.get(status)]
@@ -217,4 +227,11 @@ def _said(counts: Mapping[str, int], wanted: Declared) -> str:
             left,
         )
         sentences.append(words % {"n": left})
+    if wanted.looked and not kept:
+        sentences.append(
+            _(
+                "Nothing of it is kept, for tests are off: choose otherwise in Strategy and frequency, or in "
+                "bisync/sync.yml."
+            )
+        )
     return " ".join(sentences)

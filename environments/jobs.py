@@ -182,7 +182,7 @@ def _build_and_switch(work: runs.Work, deployment: Deployment) -> None:
         _build(work, deployment, environment)
         deployment.refresh_from_db()
     _require_metrics(_measure(work, deployment), deployment, environment.live)
-    looks = bool(freshness.declared_by(deployment).looked)
+    looks = freshness.looks_after(deployment)
     work.progress(step="switch")
     builds.publish(deployment, environment.live)
     crash.point("deploy-views")
@@ -193,6 +193,8 @@ def _build_and_switch(work: runs.Work, deployment: Deployment) -> None:
         tracing.trace_soon(environment.project)
         if looks:
             freshness.ask(environment, requested_by=work.run.requested_by)
+        else:
+            outcomes.forget_looks(environment.project, environment.slug)
     crash.point("deploy-live")
 
 

@@ -15,6 +15,7 @@ from django.db import connection as django_connection
 from django.utils import timezone
 
 from bisync.lib import crash
+from catalog import outcomes
 from catalog.models import Outcome
 from environments.actions import deployment_request
 from environments.freshness import freshness_request
@@ -98,11 +99,15 @@ def test_the_first_version_builds_everything_and_measures_the_metrics(
     ready.pulled(project)
     environment = make_environment(project)
     deployment = asked(environment, ready.commit)
+    source = outcomes.Found("source.shop.raw.orders", "error", timezone.now(), fields={"run": 1})
+    outcomes.keep(project, "prod", 0, [source])
 
     (run,) = work_off_deployments()
 
     deployment.refresh_from_db()
     assert (run.status, run.result) == ("succeeded", {"versions": [1]})
+    # This version declares no freshness.
+    assert not Outcome.objects.filter(unique_id=source.unique_id).exists()
     assert live_of(environment) == deployment
     assert deployment.results["counts"] == {"success": 4, "pass": 5}
     assert set(deployment.relations) == {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import timedelta
 from pathlib import Path
@@ -22,6 +23,7 @@ from environments.freshness import (
     declared,
     freshness_request,
     freshness_schedule_set,
+    looks_after,
     looks_due,
 )
 from environments.models import Deployment, Environment, FreshnessSchedule
@@ -32,7 +34,9 @@ from tests.fakes.git_remote import Origin
 from tests.programs import Program
 from tests.ready import Ready
 from workspace import runs
-from workspace.models import Run
+from workspace.dbt.results import Freshness, Metadata, SourceFreshness
+from workspace.models import Artifact, Run
+from workspace.strategies import strategy_set
 from workspace.warehouse.gate import open_warehouse
 
 HOURLY: dict[str, Any] = {"every": "hours", "count": 1}
@@ -103,6 +107,8 @@ def test_after_a_release_dbt_looks_at_its_sources_beside_those_who_read_them(
 
     look = Run.objects.get(kind="environment.freshness")
     live = Deployment.objects.get(status="live")
+    once = Found("source.shop.landing.once", "error", timezone.now(), fields={"run": run.pk})
+    keep(environment.project, "prod", 0, [once])
     with open_warehouse(live.location) as reader:
         before = Path(live.location.path).read_bytes()
         runs.execute(look.pk)
@@ -214,6 +220,59 @@ def test_a_project_without_freshness_says_so_and_starts_no_dbt(environment: Envi
     assert run.status == "succeeded"
     assert run.result["said"].startswith("No source of this version declares freshness")
     assert not run.commands.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_nobody_looks_at_any_more_is_forgotten_but_not_what_was_uploaded(
+    environment: Environment, project: Project
+) -> None:
+    told(project, "error", run=1)
+    keep(project, "prod", 0, [Found(VISITS, "error", timezone.now())])
+    keep(project, "staging", 1, [Found(ORDERS, "warn", timezone.now(), fields={"run": 1})])
+
+    runs.execute(freshness_request(environment=environment, actor=None).pk)
+
+    left = Outcome.objects.order_by("environment").values_list("environment", "unique_id")
+    assert list(left) == [("prod", VISITS), ("staging", ORDERS)]
+
+
+@pytest.mark.django_db
+def test_a_source_that_is_gone_is_wrong_no_more(environment: Environment, project: Project) -> None:
+    keep(project, "prod", 0, [Found("source.shop.landing.gone", "error", timezone.now())])
+    assert looked_wrong(project).wrong == []
+
+    told(project, "error")
+    assert [one.unique_id for one in looked_wrong(project).wrong] == [ORDERS]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_where_no_result_is_kept_nothing_looks_by_itself_and_a_look_by_hand_says_so(
+    ready: Ready, environment: Environment, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live = Deployment.objects.get(status="live")
+    source = {"loaded_at_field": "loaded_at", "freshness": {"warn_after": {"count": 1, "period": "day"}}}
+    manifest = {**ready.manifest, "sources": {ORDERS: source}}
+    live.manifest = Artifact.keep("manifest.json", json.dumps(manifest).encode())
+    live.save()
+    assert looks_after(live)
+    FreshnessSchedule.objects.create(environment=environment, **HOURLY, next_at=timezone.now())
+    ada = make_member(project, Role.ADMIN)
+    strategy_set(project=project, choices={"tests.strategy": "off"}, actor=ada)
+
+    assert not looks_after(live)
+    assert looks_due() == 1
+    assert not Run.objects.exists()
+
+    answer = SourceFreshness(Metadata(), [Freshness(ORDERS, "pass")])
+    monkeypatch.setattr(freshness, "_ask_dbt", lambda *_given: answer)
+    run = freshness_request(environment=environment, actor=ada)
+    runs.execute(run.pk)
+    run.refresh_from_db()
+
+    assert (run.status, Outcome.objects.count()) == ("succeeded", 0)
+    assert run.result["said"].startswith(
+        "1 source looked at: 1 fresh. Nothing of it is kept, for tests are off"
+    )
 
 
 @pytest.mark.django_db
