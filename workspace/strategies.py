@@ -15,7 +15,7 @@ from governance import audit, permissions
 from governance.models import Project, User
 from workspace import sync_file
 from workspace.git.commits import Commit
-from workspace.git.repository import FileAbsent, Mirror
+from workspace.git.repository import Mirror
 from workspace.models import PullSchedule, Repository, Strategy, SyncSettings
 from workspace.models.strategies import CHOICES
 from workspace.schedules import SetByFile, timetable_set
@@ -66,6 +66,8 @@ def _offered(name: str, value: object) -> bool:
 
 
 def _locked(project: Project) -> SyncSettings:
+    """The settings, to be written. Pulls and timetables lock the repository first, and so does everybody."""
+    Repository.objects.select_for_update(no_key=True).filter(project=project).first()
     SyncSettings.objects.get_or_create(project=project)
     rows = SyncSettings.objects.select_related("project").select_for_update(of=("self",), no_key=True)
     return rows.get(project=project)
@@ -78,23 +80,26 @@ def _locked(project: Project) -> SyncSettings:
 class FileFound:
     """The file in a commit that was fetched, and the last commit that changed it."""
 
-    raw: bytes | None
+    said: sync_file.Said
     digest: str
     by: Commit
 
 
 def file_in(repository: Repository, mirror: Mirror, head: str) -> FileFound | None:
-    """What the file is by now; None where it is as it was last seen."""
+    """What the file says by now; None where it is as it was last seen, and was understood."""
     path = repository.inside(sync_file.PATH)
-    try:
-        raw: bytes | None = mirror.read(head, path)
-    except FileAbsent:
-        raw = None
-    digest = "" if raw is None else hashlib.sha256(path.encode() + b"\0" + raw).hexdigest()
-    if settings_of(repository.project).digest == digest:
+    files = mirror.files(head, path.rpartition("/")[0])
+    file = next((one for one in files if one.path == path and not one.is_submodule), None)
+    digest = "" if file is None else hashlib.sha256(f"{path}\0{file.oid}".encode()).hexdigest()
+    known = settings_of(repository.project)
+    # A newer Bisync may understand what an older one did not.
+    if known.digest == digest and not known.problems:
         return None
     by = (mirror.log(head, path=path, limit=1) or mirror.log(head, limit=1))[0]
-    return FileFound(raw, digest, by)
+    if file is None:
+        return FileFound(sync_file.Said(), digest, by)
+    small = file.size <= sync_file.MOST_BYTES
+    return FileFound(sync_file.read(mirror.read(head, path)) if small else sync_file.too_large(), digest, by)
 
 
 def file_arrived(project: Project, found: FileFound | None) -> None:
@@ -104,17 +109,15 @@ def file_arrived(project: Project, found: FileFound | None) -> None:
     """
     if found is None:
         return
-    Repository.objects.select_for_update(no_key=True).get(project=project)
-    settings = _locked(project)
-    said = sync_file.read(found.raw) if found.raw is not None else sync_file.Said()
+    settings, said = _locked(project), found.said
+    before, settings.problems = settings.problems, storable([list(problem) for problem in said.problems])
     settings.digest = found.digest
-    settings.problems = storable([list(problem) for problem in said.problems])
     settings.wrong_commit = found.by.sha if said.problems else ""
     told = {"commit": found.by.sha, "author": found.by.author.name[:200]}
-    if said.problems:
+    if said.problems and settings.problems != before:
         after = {**told, "problems": settings.problems}
         audit.record(actor=None, action="sync.refused", target=settings, after=after)
-    else:
+    elif not said.problems:
         _take(settings, said.values, found.by)
         if settings.said != said.values:
             audit.record(

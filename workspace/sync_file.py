@@ -42,8 +42,7 @@ class Said:
 def read(raw: bytes) -> Said:
     """What the file says; each problem with its line."""
     if len(raw) > MOST_BYTES:
-        words = _("The file is larger than %(most)s KB. Write only what is to be set.")
-        return Said(problems=[(1, words % {"most": MOST_BYTES // 1000})])
+        return too_large()
     try:
         top = small_yaml.compose(raw.decode("utf-8"))
     except UnicodeDecodeError as exc:
@@ -58,6 +57,12 @@ def read(raw: bytes) -> Said:
     reader.top(top)
     found = sorted(reader.problems)[:MOST_PROBLEMS]
     return Said({} if found else reader.values, found)
+
+
+def too_large() -> Said:
+    """What is said of a file that nobody needs to read, so large it is."""
+    words = _("The file is larger than %(most)s KB. Write only what is to be set.")
+    return Said(problems=[(1, words % {"most": MOST_BYTES // 1000})])
 
 
 def times(told: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
+from bisync.api import syncing
 from bisync.lib.errors import InvalidInput, NotAllowed
 from governance.models import Answered, AuditEvent, Project, User
 from governance.roles import Role
@@ -16,7 +21,9 @@ from tests.factories import make_member, make_project
 from tests.fakes.git_remote import Origin
 from tests.programs import Program
 from tests.ready import Ready
-from workspace import strategies
+from tests.threads import PATIENCE, at_once
+from workspace import strategies, sync_file
+from workspace.git import process
 from workspace.models import PullSchedule, Repository, Run, SyncSettings
 from workspace.repositories import mirror_of
 from workspace.schedules import SetByFile, pull_schedule_set
@@ -222,6 +229,45 @@ def test_a_file_that_is_as_it_was_is_not_read_again(project: Project, origin: Or
     assert AuditEvent.objects.filter(action__startswith="sync.").count() == 1
 
 
+def test_a_refused_file_is_read_again_and_noted_once(
+    project: Project, origin: Origin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as older:
+        older.setattr(sync_file, "VERSION", "0")
+        wrong = arrive(project, origin, HOURS)
+        again(project)
+        assert (settings_of(project).wrong_commit, told(project)) == (wrong, "")
+        assert AuditEvent.objects.filter(action="sync.refused").count() == 1
+
+    again(project)
+
+    assert (settings_of(project).problems, settings_of(project).commit) == ([], wrong)
+    assert told(project) == "Every 2 hours"
+
+
+def test_a_file_larger_than_git_hands_out_stops_no_pull(
+    project: Project, origin: Origin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arrive(project, origin, HOURS)
+    monkeypatch.setattr(process, "_MOST_PRINTED", 200_000)
+    wrong = arrive(project, origin, f"version: 1  # {'x' * 300_000}\n")
+
+    settings = settings_of(project)
+    assert (settings.wrong_commit, told(project)) == (wrong, "Every 2 hours")
+    assert "larger than 100 KB" in settings.problems[0][1]
+
+
+def test_a_submodule_where_the_file_would_be_is_no_file(project: Project, origin: Origin) -> None:
+    arrive(project, origin, HOURS)
+    origin.git("rm", "-q", "--cached", FILE)
+    origin.git("update-index", "--add", "--cacheinfo", f"160000,{origin.head()},{FILE}")
+    origin.git("commit", "-qm", "sync: Point elsewhere.")
+    origin.push()
+    again(project)
+
+    assert (settings_of(project).said, told(project)) == ({}, "")
+
+
 def test_a_project_without_the_file_keeps_no_row(project: Project) -> None:
     again(project)
 
@@ -259,6 +305,49 @@ def test_a_program_reads_and_chooses_the_same(project: Project, origin: Origin, 
     viewer = Program(make_member(project, Role.VIEWER))
     assert viewer.get(path)[0] == 200
     assert viewer.ask("PATCH", path, {})[0] == 403
+
+
+@pytest.mark.skipif("connection.vendor != 'postgresql'", reason="SQLite has one writer at a time")
+@pytest.mark.django_db(transaction=True)
+def test_a_pull_and_a_program_never_wait_for_each_other(
+    project: Project, origin: Origin, ada: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    origin.commit({FILE: HOURS})
+    program, chosen = Program(ada), threading.Event()
+    repository = Repository.objects.select_related("project").get(project=project)
+    mirror = mirror_of(repository)
+    file = strategies.file_in(repository, mirror, mirror.fetch())
+
+    def later(**given: Any) -> object:
+        """Between the two that the program changes, until the pull waits for one of them."""
+        chosen.set()
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+                if cursor.fetchone() != (0,):
+                    break
+            time.sleep(0.01)
+        return pull_schedule_set(**given)
+
+    monkeypatch.setattr(syncing, "pull_schedule_set", later)
+
+    def pull() -> None:
+        assert chosen.wait(PATIENCE)
+        with strategies.audit.atomic():
+            Repository.objects.filter(pk=repository.pk).update(synced_commit="a" * 40)
+            strategies.file_arrived(project, file)
+
+    change = {
+        "pull": {"every": "minutes", "count": 15},
+        "metadata": {"lineage": {"frequency": "daily"}},
+    }
+    asked = partial(program.ask, "PATCH", f"/projects/{project.slug}/sync/", change)
+    (status, _said), failed = at_once(asked, pull)
+
+    assert (status, failed) == (200, None)
+    assert told(project) == "Every 2 hours"
+    assert settings_of(project).of("lineage", "frequency") == "daily"
 
 
 def test_a_webhooks_secret_is_told_once_and_revoked(project: Project, ada: User) -> None:

@@ -97,6 +97,10 @@ class TreeFile:
     oid: str
     size: int
 
+    @property
+    def is_submodule(self) -> bool:
+        return self.mode == "160000"
+
 
 @dataclass(frozen=True)
 class Mirror:
