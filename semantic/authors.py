@@ -5,10 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from datetime import datetime
 
 from catalog.models import Change, ChangeKind, Node, Snapshot
-from semantic.lines import Place, Texts, at, blamed, written_of
+from semantic.lines import Order, Place, Texts, age, at, blamed, written_of
 from semantic.written import ADDING_UP, Written, in_block, ruled
 from workspace.git.commits import Commit
 from workspace.models import Repository
@@ -42,13 +41,15 @@ def with_authors(snapshot: Snapshot, repository: Repository, *, since: str) -> l
         places = _places(change, node, written_of(node, texts))
         asked.append((change, {name: [*ones, *_docs(ones, blocks, texts)] for name, ones in places.items()}))
     written = [one for _change, places in asked for found in places.values() for one in found]
-    commits = blamed(texts, written, since=since, until=time.monotonic() + _SECONDS)
-    order = _order(texts, since) if commits else {}
+    if not written:
+        return []
+    order = _order(texts, since)
+    commits = blamed(texts, written, since=since, until=time.monotonic() + _SECONDS, order=order)
     return [change for change, places in asked if _told(change, places, commits, order)]
 
 
-def _order(texts: Texts, since: str) -> dict[str, int]:
-    """The commits of the pull, the later the higher: those that were rebased bear the same second."""
+def _order(texts: Texts, since: str) -> Order:
+    """The commits of the pull, as git has them follow each other."""
     assert texts.mirror is not None
     return {one.sha: -n for n, one in enumerate(texts.mirror.log(texts.commit, since=since, limit=MOST))}
 
@@ -103,19 +104,15 @@ def _wanted(name: str, node: Node) -> Iterable[str]:
     return _NAMED.get(name, (name,))
 
 
-def _told(change: Change, places: _Places, commits: Mapping[Place, Commit], order: Mapping[str, int]) -> bool:
+def _told(change: Change, places: _Places, commits: Mapping[Place, Commit], order: Order) -> bool:
     """Note of each field its youngest line; whether any was found. Where all are known, so is the change."""
-
-    def age(commit: Commit) -> tuple[int, datetime]:
-        return order.get(commit.sha, -MOST), commit.at
-
     last: list[Commit] = []
     for name, written in places.items():
         known = [(commits[at(one)], one) for one in written if at(one) in commits]
         if known:
-            commit, one = max(known, key=lambda pair: age(pair[0]))
+            commit, one = max(known, key=lambda pair: age(pair[0], order))
             change.note_author(name, commit, file=one.file, line=one.first)
             last.append(commit)
     if last and len(last) == len(places):
-        change.brought_by(max(last, key=age))
+        change.brought_by(max(last, key=lambda commit: age(commit, order)))
     return bool(last)

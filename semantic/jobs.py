@@ -94,6 +94,8 @@ def _unchanged(work: runs.Work, repository: Repository, mirror: Mirror, last: Sn
         strategies.file_arrived(work.project, file)
         holds.arrived(work, repository, mirror, last.commit)
         call_hooks(work, last)
+    if last.run_id == work.run.pk:  # an earlier attempt was lost after it had kept what it read
+        _note_authors(work, repository, mirror, last)
     return {"commit": last.commit, "snapshot": last.pk, "unchanged": True}
 
 
@@ -101,7 +103,6 @@ def _keep(
     work: runs.Work, repository: Repository, mirror: Mirror, head: str, *, manifest: bytes, semantic: bytes
 ) -> dict[str, object]:
     commit: Commit = mirror.log(head, limit=1)[0]
-    last = repository.synced_commit
     touched = _touched(mirror, repository, head)
     file = strategies.file_in(repository, mirror, head)
     picture = _Picture(head, commit.subject, commit.author.name, commit.at, manifest, semantic, touched)
@@ -113,15 +114,18 @@ def _keep(
         strategies.file_arrived(work.project, file)
         call_hooks(work, snapshot)
         crash.point("pull-kept")
-    if last and mirror.has(last):
-        _note_authors(work, repository, snapshot, since=last)
+    crash.point("pull-committed")
+    _note_authors(work, repository, mirror, snapshot)
     return {"commit": head, "snapshot": snapshot.pk, **snapshot.changes}
 
 
-def _note_authors(work: runs.Work, repository: Repository, snapshot: Snapshot, *, since: str) -> None:
+def _note_authors(work: runs.Work, repository: Repository, mirror: Mirror, snapshot: Snapshot) -> None:
     """Add to the history who wrote which line. What fails here costs nothing that the pull has brought."""
+    before = Snapshot.objects.filter(project=work.project, pk__lt=snapshot.pk).order_by("-id").first()
     try:
-        found = with_authors(snapshot, repository, since=since)
+        if before is None or not mirror.has(before.commit):
+            return
+        found = with_authors(snapshot, repository, since=before.commit)
     except Exception:
         logger.warning("authors of lines not found", extra={"run": work.run.pk}, exc_info=True)
         return

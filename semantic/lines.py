@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
@@ -185,8 +188,22 @@ def at(one: Written) -> Place:
     return one.file, one.first, one.last
 
 
+# Commits by how late they came, the later the higher.
+Order = Mapping[str, int]
+
+
+def age(commit: Commit, order: Order) -> tuple[float, datetime]:
+    """By its place, where that is known: the commits of a rebase bear the same second. Others are older."""
+    return order.get(commit.sha, -math.inf), commit.at
+
+
 def blamed(
-    texts: Texts, written: Iterable[Written], *, since: str = "", until: float | None = None
+    texts: Texts,
+    written: Iterable[Written],
+    *,
+    since: str = "",
+    until: float | None = None,
+    order: Order = MappingProxyType({}),
 ) -> dict[Place, Commit]:
     """The last commit that touched each place; with `since`, only where it is younger than that commit.
 
@@ -200,14 +217,15 @@ def blamed(
         if until is not None and time.monotonic() > until:
             break
         try:
-            found |= {(file, *lines): commit for lines, commit in _of_file(texts, file, ranges, since)}
+            told = _of_file(texts, file, ranges, since, order)
+            found |= {(file, *lines): commit for lines, commit in told}
         except BisyncError as exc:
             texts.problems.append(str(exc))
     return found
 
 
 def _of_file(
-    texts: Texts, file: str, ranges: set[tuple[int, int]], since: str
+    texts: Texts, file: str, ranges: set[tuple[int, int]], since: str, order: Order
 ) -> Iterator[tuple[tuple[int, int], Commit]]:
     assert texts.mirror is not None
     path, lined = texts.full(file), ranges - {(0, 0)}
@@ -217,7 +235,7 @@ def _of_file(
     for first, last in lined:
         commits = [by_line[line] for line in range(first, last + 1) if line in by_line]
         if commits:
-            yield (first, last), max(commits, key=lambda commit: commit.at)
+            yield (first, last), max(commits, key=lambda commit: age(commit, order))
     if (0, 0) in ranges:
         most = 1 + min(len(texts.ignored), _MOST_PASSED)
         touched = texts.mirror.log(texts.commit, path=path, since=since, limit=most, patience=_PATIENCE)

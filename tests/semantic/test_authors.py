@@ -3,29 +3,37 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
+from bisync.lib import crash
 from catalog.ingest import ingest, read
 from catalog.models import Change, Snapshot
 from governance.models import Project
 from governance.roles import Role
-from semantic import authors
+from semantic import authors, jobs
 from semantic.authors import with_authors
 from tests.factories import make_member, make_project
 from tests.fakes.git_remote import Origin
 from tests.programs import Program
 from tests.ready import Ready
+from workspace import runs
 from workspace.git.blame import IGNORED
-from workspace.models import Artifact, Repository
+from workspace.models import Artifact, Repository, Run
 from workspace.repositories import mirror_of
 
 pytestmark = pytest.mark.django_db
 ORDERS = "model.shop.fct_orders"
 SCHEMA, CODE = "models/schema.yml", "models/fct_orders.sql"
+
+
+class Killed(BaseException):
+    """As `kill -9`: nothing behind it is carried out that would write a row."""
 
 
 class Shop:
@@ -43,6 +51,12 @@ class Shop:
         text = (self.origin.clone / path).read_text()
         assert old in text
         return self.origin.commit({path: text.replace(old, new, 1)}, f"By {author}.", author=author)
+
+    def date(self) -> None:
+        """Have the last commit bear the second that all commits of a rebase have."""
+        alias = "alias.dated=!GIT_COMMITTER_DATE=2026-01-01T00:00:00Z git commit --quiet --amend --no-edit"
+        self.origin.git("-c", alias, "dated")
+        self.origin.push(force=True)
 
     def pull(self) -> Snapshot:
         repository = Repository.objects.get(project=self.project)
@@ -112,6 +126,48 @@ def test_what_was_taken_away_and_what_no_line_says_is_by_the_last_commit_to_the_
     client.force_login(make_member(shop.project, Role.VIEWER))
     page = client.get(f"/{shop.project.slug}/catalogue/{ORDERS}/").content.decode()
     assert "last commit to this file" in page
+
+
+def test_of_two_commits_of_one_second_the_later_one_counts(shop: Shop) -> None:
+    shop.write(SCHEMA, "One row for each order.", ">\n      One row\n      for each order.", "Maya")
+    shop.date()
+    shop.write(SCHEMA, "      for each order.", "      for an order.", "Tom")
+    shop.date()
+    shop.node["description"] = "One row for an order."
+
+    assert shop.told() == {"description": ("Tom", f"{SCHEMA}:15")}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_pull_that_was_killed_once_it_had_kept_all_notes_the_authors_when_taken_up_again(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.write(SCHEMA, "One row for each order.", "Each order.", "Maya")
+    shop.write(SCHEMA, "# one row for each day", "# a row a day", "Last")
+    shop.node["description"] = "Each order."
+    told = json.dumps(shop.manifest).encode(), Snapshot.objects.get().semantic_manifest.content()
+    monkeypatch.setattr(jobs, "parsed", lambda *_given: told)
+    run = runs.request(kind="pull", project=shop.project)
+
+    points = ["pull-committed"]
+
+    def point(name: str) -> None:
+        if name in points:
+            points.remove(name)
+            raise Killed
+
+    monkeypatch.setattr(crash, "point", point)
+    with pytest.raises(Killed):
+        runs.execute(run.pk)
+    assert {one.author for one in Change.objects.get(name="fct_orders").told()} == {"Last"}
+    Run.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+
+    runs.execute(run.pk)
+
+    run.refresh_from_db()
+    assert (run.status, run.error) == ("succeeded", "")
+    (field,) = Change.objects.get(name="fct_orders").told()
+    assert (field.name, field.author, field.where) == ("description", "Maya", f"{SCHEMA}:15")
 
 
 def test_a_docs_block_is_where_its_words_are(shop: Shop) -> None:
