@@ -296,7 +296,7 @@ class Mirror:
     ) -> list[Commit]:
         """The history that led to `commit` after `since`, newest first; with `path`, only what touched it."""
         limits = [*([f"^{since}"] if since else []), *(["--", path] if path else [])]
-        self._require(*filter(None, (commit, since)))
+        self._require(commit, *filter(None, [since]))
         return self._logged(f"--max-count={limit}", commit, *limits, patience=patience)
 
     def _logged(self, *options: str, patience: float | None = None) -> list[Commit]:
