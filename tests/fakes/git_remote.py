@@ -72,7 +72,9 @@ class Origin:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(content.encode() if isinstance(content, str) else content)
         self.git("add", "--all")
-        self.git("commit", "--quiet", "--message", message, f"--author={author} <{author.lower()}@example.com>")
+        self.git(
+            "commit", "--quiet", "--message", message, f"--author={author} <{author.lower()}@example.com>"
+        )
         return self.push(branch)
 
     def push(self, branch: str = "main", *, force: bool = False) -> str:
