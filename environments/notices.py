@@ -1,4 +1,4 @@
-"""Who hears of pulls and deployments that failed."""
+"""Who hears of pulls and deployments that failed, and of a file that could not be read."""
 
 from __future__ import annotations
 
@@ -60,6 +60,15 @@ def pull_held(event: AuditEvent) -> Iterator[Told]:
     if hold := found.select_related("project").first():
         sync = reverse("pulls", args=[hold.project.slug])
         yield Told(hold.project, audit.key(hold.project), sync, holders(hold.project, "repository.trust"))
+
+
+@notice(
+    "sync.refused", kind=Kind.FAILURES, words=_("bisync/sync.yml is wrong: nothing of it was taken over.")
+)
+def sync_refused(event: AuditEvent) -> Iterator[Told]:
+    if project := event.project:
+        page = reverse("automatic-pulls", args=[project.slug])
+        yield Told(project, audit.key(project), page, holders(project, "repository.configure"))
 
 
 @notice("deployment.failed", on="run.failed", kind=Kind.FAILURES, words=_("A deployment failed."))

@@ -22,7 +22,7 @@ from proposals.models import Proposal
 from semantic.definitions import Vocabulary
 from semantic.formula import analyse
 from semantic.formulas import meaning, metric_meaning
-from semantic.lines import Texts, at, blamed, written_of
+from semantic.lines import Texts, at, blamed, order_of, written_of
 from semantic.written import ADDING_UP, Written, ruled
 from workspace.dbt.code import dialect_of
 from workspace.git.commits import Commit
@@ -93,7 +93,7 @@ def ledger_of(node: Node) -> Ledger:
         return Ledger(problems=(_("Nothing was pulled yet."),))
     texts = Texts(repository, snapshot.commit)
     written = written_of(node, texts)
-    commits = blamed(texts, written)
+    commits = blamed(texts, written, order=order_of(texts, limit=_MOST))
     proposals = _proposals(node, commits)
     lines = {
         key: tuple(_placed(one, commits.get(at(one)), proposals) for one in places)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from catalog.models import Change, ChangeKind, Node, Snapshot
-from semantic.lines import Order, Place, Texts, age, at, blamed, written_of
+from semantic.lines import Order, Place, Texts, age, at, blamed, order_of, written_of
 from semantic.written import ADDING_UP, Written, in_block, ruled
 from workspace.git.commits import Commit
 from workspace.models import Repository
@@ -43,15 +43,9 @@ def with_authors(snapshot: Snapshot, repository: Repository, *, since: str) -> l
     written = [one for _change, places in asked for found in places.values() for one in found]
     if not written:
         return []
-    order = _order(texts, since)
+    order = order_of(texts, since=since, limit=MOST)
     commits = blamed(texts, written, since=since, until=time.monotonic() + _SECONDS, order=order)
     return [change for change, places in asked if _told(change, places, commits, order)]
-
-
-def _order(texts: Texts, since: str) -> Order:
-    """The commits of the pull, as git has them follow each other."""
-    assert texts.mirror is not None
-    return {one.sha: -n for n, one in enumerate(texts.mirror.log(texts.commit, since=since, limit=MOST))}
 
 
 def _changed(snapshot: Snapshot) -> Iterator[tuple[Change, Node]]:

@@ -192,6 +192,18 @@ def at(one: Written) -> Place:
 Order = Mapping[str, int]
 
 
+def order_of(texts: Texts, *, since: str = "", limit: int) -> Order:
+    """The last commits, or those since one, as git has them follow each other; none without a repository."""
+    if texts.mirror is None:
+        return {}
+    try:
+        logged = texts.mirror.log(texts.commit, since=since, limit=limit, patience=_PATIENCE)
+    except BisyncError as exc:
+        texts.problems.append(str(exc))
+        return {}
+    return {one.sha: -n for n, one in enumerate(logged)}
+
+
 def age(commit: Commit, order: Order) -> tuple[float, datetime]:
     """By its place, where that is known: the commits of a rebase bear the same second. Others are older."""
     return order.get(commit.sha, -math.inf), commit.at

@@ -14,6 +14,8 @@ Side = Literal["up", "down"]
 SIDES: tuple[Side, Side] = ("up", "down")
 # More than this nobody can read, and no browser draws at once.
 MOST_DRAWN = 400
+# A generation of more than this is not asked for before it is needed.
+_MOST_AHEAD = 100
 Edge = tuple[str, str]
 ColumnKey = tuple[str, str]
 
@@ -157,7 +159,7 @@ Traces = Callable[[Iterable[str]], Mapping[str, NodeTrace]]
 def column_flow(graph: Graph, traces: Traces, start: ColumnKey, *, most: int = MOST_DRAWN) -> ColumnFlow:
     """Where a column comes from and where it goes, through all nodes whose SQL is known.
 
-    `traces` gives the traces of the nodes that it is asked for; it is asked level by level.
+    `traces` gives the traces of the nodes that it is asked for: it is asked few times, for many.
     """
     flow = _Flow(graph, traces, most)
     flow.follow(start, flow.upwards)
@@ -175,17 +177,21 @@ class _Flow:
     unknown: set[ColumnKey] = field(default_factory=set)
     nodes: set[str] = field(default_factory=set)
     known: dict[str, NodeTrace] = field(default_factory=dict)
+    asked: set[str] = field(default_factory=set)
+    followed: set[str] = field(default_factory=set)
+    ahead: int = 0
     cut: bool = False
 
     def follow(self, start: ColumnKey, step: Callable[[set[ColumnKey]], set[ColumnKey]]) -> None:
         """Go on from a column, level by level, until nothing new is reached."""
         seen, level = {start}, {start}
+        self.ahead = 0
         while level and not self.cut:
             level = step(level) - seen
             seen |= level
 
     def upwards(self, level: set[ColumnKey]) -> set[ColumnKey]:
-        self._learn(key for key, _column in level)
+        self._learn({key for key, _column in level}, "up")
         reached = set()
         for key, column in level:
             trace = self.known.get(key)
@@ -200,7 +206,7 @@ class _Flow:
 
     def downwards(self, level: set[ColumnKey]) -> set[ColumnKey]:
         readers = {child for key, _column in level for child in self.graph.beside(key, "down")}
-        self._learn(readers)
+        self._learn(readers, "down")
         reached = set()
         for child in sorted(readers):
             trace = self.known.get(child)
@@ -218,7 +224,8 @@ class _Flow:
 
     def deciding(self) -> tuple[ColumnKey, ...]:
         """The columns that decide on the rows of the nodes followed so far."""
-        return tuple(sorted({leaf for trace in self.known.values() for leaf in trace.rows}))
+        traces = (self.known[key] for key in self.followed if key in self.known)
+        return tuple(sorted({leaf for trace in traces for leaf in trace.rows}))
 
     def _note(self, parent: ColumnKey, child: ColumnKey, how: How) -> set[ColumnKey]:
         new = {parent[0], child[0]} - self.nodes
@@ -229,9 +236,21 @@ class _Flow:
         self.flows[parent, child] = how
         return {parent, child}
 
-    def _learn(self, keys: Iterable[str]) -> None:
-        if wanted := sorted({key for key in keys if key not in self.known}):
-            self.known.update(self.traces(wanted))
+    def _learn(self, keys: set[str], side: Side) -> None:
+        """Know the traces of these nodes; with each question also of what lies beyond, twice as far."""
+        self.followed |= keys
+        wanted = keys - self.asked
+        if not wanted:
+            return
+        level = keys
+        for _step in range(self.ahead):
+            level = {key for one in level for key in self.graph.beside(one, side)} - self.asked - wanted
+            if len(level) > _MOST_AHEAD:
+                break
+            wanted |= level
+        self.ahead = 2 * self.ahead or 1
+        self.asked |= wanted
+        self.known.update(self.traces(sorted(wanted)))
 
 
 def parents_of(trace: NodeTrace, column: str) -> tuple[Sequence[tuple[str, str, How]], bool] | None:

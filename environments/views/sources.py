@@ -22,6 +22,7 @@ from governance import permissions
 from governance.models import Project
 from governance.web import Request, in_project
 from workspace.forms import ScheduleForm
+from workspace.strategies import keeps_outcomes
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -46,6 +47,7 @@ def sources(request: Request, project: Project, slug: str) -> HttpResponse:
         "environment": environment,
         "form": form,
         "schedule": known,
+        "kept": keeps_outcomes(project),
         "last": freshness.last_look(environment),
         "may_look": permissions.decide(request.user, "project.pull", environment),
         "may_schedule": permissions.decide(request.user, "environment.deploy", environment),

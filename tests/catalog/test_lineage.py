@@ -233,6 +233,37 @@ def test_a_column_is_followed_through_stars_of_what_nobody_declared() -> None:
     assert set(down.flows) == set(up.flows)
 
 
+def test_a_long_way_is_asked_for_in_few_questions_and_what_was_not_followed_decides_nothing() -> None:
+    """A chain of 30 models, each of which also reads a lookup for another column."""
+
+    def reading(name: str, code: str, *parents: str) -> Piece:
+        return Piece(f"model.{name}", name, code, {f"db.{one}": f"model.{one}" for one in parents},
+                     tuple(f"model.{one}" for one in parents))  # fmt: skip
+
+    made = [Piece("model.m0", "m0", columns=("x",)), Piece("model.raw", "raw", columns=("y", "gone"))]
+    edges = []
+    for n in range(1, 31):
+        made.append(reading(f"l{n}", "select y from db.raw where not gone", "raw"))
+        code = f"select a.x, b.y from db.m{n - 1} as a cross join db.l{n} as b"
+        made.append(reading(f"m{n}", code, f"m{n - 1}", f"l{n}"))
+        edges += [("raw", f"l{n}"), (f"l{n}", f"m{n}"), (f"m{n - 1}", f"m{n}")]
+    found = traced({piece.key: piece for piece in made})
+    graph = Graph.of([(f"model.{parent}", f"model.{child}") for parent, child in edges])
+    asked: list[list[str]] = []
+
+    def known(keys: Iterable[str]) -> dict[str, NodeTrace]:
+        asked.append(list(keys))
+        return {key: found[key] for key in asked[-1] if key in found}
+
+    for start in ("m30", "m15", "m0"):
+        asked.clear()
+        flow = column_flow(graph, known, (f"model.{start}", "x"))
+        assert len(flow.flows) == 30
+        assert flow.rows == ()
+        assert len(asked) <= 10
+        assert len({key for keys in asked for key in keys}) == sum(len(keys) for keys in asked)
+
+
 # -- Where it is drawn ----------------------------------------------------------------------------------
 
 

@@ -298,7 +298,14 @@ def test_whoever_may_pull_may_ask_and_a_second_ask_is_the_first(
     assert AuditEvent.objects.filter(action="run.requested", actor=maya).count() == 2
     client.force_login(viewer)
     assert client.post(path).status_code == 403
-    assert "Check sources now" not in page(viewer, f"/{project.slug}/environments/prod/sources/")
+    sources = f"/{project.slug}/environments/prod/sources/"
+    assert "Check sources now" not in page(viewer, sources)
+    assert "Check sources now" in page(maya, sources)
+    assert "nobody looks by itself" not in page(maya, sources)
+    strategy_set(project=project, choices={"tests.strategy": "off"}, actor=make_member(project, Role.ADMIN))
+    assert "nobody looks by itself" in page(maya, sources)
+    Node.objects.filter(resource_type="source").delete()
+    assert "Check sources now" not in page(maya, sources)
 
 
 @pytest.mark.django_db

@@ -82,6 +82,12 @@ class Origin:
         self.git("push", "--quiet", *(["--force"] if force else []), "origin", f"HEAD:refs/heads/{branch}")
         return self.head(branch)
 
+    def date(self) -> str:
+        """Have the last commit of the clone bear the second that all commits of a rebase have."""
+        alias = "alias.dated=!GIT_COMMITTER_DATE=2026-01-01T00:00:00Z git commit --quiet --amend --no-edit"
+        self.git("-c", alias, "dated")
+        return self.push(force=True)
+
     def head(self, branch: str = "main") -> str:
         return self.git("rev-parse", f"refs/heads/{branch}", cwd=self.path)
 

@@ -139,7 +139,11 @@ def test_code_that_cannot_be_read_and_annotations_that_are_off_own_nothing(story
 
 def see(story: Story, files: dict[str, str | None], message: str) -> None:
     """Commit, and let the catalogue stand at that commit as it is."""
-    commit = story.origin.commit(files, message)
+    story.origin.commit(files, message)
+    stand(story, story.origin.head())
+
+
+def stand(story: Story, commit: str) -> None:
     story.project.snapshots.update(commit=commit)
     mirror_of(story.project.repository).fetch()
 
@@ -159,6 +163,23 @@ def test_a_model_in_python_is_read_as_python(story: Story) -> None:
     assert found["code"][0].where == "models/scores.py"
     node.path = "models/broken.py"
     assert "models/broken.py sets is not known" in str(ledger_of(node).problems[0])
+
+
+def test_of_two_commits_of_one_second_the_later_one_owns_the_field(story: Story) -> None:
+    schema = "models/schema.yml"
+    text = story.git("show", f"main:{schema}") + "\n"
+    first = text.replace(
+        "description: One row for each order.", "description: >\n      One row\n      for each order."
+    )
+    for content, message in ((first, "First."), (first.replace("for each order", "for an order"), "Second.")):
+        story.origin.commit({schema: content}, message)
+        commit = story.origin.date()
+    stand(story, commit)
+
+    owner = places(story, "model.shop.fct_orders")["", "description"][0].commit
+
+    assert owner is not None
+    assert owner.subject == "Second."
 
 
 def test_commits_that_the_repository_asks_to_ignore_own_nothing(story: Story, client: Client) -> None:

@@ -25,7 +25,7 @@ from tests.factories import make_hold, make_member, make_proposal
 from tests.programs import Program
 from tests.proposals.story import FIELDS, Story
 from workspace import runs
-from workspace.models import Run
+from workspace.models import Run, SyncSettings
 
 pytestmark = [pytest.mark.django_db, pytest.mark.dbt]
 
@@ -129,6 +129,18 @@ def test_a_held_pull_reaches_whoever_may_agree_and_is_no_failure(story: Story) -
     failed(pull, error_code="pull-held")
 
     assert heard(User.objects.get(name="Ada Admin")) == ["A pull waits until you agree."]
+    assert heard(story.tom) == []
+
+
+def test_a_wrong_sync_file_reaches_whoever_may_choose_strategies(story: Story) -> None:
+    with audit.atomic():
+        chosen, _created = SyncSettings.objects.get_or_create(project=story.project)
+        audit.record(actor=None, action="sync.refused", target=chosen)
+    announce()
+
+    ada = User.objects.get(name="Ada Admin")
+    assert heard(ada) == ["bisync/sync.yml is wrong and was not taken over."]
+    assert Notification.objects.get(person=ada).url == f"/{story.project.slug}/settings/pulls/"
     assert heard(story.tom) == []
 
 

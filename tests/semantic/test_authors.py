@@ -52,12 +52,6 @@ class Shop:
         assert old in text
         return self.origin.commit({path: text.replace(old, new, 1)}, f"By {author}.", author=author)
 
-    def date(self) -> None:
-        """Have the last commit bear the second that all commits of a rebase have."""
-        alias = "alias.dated=!GIT_COMMITTER_DATE=2026-01-01T00:00:00Z git commit --quiet --amend --no-edit"
-        self.origin.git("-c", alias, "dated")
-        self.origin.push(force=True)
-
     def pull(self) -> Snapshot:
         repository = Repository.objects.get(project=self.project)
         mirror = mirror_of(repository)
@@ -130,9 +124,9 @@ def test_what_was_taken_away_and_what_no_line_says_is_by_the_last_commit_to_the_
 
 def test_of_two_commits_of_one_second_the_later_one_counts(shop: Shop) -> None:
     shop.write(SCHEMA, "One row for each order.", ">\n      One row\n      for each order.", "Maya")
-    shop.date()
+    shop.origin.date()
     shop.write(SCHEMA, "      for each order.", "      for an order.", "Tom")
-    shop.date()
+    shop.origin.date()
     shop.node["description"] = "One row for an order."
 
     assert shop.told() == {"description": ("Tom", f"{SCHEMA}:15")}
