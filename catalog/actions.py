@@ -55,7 +55,7 @@ class NothingUploaded(BisyncError):
 
 class NotRenamed(BisyncError):
     code = "catalogue-not-renamed"
-    message = _("Nothing that went with the same pull had the same code as %(name)s.")
+    message = _("Nothing that went with the same pull looks like %(name)s.")
     http_status = 409
 
 

@@ -11,6 +11,7 @@ from django.db import models
 from bisync.lib.memory import collecting_later
 from catalog.models import Change, ChangeKind, Column, Edge, Group, Node, NodeTest, Snapshot
 from catalog.reading import ColumnRecord, Manifest, NodeRecord, TestRecord, node_record, test_record
+from catalog.renames import pairs
 from catalog.words import line_of
 from governance.models import Project
 from workspace.dbt.artifacts import split_manifest
@@ -18,6 +19,7 @@ from workspace.git.commits import Commit
 
 T = TypeVar("T")
 NOBODY: Mapping[str, Commit] = {}
+NOTHING: Mapping[str, str] = {}
 # No warehouse has tables so wide.
 MOST_COLUMNS = 10_000
 # Rows of one statement: SQLite takes 32,766 values in one, and memory is kept small.
@@ -60,17 +62,23 @@ class _Brought:
 
 
 @collecting_later()
-def ingest(snapshot: Snapshot, found: Manifest, touched: Mapping[str, Commit] = NOBODY) -> bool:
+def ingest(
+    snapshot: Snapshot,
+    found: Manifest,
+    touched: Mapping[str, Commit] = NOBODY,
+    moved: Mapping[str, str] = NOTHING,
+) -> bool:
     """Bring the catalogue's rows in step with a manifest, and note in the snapshot what changed.
 
-    `touched` are the files of the dbt project that the pull's commits touched, each with the last of them.
+    `touched` are the files of the dbt project that the pull's commits touched, each with the last of them;
+    `moved` those that git takes for renamed ones, each new path with its old one.
     Returns whether a metric may mean something else than before. Call it inside a transaction.
     """
     project = snapshot.project
     groups = _groups(project, found)
     first = not Node.objects.filter(project=project).exists()
     brought = _nodes(project, found, groups)
-    changes = [] if first else _changes(snapshot, brought, touched)
+    changes = [] if first else _changes(snapshot, brought, touched, moved)
     Change.objects.bulk_create(changes, batch_size=_ROWS)
     _tests(project, found, arrived=brought.arrived)
     _edges(project, found, brought)
@@ -179,7 +187,9 @@ def _values(column: Column) -> list[object]:
 # -- What changed, for people ---------------------------------------------------------------------------
 
 
-def _changes(snapshot: Snapshot, brought: _Brought, touched: Mapping[str, Commit]) -> list[Change]:
+def _changes(
+    snapshot: Snapshot, brought: _Brought, touched: Mapping[str, Commit], moved: Mapping[str, str]
+) -> list[Change]:
     changes = []
     for node, record, before in brought.changed:
         if before is None:
@@ -192,30 +202,16 @@ def _changes(snapshot: Snapshot, brought: _Brought, touched: Mapping[str, Commit
     for node in brought.gone:
         changes.append(_change(snapshot, node, ChangeKind.REMOVED))
         _by(changes[-1], touched, node)
-    _renames(changes, brought)
+    _renames(changes, brought, moved)
     return changes
 
 
-def _renames(changes: Iterable[Change], brought: _Brought) -> None:
-    """Note of what came and what went which of them have the same code, where that is no coincidence."""
-    came = _by_code(node for node, _record, before in brought.changed if before is None)
-    went = _by_code(brought.gone)
-    pairs = {came[code]: went[code] for code in came.keys() & went.keys()}
-    pairs |= {old: new for new, old in pairs.items()}
+def _renames(changes: Iterable[Change], brought: _Brought, moved: Mapping[str, str]) -> None:
+    """Note of what came and what went which of them may be the same."""
+    came = (node for node, _record, before in brought.changed if before is None)
+    found = pairs(came, brought.gone, moved)
     for change in changes:
-        change.renamed = pairs.get(change.unique_id, "")
-
-
-def _by_code(nodes: Iterable[Node]) -> dict[tuple[str, object], str]:
-    """The nodes whose code no other of them has, by kind and code."""
-    found: dict[tuple[str, object], str] = {}
-    twice = set()
-    for node in nodes:
-        code = node.resource_type, node.fields.get("checksum")
-        if code[1]:
-            twice |= {code} & found.keys()
-            found[code] = node.unique_id
-    return {code: uid for code, uid in found.items() if code not in twice}
+        change.renamed, change.evidence, change.same = found.get(change.unique_id, ("", "", None))
 
 
 def _by(change: Change, touched: Mapping[str, Commit], node: Node) -> None:

@@ -76,6 +76,15 @@ class FieldChange:
         return f"{self.file}:{self.line}" if self.line else self.file
 
 
+class Evidence(models.TextChoices):
+    """What speaks for one thing being another one, renamed."""
+
+    CODE = "code", _("the same code")
+    RELATION = "relation", _("the same table in the warehouse")
+    VERSION = "version", _("the same name, with or without a version")
+    FILE = "file", _("git takes its file for the same one")
+
+
 class Change(models.Model):
     """One thing that a pull brought, changed or took away. The first pull has none: all was new.
 
@@ -89,8 +98,9 @@ class Change(models.Model):
     name = models.CharField(_("name"), max_length=255)
     kind = models.CharField(_("change"), max_length=10, choices=ChangeKind)
     fields = models.JSONField(_("fields"), default=list)
-    # What came, or went, with the very same code: perhaps it is this one under another name.
+    # What came, or went, in the same pull: perhaps it is this one under another name, for this reason.
     renamed = models.CharField(_("renamed?"), max_length=400, blank=True)
+    evidence = models.CharField(_("evidence"), max_length=10, choices=Evidence, blank=True)
     # Whether that is so, as somebody said; None while nobody did.
     same = models.BooleanField(_("is renamed"), null=True, blank=True)
     # The last commit of the pull that touched its files; that of the snapshot where nobody knows.

@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from bisync.lib import crash
+from bisync.lib.errors import BisyncError
 from catalog.actions import NothingUploaded
 from catalog.ingest import ingest, read
 from catalog.models import Change, Node, Snapshot, Uploaded
@@ -24,6 +25,7 @@ from workspace import holds, runs, strategies
 from workspace.dbt import artifacts
 from workspace.dbt.errors import ArtifactUnreadable
 from workspace.git.commits import Commit
+from workspace.git.moves import moved
 from workspace.git.repository import Mirror
 from workspace.models import Artifact, Repository
 from workspace.reading import reading
@@ -34,6 +36,8 @@ logger = logging.getLogger(__name__)
 KEPT_SOURCES = 500
 # An uploaded manifest has no commit: so many letters of its digest stand for one.
 COMMIT_LETTERS = 40
+# So many seconds git may compare files that came with files that went.
+_PATIENCE = 20
 
 
 @runs.handles("pull")
@@ -103,9 +107,11 @@ def _keep(
     work: runs.Work, repository: Repository, mirror: Mirror, head: str, *, manifest: bytes, semantic: bytes
 ) -> dict[str, object]:
     commit: Commit = mirror.log(head, limit=1)[0]
-    touched = _touched(mirror, repository, head)
+    touched, moves = _touched(mirror, repository, head)
     file = strategies.file_in(repository, mirror, head)
-    picture = _Picture(head, commit.subject, commit.author.name, commit.at, manifest, semantic, touched)
+    picture = _Picture(
+        head, commit.subject, commit.author.name, commit.at, manifest, semantic, touched, moves
+    )
     crash.point("pull-read")
     with work.fenced():
         snapshot = _arrive(work, picture)
@@ -174,16 +180,29 @@ class _Picture:
     manifest: bytes
     semantic: bytes
     touched: Mapping[str, Commit] = field(default_factory=dict)
+    moved: Mapping[str, str] = field(default_factory=dict)
 
 
-def _touched(mirror: Mirror, repository: Repository, head: str) -> dict[str, Commit]:
-    """The files of the dbt project that changed since the last pull, each with the last commit that did."""
+def _touched(mirror: Mirror, repository: Repository, head: str) -> tuple[dict[str, Commit], dict[str, str]]:
+    """The files of the dbt project that changed since the last pull, each with the last commit that did.
+
+    And those that git takes for renamed ones, each new path with its old one.
+    """
     last = repository.synced_commit
     if not last or not mirror.has(last):
-        return {}
+        return {}, {}
     prefix = repository.inside("")
-    found = mirror.touched(last, head)
-    return {path.removeprefix(prefix): commit for path, commit in found.items() if path.startswith(prefix)}
+
+    def inside(path: str) -> str:
+        return path.removeprefix(prefix)
+
+    found = {path: by for path, by in mirror.touched(last, head).items() if path.startswith(prefix)}
+    try:
+        moves = moved(mirror, last, head, patience=_PATIENCE)
+    except BisyncError:
+        logger.warning("renamed files not found", extra={"repository": repository.pk}, exc_info=True)
+        moves = {}
+    return {inside(path): by for path, by in found.items()}, {inside(n): inside(o) for n, o in moves.items()}
 
 
 def _arrive(work: runs.Work, picture: _Picture) -> Snapshot:
@@ -203,7 +222,7 @@ def _arrive(work: runs.Work, picture: _Picture) -> Snapshot:
         run=work.run,
     )
     metrics: dict[str, list[str]] = {}
-    if ingest(snapshot, found, picture.touched):
+    if ingest(snapshot, found, picture.touched, picture.moved):
         known = artifacts.read_manifest(picture.manifest), artifacts.read_semantic_manifest(picture.semantic)
         metrics = sync_metrics(project, vocabulary(*known), commit=picture.commit)
     index.bring_if_little(snapshot)

@@ -164,7 +164,7 @@ class ChangeShape(serializers.ModelSerializer[Change]):
     commit = serializers.CharField(source="brought.commit", read_only=True)
     author = serializers.CharField(source="brought.author", read_only=True)
     renamed = serializers.CharField(
-        read_only=True, help_text="What came, or went, with the same code; empty where nothing did."
+        read_only=True, help_text="What came, or went, in the same pull and may be the same; else empty."
     )
     same = serializers.BooleanField(
         read_only=True, allow_null=True, help_text="Whether that is this thing; null while nobody said."
@@ -183,6 +183,7 @@ class ChangeShape(serializers.ModelSerializer[Change]):
             "name",
             "kind",
             "renamed",
+            "evidence",
             "same",
             "fields_changed",
         )

@@ -29,16 +29,20 @@ from workspace.models import Artifact
 pytestmark = pytest.mark.django_db
 
 ORDERS = "model.shop.fct_orders"
+OTHER = {"name": "sha256", "checksum": "0" * 64}
 
 
 def ingest(
-    project: Project, manifest: dict[str, Any], touched: Mapping[str, Commit] | None = None
+    project: Project,
+    manifest: dict[str, Any],
+    touched: Mapping[str, Commit] | None = None,
+    moved: Mapping[str, str] | None = None,
 ) -> Snapshot:
     """A pull of this manifest, as far as the catalogue goes."""
     raw = json.dumps(manifest).encode()
     kept = Artifact.keep("manifest.json", raw)
     snapshot = Snapshot.objects.create(project=project, manifest=kept, semantic_manifest=kept)
-    ingest_into(snapshot, read(raw), touched or {})
+    ingest_into(snapshot, read(raw), touched or {}, moved or {})
     return snapshot
 
 
@@ -262,7 +266,7 @@ def test_who_may_says_what_was_renamed_and_its_history_goes_on(
     assert "It is the same, renamed" not in client.get(page).content.decode()
     assert client.post(address, {"same": "yes"}).status_code == 403
     client.force_login(tom)
-    assert "renamed? model.shop.fct_orders" in client.get(page).content.decode()
+    assert "Perhaps it was model.shop.fct_orders: the same code" in client.get(page).content.decode()
     assert client.post(address, {"same": "yes"}).status_code == 302
 
     node = Node.objects.get(project=project, unique_id=new)
@@ -308,6 +312,50 @@ def test_what_was_never_renamed_cannot_be_settled(project: Project, ingested: di
 
     with pytest.raises(NotRenamed):
         rename_settle(change=change, same=True, actor=make_member(project, Role.STEWARD))
+
+
+@pytest.mark.parametrize(
+    ("new", "moved", "evidence", "same"),
+    [
+        ({}, {"models/fct_all_orders.sql": "models/fct_orders.sql"}, "code", True),
+        ({"checksum": OTHER, "relation_name": "shop.main.fct_orders"}, {}, "relation", None),
+        ({"checksum": OTHER, "name": "fct_orders"}, {}, "version", None),
+        ({"checksum": OTHER}, {"models/fct_all_orders.sql": "models/fct_orders.sql"}, "file", None),
+        ({"checksum": OTHER}, {"models/fct_all_orders.sql": "models/others.sql"}, "", None),
+    ],
+)
+def test_other_evidence_than_the_code_is_told_as_what_it_is(
+    project: Project,
+    ingested: dict[str, Any],
+    new: dict[str, Any],
+    moved: dict[str, str],
+    evidence: str,
+    same: bool | None,
+) -> None:
+    ingested["nodes"][ORDERS]["relation_name"] = "shop.main.fct_orders"
+    ingest(project, ingested)
+    old = ingested["nodes"].pop(ORDERS)
+    key, name = "model.shop.fct_orders.v1", "fct_all_orders"
+    came = {"unique_id": key, "name": name, "original_file_path": f"models/{name}.sql", "relation_name": name}
+    ingested["nodes"][key] = old | came | new
+
+    found = ingest(project, ingested, moved=moved)
+
+    told = found.changed.filter(resource_type="model").values_list("unique_id", "renamed", "evidence", "same")
+    other = {ORDERS: key, key: ORDERS} if evidence else {ORDERS: "", key: ""}
+    assert set(told) == {(one, other[one], evidence, same) for one in (ORDERS, key)}
+
+
+def test_a_metric_that_computes_the_same_may_be_renamed(project: Project, ingested: dict[str, Any]) -> None:
+    ids = sorted(key for key in ingested["metrics"] if ingested["metrics"][key]["type"] == "simple")
+    old = ingested["metrics"].pop(ids[0])
+    new = "metric.shop.by_another_name"
+    ingested["metrics"][new] = old | {"unique_id": new, "name": "by_another_name", "label": "Another"}
+
+    found = ingest(project, ingested)
+
+    change = found.changed.get(unique_id=new)
+    assert (change.renamed, change.evidence, change.same) == (ids[0], "code", None)
 
 
 def test_of_several_with_the_same_code_nobody_knows_which_it_was(

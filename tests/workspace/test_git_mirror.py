@@ -14,6 +14,7 @@ import pytest
 from tests.fakes.git_remote import Origin
 from workspace.git import advertised
 from workspace.git.commits import Person
+from workspace.git.moves import moved
 from workspace.git.process import GitEmpty, GitNoBranch, GitNoRepository
 from workspace.git.repository import FileAbsent, Mirror, NoCommit, NoMirror, Remote
 
@@ -286,6 +287,19 @@ def test_files_are_told_with_the_last_commit_that_touched_them(mirror: Mirror, o
     }
     assert found["models/a.sql"].subject == "two"
     assert mirror.touched(second, second) == {}
+
+
+def test_renamed_files_are_told_where_half_of_the_text_is_the_same(mirror: Mirror, origin: Origin) -> None:
+    text = "".join(f"select {number}\n" for number in range(20))
+    base = origin.commit({"a.sql": text, "b.sql": text.upper(), "c.sql": "select c\n"}, "Add.")
+    renamed = {"a.sql": None, "models/\u00fc a.sql": text + "-- more\n", "b.sql": text.upper() + "-- more\n"}
+    head = origin.commit({**renamed, "c.sql": None, "d.sql": "another\nthing\n"}, "Rename.")
+    mirror.fetch()
+
+    assert moved(mirror, base, head, patience=20) == {"models/\u00fc a.sql": "a.sql"}
+    assert moved(mirror, head, head, patience=20) == {}
+    with pytest.raises(NoCommit):
+        moved(mirror, "f" * 40, head, patience=20)
 
 
 def test_history_can_be_limited_to_a_path_and_a_number(mirror: Mirror, origin: Origin) -> None:
