@@ -36,12 +36,15 @@ app.conf.update(
         "socket_connect_timeout": 1,
         "health_check_interval": 10,
     },
+    # Nothing is kept: a torn file, as a power cut leaves one, would end the beat at every start. Hence no
+    # interval is longer than what a machine that is switched off every evening runs.
+    beat_scheduler="celery.beat:Scheduler",
     beat_schedule={
         "sweep-runs": {"task": "workspace.sweep_runs", "schedule": 5.0, "options": {"expires": 5}},
         "forget-answers": {
             "task": "governance.forget_answers",
-            "schedule": 3600.0,
-            "options": {"expires": 3600},
+            "schedule": 1800.0,
+            "options": {"expires": 1800},
         },
         "pull-due": {"task": "workspace.pull_due", "schedule": 15.0, "options": {"expires": 15}},
         "build-due": {"task": "environments.build_due", "schedule": 15.0, "options": {"expires": 15}},
@@ -57,15 +60,15 @@ app.conf.update(
         },
         "forget-deliveries": {
             "task": "workspace.forget_deliveries",
-            "schedule": 3600.0,
-            "options": {"expires": 3600},
+            "schedule": 1800.0,
+            "options": {"expires": 1800},
         },
         "verify-chain": {"task": "governance.verify_chain", "schedule": 600.0, "options": {"expires": 600}},
         "announce": {"task": "notify.announce", "schedule": 5.0, "options": {"expires": 5}},
         "forget-notifications": {
             "task": "notify.forget",
-            "schedule": 3600.0,
-            "options": {"expires": 3600},
+            "schedule": 1800.0,
+            "options": {"expires": 1800},
         },
     },
     timezone="UTC",

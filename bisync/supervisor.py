@@ -359,7 +359,7 @@ def free_port(host: str, wanted: int | None = None) -> int:
 
 
 def application(*, host: str, port: int, logs: Path | None = None) -> Group:
-    """Broker (unless BISYNC_REDIS_URL names one), worker and web server, not started yet."""
+    """Broker (unless BISYNC_REDIS_URL names one), worker, beat and web server, not started yet."""
     group = Group(cwd=settings.BASE_DIR, logs=logs)
     env = {
         **os.environ,
@@ -376,26 +376,20 @@ def application(*, host: str, port: int, logs: Path | None = None) -> Group:
         # This process may ask for runs too, as the demo does while it fills its company.
         current_app.conf.update(broker_url=embedded.url)
         group.add("broker", embedded.argv, env, embedded.ready)
-    group.add("worker", _worker(), env, grace=6)
+    group.add("worker", _celery("worker", *_WORKER), env, grace=6)
+    group.add("beat", _celery("beat"), env)
     group.add("web", _web(host, port), env, lambda: _answers(host, port), grace=4)
     return group
 
 
-def _worker() -> list[str]:
-    schedule = str(settings.DATA_DIR / "celerybeat-schedule")
-    # Gossip, mingle and heartbeat stay on: without them a worker can hang after a broker's restart.
-    options = [
-        "--pool",
-        "prefork",
-        "--concurrency",
-        "2",
-        "--queues",
-        "quick,heavy",
-        "--beat",
-        "--schedule",
-        schedule,
-    ]
-    return [sys.executable, "-m", "celery", "--quiet", "--app", "bisync.celery", "worker", *options]
+# Gossip, mingle and heartbeat stay on: without them a worker can hang after a broker's restart. Of three
+# places two may build while a pull or a commit gets the third.
+_WORKER = ("--pool", "prefork", "--concurrency", "3", "--queues", "quick,heavy")
+
+
+def _celery(program: str, *options: str) -> list[str]:
+    """The worker, or the beat: a process of its own, for nobody restarts one inside of a worker."""
+    return [sys.executable, "-m", "celery", "--quiet", "--app", "bisync.celery", program, *options]
 
 
 def _web(host: str, port: int) -> list[str]:

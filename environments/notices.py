@@ -62,9 +62,7 @@ def pull_held(event: AuditEvent) -> Iterator[Told]:
         yield Told(hold.project, audit.key(hold.project), sync, holders(hold.project, "repository.trust"))
 
 
-@notice(
-    "sync.refused", kind=Kind.FAILURES, words=_("bisync/sync.yml is wrong: nothing of it was taken over.")
-)
+@notice("sync.refused", kind=Kind.FAILURES, words=_("bisync/sync.yml is wrong and was not taken over."))
 def sync_refused(event: AuditEvent) -> Iterator[Told]:
     if project := event.project:
         page = reverse("automatic-pulls", args=[project.slug])

@@ -278,8 +278,8 @@ def bisync_at(settings: LazySettings, tmp_path: Path) -> Iterator[Callable[[str]
 def test_a_broker_is_started_only_where_none_is_named(bisync_at: Callable[[str], Group]) -> None:
     own, named = bisync_at(""), bisync_at("redis://broker.example.com/0")
 
-    assert [program.name for program in own.programs] == ["broker", "worker", "web"]
-    assert [program.name for program in named.programs] == ["worker", "web"]
+    assert [program.name for program in own.programs] == ["broker", "worker", "beat", "web"]
+    assert [program.name for program in named.programs] == ["worker", "beat", "web"]
     assert "BISYNC_REDIS_URL" not in named.programs[0].env
 
 

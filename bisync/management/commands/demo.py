@@ -66,7 +66,7 @@ class Command(BaseCommand):
         connection.close()
         if settings.DATABASE_URL:
             raise CommandError("--reset works on the embedded database only; drop the other one by hand.")
-        for name in ("bisync.sqlite3", "bisync.sqlite3-wal", "bisync.sqlite3-shm", "celerybeat-schedule"):
+        for name in ("bisync.sqlite3", "bisync.sqlite3-wal", "bisync.sqlite3-shm"):
             (settings.DATA_DIR / name).unlink(missing_ok=True)
         for name in ("demo", "git", "warehouse", "runs", "broker", "logs"):
             shutil.rmtree(settings.DATA_DIR / name, ignore_errors=True)
