@@ -13,7 +13,7 @@ from bisync.lib.shell import EnvironmentLink, NavLink, Shell
 from environments.connecting import STEPS
 from environments.freshness import promised_in
 from environments.models import Environment
-from environments.selectors import environments_of
+from environments.selectors import known_environments
 from governance.models import Project, User
 from governance.permissions import decide, operates
 from notify.selectors import unread_count
@@ -54,7 +54,7 @@ def _made(request: HttpRequest) -> Shell:
             unread=unread_count(user),
             here=request.get_full_path(),
         )
-    every = list(environments_of(project))
+    every = known_environments(project)
     here = _here(request, project, every)
     return Shell(
         project_name=project.name,

@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, Exists, OuterRef, Prefetch, Q, QuerySet, Subquery
 
 from catalog.lineage.graph import Graph
 from catalog.lineage.project import NodeTrace, from_json
@@ -27,13 +27,15 @@ from catalog.models import (
     Snapshot,
 )
 from catalog.narrowing import Narrowed
-from catalog.search.finding import fitting, ranked
+from catalog.search.finding import fitting, looked_for, meant
 from catalog.search.words import Sought
 from catalog.words import COLUMN, FLAGS, FOUND, OWNER, PARTS, TEST
 from governance.models import Project, User
 
 # Other nodes use them, too, but no data flows.
 USED = ("macro", "doc")
+# Joined, these would be read for whatever is found, and not for what is shown.
+_SHOWN = Prefetch("node", Node.objects.select_related("group", "project").defer("fields"))
 # A page shows so many neighbours and so much history of one thing.
 MOST = 100
 
@@ -53,23 +55,33 @@ class Listed:
 def catalogue(project: Project, by: Narrowed) -> Listed:
     """The project's catalogue: nodes, models first; with words or a kind also columns, tests and owners."""
     every = SearchEntry.objects.filter(project=project)
-    if by.search:
-        found, sought = fitting(every, by.search)
-        found = ranked(found, sought)
-    else:
-        found, sought = every.order_by("place", "name", "key"), Sought(())
+    if not by.search:
         # The parts of things are found by words, or where they are asked for.
-        found = found.exclude(kind__in={*PARTS} - {by.kind})
-    narrowed = found.filter(**dict.fromkeys(by.flags, True))
-    if by.kind:
-        narrowed = narrowed.filter(kind=by.kind)
-    if by.owner:
-        narrowed = narrowed.filter(owner=by.owner)
-    counts = found.order_by().values_list("kind", "owner", *FLAGS).annotate(n=Count("pk"))
-    return _listed(narrowed.select_related("node__group", "node__project", "project"), counts, by, sought)
+        shown = every.order_by("place", "name", "key").exclude(kind__in={*PARTS} - {by.kind})
+        return _listed(shown, _counts(shown), by, Sought(()))
+    found = looked_for(every, by.search)
+    counts = _counts(found.rows)
+    if not counts:
+        found = meant(every, found)
+        counts = _counts(found.rows)
+    return _listed(found.ranked(), counts, by, found.sought)
 
 
-def _listed(rows: QuerySet[SearchEntry], counts: Iterable[Any], by: Narrowed, sought: Sought) -> Listed:
+Counts = Sequence[tuple[Any, ...]]
+
+
+def _counts(rows: QuerySet[SearchEntry]) -> Counts:
+    """How many there are of each kind, owner and state."""
+    return list(rows.order_by().values_list("kind", "owner", *FLAGS).annotate(n=Count("pk")))
+
+
+def _narrowed(rows: QuerySet[SearchEntry], by: Narrowed) -> QuerySet[SearchEntry]:
+    wanted: dict[str, object] = dict.fromkeys(by.flags, True)
+    wanted |= {name: value for name, value in (("kind", by.kind), ("owner", by.owner)) if value}
+    return rows.filter(**wanted).select_related("project").prefetch_related(_SHOWN)
+
+
+def _listed(rows: QuerySet[SearchEntry], counts: Counts, by: Narrowed, sought: Sought) -> Listed:
     """The counts of each facet are of what the others leave."""
     kinds, owners, flags, total = Counter[str](), Counter[str](), Counter[str](), 0
     for kind, owner, *states, n in counts:
@@ -86,20 +98,20 @@ def _listed(rows: QuerySet[SearchEntry], counts: Iterable[Any], by: Narrowed, so
         total += n if not lacking and of_kind and of_owner else 0
     ordered = {kind: kinds[kind] for kind in FOUND if kinds[kind] or kind == by.kind}
     named = {owner: owners[owner] for owner in sorted({*owners, by.owner} - {""}, key=str.casefold)}
-    return Listed(rows, total, ordered, named, {flag: flags[flag] for flag in FLAGS}, sought)
+    return Listed(_narrowed(rows, by), total, ordered, named, {flag: flags[flag] for flag in FLAGS}, sought)
 
 
 def found_nodes(project: Project, text: str, *, most: int) -> QuerySet[SearchEntry]:
     """The nodes and columns that fit best, but for metrics, which are found as such."""
     rows = SearchEntry.objects.filter(project=project).exclude(kind__in=("metric", TEST, OWNER))
-    return ranked(*fitting(rows, text, parts=(COLUMN,))).select_related("node__project", "project")[:most]
+    found = fitting(rows, text, parts=(COLUMN,)).ranked()
+    return found.select_related("project").prefetch_related(_SHOWN)[:most]
 
 
 def fitting_nodes(project: Project, text: str) -> QuerySet[SearchEntry, Any]:
     """The ids of the nodes that fit the words."""
     rows = SearchEntry.objects.filter(project=project).exclude(kind__in=PARTS)
-    found, _sought = fitting(rows, text, parts=())
-    return found.order_by().values("node")
+    return fitting(rows, text, parts=()).rows.order_by().values("node")
 
 
 Judged = tuple[NodeTest, Outcome | None]

@@ -15,6 +15,7 @@ from bisync.lib.errors import BisyncError
 from catalog import outcomes
 from environments import builds
 from environments.models import RANKS, Deployment, Environment, FreshnessSchedule
+from environments.selectors import known_environments
 from governance import audit, permissions
 from governance.models import Project, User
 from workspace import holds, runs
@@ -154,8 +155,7 @@ def _look_again(schedule: FreshnessSchedule) -> None:
 @outcomes.promises
 def promised(project: Project) -> dict[str, timedelta]:
     """How old a look may be in each environment that has a timetable, by its slug."""
-    schedules = FreshnessSchedule.objects.filter(environment__project=project).select_related("environment")
-    return {schedule.environment.slug: schedule.longest for schedule in schedules}
+    return promised_in(*known_environments(project))
 
 
 def promised_in(*environments: Environment) -> dict[str, timedelta]:

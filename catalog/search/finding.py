@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from types import ModuleType
 
@@ -26,64 +27,76 @@ def engine() -> ModuleType:
     return postgres if connection.vendor == "postgresql" else sqlite
 
 
-def fitting(
-    rows: QuerySet[SearchEntry], text: str, *, parts: Sequence[str] = (COLUMN, TEST)
-) -> tuple[QuerySet[SearchEntry], Sought]:
-    """Those of a project's rows that fit, in no order, and what was looked for.
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The rows that fit, in no order, and what was looked for."""
 
-    Columns and tests are the best `MOST` of each. Where nothing fits, it is what may be meant.
-    """
+    rows: QuerySet[SearchEntry]
+    sought: Sought
+    named: tuple[int, ...] = ()  # the parts that have every word in their own name or label
+
+    def ranked(self) -> QuerySet[SearchEntry]:
+        """Exact names first, then those that begin so, then those with every word, then the descriptions."""
+        sought, node = self.sought, Q(role="node")
+        if not sought.words:
+            return self.rows
+        begins = Q(exact__startswith=sought.text) | Q(titled__startswith=sought.text)
+        fits = Case(
+            When(_exact(sought), then=Value(0)),
+            When(begins, then=Value(1)),
+            # The name of a test is made of many others.
+            When(Q(role=TEST), then=Value(4)),
+            When(Q(pk__in=self.named) if self.named else Q(pk=None), then=Value(2)),
+            When(node & Q(engine().within(sought, "own")), then=Value(2)),
+            When(node & Q(engine().within(sought, "description")), then=Value(3)),
+            default=Value(4),
+            output_field=IntegerField(),
+        )
+        return self.rows.order_by(fits, "place", Length("exact"), "name", "pk")
+
+
+def fitting(rows: QuerySet[SearchEntry], text: str, *, parts: Sequence[str] = (COLUMN, TEST)) -> Found:
+    """Those of a project's rows that fit; where nothing does, what may be meant."""
+    found = looked_for(rows, text, parts=parts)
+    return found if found.rows.exists() else meant(rows, found, parts=parts)
+
+
+def looked_for(rows: QuerySet[SearchEntry], text: str, *, parts: Sequence[str] = (COLUMN, TEST)) -> Found:
+    """Those of a project's rows that fit; columns and tests are the best `MOST` of each."""
     sought = Sought.of(text)
-    if not sought.words:
-        return rows.none(), sought
-    found, there = _fitting(rows, sought, parts)
-    if there:
-        return found, sought
-    meant = sought.meant(_vocabulary(rows))
-    return (found, sought) if meant is sought else (_fitting(rows, meant, parts)[0], meant)
+    return _found(rows, sought, parts) if sought.words else Found(rows.none(), sought)
 
 
-def _fitting(
-    rows: QuerySet[SearchEntry], sought: Sought, parts: Sequence[str]
-) -> tuple[QuerySet[SearchEntry], bool]:
-    """Those rows, and whether there are any."""
-    some = [pk for role in parts for pk in _best(rows.filter(engine().of_role(role, sought)), sought)]
+def meant(rows: QuerySet[SearchEntry], found: Found, *, parts: Sequence[str] = (COLUMN, TEST)) -> Found:
+    """What may be meant where nothing fits: with the project's own words for those that nobody has."""
+    if not found.sought.words:
+        return found
+    sought = found.sought.meant(_vocabulary(rows))
+    return found if sought is found.sought else _found(rows, sought, parts)
+
+
+def _found(rows: QuerySet[SearchEntry], sought: Sought, parts: Sequence[str]) -> Found:
+    best = [one for role in parts for one in _best(rows.filter(engine().of_role(role, sought)), sought)]
     nodes = rows.filter(engine().of_role("node", sought))
-    if not some:
-        return nodes, nodes.exists()
-    return rows.filter(Q(engine().of_role("node", sought)) | Q(pk__in=some)), True
+    if not best:
+        return Found(nodes, sought)
+    both = rows.filter(engine().either(nodes, sought, [pk for pk, _fit in best]))
+    return Found(both, sought, tuple(pk for pk, fit in best if fit == 1))
 
 
-def _best(found: QuerySet[SearchEntry], sought: Sought) -> list[int]:
-    """Those named so, then others: of what a whole warehouse has nobody reads more."""
+def _best(found: QuerySet[SearchEntry], sought: Sought) -> list[tuple[int, int]]:
+    """Those named so, then others: of what a whole warehouse has nobody reads more. 0 is exact, 1 its own."""
     named = Case(
         When(_exact(sought), then=Value(0)),
         When(engine().within(sought, "own"), then=Value(1)),
         default=Value(2),
         output_field=IntegerField(),
     )
-    return list(found.order_by(named, "pk").values_list("pk", flat=True)[:MOST])
+    return list(found.order_by(named, "pk").values_list("pk", named)[:MOST])
 
 
 def _exact(sought: Sought) -> Q:
     return Q(exact=sought.text) | Q(titled=sought.text) | Q(qualified=sought.text)
-
-
-def ranked(found: QuerySet[SearchEntry], sought: Sought) -> QuerySet[SearchEntry]:
-    """Exact names first, then those that begin so, then those with every word, then the descriptions."""
-    text = sought.text
-    begins = Q(exact__startswith=text) | Q(titled__startswith=text)
-    fits = Case(
-        When(_exact(sought), then=Value(0)),
-        When(begins, then=Value(1)),
-        # The name of a test is made of many others.
-        When(Q(role=TEST), then=Value(4)),
-        When(engine().within(sought, "own"), then=Value(2)),
-        When(engine().within(sought, "description"), then=Value(3)),
-        default=Value(4),
-        output_field=IntegerField(),
-    )
-    return found.order_by(fits, "place", Length("exact"), "name", "pk")
 
 
 def _vocabulary(rows: QuerySet[SearchEntry]) -> frozenset[str]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from django.db.models import BooleanField, F, Func, Value
+from django.db.models import BooleanField, F, Func, Q, QuerySet, Value
 
+from catalog.models import SearchEntry
 from catalog.search.words import Sought
 
 _COLUMNS = ("role", "own", "description", "context", "parent")
@@ -48,11 +49,16 @@ class _Matches(Func):
 
 def of_role(role: str, sought: Sought) -> Func:
     """Every word is found; of a part some, but not all, may be only in the name of what it is part of."""
-    words = _words(sought)
+    words = _words(sought, prefix=sought.begins(role))
     query = f"role : {role} AND ({' AND '.join(words)})"
     if role != "node":
         query += f" AND {{own description}} : ({' OR '.join(words)})"
     return _Matches(F("pk"), Value(query))
+
+
+def either(_nodes: QuerySet[SearchEntry], sought: Sought, parts: Sequence[int]) -> Q:
+    """It is one of these nodes, which `of_role` gave, or of these parts."""
+    return Q(of_role("node", sought)) | Q(pk__in=parts)
 
 
 def within(sought: Sought, part: str) -> Func:
@@ -61,10 +67,10 @@ def within(sought: Sought, part: str) -> Func:
     return _Matches(F("pk"), Value(f"{{{columns}}} : ({' AND '.join(_words(sought))})"))
 
 
-def _words(sought: Sought) -> list[str]:
+def _words(sought: Sought, *, prefix: bool = True) -> list[str]:
     """Each word as FTS5 has it; of quotes, which would end one, there are none in a word."""
     last = len(sought.words) - 1
-    return [_one(word, prefix=place == last) for place, word in enumerate(sought.words)]
+    return [_one(word, prefix=prefix and place == last) for place, word in enumerate(sought.words)]
 
 
 def _one(alternatives: Sequence[str], *, prefix: bool) -> str:

@@ -108,6 +108,10 @@ class Sought:
         telling = [word for word in words if word not in _EMPTY] or words
         return cls(tuple((word,) for word in telling), " ".join(words))
 
+    def begins(self, role: str) -> bool:
+        """Whether more may follow the last word; after a single letter only in nodes, not in columns."""
+        return role == "node" or min(map(len, self.words[-1])) > 1
+
     def meant(self, vocabulary: Collection[str]) -> Sought:
         """With each word that none of the vocabulary begins with replaced by the nearest ones."""
         words = tuple(tuple(_nearest(word[0], vocabulary)) or word for word in self.words)

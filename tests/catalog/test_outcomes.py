@@ -178,7 +178,7 @@ def test_many_are_judged_at_once_as_each_alone(
     look(project, {RAW: "warn"})
     standings(project, every)
 
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(2):
         stands = standings(project, every)
 
     for key in every:
