@@ -32,6 +32,8 @@ from semantic.formula.tree import (
     MetricRef,
     Node,
     Period,
+    Prior,
+    Running,
     Total,
     Where,
     shape,
@@ -41,8 +43,9 @@ from semantic.formula.tree import (
 from semantic.formula.types import Checker
 from semantic.query import filters
 from semantic.query.expressions import portable, spelled_out
+from semantic.query.plan import KEPT, Window
 from semantic.query.rows import link, parsed, route
-from semantic.query.spec import Unsupported
+from semantic.query.spec import GRAINS, Unsupported
 from semantic.query.sql import metric_sql
 from semantic.reading import Columns, Reader
 
@@ -224,6 +227,8 @@ class _Metrics:
                 found = self._filtered(Binary("/", top, bottom), metric)
             case "derived":
                 found = self._filtered(self._derived(metric), metric)
+            case "cumulative":
+                found = self._running(metric)
             case _:
                 raise Unsupported(f"{metric.name} is a {metric.type} metric, which formulas cannot say yet.")
         return found
@@ -233,17 +238,30 @@ class _Metrics:
             raise Unsupported(f"{metric.name} totals its rows in a way that formulas cannot say.")
         if metric.join_to_timespine:
             raise Unsupported(f"{metric.name} is also shown where nothing happened.")
-        model, measure = self.vocabulary.measures[metric.measure]
-        if isinstance(measure, Balance):
-            raise Unsupported(f"{metric.name} is a level, not a flow, which formulas cannot say yet.")
-        conditions = [self._condition(text, model) for text in metric.filters]
-        found = self._total(model, measure, conditions)
+        found = self._measured(metric)
         if metric.fill_nulls_with is None:
             return found
         number = metric.fill_nulls_with
         return Call("COALESCE", (found, Literal_(int(number) if number == int(number) else number)))
 
+    def _running(self, metric: Metric) -> Node:
+        if metric.measure not in self.vocabulary.measures or metric.fill_nulls_with is not None:
+            raise Unsupported(f"{metric.name} totals its rows in a way that formulas cannot say.")
+        to_date = next((grain for grain in GRAINS if grain == metric.grain_to_date), None)
+        if metric.grain_to_date and to_date is None:
+            raise Unsupported(f"{metric.name} starts anew every {metric.grain_to_date}.")
+        window = _period(metric.window) if metric.window else None
+        keep = next((kept for kept in KEPT if kept == metric.period_agg), KEPT[0])
+        return Running(self._measured(metric), window, to_date, keep)
+
     # Totals
+
+    def _measured(self, metric: Metric) -> Node:
+        """The total of a metric's measure, over the rows that its filters leave."""
+        model, measure = self.vocabulary.measures[metric.measure]
+        if isinstance(measure, Balance):
+            raise Unsupported(f"{metric.name} is a level, not a flow, which formulas cannot say yet.")
+        return self._total(model, measure, [self._condition(text, model) for text in metric.filters])
 
     def _total(self, model: Model, measure: Measure, conditions: list[Node]) -> Node:
         row = Reader(_columns_of(model), self.vocabulary).read(parsed(measure.expr, self.dialect))
@@ -305,11 +323,12 @@ class _Metrics:
     # Metrics of metrics
 
     def _input(self, part: MetricInput) -> Node:
-        if part.offset_window or part.offset_to_grain:
-            raise Unsupported(f"{part.name} is moved in time, which formulas cannot say yet.")
+        if part.offset_to_grain:
+            raise Unsupported(f"{part.name} is compared with the beginning of its {part.offset_to_grain}.")
         if part.name not in self.vocabulary.metrics:
             raise Unsupported(f"There is no metric {part.name} in this version of the project.")
-        return _where(MetricRef(part.name), self._conditions(part.filters, part.name))
+        found = _where(MetricRef(part.name), self._conditions(part.filters, part.name))
+        return Prior(found, _period(part.offset_window)) if part.offset_window else found
 
     def _derived(self, metric: Metric) -> Node:
         inputs = {(part.alias or part.name).lower(): part for part in metric.inputs}
@@ -351,6 +370,12 @@ def _own_time(model: Model) -> Dimension:
     if found is None:
         raise Unsupported(f"{model.name} has no time dimension.")
     return found
+
+
+def _period(text: str) -> Period:
+    """A length of time in dbt's words; raises Unsupported."""
+    window = Window.read(text)
+    return Period(window.count, window.unit)
 
 
 def _where(value: Node, conditions: list[Node]) -> Node:

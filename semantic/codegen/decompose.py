@@ -23,6 +23,9 @@ from semantic.formula.tree import (
     Literal_,
     MetricRef,
     Node,
+    Period,
+    Prior,
+    Running,
     Total,
     Where,
     shape,
@@ -75,11 +78,11 @@ class Decomposer:
         filled = _filled(tree)
         if filled:
             self._add(self.title, self._simple(filled[0], fill=filled[1]))
-        elif _is_total(tree):
-            self._add(self.title, self._simple(tree))
+        elif _is_total(tree) or isinstance(tree, Running):
+            self._add(self.title, self._defined(tree))
         elif isinstance(tree, MetricRef):
             raise Refused(f"This is the metric {tree.metric} itself. Use that one, or say what is different.")
-        elif isinstance(tree, Binary) and tree.op == "/" and _is_input(tree.left) and _is_input(tree.right):
+        elif isinstance(tree, Binary) and tree.op == "/" and _is_share(tree):
             self._add(self.title, self._ratio(tree))
         else:
             self._add(self.title, self._derived(tree))
@@ -102,6 +105,31 @@ class Decomposer:
         if fill is not None:
             used = {"name": measure.name, "fill_nulls_with": int(fill) if fill == int(fill) else fill}
         return {"type": "simple", "type_params": {"measure": used}, **_filter(filters)}
+
+    def _defined(self, node: Node) -> Entry:
+        """A metric that is a single total, at its time or along with time."""
+        return self._cumulative(node) if isinstance(node, Running) else self._simple(node)
+
+    def _cumulative(self, node: Running) -> Entry:
+        value, conditions = _split(node.value)
+        if isinstance(value, MetricRef):
+            metric = self.vocabulary.metrics[value.metric]
+            measure = metric.measure
+            filters = [*metric.filters, *self._metric_filters(metric.name, conditions)]
+        else:
+            assert isinstance(value, Total)
+            model = self._prepared(value)
+            filters, inline = self._sorted(model, value, conditions)
+            measure = self._measure(model, value, inline).name
+        along: Entry = {}
+        if node.window:
+            along["window"] = _length(node.window)
+        if node.to_date:
+            along["grain_to_date"] = node.to_date
+        # MetricFlow has the first day of a longer period otherwise.
+        along["period_agg"] = node.keep
+        params = {"measure": measure, "cumulative_type_params": along}
+        return {"type": "cumulative", "type_params": params, **_filter(filters)}
 
     def _ratio(self, tree: Binary) -> Entry:
         # The denominator first: what is filtered above is often the very total below.
@@ -135,6 +163,12 @@ class Decomposer:
 
     def _input(self, node: Node, role: str) -> Entry:
         """How the metric uses a total or another metric: by name, under an alias where it is filtered."""
+        if isinstance(node, Prior):
+            used = self._input(node.value, role)
+            alias = self.additions.free_metric_name(f"{role}_earlier")
+            return {**used, "alias": alias, "offset_window": _length(node.length)}
+        if isinstance(node, Running):
+            return self._used(self._existing(node, self._counted(node)) or self._helper(node, role), [], role)
         value, conditions = _split(node)
         if isinstance(value, MetricRef):
             return self._used(value.metric, self._metric_filters(value.metric, conditions), role)
@@ -177,7 +211,7 @@ class Decomposer:
             description=f"Part of {self.title.label}: {print_formula(node)}",
             config={"meta": {"bisync": {"helper_of": self.title.name}}},
         )
-        self._add(title, self._simple(node))
+        self._add(title, self._defined(node))
         self._written[self._meaning(node)] = title.name
         return title.name
 
@@ -188,7 +222,9 @@ class Decomposer:
             if not self._may_use(metric.name) or metric.helper_of not in ("", self.title.name):
                 continue
             known, measure = self.known.measures.get(metric.measure, (None, None))
-            if metric.type != "simple" or measure is None or known is None or known.name != model.name:
+            if metric.type not in ("simple", "cumulative") or measure is None or known is None:
+                continue
+            if known.name != model.name:
                 continue
             own = model.semantic.agg_time_dimension if model.semantic else ""
             if (measure.agg_time_dimension or own) != (self._dated_by(model) or own):
@@ -196,6 +232,14 @@ class Decomposer:
             if metric_meaning(metric, self.known, dialect=self.dialect) == wanted:
                 return metric.name
         return self._written.get(wanted, "")
+
+    def _counted(self, node: Running) -> Model:
+        """The model whose rows run along."""
+        value, _conditions = _split(node.value)
+        if isinstance(value, MetricRef):
+            return self.vocabulary.measures[self.vocabulary.metrics[value.metric].measure][0]
+        assert isinstance(value, Total)
+        return self._prepared(value)
 
     def _may_use(self, name: str) -> bool:
         return self.settled is None or name in self.settled
@@ -353,7 +397,17 @@ def _split(node: Node) -> tuple[Node, tuple[Node, ...]]:
 
 
 def _is_input(node: Node) -> bool:
-    return isinstance(node, Total | MetricRef | Where)
+    return isinstance(node, Total | MetricRef | Where | Running | Prior)
+
+
+def _is_share(tree: Binary) -> bool:
+    """Whether dbt's ratio says it: that one moves nothing in time."""
+    return all(_is_input(side) and not isinstance(side, Prior) for side in (tree.left, tree.right))
+
+
+def _length(period: Period) -> str:
+    """As dbt writes it: `30 days`."""
+    return f"{period.count} {period.unit}{'' if period.count == 1 else 's'}"
 
 
 def _is_total(node: Node) -> bool:

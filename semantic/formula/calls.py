@@ -7,20 +7,25 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import reduce
+from typing import cast, get_args
 
 from semantic.formula.errors import Fix, FormulaError, Place, Span, replaced, source
+from semantic.formula.function import Function
 from semantic.formula.lexer import Token
-from semantic.formula.registry import CONDITIONAL, Function, find_unit
+from semantic.formula.registry import CONDITIONAL, find_unit
 from semantic.formula.tree import (
     Binary,
     BinaryOperator,
     Call,
     Case,
     IsBlank,
+    Kept,
     Literal_,
     Name,
     Node,
     Period,
+    Prior,
+    Running,
     Total,
     Where,
 )
@@ -164,6 +169,52 @@ def _conditional(function: Function, call: Written) -> Node:
     return _placed(call, Where(_placed(call, total), condition))
 
 
+# -- totals along with time
+
+
+def _rolling(call: Written) -> Node:
+    return _placed(call, Running(call.args[0], window=_length(call, "ROLLING"), keep=_kept(call, 2)))
+
+
+def _to_date(call: Written) -> Node:
+    """TODATE(total, month)"""
+    unit = _unit_of(call.args[1])
+    if unit is None or unit.unit == "day":
+        hint = "Use week, month, quarter or year."
+        raise FormulaError("unknown-unit", "TODATE() needs a unit of time here.", call.args[1], hint)
+    return _placed(call, Running(call.args[0], to_date=unit.unit, keep=_kept(call, 2)))
+
+
+def _cumulative(call: Written) -> Node:
+    return _placed(call, Running(call.args[0], keep=_kept(call, 1)))
+
+
+def _prior(call: Written) -> Node:
+    return _placed(call, Prior(call.args[0], _length(call, "PRIOR")))
+
+
+def _length(call: Written, name: str) -> Period:
+    """`30 days`; a unit alone is one of it."""
+    given = call.args[1]
+    length = given if isinstance(given, Period) else _unit_of(given)
+    if length is None:
+        hint = "For example 30 days, 1 month or 1 year."
+        raise FormulaError("unknown-unit", f"{name}() needs a length of time here.", given, hint)
+    return length
+
+
+def _kept(call: Written, position: int) -> Kept:
+    """Which day stands for a longer period."""
+    if len(call.args) <= position:
+        return "last"
+    given = call.args[position]
+    word = given.name.lower() if isinstance(given, Name) and not given.table else ""
+    found = next((kept for kept in get_args(Kept) if kept == word), None)
+    if found is None:
+        raise _wrong(call, "The last value says which day counts.", "Write first, last or average.")
+    return cast("Kept", found)
+
+
 # -- functions that are another way to write something
 
 
@@ -240,6 +291,10 @@ _REWRITE: Mapping[str, Callable[[Written], Node]] = {
     "DIVIDE": _divide,
     "ISBLANK": _is_blank,
     "DATE": _date,
+    "ROLLING": _rolling,
+    "TODATE": _to_date,
+    "CUMULATIVE": _cumulative,
+    "PRIOR": _prior,
 }
 
 

@@ -47,6 +47,8 @@ CODES: Mapping[str, str] = {
     "row-level": "A value for every row where one number is wanted.",
     "no-total": "A constant where a total or a metric is wanted.",
     "nested-total": "A total of a total.",
+    "nested-time": "A function over time inside another one.",
+    "running-calculation": "A calculation that is to run along with time, where only single totals can.",
     "metric-in-total": "A total of a metric.",
     "total-in-where": "A total inside a condition on rows.",
     "metric-in-where": "A metric inside a condition on rows.",

@@ -6,16 +6,6 @@ from collections.abc import Mapping
 
 # Functions over metrics and time, for a later version.
 LATER: Mapping[str, str] = {
-    "ROLLING": "a cumulative metric with a window",
-    "MOVINGAVERAGE": "a cumulative metric with a window",
-    "TODATE": "a cumulative metric with grain_to_date",
-    "PERIODTODATE": "a cumulative metric with grain_to_date",
-    "TOTALYTD": "a cumulative metric with grain_to_date",
-    "CUMULATIVE": "a cumulative metric",
-    "RUNNINGTOTAL": "a cumulative metric",
-    "PRIOR": "a derived metric with offset_window",
-    "PREVIOUS": "a derived metric with offset_window",
-    "LAG": "a derived metric with offset_window",
     "CONVERSION": "a conversion metric",
 }
 
@@ -39,6 +29,12 @@ INSTEAD: Mapping[str, str] = {
     "MAXIFS": "Write MAX(amount) WHERE a = 1 AND b = 2.",
     "CALCULATE": "Write the total and its condition: SUM(amount) WHERE status = 'paid'.",
     "FILTER": "Write the total and its condition: SUM(amount) WHERE status = 'paid'.",
+    "MOVINGAVERAGE": "Write ROLLING(AVERAGE(amount), 30 days).",
+    "TOTALYTD": "Write TODATE(SUM(amount), year).",
+    "TOTALQTD": "Write TODATE(SUM(amount), quarter).",
+    "TOTALMTD": "Write TODATE(SUM(amount), month).",
+    "SAMEPERIODLASTYEAR": "Write PRIOR(SUM(amount), 1 year).",
+    "LAG": "Write PRIOR(SUM(amount), 1 month).",
     "ZN": "Write COALESCE(value, 0).",
     "COUNTBLANK": "Write COUNT(*) WHERE field IS BLANK.",
     "SUBTOTAL": "Write the total itself, for example SUM(amount).",

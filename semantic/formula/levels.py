@@ -6,7 +6,7 @@ from typing import Literal, Protocol, TypeAlias
 
 from semantic.formula.errors import Fix, FormulaError, Span, replaced, source
 from semantic.formula.printer import spell
-from semantic.formula.tree import Binary, MetricRef, Node, Total, Where, walk
+from semantic.formula.tree import Binary, MetricRef, Node, Prior, Running, Total, Where, walk
 
 Level: TypeAlias = Literal["constant", "row", "total"]
 _NO_NUMBERS = {
@@ -62,12 +62,43 @@ def refuse_nested(text: str, total: Total) -> None:
         raise FormulaError("nested-total", message, inner, "Leave one of the two totals out.", fixes)
 
 
+def refuse_rows_in_time(text: str, node: Running | Prior, value: Leveled, name: str) -> None:
+    """Raises where a function over time is not given one number that time can be told of."""
+    if value.level != "total":
+        fixes = aggregations(text, node.value, value.kind) if value.level == "row" else ()
+        hint = f"For example {name}(SUM(amount), …), or the name of a metric."
+        raise FormulaError("row-level", f"{name}() needs a total or a metric.", node.value, hint, fixes)
+    inner = next((part for part in walk(node.value) if isinstance(part, Running | Prior)), None)
+    if inner is not None:
+        message = f"{name}() of something that runs along with time already."
+        hint = "Define the inner part as a metric of its own and name it here."
+        raise FormulaError("nested-time", message, inner, hint)
+
+
+def refuse_several_in_running(text: str, node: Running, name: str) -> None:
+    """Raises unless one total runs along: of a share, for example, both of its parts do so."""
+    part = node.value
+    while isinstance(part, Where):
+        part = part.value
+    if isinstance(part, Total | MetricRef):
+        return
+    rest = text[node.value.end : node.end]
+    fixes: tuple[Fix, ...] = ()
+    if isinstance(part, Binary) and isinstance(node.value, Binary):
+        sides = [f"{name}({source(text, side)}{rest}" for side in (part.left, part.right)]
+        fixed = f" {part.op} ".join(sides)
+        fixes = (Fix(f"Write {fixed}", replaced(text, node, fixed)),)
+    message = f"{name}() takes one total or one metric."
+    hint = "Let each total of a calculation run along by itself."
+    raise FormulaError("running-calculation", message, node.value, hint, fixes)
+
+
 def refuse_totals_in_where(text: str, node: Where) -> None:
     """Raises where a condition on rows contains a total or a metric."""
     inner = next((part for part in walk(node.condition) if _is_total(part)), None)
     if inner is None:
         return
-    code, name = "total-in-where", f"{inner.name}()" if isinstance(inner, Total) else ""
+    code, name = "total-in-where", f"{inner.name}()" if isinstance(inner, Total) else "a total over time"
     if isinstance(inner, MetricRef):
         code, name = "metric-in-where", f"the metric {inner.metric}"
     message = f"The WHERE part must look at single rows, so it cannot contain {name}."
@@ -143,4 +174,4 @@ def aggregations(text: str, where: Span, kind: str) -> tuple[Fix, ...]:
 
 
 def _is_total(node: Node) -> bool:
-    return isinstance(node, Total | MetricRef)
+    return isinstance(node, Total | MetricRef | Running | Prior)

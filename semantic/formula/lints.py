@@ -45,7 +45,7 @@ def _warning(code: str, message: str, where: Span, hint: str, *fixes: Fix) -> Pr
     return Problem(code, message, where.start, where.end, hint, fixes, "warning")
 
 
-def _relative_dates(_text: str, parts: tuple[Node, ...]) -> Iterator[Problem]:
+def _relative_dates(text: str, parts: tuple[Node, ...]) -> Iterator[Problem]:
     for part in parts:
         if isinstance(part, InPeriod) or (isinstance(part, Call) and part.name == "TODAY"):
             yield _warning(
@@ -53,9 +53,22 @@ def _relative_dates(_text: str, parts: tuple[Node, ...]) -> Iterator[Problem]:
                 "This number depends on today: it is right now, but it has no history to show in a chart.",
                 part,
                 "To follow it over time, leave these dates out and choose the period where the metric is "
-                "used. ROLLING(…, 30 days) will do this later.",
+                "used, or write ROLLING(…, 30 days).",
+                *_running_instead(text, parts[0]),
             )
             return
+
+
+def _running_instead(text: str, tree: Node) -> tuple[Fix, ...]:
+    """`SUM(amount) WHERE date IN LAST 30 DAYS` as a total that runs along, if it is nothing more."""
+    if not isinstance(tree, Where) or not isinstance(tree.value, Total | MetricRef):
+        return ()
+    last = tree.condition
+    if not isinstance(last, InPeriod) or last.complete or not last.count:
+        return ()
+    units = last.unit if last.count == 1 else f"{last.unit}s"
+    fixed = f"ROLLING({source(text, tree.value)}, {last.count} {units})"
+    return (Fix(f"Write {fixed}", replaced(text, tree, fixed)),)
 
 
 def _dropped_blanks(text: str, parts: tuple[Node, ...]) -> Iterator[Problem]:

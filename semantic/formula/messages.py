@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 
 from semantic.formula.errors import Fix, FormulaError, Place, Span, replaced, source
+from semantic.formula.function import Function
 from semantic.formula.habits import INSTEAD, LATER
 from semantic.formula.lexer import Token
-from semantic.formula.registry import Function, find_function, similar_function
+from semantic.formula.registry import find_function, similar_function
 from semantic.formula.tree import COMPARISONS, Binary, Node
 
 _QUERY_WORDS = {

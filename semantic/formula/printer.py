@@ -24,6 +24,8 @@ from semantic.formula.tree import (
     Name,
     Node,
     Period,
+    Prior,
+    Running,
     Total,
     Unary,
     Where,
@@ -106,6 +108,16 @@ class _Printer:
     def where(self, node: Where) -> str:
         return f"{self.write(node.value, 1)} WHERE {self.write(node.condition, 1)}"
 
+    def running(self, node: Running) -> str:
+        name = "ROLLING" if node.window else "TODATE" if node.to_date else "CUMULATIVE"
+        args = [self.write(node.value, 0)]
+        args += [self.period(node.window)] if node.window else [node.to_date] if node.to_date else []
+        args += [] if node.keep == "last" else [node.keep]
+        return f"{name}({', '.join(args)})"
+
+    def prior(self, node: Prior) -> str:
+        return f"PRIOR({self.write(node.value, 0)}, {self.period(node.length)})"
+
     def binary(self, node: Binary) -> str:
         strength = STRENGTH[node.op]
         from_right = node.op == "^" or node.op in COMPARISONS
@@ -175,6 +187,8 @@ _WRITERS: Mapping[type[Node], Callable[[_Printer, Any], str]] = {
     Call: _Printer.call,
     Total: _Printer.total,
     Where: _Printer.where,
+    Running: _Printer.running,
+    Prior: _Printer.prior,
     Binary: _Printer.binary,
     Unary: _Printer.unary,
     IsBlank: _Printer.is_blank,

@@ -1,23 +1,21 @@
 """Every function that a formula may use, under every name that people know it by.
 
 To add a row function, add one `Function` here, its SQL where SQL is generated and its words in `phrases`.
-To make one of `habits.LATER` available, move it to FUNCTIONS with a role of its own, let `calls` build its
-node, and let `types` check that its first value is a total.
 """
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal, cast, get_args
+from typing import get_args
 
-from semantic.definitions import Aggregation, Grain, ValueType
-
-ArgumentKind = Literal["number", "text", "date", "condition", "any", "same", "unit"]
-# total: SUM …  conditional: SUMIF …  row: stays a Call  rewritten: becomes another part of the tree
-Role = Literal["total", "conditional", "row", "rewritten"]
-Category = Literal["Totals", "Conditions", "Blanks", "Numbers", "Text", "Dates"]
+from semantic.definitions import Aggregation, Grain
+from semantic.formula.function import Function, FunctionDoc
+from semantic.formula.function import conditional as _conditional
+from semantic.formula.function import rewritten as _rewritten
+from semantic.formula.function import row as _row
+from semantic.formula.function import timed as _timed
+from semantic.formula.function import total as _total
 
 TOTALS: Mapping[str, Aggregation] = {
     "SUM": "sum",
@@ -38,105 +36,6 @@ CONDITIONAL: Mapping[str, str] = {
     "COUNTIF": "COUNT",
     "DISTINCTIF": "COUNTDISTINCT",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """One value that a function takes; `same` means: of one kind with the other `same` values."""
-
-    name: str
-    kind: ArgumentKind
-    optional: bool = False
-    repeated: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Function:
-    """A function as people write it, and enough to check a call of it."""
-
-    name: str
-    role: Role
-    category: Category
-    parameters: tuple[Parameter, ...]
-    result: ValueType | Literal["same"]
-    summary: str
-    example: str
-    aliases: tuple[str, ...] = ()
-
-    @property
-    def signature(self) -> str:
-        parts = [
-            f"[{parameter.name}]" if parameter.optional else parameter.name for parameter in self.parameters
-        ]
-        if self.parameters and self.parameters[-1].repeated:
-            parts.append("…")
-        return f"{self.name}({', '.join(parts)})"
-
-    def accepts(self, count: int) -> bool:
-        """Whether a call may have this many values."""
-        least = sum(not parameter.optional for parameter in self.parameters)
-        endless = bool(self.parameters) and self.parameters[-1].repeated
-        return count >= least and (endless or count <= len(self.parameters))
-
-    def parameter(self, index: int) -> Parameter:
-        """The parameter that the value at this place belongs to; the last one may repeat."""
-        return self.parameters[min(index, len(self.parameters) - 1)]
-
-
-@dataclass(frozen=True, slots=True)
-class FunctionDoc:
-    """What the editor shows about a function."""
-
-    name: str
-    aliases: tuple[str, ...]
-    signature: str
-    summary: str
-    example: str
-    category: str
-
-
-def _parameters(text: str) -> tuple[Parameter, ...]:
-    """`value:number, [digits]:number, …` in the short form used below."""
-    found: list[Parameter] = []
-    for part in filter(None, (part.strip() for part in text.split(","))):
-        name, _, kind = part.partition(":")
-        repeated = kind.endswith("+")
-        kind = kind.removesuffix("+")
-        assert kind in get_args(ArgumentKind)
-        optional = name.startswith("[")
-        checked = cast("ArgumentKind", kind)
-        found.append(Parameter(name.strip("[]"), checked, optional, repeated))
-    return tuple(found)
-
-
-def _total(name: str, takes: str, summary: str, example: str, *aliases: str) -> Function:
-    result: ValueType | Literal["same"] = (
-        "integer" if name.startswith("COUNT") else "same" if name in {"MIN", "MAX"} else "number"
-    )
-    return Function(name, "total", "Totals", _parameters(takes), result, summary, example, aliases)
-
-
-def _conditional(name: str, takes: str, summary: str, example: str, *aliases: str) -> Function:
-    parameters = _parameters(takes)
-    return Function(name, "conditional", "Totals", parameters, "number", summary, example, aliases)
-
-
-def _row(
-    category: Category,
-    call: str,
-    result: ValueType | Literal["same"],
-    summary: str,
-    example: str,
-    *aliases: str,
-) -> Function:
-    name, _, takes = call.removesuffix(")").partition("(")
-    return Function(name, "row", category, _parameters(takes), result, summary, example, aliases)
-
-
-def _rewritten(category: Category, call: str, summary: str, example: str, *aliases: str) -> Function:
-    name, _, takes = call.removesuffix(")").partition("(")
-    parameters = _parameters(takes)
-    return Function(name, "rewritten", category, parameters, "any", summary, example, aliases)
 
 
 FUNCTIONS: tuple[Function, ...] = (
@@ -216,6 +115,30 @@ FUNCTIONS: tuple[Function, ...] = (
         "Counts different values among the rows that fulfil a condition.",
         "DISTINCTIF(customer_id, status = 'paid')",
         "COUNTDISTINCTIF",
+    ),
+    _timed(
+        "ROLLING(total:total, length:length, [day]:day)",
+        "The total of the last days, weeks or months up to each day; of a longer period its last day counts.",
+        "ROLLING(SUM(amount), 30 days)",
+        "MOVINGTOTAL",
+    ),
+    _timed(
+        "TODATE(total:total, unit:unit, [day]:day)",
+        "The total since the first day of the week, month, quarter or year.",
+        "TODATE(SUM(amount), month)",
+        "PERIODTODATE",
+    ),
+    _timed(
+        "CUMULATIVE(total:total, [day]:day)",
+        "The total of everything up to each day.",
+        "CUMULATIVE(COUNT(*))",
+        "RUNNINGTOTAL",
+    ),
+    _timed(
+        "PRIOR(total:total, length:length)",
+        "The number as it was some days, weeks, months or years earlier.",
+        "SUM(amount) - PRIOR(SUM(amount), 1 month)",
+        "PREVIOUS",
     ),
     _rewritten(
         "Conditions",

@@ -23,6 +23,8 @@ from semantic.formula.tree import (
     MetricRef,
     Node,
     Period,
+    Prior,
+    Running,
     Total,
     Unary,
     Where,
@@ -103,6 +105,21 @@ class _Writer:
 
     def where(self, node: Where) -> str:
         return f"{self.write(node.value)} (only where {self.condition(node.condition)})"
+
+    def running(self, node: Running) -> str:
+        value = self.write(node.value, 1)
+        if node.window:
+            one = node.window.count == 1
+            words = f"{value} over the last {node.window.unit if one else self.period(node.window)}"
+        elif node.to_date:
+            words = f"{value} since the {node.to_date} began"
+        else:
+            words = f"{value} up to each day"
+        kept = {"first": "on the first day", "average": "on average of its days"}.get(node.keep)
+        return f"{words} ({kept})" if kept else words
+
+    def prior(self, node: Prior) -> str:
+        return f"{self.write(node.value, 1)} {self.period(node.length)} earlier"
 
     # -- calculations and conditions
 
@@ -226,6 +243,8 @@ def _strength(node: Node) -> int:
         return NOT if node.op == "NOT" else MINUS
     if isinstance(node, In | Between | IsBlank | InPeriod):
         return COMPARISON
+    if isinstance(node, Running | Prior):
+        return 1
     if isinstance(node, Call):
         loose = node.name in phrases.REMARKS or node.name in {"ROUND", "COALESCE"}
         return COMPARISON if node.name in phrases.CONDITIONS else 1 if loose else _ALONE
@@ -245,6 +264,8 @@ _WRITERS: Mapping[type[Node], Callable[[_Writer, Any], str]] = {
     Period: _Writer.period,
     Total: _Writer.total,
     Where: _Writer.where,
+    Running: _Writer.running,
+    Prior: _Writer.prior,
     Binary: _Writer.binary,
     Unary: _Writer.unary,
     IsBlank: _Writer.is_blank,

@@ -16,6 +16,7 @@ from semantic.definitions import Grain
 
 Constant: TypeAlias = int | float | str | bool | date | None
 Unit: TypeAlias = Grain
+Kept: TypeAlias = Literal["first", "last", "average"]
 BinaryOperator: TypeAlias = Literal[
     "+", "-", "*", "/", "^", "&", "=", "<>", "<", "<=", ">", ">=", "AND", "OR"
 ]
@@ -92,6 +93,35 @@ class Where(Node):
 
 
 @dataclass(frozen=True, slots=True)
+class Period(Node):
+    """A length of time: `30 days`."""
+
+    count: int
+    unit: Unit
+
+
+@dataclass(frozen=True, slots=True)
+class Running(Node):
+    """A total that runs along with time: over the last `window`, since a period began, or over everything.
+
+    It has a value for each day; of a longer period that of the first or last day counts, or their average.
+    """
+
+    value: Node
+    window: Period | None = None
+    to_date: Unit | None = None
+    keep: Kept = "last"
+
+
+@dataclass(frozen=True, slots=True)
+class Prior(Node):
+    """A number as it was a length of time earlier."""
+
+    value: Node
+    length: Period
+
+
+@dataclass(frozen=True, slots=True)
 class Binary(Node):
     """Two operands. `/` is exact and blank where the divisor is 0 or blank."""
 
@@ -125,14 +155,6 @@ class Between(Node):
     low: Node
     high: Node
     negated: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Period(Node):
-    """A length of time: `30 days`."""
-
-    count: int
-    unit: Unit
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,9 @@ from semantic.definitions import ValueType, Vocabulary
 from semantic.formula import levels
 from semantic.formula.calls import date_literal
 from semantic.formula.errors import Fix, FormulaError, replaced, source
+from semantic.formula.function import Function
 from semantic.formula.levels import Level
-from semantic.formula.registry import Function, find_function
+from semantic.formula.registry import find_function
 from semantic.formula.tree import (
     COMPARISONS,
     Between,
@@ -27,9 +28,12 @@ from semantic.formula.tree import (
     MetricRef,
     Node,
     Period,
+    Prior,
+    Running,
     Total,
     Unary,
     Where,
+    walk,
 )
 
 Kind: TypeAlias = ValueType | Literal["blank"]
@@ -326,6 +330,26 @@ class Checker:
         levels.refuse_where_on_rows(self.text, node, value)
         return Checked(replace(node, value=value.node, condition=condition.node), value.kind, value.level)
 
+    # -- along with time
+
+    def running(self, node: Running) -> Checked:
+        name = "ROLLING" if node.window else "TODATE" if node.to_date else "CUMULATIVE"
+        value = self.check(node.value)
+        levels.refuse_rows_in_time(self.text, node, value, name)
+        levels.refuse_several_in_running(self.text, node, name)
+        self._needs(value, NUMBERS, f"{name}()")
+        metric = next((part.metric for part in walk(node.value) if isinstance(part, MetricRef)), "")
+        if metric and self.vocabulary.metrics[metric].type != "simple":
+            message = f"{name}() needs a metric that is one total, and {metric} is made of others."
+            hint = "Let each of its parts run along by itself."
+            raise FormulaError("running-calculation", message, node.value, hint)
+        return Checked(replace(node, value=value.node), value.kind, "total")
+
+    def prior(self, node: Prior) -> Checked:
+        value = self.check(node.value)
+        levels.refuse_rows_in_time(self.text, node, value, "PRIOR")
+        return Checked(replace(node, value=value.node), value.kind, "total")
+
     # -- kinds
 
     def _joined(self, results: list[Checked]) -> Kind:
@@ -387,4 +411,6 @@ _RULES: Mapping[type[Node], Callable[[Checker, Any], Checked]] = {
     Call: Checker.call,
     Total: Checker.total,
     Where: Checker.where,
+    Running: Checker.running,
+    Prior: Checker.prior,
 }

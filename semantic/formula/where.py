@@ -6,7 +6,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from semantic.formula.tree import Binary, MetricRef, Node, Total, Where, children, field_names, shape
+from semantic.formula.tree import (
+    Binary,
+    MetricRef,
+    Node,
+    Prior,
+    Running,
+    Total,
+    Where,
+    children,
+    field_names,
+    shape,
+)
 
 
 def conjuncts(condition: Node) -> tuple[Node, ...]:
@@ -17,21 +28,25 @@ def conjuncts(condition: Node) -> tuple[Node, ...]:
 
 
 def push_where(node: Node) -> Node:
-    """The same formula with WHERE only around single totals and metrics.
+    """The same formula with WHERE and PRIOR only around single totals and metrics.
 
-    `(A / B) WHERE c` becomes `(A WHERE c) / (B WHERE c)`; nested conditions are joined by AND.
+    `(A / B) WHERE c` becomes `(A WHERE c) / (B WHERE c)`, and so does `PRIOR(A / B, 1 month)`; nested
+    conditions are joined by AND.
     """
-    return _pushed(node, None)
+    return _pushed(node, None, None)
 
 
-def _pushed(node: Node, condition: Node | None) -> Node:
+def _pushed(node: Node, condition: Node | None, earlier: Prior | None) -> Node:
     if isinstance(node, Where):
-        return _pushed(node.value, _both(node.condition, condition))
+        return _pushed(node.value, _both(node.condition, condition), earlier)
+    if isinstance(node, Prior):
+        return _pushed(node.value, condition, node)
     if isinstance(node, Total | MetricRef):
-        if condition is None:
-            return node
-        return Where(node, condition, start=node.start, end=node.end)
-    return _with_parts(node, lambda part: _pushed(part, condition))
+        found: Node = node
+        if condition is not None:
+            found = Where(node, condition, start=node.start, end=node.end)
+        return replace(earlier, value=found) if earlier is not None else found
+    return _with_parts(node, lambda part: _pushed(part, condition, earlier))
 
 
 def _both(inner: Node, outer: Node | None) -> Node:
@@ -49,6 +64,8 @@ def _gathered(node: Node, least: int) -> Node:
     """Inside a larger formula, only a condition of several totals is worth moving."""
     if isinstance(node, Total | MetricRef | Where):
         return node
+    if isinstance(node, Running | Prior):
+        return replace(node, value=_gathered(node.value, 1))
     leaves = list(_leaves(node))
     first = leaves[0] if len(leaves) >= least else None
     if isinstance(first, Where):

@@ -23,16 +23,17 @@ from semantic.definitions import (
     Metric,
     MetricInput,
 )
+from semantic.formula.printer import print_formula
 from semantic.formula.registry import TOTALS
-from semantic.formula.tree import ColumnRef, MetricRef, Node, Total, Where, walk
+from semantic.formula.tree import ColumnRef, Kept, MetricRef, Node, Period, Prior, Total, Where, walk
+from semantic.formula.tree import Running as RunningTotal
 from semantic.query import filters
 from semantic.query.expressions import Writer, bracketed, divided, moved
 from semantic.query.rows import Rows, Warehouse, parsed, truncated
 from semantic.query.spec import GRAINS, PeriodsOnly, Unsupported
 
 Condition: TypeAlias = Callable[[Rows, exp.Expr | None], exp.Expr]
-PeriodAggregate = Literal["first", "last", "average"]
-KEPT: tuple[PeriodAggregate, ...] = get_args(PeriodAggregate)
+KEPT: tuple[Kept, ...] = get_args(Kept)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,14 @@ class Window:
 
     count: int
     unit: Grain
+
+    @property
+    def length(self) -> tuple[Literal["days", "months"], int]:
+        """As days, or as months where it is not always as many days."""
+        days = {"day": 1, "week": 7}.get(self.unit)
+        if days:
+            return "days", self.count * days
+        return "months", self.count * {"month": 1, "quarter": 3, "year": 12}[self.unit]
 
     @classmethod
     def read(cls, text: str) -> Window:
@@ -57,7 +66,15 @@ class Running:
 
     window: Window | None
     to_date: Grain | None
-    keep: PeriodAggregate
+    keep: Kept
+
+
+@dataclass(frozen=True, slots=True)
+class Along:
+    """What time does to a total: it runs along, or counts as much later as `offset` says."""
+
+    running: Running | None = None
+    offset: Window | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,14 +190,21 @@ class Plan:
         return Writer(self.warehouse.vocabulary, self.warehouse.dialect, self._leaf_of).sql(tree)
 
     def _leaf_of(self, node: Node) -> exp.Expr | None:
+        along = Along()
+        if isinstance(node, RunningTotal):
+            along = Along(running=self._grows(node.window, node.to_date, node.keep, print_formula(node)))
+            node = node.value
+        elif isinstance(node, Prior):
+            along = Along(offset=Window(node.length.count, node.length.unit))
+            node = node.value
         conditions: tuple[Condition, ...] = ()
         while isinstance(node, Where):
             conditions = (partial(self._tree_condition, node.condition), *conditions)
             node = node.value
         if isinstance(node, MetricRef):
-            return self.metric(node.metric, conditions)
+            return self.metric(node.metric, conditions, along)
         if isinstance(node, Total):
-            return self._total(node, conditions)
+            return self._total(node, conditions, along)
         if isinstance(node, ColumnRef):
             raise Unsupported(f"{node.column} is a value for each row and needs a total around it.")
         if conditions:
@@ -192,11 +216,14 @@ class Plan:
 
     # Totals of the formula itself
 
-    def _total(self, total: Total, conditions: tuple[Condition, ...]) -> exp.Expr:
+    def _total(self, total: Total, conditions: tuple[Condition, ...], along: Along) -> exp.Expr:
         rows = Rows(self.warehouse.vocabulary.models[model_of(total)], self.warehouse)
         value = row_writer(rows).sql(total.arg) if total.arg else None
         counted = Counted(TOTALS[total.name], value, total.fraction)
-        return self._leaf(Source(rows, self._time(rows, "", self.time_column)), counted, conditions)
+        source = Source(rows, self._time(rows, "", self.time_column), along.running)
+        if along.offset:
+            self._move(print_formula(total), source, along.offset)
+        return self._leaf(source, counted, conditions)
 
     def _time(self, rows: Rows, dimension: str, column: str = "") -> exp.Expr | None:
         """The column that says when a row happened, where anybody asks for that."""
@@ -234,47 +261,61 @@ class Plan:
 
     # Metrics that dbt knows
 
-    def metric(self, name: str, conditions: tuple[Condition, ...], offset: Window | None = None) -> exp.Expr:
+    def metric(self, name: str, conditions: tuple[Condition, ...], along: Along | None = None) -> exp.Expr:
         """A metric as dbt defines it, over the rows that fulfil the conditions as well."""
+        along = along or Along()
         metric = self.warehouse.vocabulary.metrics.get(name)
         if metric is None:
             raise Unsupported(f"There is no metric {name} in this version of the project.")
         if name in self._open:
             raise Unsupported(f"The metric {name} is defined by itself.")
         conditions += tuple(partial(filters.condition, text) for text in metric.filters)
-        if offset and metric.type != "simple":
-            raise Unsupported(f"{metric.name} is moved in time and is more than one total.")
+        if metric.type != "simple":
+            self._require_whole(metric, along)
         self._open.append(name)
         try:
-            return self._definition(metric, conditions, offset)
+            return self._definition(metric, conditions, along)
         finally:
             self._open.pop()
 
-    def _definition(
-        self, metric: Metric, conditions: tuple[Condition, ...], offset: Window | None
-    ) -> exp.Expr:
+    def _definition(self, metric: Metric, conditions: tuple[Condition, ...], along: Along) -> exp.Expr:
         match metric.type:
             case "simple":
-                return self._measured(metric, conditions, offset, None)
+                return self._measured(metric, conditions, along)
             case "ratio" if metric.numerator and metric.denominator:
                 top, bottom = (
-                    self._input(part, conditions) for part in (metric.numerator, metric.denominator)
+                    self._input(part, conditions, along) for part in (metric.numerator, metric.denominator)
                 )
                 return divided(bracketed(top), bracketed(bottom))
             case "derived":
-                return self._derived(metric, conditions)
+                return self._derived(metric, conditions, along)
+            case "cumulative" if not along.offset:
+                return self._measured(metric, conditions, Along(running=self._running(metric)))
             case "cumulative":
-                return self._measured(metric, conditions, None, self._running(metric))
+                raise Unsupported(f"{metric.name} runs along with time and is moved in it.")
         raise Unsupported(f"{metric.name} is a {metric.type} metric, which only MetricFlow can compute.")
 
-    def _input(self, part: MetricInput, conditions: tuple[Condition, ...]) -> exp.Expr:
+    def _require_whole(self, metric: Metric, along: Along) -> None:
+        """Of what is made of totals, MetricFlow moves the finished periods and not the rows."""
+        if along.running:
+            raise Unsupported(f"{metric.name} runs along with time and is more than one total.")
+        if along.offset is None or self.grain is None or self.grain == "day":
+            return
+        by, length = along.offset.length, Window(1, self.grain).length
+        if by[0] != length[0] or by[1] % length[1]:
+            raise Unsupported(f"{metric.name} is moved in time, but not by whole {self.grain}s.")
+
+    def _input(self, part: MetricInput, conditions: tuple[Condition, ...], along: Along) -> exp.Expr:
         if part.offset_to_grain:
             raise Unsupported(f"{part.name} is compared with the beginning of its {part.offset_to_grain}.")
-        offset = Window.read(part.offset_window) if part.offset_window else None
+        if part.offset_window:
+            if along.offset:
+                raise Unsupported(f"{part.name} is moved in time twice.")
+            along = Along(offset=Window.read(part.offset_window))
         conditions += tuple(partial(filters.condition, text) for text in part.filters)
-        return self.metric(part.name, conditions, offset)
+        return self.metric(part.name, conditions, along)
 
-    def _derived(self, metric: Metric, conditions: tuple[Condition, ...]) -> exp.Expr:
+    def _derived(self, metric: Metric, conditions: tuple[Condition, ...], along: Along) -> exp.Expr:
         inputs = {(part.alias or part.name).lower(): part for part in metric.inputs}
 
         def resolved(node: exp.Expr) -> exp.Expr:
@@ -282,41 +323,46 @@ class Plan:
                 return node
             if node.name.lower() not in inputs:
                 raise Unsupported(f"{metric.name} uses {node.name}, which is none of its inputs.")
-            return bracketed(self._input(inputs[node.name.lower()], conditions))
+            return bracketed(self._input(inputs[node.name.lower()], conditions, along))
 
         return parsed(metric.expr, self.warehouse.dialect).transform(resolved)
 
     def _running(self, metric: Metric) -> Running | None:
-        """How a cumulative metric grows; without a period it is the total of everything."""
+        """How a cumulative metric grows."""
         to_date = next((grain for grain in GRAINS if grain == metric.grain_to_date), None)
         if metric.grain_to_date and to_date is None:
             raise Unsupported(f"{metric.name} starts anew every {metric.grain_to_date}.")
         window = Window.read(metric.window) if metric.window else None
-        if self.grain is None and (window or to_date or self.dated):
-            raise PeriodsOnly(f"{metric.name} runs along with time; ask for it by day, week or month.")
-        if self.grain is None:
-            return None
         # MetricFlow's own choice where a project says nothing.
         keep = next((kept for kept in KEPT if kept == metric.period_agg), KEPT[0])
-        return Running(window, to_date, keep)
+        return self._grows(window, to_date, keep, metric.name)
+
+    def _grows(
+        self, window: Window | Period | None, to_date: Grain | None, keep: Kept, name: str
+    ) -> Running | None:
+        """How a total runs along; without a period it is the total of everything, if that has no window."""
+        if self.grain is None and (window or to_date or self.dated):
+            raise PeriodsOnly(f"{name} runs along with time; ask for it by day, week or month.")
+        if self.grain is None:
+            return None
+        return Running(Window(window.count, window.unit) if window else None, to_date, keep)
 
     def _measured(
         self,
         metric: Metric,
         conditions: tuple[Condition, ...],
-        offset: Window | None,
-        running: Running | None,
+        along: Along,
     ) -> exp.Expr:
         if metric.measure not in self.warehouse.vocabulary.measures:
             raise Unsupported(f"{metric.name} totals its rows in a way that only MetricFlow can compute.")
         model, measure = self.warehouse.vocabulary.measures[metric.measure]
         rows = Rows(model, self.warehouse)
-        source = Source(rows, self._time(rows, measure.agg_time_dimension), running)
+        source = Source(rows, self._time(rows, measure.agg_time_dimension), along.running)
         source.level = self._level(metric, measure, rows)
-        if source.level and (offset or running):
+        if source.level and (along.offset or along.running):
             raise Unsupported(f"{metric.name} is a level that is moved or added up over time.")
-        if offset:
-            self._move(metric, source, offset)
+        if along.offset:
+            self._move(metric.name, source, along.offset)
         value = None if counts_rows(measure) else rows.expression(measure.expr)
         column = self._leaf(source, Counted(measure.agg, value, measure.percentile), conditions)
         if metric.fill_nulls_with is None:
@@ -335,18 +381,18 @@ class Plan:
         moment = truncated(rows.expression(found.expr), found.granularity, self.warehouse.dialect)
         return Level(moment, measure.choice, tuple(rows.entity(name) for name in measure.groupings))
 
-    def _move(self, metric: Metric, source: Source, offset: Window) -> None:
+    def _move(self, name: str, source: Source, offset: Window) -> None:
         """Let the rows of a source count as much later as `offset` says."""
         grain, time, dialect = self.grain, source.time, self.warehouse.dialect
         if grain is None or time is None:
-            raise PeriodsOnly(f"{metric.name} is compared with an earlier time; ask for it by period.")
+            raise PeriodsOnly(f"{name} is compared with an earlier time; ask for it by period.")
         whole = GRAINS.index(offset.unit) >= GRAINS.index(grain) >= GRAINS.index("month")
         if whole or offset.unit in ("day", "week"):
             source.moved = True
             source.time = moved(time, exp.Literal.number(offset.count), offset.unit, dialect)
             return
         if grain == "week":
-            raise Unsupported(f"{metric.name} is moved by {offset.unit}s, which are no whole weeks.")
+            raise Unsupported(f"{name} is moved by {offset.unit}s, which are no whole weeks.")
         _table, day = self.warehouse.spine()
         before = moved(day.copy(), exp.Literal.number(-offset.count), offset.unit, dialect)
         happened = exp.cast(truncated(time, "day", dialect), "date")

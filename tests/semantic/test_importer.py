@@ -298,7 +298,16 @@ def test_a_measure_becomes_a_formula_only_if_that_says_the_same(agg: Any, expr: 
             "COALESCE(SUM(net_amount), 0)",
         ),
         (Metric("m", "simple", measure="net_amount_total", join_to_timespine=True), ""),
-        (Metric("m", "cumulative", measure="net_amount_total"), ""),
+        (Metric("m", "cumulative", measure="net_amount_total"), "CUMULATIVE(SUM(net_amount), first)"),
+        (
+            Metric("m", "cumulative", measure="net_amount_total", window="2 weeks", period_agg="average"),
+            "ROLLING(SUM(net_amount), 2 weeks, average)",
+        ),
+        (
+            Metric("m", "cumulative", measure="net_amount_total", grain_to_date="year", period_agg="last"),
+            "TODATE(SUM(net_amount), year)",
+        ),
+        (Metric("m", "cumulative", measure="net_amount_total", window="2 hours"), ""),
         (Metric("m", "conversion"), ""),
         (Metric("m", "simple", measure="nowhere"), ""),
         (
@@ -308,7 +317,7 @@ def test_a_measure_becomes_a_formula_only_if_that_says_the_same(agg: Any, expr: 
                 expr="revenue - before",
                 inputs=(MetricInput("revenue"), MetricInput("revenue", "before", offset_window="1 month")),
             ),
-            "",
+            "revenue - PRIOR(revenue, 1 month)",
         ),
         (
             Metric("m", "simple", measure="rows_total", filters=("{{ Metric('revenue') }} > 1",)),
@@ -423,13 +432,13 @@ FORMULAS = {
     "orders_total": "COUNT(fct_orders.*)",
     "p90_amount": "PERCENTILE(net_amount, 0.9)",
     "revenue": "SUM(net_amount)",
-    "revenue_30d": "",
+    "revenue_30d": "ROLLING(SUM(net_amount), 30 days)",
     "revenue_every_month": "",
     "revenue_filled": "COALESCE(SUM(net_amount), 0) WHERE status = 'returned'",
-    "revenue_growth": "",
+    "revenue_growth": "(revenue - PRIOR(revenue, 1 month)) / PRIOR(revenue, 1 month)",
     "revenue_per_customer": "revenue / customers_total",
-    "revenue_so_far": "",
-    "revenue_this_month": "",
+    "revenue_so_far": "CUMULATIVE(SUM(net_amount), first)",
+    "revenue_this_month": "TODATE(SUM(net_amount), month)",
     "spring_revenue": "SUM(net_amount) WHERE STARTOF(ordered_at, month) >= DATE '2026-02-01' OR is_gift",
 }
 

@@ -67,8 +67,8 @@ def test_a_metric_that_says_its_total_itself_has_a_formula(known: Vocabulary) ->
         "revenue": "SUM(amount)",
         "orders": "COUNT(fct_orders.*)",
         "average": "revenue / orders",
-        "growth": "",
-        "revenue_28d": "",
+        "growth": "(revenue - PRIOR(revenue, 1 month)) / PRIOR(revenue, 1 month)",
+        "revenue_28d": "ROLLING(SUM(amount), 28 days)",
     }
     assert known.models["fct_orders"].semantic is not None
 

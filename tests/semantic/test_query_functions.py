@@ -132,9 +132,9 @@ def test_a_formula_has_one_answer_everywhere(
 def test_every_function_has_an_answer_above() -> None:
     used = " ".join(ANSWERS)
 
-    assert [
-        found.name for found in functions() if f"{found.name}(" not in used and found.name != "COUNTDISTINCT"
-    ] == []
+    elsewhere = {"COUNTDISTINCT", "ROLLING", "TODATE", "CUMULATIVE", "PRIOR"}  # the last are asked by period
+
+    assert {found.name for found in functions() if f"{found.name}(" not in used} == elsewhere
 
 
 # A row for each of the 800 days around today, at 23:59.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import psycopg
@@ -12,7 +13,7 @@ from semantic.codegen.metrics import MetricDraft
 from semantic.fields import ValueRule
 from semantic.formula.tree import MetricRef
 from semantic.query.engine import engine_for, with_relations
-from semantic.query.spec import QuerySpec
+from semantic.query.spec import PeriodsOnly, QuerySpec, Unsupported
 from semantic.query.sql import metric_sql
 from tests.semantic.conftest import Known
 from tests.semantic.shop import RELATIONS, Shop, day, plain
@@ -48,7 +49,31 @@ PUBLISHED: dict[str, tuple[str, str, str]] = {
     "after_the_20th": ("COUNT(*) WHERE ordered_at > '2026-01-20'", "fct_orders", ""),
     "nothing": ("SUM(net_amount) WHERE status = 'nowhere'", "fct_orders", ""),
     "recent_orders": ("COUNT(*) WHERE ordered_at IN LAST 3650 DAYS", "fct_orders", ""),
+    "amount_30_days": ("ROLLING(SUM(net_amount), 30 days)", "fct_orders", ""),
+    "orders_this_quarter": ("TODATE(COUNT(fct_orders.*), quarter)", "fct_orders", ""),
+    "buyers_so_far": ("CUMULATIVE(COUNT(DISTINCT fct_orders.customer_id))", "fct_orders", ""),
+    "gifts_2_weeks": ("ROLLING(SUM(net_amount) WHERE is_gift, 2 weeks, first)", "fct_orders", ""),
+    "usual_amount": ("TODATE(SUM(net_amount), month, average)", "fct_orders", ""),
+    "revenue_a_month": ("ROLLING(revenue, 1 month)", "", ""),
+    "german_30_days": (
+        "ROLLING(SUM(net_amount) WHERE dim_customers.country = 'DE', 30 days)",
+        "fct_orders",
+        "",
+    ),
+    "gift_share_30_days": (
+        "ROLLING(SUM(net_amount) WHERE is_gift, 30 days) / ROLLING(SUM(net_amount), 30 days)",
+        "fct_orders",
+        "",
+    ),
+    "delivered_30_days": ("ROLLING(SUM(net_amount), 30 days)", "fct_orders", "delivered_on"),
+    "amount_change": ("SUM(net_amount) - PRIOR(SUM(net_amount), 1 month)", "fct_orders", ""),
+    "gifts_last_week": ("PRIOR(SUM(net_amount) WHERE is_gift, 1 week)", "fct_orders", ""),
+    "revenue_change": ("(revenue - PRIOR(revenue, 1 month)) / PRIOR(revenue, 1 month)", "", ""),
+    "value_a_month_ago": ("PRIOR(average_order, 1 month)", "", ""),
+    "sales_a_month_ago": ("PRIOR(revenue / SUM(quantity), 1 month) * 100", "fct_orders", ""),
 }
+# Without a total of all time.
+ALONG = {name for name, (formula, *_rest) in PUBLISHED.items() if re.search("ROLLING|TODATE|PRIOR", formula)}
 RULES = {
     "gift_share": (ValueRule("percentage"), ValueRule("not_null")),
     "average_amount": (ValueRule("positive"), ValueRule("range", high=60.0)),
@@ -105,14 +130,21 @@ def test_what_was_published_computes_what_the_formula_says(
     for name, (formula, model, time) in PUBLISHED.items():
         tree = known.analysed(formula, model).tree
         assert tree is not None
-        ours = metric_sql(
-            tree,
-            known.vocabulary,
-            published.relations,
-            dialect="duckdb",
-            spec=QuerySpec(grain=grain),
-            time_column=time,
-        )
+        try:
+            ours = metric_sql(
+                tree,
+                known.vocabulary,
+                published.relations,
+                dialect="duckdb",
+                spec=QuerySpec(grain=grain),
+                time_column=time,
+            )
+        except PeriodsOnly:
+            assert (grain, name in ALONG) == (None, True)
+            continue
+        except Unsupported as error:
+            assert re.search({"week": "whole weeks", "quarter": "whole quarters"}[grain], str(error)), name
+            continue
         theirs = published.engine.sql(name, grain=grain)
         if asked(ours) != asked(theirs):
             apart[name] = (asked(ours), asked(theirs))
@@ -127,7 +159,7 @@ def test_the_same_files_give_the_same_numbers_on_postgresql(
     manifest = with_relations(published.shop.semantic_manifest, places, published.vocabulary)
     engine = engine_for(manifest, "postgres")
     apart = {}
-    for name in PUBLISHED:
+    for name in PUBLISHED.keys() - (set() if grain else ALONG):
         here, there = published.engine.sql(name, grain=grain), engine.sql(name, grain=grain)
         ours = metric_sql(
             MetricRef(name), published.vocabulary, places, dialect="postgres", spec=QuerySpec(grain=grain)

@@ -21,6 +21,8 @@ from semantic.formula.tree import (
     Name,
     Node,
     Period,
+    Prior,
+    Running,
     Total,
     Unary,
     Where,
@@ -39,6 +41,8 @@ NAMES = st.one_of(
     st.text(string.ascii_letters + "_ .,'\"-0", min_size=1).map(str.strip).filter(bool),
 )
 UNITS = st.sampled_from(["day", "week", "month", "quarter", "year"])
+LENGTHS = st.builds(Period, st.integers(1, 10_000), UNITS)
+KEPT = st.sampled_from(["first", "last", "average"])
 LITERALS = st.one_of(
     st.none(),
     st.booleans(),
@@ -78,7 +82,7 @@ def parts(inner: st.SearchStrategy[Node]) -> st.SearchStrategy[Node]:
     whens = st.lists(st.tuples(inner, inner), min_size=1, max_size=3).map(tuple)
     return st.one_of(
         st.builds(Binary, OPERATORS, inner, inner),
-        st.builds(Binary, st.sampled_from("+-"), inner, st.builds(Period, st.integers(1, 10_000), UNITS)),
+        st.builds(Binary, st.sampled_from("+-"), inner, LENGTHS),
         st.builds(Unary, st.sampled_from(["-", "NOT"]), inner),
         st.builds(IsBlank, inner, st.booleans()),
         st.builds(In, inner, st.lists(inner, min_size=1, max_size=3).map(tuple), st.booleans()),
@@ -87,6 +91,10 @@ def parts(inner: st.SearchStrategy[Node]) -> st.SearchStrategy[Node]:
         st.builds(InPeriod, inner, st.integers(1, 99), UNITS, st.booleans()),
         st.builds(Case, whens, st.one_of(st.none(), inner)),
         st.builds(Where, inner, inner),
+        st.builds(Running, inner, LENGTHS, st.none(), KEPT),
+        st.builds(Running, inner, st.none(), UNITS.filter(lambda unit: unit != "day"), KEPT),
+        st.builds(Running, inner, keep=KEPT),
+        st.builds(Prior, inner, LENGTHS),
         calls(inner),
         totals(inner),
     )
@@ -104,6 +112,8 @@ def test_a_printed_tree_is_read_as_the_same_tree(tree: Node) -> None:
 # -- texts
 
 WORDS = [
+    "ROLLING(",
+    "PRIOR(",
     "SUM(",
     "COUNT(",
     "COUNT(*)",

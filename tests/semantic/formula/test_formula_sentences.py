@@ -11,6 +11,17 @@ SENTENCES = [
         "total net amount divided by the number of different customer ids, both only where status is 'completed'.",
     ),
     ("SUM(amount)", "total amount."),
+    ("ROLLING(SUM(amount), 30 days)", "total amount over the last 30 days."),
+    (
+        "ROLLING(SUM(amount) WHERE orders.status = 'open', 1 month, first)",
+        "total amount (only where status is 'open') over the last month (on the first day).",
+    ),
+    ("TODATE(SUM(amount), quarter)", "total amount since the quarter began."),
+    ("CUMULATIVE(COUNT(orders.*))", "the number of rows in orders up to each day."),
+    (
+        "SUM(amount) / PRIOR(SUM(amount), 1 year) - 1",
+        "total amount divided by (total amount 1 year earlier) minus 1.",
+    ),
     ("COUNT(orders.*)", "the number of rows in orders."),
     ("COUNT([Web events].*)", "the number of rows in web events."),
     ("COUNT(discount)", "the number of rows where discount is filled in."),
