@@ -52,7 +52,8 @@ def one(part: str) -> int:
         cluster.start()
     try:
         with tempfile.TemporaryDirectory(prefix="bisync-crash-") as folder:
-            scene = Scene(Path(folder), database_url=cluster.url() if cluster else "")
+            database = cluster.url() if cluster else ""
+            scene = Scene(Path(folder), database_url=database, compiling=part == "soak")
             if part == "mutants":
                 return mutants(scene)
             done = Soak(scene).go() if part == "soak" else matrix(scene, part)

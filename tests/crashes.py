@@ -30,10 +30,11 @@ MUTANTS = ("hash-not-saved", "no-fence")
 class Scene:
     """A shop, its remote, three people, and workers in processes of their own.
 
-    It takes the whole process: settings come from the environment, which is set here.
+    It takes the whole process: settings come from the environment, which is set here. With `compiling`, column
+    lineage is worked out as well, by workers of every kind.
     """
 
-    def __init__(self, home: Path, *, database_url: str) -> None:
+    def __init__(self, home: Path, *, database_url: str, compiling: bool = False) -> None:
         self.home = home
         (home / "data").mkdir()
         os.environ.update(
@@ -43,7 +44,7 @@ class Scene:
             BISYNC_RUN_LEASE_SECONDS=str(LEASE),
             BISYNC_RUN_ATTEMPTS="9999",  # lost workers are no fault of the run here
             BISYNC_LOG_LEVEL="CRITICAL",
-            BISYNC_COMPILE="no",
+            BISYNC_COMPILE="yes" if compiling else "no",
             DJANGO_SETTINGS_MODULE="bisync.settings",
         )
         import django
