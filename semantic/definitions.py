@@ -136,6 +136,20 @@ class MetricInput:
 
 
 @dataclass(frozen=True, slots=True)
+class Conversion:
+    """How dbt says that one event followed another; `constant` where further values have to be the same."""
+
+    base: str
+    then: str
+    entity: str
+    window: str = ""
+    base_filters: tuple[str, ...] = ()
+    then_filters: tuple[str, ...] = ()
+    calculation: str = "conversion_rate"
+    constant: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Metric:
     """A metric as dbt defines it, whatever its type; unused parts stay empty.
 
@@ -158,6 +172,7 @@ class Metric:
     period_agg: str = ""
     fill_nulls_with: float | None = None
     join_to_timespine: bool = False
+    conversion: Conversion | None = None
     formula: str = ""
     group: str = ""
     file: str = ""

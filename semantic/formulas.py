@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 from sqlglot import exp
 
 from semantic.balances import Balance
-from semantic.definitions import Dimension, Measure, Metric, MetricInput, Model, Vocabulary
+from semantic.definitions import Conversion, Dimension, Measure, Metric, MetricInput, Model, Vocabulary
 from semantic.formula import (
     FormulaError,
     analyse,
@@ -40,11 +40,12 @@ from semantic.formula.tree import (
     transform,
     walk,
 )
+from semantic.formula.tree import Conversion as Followed
 from semantic.formula.types import Checker
 from semantic.query import filters
 from semantic.query.expressions import portable, spelled_out
-from semantic.query.plan import KEPT, Window
 from semantic.query.rows import link, parsed, route
+from semantic.query.sources import KEPT, Window
 from semantic.query.spec import GRAINS, Unsupported
 from semantic.query.sql import metric_sql
 from semantic.reading import Columns, Reader
@@ -229,6 +230,8 @@ class _Metrics:
                 found = self._filtered(self._derived(metric), metric)
             case "cumulative":
                 found = self._running(metric)
+            case "conversion" if metric.conversion:
+                found = self._converted(metric, metric.conversion)
             case _:
                 raise Unsupported(f"{metric.name} is a {metric.type} metric, which formulas cannot say yet.")
         return found
@@ -253,6 +256,20 @@ class _Metrics:
         window = _period(metric.window) if metric.window else None
         keep = next((kept for kept in KEPT if kept == metric.period_agg), KEPT[0])
         return Running(self._measured(metric), window, to_date, keep)
+
+    def _converted(self, metric: Metric, found: Conversion) -> Node:
+        if found.calculation != "conversion_rate" or found.constant:
+            raise Unsupported(f"{metric.name} is a conversion that formulas cannot say.")
+        base = self._event(metric, found.base, (*found.base_filters, *metric.filters))
+        then = self._event(metric, found.then, found.then_filters)
+        return Followed(base, then, found.entity, _period(found.window) if found.window else None)
+
+    def _event(self, metric: Metric, measure: str, filters: tuple[str, ...]) -> Node:
+        """Rows that are counted; dbt counts all, or different values."""
+        model, known = self.vocabulary.measures.get(measure, (None, None))
+        if model is None or known is None or isinstance(known, Balance):
+            raise Unsupported(f"{metric.name} counts its rows in a way that formulas cannot say.")
+        return self._total(model, known, [self._condition(text, model) for text in filters])
 
     # Totals
 

@@ -16,6 +16,7 @@ from semantic.balances import Balance
 from semantic.definitions import (
     Aggregation,
     Column,
+    Conversion,
     Dimension,
     Entity,
     EntityType,
@@ -338,6 +339,7 @@ def _metric(raw: Raw, others: Mapping[str, Raw], project: _Project) -> Metric:
         period_agg=running.get("period_agg") or "",
         fill_nulls_with=measure.get("fill_nulls_with"),
         join_to_timespine=bool(measure.get("join_to_timespine")),
+        conversion=_conversion(params.get("conversion_type_params"), others),
         group=config.get("group") or raw.get("group") or "",
         file=project.file(raw, raw.get("original_file_path")),
         unique_id=raw.get("unique_id") or "",
@@ -360,6 +362,35 @@ def _total_of(raw: Raw, others: Mapping[str, Raw]) -> tuple[Raw, tuple[str, ...]
         return params.get("measure") or {}, ()
     measure, _none = _total_of(below, others)
     return {**measure, "filter": None}, (*_filters(part), *_filters(below), *_filters(measure))
+
+
+def _conversion(raw: Raw | None, others: Mapping[str, Raw]) -> Conversion | None:
+    """Of a conversion metric the measures that it counts, or in dbt 1.12's spelling those of its metrics."""
+    if not raw:
+        return None
+    (base, base_filters), (then, then_filters) = (
+        _event(raw, kind, others) for kind in ("base", "conversion")
+    )
+    return Conversion(
+        base=base,
+        then=then,
+        entity=str(raw.get("entity") or "").lower(),
+        window=_window(raw.get("window")),
+        base_filters=base_filters,
+        then_filters=then_filters,
+        calculation=str(raw.get("calculation") or "conversion_rate").lower(),
+        constant=bool(raw.get("constant_properties")),
+    )
+
+
+def _event(raw: Raw, kind: str, others: Mapping[str, Raw]) -> tuple[str, tuple[str, ...]]:
+    part: Raw = raw.get(f"{kind}_metric") or {}
+    below = others.get(part.get("name") or "")
+    if below is not None and below["type"] == "simple":
+        measure, _none = _total_of(below, others)
+        return measure.get("name") or "", (*_filters(part), *_filters(below), *_filters(measure))
+    measure = raw.get(f"{kind}_measure") or {}
+    return measure.get("name") or "", _filters(measure)
 
 
 def _input(raw: Raw | None) -> MetricInput | None:

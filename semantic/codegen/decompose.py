@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from sqlglot import exp
@@ -19,6 +19,7 @@ from semantic.formula.tree import (
     Call,
     Case,
     ColumnRef,
+    Conversion,
     IsBlank,
     Literal_,
     MetricRef,
@@ -78,7 +79,7 @@ class Decomposer:
         filled = _filled(tree)
         if filled:
             self._add(self.title, self._simple(filled[0], fill=filled[1]))
-        elif _is_total(tree) or isinstance(tree, Running):
+        elif _is_total(tree) or isinstance(tree, Running | Conversion):
             self._add(self.title, self._defined(tree))
         elif isinstance(tree, MetricRef):
             raise Refused(f"This is the metric {tree.metric} itself. Use that one, or say what is different.")
@@ -108,7 +109,31 @@ class Decomposer:
 
     def _defined(self, node: Node) -> Entry:
         """A metric that is a single total, at its time or along with time."""
+        if isinstance(node, Conversion):
+            return self._conversion(node)
         return self._cumulative(node) if isinstance(node, Running) else self._simple(node)
+
+    def _conversion(self, node: Conversion) -> Entry:
+        """A filter of such a metric is one of its first event; dbt has none for the other one alone."""
+        total, conditions = _split(node.value)
+        assert isinstance(total, Total)
+        assert isinstance(node.then, Total)
+        model = self._prepared(total)
+        filters, _inline = self._sorted(model, total, conditions, filtering=True)
+        params: Entry = {"entity": node.entity, "calculation": "conversion_rate"}
+        base = self._measure(model, total, [])
+        following = self._prepared(node.then)
+        then = self._measure(following, node.then, [])
+        if then.name == base.name:
+            # MetricFlow takes the columns of both for one.
+            name = plain_name(f"{self.title.name}_following")
+            then = self.additions.add_measure(
+                self.vocabulary.models[following.name], replace(base, name=name)
+            )
+        params |= {"base_measure": base.name, "conversion_measure": then.name}
+        if node.window:
+            params["window"] = _length(node.window)
+        return {"type": "conversion", "type_params": {"conversion_type_params": params}, **_filter(filters)}
 
     def _cumulative(self, node: Running) -> Entry:
         value, conditions = _split(node.value)
@@ -169,6 +194,8 @@ class Decomposer:
             return {**used, "alias": alias, "offset_window": _length(node.length)}
         if isinstance(node, Running):
             return self._used(self._existing(node, self._counted(node)) or self._helper(node, role), [], role)
+        if isinstance(node, Conversion):
+            return self._used(self._written.get(self._meaning(node)) or self._helper(node, role), [], role)
         value, conditions = _split(node)
         if isinstance(value, MetricRef):
             return self._used(value.metric, self._metric_filters(value.metric, conditions), role)
@@ -278,13 +305,18 @@ class Decomposer:
             found = self.time_column
         return "" if model.semantic and found == model.semantic.agg_time_dimension else found
 
-    def _sorted(self, model: Model, total: Total, conditions: Sequence[Node]) -> tuple[list[str], list[Node]]:
-        """The conditions that dbt can filter by, as its text, and those that go into the measure."""
+    def _sorted(
+        self, model: Model, total: Total, conditions: Sequence[Node], *, filtering: bool = False
+    ) -> tuple[list[str], list[Node]]:
+        """The conditions that dbt can filter by, as its text, and those that go into the measure.
+
+        All have to be dbt's where `filtering` is the only way.
+        """
         filters: list[str] = []
         inline: list[Node] = []
         # A measure that counts different values is 0 where no row fulfils its own condition; a filter
         # leaves it blank, as everywhere else.
-        needs_filter = total.name == "COUNTDISTINCT"
+        needs_filter = filtering or total.name == "COUNTDISTINCT"
         for condition in conditions:
             self._declare(condition, model, everything=needs_filter)
             base = self.vocabulary.models[model.name]
@@ -397,7 +429,7 @@ def _split(node: Node) -> tuple[Node, tuple[Node, ...]]:
 
 
 def _is_input(node: Node) -> bool:
-    return isinstance(node, Total | MetricRef | Where | Running | Prior)
+    return isinstance(node, Total | MetricRef | Where | Running | Prior | Conversion)
 
 
 def _is_share(tree: Binary) -> bool:

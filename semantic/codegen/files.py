@@ -68,7 +68,8 @@ def _home(additions: Additions, vocabulary: Vocabulary) -> Model:
     """The model beside whose metrics the new one is written: that of its first total or metric."""
     known = additions.vocabulary
     for metric in additions.metrics:
-        measure = metric["type_params"].get("measure")
+        params = metric["type_params"]
+        measure = params.get("measure") or params.get("conversion_type_params", {}).get("base_measure")
         if measure:
             name = measure if isinstance(measure, str) else measure["name"]
             return vocabulary.models[known.measures[name][0].name]

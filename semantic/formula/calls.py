@@ -18,6 +18,7 @@ from semantic.formula.tree import (
     BinaryOperator,
     Call,
     Case,
+    Conversion,
     IsBlank,
     Kept,
     Literal_,
@@ -193,9 +194,19 @@ def _prior(call: Written) -> Node:
     return _placed(call, Prior(call.args[0], _length(call, "PRIOR")))
 
 
-def _length(call: Written, name: str) -> Period:
+def _conversion(call: Written) -> Node:
+    """CONVERSION(COUNT(visits.*), COUNT(orders.*), customer, 7 days)"""
+    given = call.args[2]
+    if not isinstance(given, Name) or given.table:
+        hint = "Name the entity of dbt that both belong to, for example customer."
+        raise FormulaError("wrong-arguments", "CONVERSION() needs an entity here.", given, hint)
+    window = _length(call, "CONVERSION", 3) if len(call.args) > 3 else None
+    return _placed(call, Conversion(call.args[0], call.args[1], given.name.lower(), window))
+
+
+def _length(call: Written, name: str, position: int = 1) -> Period:
     """`30 days`; a unit alone is one of it."""
-    given = call.args[1]
+    given = call.args[position]
     length = given if isinstance(given, Period) else _unit_of(given)
     if length is None:
         hint = "For example 30 days, 1 month or 1 year."
@@ -295,6 +306,7 @@ _REWRITE: Mapping[str, Callable[[Written], Node]] = {
     "TODATE": _to_date,
     "CUMULATIVE": _cumulative,
     "PRIOR": _prior,
+    "CONVERSION": _conversion,
 }
 
 

@@ -34,7 +34,6 @@ CODES: Mapping[str, str] = {
     # functions
     "unknown-function": "A function that does not exist.",
     "unsupported-function": "A function of spreadsheets or databases that formulas replace by something.",
-    "not-available-yet": "A function that a later version of Bisync will have.",
     "wrong-arguments": "A function with too few, too many or unsuitable values.",
     # names
     "unknown-field": "A name that is neither a field nor a metric.",
@@ -48,6 +47,7 @@ CODES: Mapping[str, str] = {
     "no-total": "A constant where a total or a metric is wanted.",
     "nested-total": "A total of a total.",
     "nested-time": "A function over time inside another one.",
+    "conversion-events": "A conversion of something that is not counted, or that no entity of dbt connects.",
     "running-calculation": "A calculation that is to run along with time, where only single totals can.",
     "metric-in-total": "A total of a metric.",
     "total-in-where": "A total inside a condition on rows.",

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, cast, get_args
+from typing import Literal, TypeAlias, cast, get_args
 
 from semantic.definitions import ValueType
 
-ArgumentKind = Literal["number", "text", "date", "condition", "any", "same", "unit", "total", "length", "day"]
+RowKind: TypeAlias = Literal["number", "text", "date", "condition", "any", "same", "unit"]
+ArgumentKind: TypeAlias = RowKind | Literal["total", "length", "day", "entity"]
+_KINDS = {kind for kinds in get_args(ArgumentKind) for kind in get_args(kinds)}
 # total: SUM …  conditional: SUMIF …  timed: ROLLING …  row: stays a Call  rewritten: another part of the tree
 Role = Literal["total", "conditional", "timed", "row", "rewritten"]
 Category = Literal["Totals", "Over time", "Conditions", "Blanks", "Numbers", "Text", "Dates"]
@@ -75,7 +77,7 @@ def parameters_of(text: str) -> tuple[Parameter, ...]:
         name, _, kind = part.partition(":")
         repeated = kind.endswith("+")
         kind = kind.removesuffix("+")
-        assert kind in get_args(ArgumentKind)
+        assert kind in _KINDS
         optional = name.startswith("[")
         checked = cast("ArgumentKind", kind)
         found.append(Parameter(name.strip("[]"), checked, optional, repeated))

@@ -1,13 +1,8 @@
-"""Functions that people know from elsewhere, or will find here later, and what to do today."""
+"""Functions that people know from elsewhere, and what takes their place."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-
-# Functions over metrics and time, for a later version.
-LATER: Mapping[str, str] = {
-    "CONVERSION": "a conversion metric",
-}
 
 # What people type from habit, and what takes its place here.
 INSTEAD: Mapping[str, str] = {

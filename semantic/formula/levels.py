@@ -6,7 +6,7 @@ from typing import Literal, Protocol, TypeAlias
 
 from semantic.formula.errors import Fix, FormulaError, Span, replaced, source
 from semantic.formula.printer import spell
-from semantic.formula.tree import Binary, MetricRef, Node, Prior, Running, Total, Where, walk
+from semantic.formula.tree import Binary, Conversion, MetricRef, Node, Prior, Running, Total, Where, walk
 
 Level: TypeAlias = Literal["constant", "row", "total"]
 _NO_NUMBERS = {
@@ -68,7 +68,7 @@ def refuse_rows_in_time(text: str, node: Running | Prior, value: Leveled, name: 
         fixes = aggregations(text, node.value, value.kind) if value.level == "row" else ()
         hint = f"For example {name}(SUM(amount), …), or the name of a metric."
         raise FormulaError("row-level", f"{name}() needs a total or a metric.", node.value, hint, fixes)
-    inner = next((part for part in walk(node.value) if isinstance(part, Running | Prior)), None)
+    inner = next((part for part in walk(node.value) if isinstance(part, Running | Prior | Conversion)), None)
     if inner is not None:
         message = f"{name}() of something that runs along with time already."
         hint = "Define the inner part as a metric of its own and name it here."
@@ -174,4 +174,4 @@ def aggregations(text: str, where: Span, kind: str) -> tuple[Fix, ...]:
 
 
 def _is_total(node: Node) -> bool:
-    return isinstance(node, Total | MetricRef | Running | Prior)
+    return isinstance(node, Total | MetricRef | Running | Prior | Conversion)

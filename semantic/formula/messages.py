@@ -6,7 +6,7 @@ import re
 
 from semantic.formula.errors import Fix, FormulaError, Place, Span, replaced, source
 from semantic.formula.function import Function
-from semantic.formula.habits import INSTEAD, LATER
+from semantic.formula.habits import INSTEAD
 from semantic.formula.lexer import Token
 from semantic.formula.registry import find_function, similar_function
 from semantic.formula.tree import COMPARISONS, Binary, Node
@@ -189,13 +189,6 @@ def known_function(text: str, token: Token) -> Function:
     if function:
         return function
     name = token.value.upper()
-    if name in LATER:
-        raise FormulaError(
-            "not-available-yet",
-            f"{name}() is not available yet.",
-            token,
-            f"Until then, define it as {LATER[name]} in dbt and use that metric here by its name.",
-        )
     if name in INSTEAD:
         message = f"There is no {name}() in formulas."
         raise FormulaError("unsupported-function", message, token, INSTEAD[name])

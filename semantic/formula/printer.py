@@ -16,6 +16,7 @@ from semantic.formula.tree import (
     Call,
     Case,
     ColumnRef,
+    Conversion,
     In,
     InPeriod,
     IsBlank,
@@ -118,6 +119,10 @@ class _Printer:
     def prior(self, node: Prior) -> str:
         return f"PRIOR({self.write(node.value, 0)}, {self.period(node.length)})"
 
+    def conversion(self, node: Conversion) -> str:
+        args = [self.write(node.value, 0), self.write(node.then, 0), spell(node.entity)]
+        return f"CONVERSION({', '.join([*args, *([self.period(node.window)] if node.window else [])])})"
+
     def binary(self, node: Binary) -> str:
         strength = STRENGTH[node.op]
         from_right = node.op == "^" or node.op in COMPARISONS
@@ -189,6 +194,7 @@ _WRITERS: Mapping[type[Node], Callable[[_Printer, Any], str]] = {
     Where: _Printer.where,
     Running: _Printer.running,
     Prior: _Printer.prior,
+    Conversion: _Printer.conversion,
     Binary: _Printer.binary,
     Unary: _Printer.unary,
     IsBlank: _Printer.is_blank,

@@ -8,7 +8,7 @@ from dataclasses import replace
 from semantic.definitions import Metric, Model, SemanticModel, Vocabulary
 from semantic.formula.errors import Fix, FormulaError, replaced, source
 from semantic.formula.printer import spell
-from semantic.formula.tree import ColumnRef, MetricRef, Node, Total, Where, transform, walk
+from semantic.formula.tree import ColumnRef, Conversion, MetricRef, Node, Total, Where, transform, walk
 
 _KEYS = {"primary", "unique"}
 _MANY = 8
@@ -56,10 +56,26 @@ def check_filters(text: str, tree: Node, vocabulary: Vocabulary) -> None:
     `tree` has its conditions pushed down to the totals and metrics.
     """
     for part in walk(tree):
+        if isinstance(part, Conversion):
+            _check_entity(part, vocabulary)
         if isinstance(part, Where):
             for column in walk(part.condition):
                 if isinstance(column, ColumnRef):
                     _check_filter(text, part.value, column, vocabulary)
+
+
+def _check_entity(node: Conversion, vocabulary: Vocabulary) -> None:
+    """Raises unless the models of both events have the entity."""
+    for part in (node.value, node.then):
+        total = part.value if isinstance(part, Where) else part
+        if not isinstance(total, Total):
+            continue
+        semantic = vocabulary.models[total.model].semantic
+        if semantic is None or semantic.entity(node.entity) is None:
+            message = f"{total.model} has no entity “{node.entity}” in dbt."
+            known = sorted(entity.name for entity in semantic.entities) if semantic else []
+            hint = f"It has {', '.join(known)}." if known else "Ask for it to be added in dbt."
+            raise FormulaError("conversion-events", message, part, hint)
 
 
 def _check_filter(text: str, filtered: Node, column: ColumnRef, vocabulary: Vocabulary) -> None:
@@ -123,8 +139,8 @@ def metric_models(vocabulary: Vocabulary, name: str) -> set[str]:
         if metric is None or metric.name in seen:
             continue
         seen.add(metric.name)
-        if metric.measure in vocabulary.measures:
-            found.add(vocabulary.measures[metric.measure][0].name)
+        counted = (metric.conversion.base, metric.conversion.then) if metric.conversion else (metric.measure,)
+        found |= {vocabulary.measures[name][0].name for name in counted if name in vocabulary.measures}
         waiting += _inputs(metric)
     return found
 

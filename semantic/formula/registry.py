@@ -140,6 +140,11 @@ FUNCTIONS: tuple[Function, ...] = (
         "SUM(amount) - PRIOR(SUM(amount), 1 month)",
         "PREVIOUS",
     ),
+    _timed(
+        "CONVERSION(first:total, then:total, entity:entity, [within]:length)",
+        "The share of the first events that the other one followed, for the same customer say.",
+        "CONVERSION(COUNT(visits.*), COUNT(orders.*), customer, 7 days)",
+    ),
     _rewritten(
         "Conditions",
         "IF(condition:condition, then:same, [otherwise]:same)",

@@ -16,6 +16,7 @@ from semantic.formula.tree import (
     Call,
     Case,
     ColumnRef,
+    Conversion,
     In,
     InPeriod,
     IsBlank,
@@ -120,6 +121,11 @@ class _Writer:
 
     def prior(self, node: Prior) -> str:
         return f"{self.write(node.value, 1)} {self.period(node.length)} earlier"
+
+    def conversion(self, node: Conversion) -> str:
+        within = f" within {self.period(node.window)}" if node.window else ""
+        first, then = self.write(node.value, 1), self.write(node.then, 1)
+        return f"the share of {first} that {then} followed{within} for the same {words_of(node.entity)}"
 
     # -- calculations and conditions
 
@@ -243,7 +249,7 @@ def _strength(node: Node) -> int:
         return NOT if node.op == "NOT" else MINUS
     if isinstance(node, In | Between | IsBlank | InPeriod):
         return COMPARISON
-    if isinstance(node, Running | Prior):
+    if isinstance(node, Running | Prior | Conversion):
         return 1
     if isinstance(node, Call):
         loose = node.name in phrases.REMARKS or node.name in {"ROUND", "COALESCE"}
@@ -266,6 +272,7 @@ _WRITERS: Mapping[type[Node], Callable[[_Writer, Any], str]] = {
     Where: _Writer.where,
     Running: _Writer.running,
     Prior: _Writer.prior,
+    Conversion: _Writer.conversion,
     Binary: _Writer.binary,
     Unary: _Writer.unary,
     IsBlank: _Writer.is_blank,

@@ -122,6 +122,19 @@ class Prior(Node):
 
 
 @dataclass(frozen=True, slots=True)
+class Conversion(Node):
+    """The share of the rows counted in `value` that were followed by one counted in `then`.
+
+    Rows belong together by the `entity` of dbt that both models have, perhaps within a length of time.
+    """
+
+    value: Node
+    then: Node
+    entity: str
+    window: Period | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Binary(Node):
     """Two operands. `/` is exact and blank where the divisor is 0 or blank."""
 

@@ -21,6 +21,7 @@ from semantic.formula.tree import (
     Call,
     Case,
     ColumnRef,
+    Conversion,
     In,
     InPeriod,
     IsBlank,
@@ -350,6 +351,37 @@ class Checker:
         levels.refuse_rows_in_time(self.text, node, value, "PRIOR")
         return Checked(replace(node, value=value.node), value.kind, "total")
 
+    def conversion(self, node: Conversion) -> Checked:
+        value = self._event(node.value)
+        then = node.then
+        if isinstance(then, Where):
+            raise self._conditional_event(then)
+        return Checked(replace(node, value=value, then=self._event(then)), "number", "total")
+
+    def _event(self, part: Node) -> Node:
+        """Rows that are counted, of a model that has the entity."""
+        total = part
+        while isinstance(total, Where):
+            total = total.value
+        rows = isinstance(total, Total) and total.name == "COUNT" and total.arg is None
+        if not rows and not (isinstance(total, Total) and total.name == "COUNTDISTINCT"):
+            message = "CONVERSION() compares rows that are counted."
+            hint = "Write COUNT(orders.*) or COUNT(DISTINCT field)."
+            raise FormulaError("conversion-events", message, part, hint)
+        return self.check(part).node
+
+    def _conditional_event(self, then: Where) -> FormulaError:
+        """dbt counts all rows that follow, but different values, which may be blank, as well."""
+        counted = then.value
+        condition = source(self.text, then.condition)
+        fixes: tuple[Fix, ...] = ()
+        if isinstance(counted, Total) and counted.name == "COUNTDISTINCT" and counted.arg is not None:
+            fixed = f"COUNT(DISTINCT IF({condition}, {source(self.text, counted.arg)}))"
+            fixes = (Fix(f"Write {fixed}", replaced(self.text, then, fixed)),)
+        message = "dbt cannot count only some of the rows that follow."
+        hint = f"Count different values that are blank otherwise: COUNT(DISTINCT IF({condition}, order_id))."
+        return FormulaError("conversion-events", message, then, hint, fixes)
+
     # -- kinds
 
     def _joined(self, results: list[Checked]) -> Kind:
@@ -413,4 +445,5 @@ _RULES: Mapping[type[Node], Callable[[Checker, Any], Checked]] = {
     Where: Checker.where,
     Running: Checker.running,
     Prior: Checker.prior,
+    Conversion: Checker.conversion,
 }

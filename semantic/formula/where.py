@@ -8,6 +8,7 @@ from typing import Any
 
 from semantic.formula.tree import (
     Binary,
+    Conversion,
     MetricRef,
     Node,
     Prior,
@@ -17,6 +18,7 @@ from semantic.formula.tree import (
     children,
     field_names,
     shape,
+    walk,
 )
 
 
@@ -31,7 +33,7 @@ def push_where(node: Node) -> Node:
     """The same formula with WHERE and PRIOR only around single totals and metrics.
 
     `(A / B) WHERE c` becomes `(A WHERE c) / (B WHERE c)`, and so does `PRIOR(A / B, 1 month)`; nested
-    conditions are joined by AND.
+    conditions are joined by AND. Of a conversion they are about the first event.
     """
     return _pushed(node, None, None)
 
@@ -46,6 +48,8 @@ def _pushed(node: Node, condition: Node | None, earlier: Prior | None) -> Node:
         if condition is not None:
             found = Where(node, condition, start=node.start, end=node.end)
         return replace(earlier, value=found) if earlier is not None else found
+    if isinstance(node, Conversion):
+        return replace(node, value=_pushed(node.value, condition, earlier))
     return _with_parts(node, lambda part: _pushed(part, condition, earlier))
 
 
@@ -66,9 +70,11 @@ def _gathered(node: Node, least: int) -> Node:
         return node
     if isinstance(node, Running | Prior):
         return replace(node, value=_gathered(node.value, 1))
+    if isinstance(node, Conversion):
+        return node
     leaves = list(_leaves(node))
     first = leaves[0] if len(leaves) >= least else None
-    if isinstance(first, Where):
+    if isinstance(first, Where) and not any(isinstance(part, Conversion) for part in walk(node)):
         shared = shape(first.condition)
         if all(isinstance(leaf, Where) and shape(leaf.condition) == shared for leaf in leaves):
             return Where(_bare(node), first.condition, start=node.start, end=node.end)

@@ -7,17 +7,14 @@ matching row gives blank for every kind of total.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Literal, TypeAlias, get_args
 
 from sqlglot import exp
 
+from semantic import definitions
 from semantic.balances import Balance
 from semantic.definitions import (
-    Aggregation,
     Grain,
     Measure,
     Metric,
@@ -25,150 +22,36 @@ from semantic.definitions import (
 )
 from semantic.formula.printer import print_formula
 from semantic.formula.registry import TOTALS
-from semantic.formula.tree import ColumnRef, Kept, MetricRef, Node, Period, Prior, Total, Where, walk
+from semantic.formula.tree import (
+    ColumnRef,
+    Conversion,
+    Kept,
+    MetricRef,
+    Node,
+    Period,
+    Prior,
+    Total,
+    Where,
+    walk,
+)
 from semantic.formula.tree import Running as RunningTotal
 from semantic.query import filters
 from semantic.query.expressions import Writer, bracketed, divided, moved
 from semantic.query.rows import Rows, Warehouse, parsed, truncated
+from semantic.query.sources import (
+    KEPT,
+    Along,
+    Condition,
+    Counted,
+    Event,
+    Followed,
+    Leaf,
+    Level,
+    Running,
+    Source,
+    Window,
+)
 from semantic.query.spec import GRAINS, PeriodsOnly, Unsupported
-
-Condition: TypeAlias = Callable[[Rows, exp.Expr | None], exp.Expr]
-KEPT: tuple[Kept, ...] = get_args(Kept)
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """A length of time in dbt's words: `30 days`."""
-
-    count: int
-    unit: Grain
-
-    @property
-    def length(self) -> tuple[Literal["days", "months"], int]:
-        """As days, or as months where it is not always as many days."""
-        days = {"day": 1, "week": 7}.get(self.unit)
-        if days:
-            return "days", self.count * days
-        return "months", self.count * {"month": 1, "quarter": 3, "year": 12}[self.unit]
-
-    @classmethod
-    def read(cls, text: str) -> Window:
-        match = re.fullmatch(r"\s*(\d+)\s+([a-z]+?)s?\s*", text.lower())
-        unit = next((grain for grain in GRAINS if match and grain == match.group(2)), None)
-        if match is None or unit is None:
-            raise Unsupported(f"`{text}` is a length of time that Bisync does not know.")
-        return cls(int(match.group(1)), unit)
-
-
-@dataclass(frozen=True, slots=True)
-class Running:
-    """A total that grows day by day; `keep` says which day stands for a longer period."""
-
-    window: Window | None
-    to_date: Grain | None
-    keep: Kept
-
-
-@dataclass(frozen=True, slots=True)
-class Along:
-    """What time does to a total: it runs along, or counts as much later as `offset` says."""
-
-    running: Running | None = None
-    offset: Window | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Level:
-    """Which rows of a balance count: those of the first or last date, perhaps of each group."""
-
-    moment: exp.Expr
-    choice: Literal["min", "max"]
-    groups: tuple[exp.Expr, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Counted:
-    """What a total makes of its rows; `value` is None where rows are counted."""
-
-    agg: Aggregation
-    value: exp.Expr | None
-    percentile: float | None = None
-
-    def row(self) -> exp.Expr:
-        """What one row adds."""
-        if self.value is None:
-            return exp.Literal.number(1)
-        value = self.value.copy()
-        if self.agg == "count":
-            value = exp.Is(this=bracketed(value), expression=exp.Not(this=exp.null()))
-        if self.agg in ("count", "sum_boolean"):
-            one = exp.If(this=value, true=exp.Literal.number(1))
-            return exp.Case(ifs=[one], default=exp.Literal.number(0))
-        return value
-
-    def all_rows(self, *, by_period: bool) -> exp.Expr:
-        """The aggregate of every row; a period has at least one, but altogether there may be none."""
-        if self.value is None:
-            rows = exp.Count(this=exp.Star())
-            return rows if by_period else exp.Nullif(this=rows, expression=exp.Literal.number(0))
-        if self.agg == "count" and by_period:
-            return exp.Count(this=self.value.copy())
-        return self.over(self.row())
-
-    def over(self, row: exp.Expr) -> exp.Expr:
-        """The aggregate; counting is a sum, which is blank where there are no rows."""
-        if self.agg == "count_distinct":
-            return exp.Count(this=exp.Distinct(expressions=[row]))
-        if self.agg in ("median", "percentile"):
-            fraction = exp.Literal.number(0.5 if self.percentile is None else self.percentile)
-            order = exp.Order(expressions=[exp.Ordered(this=row)])
-            return exp.WithinGroup(this=exp.PercentileCont(this=fraction), expression=order)
-        simple = {"average": exp.Avg, "min": exp.Min, "max": exp.Max}
-        return simple.get(self.agg, exp.Sum)(this=row)
-
-
-@dataclass(frozen=True, slots=True)
-class Leaf:
-    """One total over the rows that fulfil a condition, under the name it has in the plan."""
-
-    name: str
-    counted: Counted
-    condition: exp.Expr | None
-
-    def sql(self, *, shared: bool, by_period: bool) -> exp.Expr:
-        """The aggregate; `shared` where the rows also serve other totals and not all of them count here."""
-        if self.condition is None or not shared:
-            return self.counted.all_rows(by_period=by_period)
-        total = self.counted.over(_when(self.condition, self.counted.row()))
-        if self.counted.agg != "count_distinct" or not by_period:
-            return total
-        # COUNT DISTINCT is 0 where MetricFlow has no row for the period at all.
-        matching = exp.Count(this=_when(self.condition, exp.Literal.number(1)))
-        return _when(exp.GT(this=matching, expression=exp.Literal.number(0)), total)
-
-    def same_as(self, other: Leaf) -> bool:
-        return self.sql(shared=True, by_period=True) == other.sql(shared=True, by_period=True)
-
-
-def _when(condition: exp.Expr, value: exp.Expr) -> exp.Expr:
-    return exp.Case(ifs=[exp.If(this=condition.copy(), true=value)])
-
-
-@dataclass(slots=True)
-class Source:
-    """Totals that one SELECT can compute: same rows, same time, same way through time.
-
-    `moved` rows count at a later time; `earlier` joins them to the day at which they do, where months of
-    different lengths let one row count on several days or none.
-    """
-
-    rows: Rows
-    time: exp.Expr | None
-    running: Running | None = None
-    moved: bool = False
-    earlier: exp.Expr | None = None
-    level: Level | None = None
-    leaves: list[Leaf] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -191,6 +74,9 @@ class Plan:
 
     def _leaf_of(self, node: Node) -> exp.Expr | None:
         along = Along()
+        if isinstance(node, Conversion):
+            window = Window(node.window.count, node.window.unit) if node.window else None
+            return self._converted(self._event(node.value), self._event(node.then), node.entity, window)
         if isinstance(node, RunningTotal):
             along = Along(running=self._grows(node.window, node.to_date, node.keep, print_formula(node)))
             node = node.value
@@ -293,6 +179,8 @@ class Plan:
                 return self._measured(metric, conditions, Along(running=self._running(metric)))
             case "cumulative":
                 raise Unsupported(f"{metric.name} runs along with time and is moved in it.")
+            case "conversion" if metric.conversion and not along.offset:
+                return self._conversion(metric, metric.conversion, conditions)
         raise Unsupported(f"{metric.name} is a {metric.type} metric, which only MetricFlow can compute.")
 
     def _require_whole(self, metric: Metric, along: Along) -> None:
@@ -346,6 +234,58 @@ class Plan:
         if self.grain is None:
             return None
         return Running(Window(window.count, window.unit) if window else None, to_date, keep)
+
+    # Conversions
+
+    def _event(self, node: Node) -> Event:
+        conditions: tuple[Condition, ...] = ()
+        while isinstance(node, Where):
+            conditions = (partial(self._tree_condition, node.condition), *conditions)
+            node = node.value
+        assert isinstance(node, Total)
+        rows = Rows(self.warehouse.vocabulary.models[model_of(node)], self.warehouse)
+        value = row_writer(rows).sql(node.arg) if node.arg else None
+        time = self._when(rows, "", self.time_column)
+        return Event(rows, time, Counted(TOTALS[node.name], value), conditions)
+
+    def _conversion(
+        self, metric: Metric, found: definitions.Conversion, conditions: tuple[Condition, ...]
+    ) -> exp.Expr:
+        """As dbt defines it; a filter of the metric is one of its first event."""
+        if found.calculation != "conversion_rate" or found.constant:
+            raise Unsupported(f"{metric.name} is a conversion that only MetricFlow can compute.")
+        events = []
+        for name, texts in ((found.base, found.base_filters), (found.then, found.then_filters)):
+            if name not in self.warehouse.vocabulary.measures:
+                raise Unsupported(f"{metric.name} counts its rows in a way that only MetricFlow can.")
+            model, measure = self.warehouse.vocabulary.measures[name]
+            rows = Rows(model, self.warehouse)
+            value = None if counts_rows(measure) else rows.expression(measure.expr)
+            own = tuple(partial(filters.condition, text) for text in texts)
+            events.append(
+                Event(rows, self._when(rows, measure.agg_time_dimension), Counted(measure.agg, value), own)
+            )
+        base, then = events
+        base = replace(base, conditions=(*base.conditions, *conditions))
+        window = Window.read(found.window) if found.window else None
+        return self._converted(base, then, found.entity, window)
+
+    def _when(self, rows: Rows, dimension: str, column: str = "") -> exp.Expr:
+        time = self._time(rows, dimension, column)
+        if time is None:
+            raise Unsupported(f"{rows.model.name} has no time dimension; choose its date column.")
+        return time
+
+    def _converted(self, base: Event, then: Event, entity: str, window: Window | None) -> exp.Expr:
+        total = self._leaf(Source(base.rows, base.time), base.counted, base.conditions)
+        self._count += 1
+        leaf = Leaf(f"total_{self._count}", then.counted, base.condition)
+        followed = Followed(then, base.rows.entity(entity), then.rows.entity(entity), window)
+        source = Source(base.rows, base.time, followed=followed, leaves=[leaf])
+        self.sources["followed", self._count] = source
+        return divided(exp.column(leaf.name), total)
+
+    # Metrics that are one total
 
     def _measured(
         self,

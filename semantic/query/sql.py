@@ -11,8 +11,9 @@ from sqlglot import exp
 from semantic.definitions import Grain, Vocabulary
 from semantic.formula.tree import Node
 from semantic.query.expressions import moved
-from semantic.query.plan import Leaf, Plan, Source
+from semantic.query.plan import Plan
 from semantic.query.rows import Warehouse, identifier, truncated
+from semantic.query.sources import Followed, Leaf, Source
 from semantic.query.spec import QuerySpec, Unsupported
 
 
@@ -168,7 +169,7 @@ class _Query:
     def only_source(self) -> Source | None:
         """The one source, where a single SELECT without a subquery can compute everything."""
         source = self.sources[0]
-        plain = len(self.sources) == 1 and not source.running and not source.level
+        plain = len(self.sources) == 1 and not (source.running or source.level or source.followed)
         return source if plain and not self.plan.fills_periods else None
 
     def select(self, value: exp.Expr) -> exp.Select:
@@ -248,6 +249,48 @@ class _Query:
         query = exp.select(*period, *totals).from_(inner.subquery("balances"))
         return query.where(_equal("moment", "edge")).group_by(*period)
 
+    def _followed(self, source: Source, followed: Followed) -> exp.Select:
+        """Each following row counts on the day of the last row before it, as MetricFlow attributes them."""
+        assert source.time is not None
+        leaf, event = source.leaves[0], followed.event
+        first = source.rows.select(
+            exp.alias_(followed.own.copy(), "entity"), exp.alias_(self._period(source.time, "day"), "day")
+        ).where(*self._within(source.time), *([leaf.condition] if leaf.condition else []))
+        day = self._period(event.time, "day")
+        place = exp.Window(this=exp.RowNumber(), order=exp.Order(expressions=[exp.Ordered(this=day.copy())]))
+        then = event.rows.select(
+            exp.alias_(followed.entity.copy(), "entity"),
+            exp.alias_(day, "day"),
+            exp.alias_(leaf.counted.row(), "counted"),
+            exp.alias_(place, "event"),
+        ).where(*([event.condition] if event.condition else []))
+        before, after = exp.column("day", table="base"), exp.column("day", table="following")
+        until = [
+            exp.EQ(
+                this=exp.column("entity", table="base"), expression=exp.column("entity", table="following")
+            ),
+            exp.LTE(this=before, expression=after),
+        ]
+        if followed.window:
+            back, unit = exp.Literal.number(-followed.window.count), followed.window.unit
+            begin = moved(after.copy(), back, unit, self.plan.warehouse.dialect)
+            until.append(exp.GT(this=before.copy(), expression=begin))
+        last = exp.Window(
+            this=exp.RowNumber(),
+            partition_by=[exp.column("event", table="following")],
+            order=exp.Order(expressions=[exp.Ordered(this=before.copy(), desc=True)]),
+        )
+        pairs = exp.select(
+            exp.alias_(before.copy(), "day"), exp.column("counted"), exp.alias_(last, "place")
+        ).from_(first.subquery("base"))
+        pairs = pairs.join(then.subquery("following"), on=exp.and_(*until))
+        total = exp.alias_(leaf.counted.over(exp.column("counted")), leaf.name)
+        period = [self._period(exp.column("day"), self.grain)] if self.grain else []
+        query = exp.select(*(exp.alias_(one, "period") for one in period), total).from_(
+            pairs.subquery("pairs")
+        )
+        return query.where(_equal("place", 1)).group_by(*(one.copy() for one in period))
+
     # Several sources
 
     def _joined(self, value: exp.Expr) -> exp.Select:
@@ -275,6 +318,8 @@ class _Query:
             return self._running(source)
         if source.level:
             return self._levels(source)
+        if source.followed:
+            return self._followed(source, source.followed)
         totals = [exp.alias_(self._aggregate(leaf, source), leaf.name) for leaf in source.leaves]
         return self._grouped(source, totals)
 

@@ -71,6 +71,21 @@ PUBLISHED: dict[str, tuple[str, str, str]] = {
     "revenue_change": ("(revenue - PRIOR(revenue, 1 month)) / PRIOR(revenue, 1 month)", "", ""),
     "value_a_month_ago": ("PRIOR(average_order, 1 month)", "", ""),
     "sales_a_month_ago": ("PRIOR(revenue / SUM(quantity), 1 month) * 100", "fct_orders", ""),
+    "bought_again": (
+        "CONVERSION(COUNT(fct_orders.*), COUNT(DISTINCT IF(status = 'it''s late', order_id)), customer, 6 months)",
+        "fct_orders",
+        "",
+    ),
+    "signups_that_buy": (
+        "CONVERSION(COUNT(DISTINCT dim_customers.customer_id), COUNT(DISTINCT fct_orders.order_id), customer)",
+        "",
+        "",
+    ),
+    "soon_after": (
+        "CONVERSION(COUNT(fct_orders.*) WHERE is_gift, COUNT(fct_orders.*), customer, 30 days) * 100",
+        "fct_orders",
+        "",
+    ),
 }
 # Without a total of all time.
 ALONG = {name for name, (formula, *_rest) in PUBLISHED.items() if re.search("ROLLING|TODATE|PRIOR", formula)}

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from semantic.definitions import Column, Model, Vocabulary
+from semantic.definitions import Column, Entity, Model, SemanticModel, Vocabulary
 from semantic.formula import TOTALS, FunctionDoc, analyse, functions
-from semantic.formula.habits import INSTEAD, LATER
+from semantic.formula.habits import INSTEAD
 from semantic.formula.registry import find_function
 
 DOCS = functions()
@@ -18,7 +18,16 @@ def test_every_function_shows_an_example_that_works(doc: FunctionDoc) -> None:
         Column("customer_id", "integer"),
         Column("status", "text"),
     )
-    vocabulary = Vocabulary({"orders": Model("orders", "model.shop.orders", columns)}, {})
+    models = {
+        name: Model(
+            name,
+            f"model.shop.{name}",
+            columns,
+            semantic=SemanticModel(name, name, (Entity("customer", "foreign", "customer_id"),)),
+        )
+        for name in ("orders", "visits")
+    }
+    vocabulary = Vocabulary(models, {})
     analysis = analyse(doc.example, vocabulary, model="orders")
     assert analysis.ok, analysis.problems
     assert analysis.reads_as.endswith(".")
@@ -29,7 +38,7 @@ def test_every_function_shows_an_example_that_works(doc: FunctionDoc) -> None:
 def test_no_name_belongs_to_two_functions() -> None:
     names = [name for doc in DOCS for name in (doc.name, *doc.aliases)]
     assert len(names) == len(set(names))
-    assert not set(names) & (set(INSTEAD) | set(LATER))
+    assert not set(names) & set(INSTEAD)
 
 
 @pytest.mark.parametrize("doc", DOCS, ids=lambda doc: doc.name)
@@ -50,8 +59,8 @@ def test_every_total_is_a_dbt_aggregation_and_documented() -> None:
     assert {doc.name for doc in DOCS} >= set(TOTALS)
 
 
-@pytest.mark.parametrize("name", [*INSTEAD, *LATER])
+@pytest.mark.parametrize("name", [*INSTEAD])
 def test_functions_from_elsewhere_are_answered_with_what_to_do(name: str) -> None:
     problem = analyse(f"{name}(1, 2)", Vocabulary({}, {})).problems[0]
-    assert problem.code in {"unsupported-function", "not-available-yet"}
+    assert problem.code == "unsupported-function"
     assert problem.hint.endswith(".")

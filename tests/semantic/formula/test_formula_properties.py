@@ -14,6 +14,7 @@ from semantic.formula.tree import (
     Binary,
     Call,
     Case,
+    Conversion,
     In,
     InPeriod,
     IsBlank,
@@ -95,6 +96,7 @@ def parts(inner: st.SearchStrategy[Node]) -> st.SearchStrategy[Node]:
         st.builds(Running, inner, st.none(), UNITS.filter(lambda unit: unit != "day"), KEPT),
         st.builds(Running, inner, keep=KEPT),
         st.builds(Prior, inner, LENGTHS),
+        st.builds(Conversion, inner, LEAVES, NAMES.map(str.lower), st.one_of(st.none(), LENGTHS)),
         calls(inner),
         totals(inner),
     )
