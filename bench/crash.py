@@ -119,8 +119,11 @@ def bring_to(scene: Scene, kind: str) -> None:
 
     if scene.finished():
         scene.propose()
-    while not Run.objects.filter(kind=kind, status__in=["queued", "running"]).exists():
+    unfinished = Run.objects.filter(status__in=["queued", "running"])
+    while not unfinished.filter(kind=kind).exists():
         scene.people_go_on()
+        for beside in set(unfinished.exclude(kind__in=KINDS).values_list("kind", flat=True)):
+            scene.work(beside)
         if scene.finished():
             scene.propose()
         for other in KINDS[: KINDS.index(kind)] if kind != "pull" else KINDS[:3]:
