@@ -195,5 +195,6 @@ def _bad_character(text: str, at: int) -> FormulaError:
         "€": "Write amounts without a currency sign.",
         "£": "Write amounts without a currency sign.",
     }
+    other = "Leave it out; inside a text it stands in quotes, in a name in square brackets."
     message = f"The character {text[at]} cannot be used here."
-    return FormulaError("bad-character", message, Place(at, at + 1), hints.get(text[at], ""))
+    return FormulaError("bad-character", message, Place(at, at + 1), hints.get(text[at], other))

@@ -20,6 +20,10 @@ from environments.findings import BAD, KINDS, WARN
 from environments.models import Finding
 from governance.deeds import DEEDS
 from governance.roles import GRANTS, LABELS, Role
+from semantic.formula import CODES
+from semantic.formula.errors import source
+from semantic.handbook.functions import elsewhere, entries
+from semantic.handbook.problems import EXAMPLES
 
 FOLDER = Path(__file__).resolve().parents[3] / "docs/reference"
 
@@ -41,6 +45,8 @@ def pages() -> dict[str, str]:
             "dbt-coverage.md": _coverage(),
             "errors.md": _errors(),
             "findings.md": _findings(),
+            "formula-functions.md": _functions(),
+            "formula-problems.md": _problems(),
             "permissions.md": _permissions(),
             "settings.md": _settings(),
         }
@@ -111,6 +117,58 @@ def _findings() -> str:
     )
 
 
+def _functions() -> str:
+    rows = [
+        (
+            f"`{entry.doc.signature}`",
+            ", ".join(f"`{name}`" for name in entry.doc.aliases),
+            entry.doc.category,
+            _plain(entry.doc.summary),
+            f"`{entry.doc.example}`",
+            _plain(entry.reads_as),
+        )
+        for entry in entries()
+    ]
+    functions = _page(
+        "Formula functions",
+        "Every function that a formula may use, with an example about a shop and how Bisync reads it back. "
+        "Values in square brackets may be left out, and `…` means more of the same. "
+        "[The guide](../guide/formulas.md) explains the language.",
+        ("function", "also written", "kind", "what it gives", "example", "reads as"),
+        rows,
+    )
+    others = _table(("name", "what to do"), [(f"`{one.name}`", _plain(one.instead)) for one in elsewhere()])
+    return f"{functions}\n## Names from elsewhere\n\nWhoever types one of these is told:\n\n{others}\n"
+
+
+def _problems() -> str:
+    rows = []
+    for code, meaning in CODES.items():
+        example = EXAMPLES[code]
+        problem = example.problem(code)
+        place = source(example.formula, problem)
+        fixed = problem.fixes[0].text if problem.fixes else ""
+        rows.append(
+            (
+                f"`{code}`",
+                problem.level,
+                _plain(meaning),
+                f"`{example.shown}`" if example.formula else "",
+                f"`{place}`" if place and len(place) < len(example.shown) else "",
+                _plain(example.remedy),
+                f"`{fixed}`" if fixed else "",
+            )
+        )
+    return _page(
+        "Problems of formulas",
+        "What Bisync says about a formula, under codes that stay what they are. A formula with an error "
+        "means nothing; one with a warning works, but perhaps not as meant. The examples are about a shop; where "
+        "there is one, a click repairs the formula.",
+        ("code", "level", "what it is", "example", "where", "what to do", "one click"),
+        rows,
+    )
+
+
 def _permissions() -> str:
     rows = [
         (f"`{name}`", str(LABELS[name]), *("●" if role in granted else "" for role in Role))
@@ -152,9 +210,12 @@ def _settings() -> str:
 
 
 def _page(title: str, lead: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    return f"# {title}\n\n{lead} Made by `manage.py reference`.\n\n{_table(head, rows)}\n"
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [head, ["---"] * len(head), *rows]
-    table = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
-    return f"# {title}\n\n{lead} Made by `manage.py reference`.\n\n{table}\n"
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
 def _plain(sentence: str) -> str:
