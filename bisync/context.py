@@ -122,7 +122,9 @@ def _nav(request: HttpRequest, project: Project, user: User, here: Environment |
         _Entry("people", _("People"), "users", govern, also=("member", "member-add", "member-link")),
     ]  # fmt: skip
     if here is not None:
-        metrics = _Entry("metrics", _("Metrics"), "sigma", arguments=(here.slug,), also=("metric",))
+        metrics = _Entry(
+            "metrics", _("Metrics"), "sigma", arguments=(here.slug,), also=("metric", "formulas")
+        )
         entries.insert(1, metrics)
     if decide(user, "audit.view", project):
         entries.append(_Entry("audit", _("Audit log"), "history", govern))

@@ -97,6 +97,7 @@ def _pages(project: Project, user: User, shell: Shell) -> list[Found]:
     if shell.environment is not None and decide(user, "proposal.create", project):
         start = reverse("propose", args=[project.slug, shell.environment.slug])
         pages.append(Found(_("Propose a metric"), start, "plus"))
+    pages.append(Found(_("Formula functions"), reverse("formulas", args=[project.slug]), "square-function"))
     others = [link for link in shell.environments if not link.current]
     pages += [
         Found(

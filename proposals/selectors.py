@@ -35,7 +35,7 @@ from proposals.models import (
     ProposalStatus,
 )
 from semantic.definitions import Metric, Model, name_key
-from semantic.formula import functions
+from semantic.formula.registry import FUNCTIONS
 from workspace.models import Run
 
 
@@ -138,8 +138,17 @@ def names_for(project: Project, environment: Environment | None) -> dict[str, li
         for m in names.metrics.values()
     ]
     known: list[dict[str, object]] = [
-        {"name": f.name, "signature": f.signature, "summary": f.summary, "example": f.example}
-        for f in functions()
+        {
+            "name": function.name,
+            "aliases": function.aliases,
+            "signature": function.signature,
+            "summary": function.summary,
+            "example": function.example,
+            "total": function.role in ("total", "conditional"),
+            "gives": function.result,
+            "takes": [parameter.kind for parameter in function.parameters],
+        }
+        for function in FUNCTIONS
     ]
     return {"functions": known, "fields": fields, "metrics": metrics}
 

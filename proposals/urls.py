@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from proposals.views import conflicts, draft, review
+from proposals.views import conflicts, draft, formulas, review
 
 urlpatterns = [
     path("proposals/", review.proposal_list, name="proposals"),
@@ -20,6 +20,7 @@ urlpatterns = [
     path("proposals/<int:number>/conflicts/<int:conflict>/decide/", conflicts.decide, name="conflict-decide"),
     path("proposals/<int:number>/conflicts/<int:conflict>/try/", conflicts.attempt, name="conflict-try"),
     path("proposals/<int:number>/conflicts/<int:conflict>/undo/", conflicts.undo, name="conflict-undo"),
+    path("formulas/", formulas.functions, name="formulas"),
     path("catalogue/<str:unique_id>/measures/<path:column>/", draft.measure, name="propose-measure"),
     path("<slug:environment>/propose/", draft.propose, name="propose"),
     path("<slug:environment>/proposals/<int:number>/edit/", draft.edit, name="proposal-edit"),

@@ -1,1 +1,1 @@
-"""The inbox and the review page; the form that writes a proposal."""
+"""The inbox and the review page; the form that writes a proposal, and its help."""

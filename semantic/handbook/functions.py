@@ -52,14 +52,14 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Elsewhere:
-    """A name that people bring from elsewhere, and what takes its place."""
+    """Names that people bring from elsewhere, and what takes their place."""
 
-    name: str
+    names: tuple[str, ...]
     instead: str
 
     @property
     def text(self) -> str:
-        return f"{self.name} {self.instead}"
+        return " ".join((*self.names, self.instead))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +94,14 @@ def entries() -> tuple[Entry, ...]:
 
 @cache
 def elsewhere() -> tuple[Elsewhere, ...]:
-    """Every name of a spreadsheet, a database or a BI tool that is answered with what to do."""
+    """The names of spreadsheets, databases and BI tools that are answered with what to do."""
     later = {
         name: f"Not available yet: have it defined as {way} in dbt, and use that metric by its name."
         for name, way in LATER.items()
     }
-    return tuple(Elsewhere(name, text) for name, text in sorted({**INSTEAD, **later}.items()))
+    every = {**INSTEAD, **later}
+    texts = dict.fromkeys(every[name] for name in sorted(every))
+    return tuple(Elsewhere(tuple(sorted(n for n in every if every[n] == text)), text) for text in texts)
 
 
 def look_up(text: str = "") -> Found:
@@ -111,7 +113,7 @@ def look_up(text: str = "") -> Found:
         # AVG means AVERAGE; that other texts contain these three letters is of no use.
         near = {whole.name, *_related(whole.name)}
         fitting = [entry for entry in fitting if entry.doc.name in near or _begins(entry, words[0])]
-    others = [name for name in elsewhere() if _holds(name.text, words)]
+    others = [one for one in elsewhere() if _holds(one.text, words)]
     similar = "" if fitting or others else similar_function(text)
     return Found(_by_category(fitting), others, similar)
 

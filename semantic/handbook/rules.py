@@ -35,7 +35,7 @@ class Rule:
     def searched(self) -> str:
         """All that somebody may look for."""
         signs = (part for sign in self.signs for part in sign)
-        return " ".join((self.title, self.text, *signs, *(sample.formula for sample in self.samples)))
+        return " ".join((self.title, self.text, *signs))
 
 
 def _rule(slug: str, title: str, text: str, *formulas: str, signs: Sequence[tuple[str, str]] = ()) -> Rule:
@@ -110,7 +110,7 @@ RULES: Sequence[Rule] = (
         "Names, quotes and brackets",
         "Names of fields and metrics stand as they are, capital or small; with spaces in them, in square "
         "brackets. Texts stand in quotes. Where several models have a field, its model and a full stop come "
-        "first; where a field and a metric have one name, metric. means the metric.",
+        "first; a metric that is called like a field has metric and a full stop before it.",
         "COUNT(DISTINCT [Promo code])",
         "SUM(amount) WHERE customers.country = 'DE'",
         "metric.discount / revenue",
@@ -118,6 +118,7 @@ RULES: Sequence[Rule] = (
             ("'paid'", "a text; an apostrophe in it is typed twice: 'it''s'"),
             ("[Promo code]", "a name with spaces"),
             ("customers.country", "a field of one model"),
+            ("metric.discount", "the metric, not the field"),
         ),
     ),
 )

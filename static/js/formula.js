@@ -1,10 +1,13 @@
 /* The formula editor: colours what is typed, suggests functions, fields and metrics, shows the signature of the
-   function at the caret, and underlines what the server found. Without this file it is a plain textarea. */
+   function at the caret with a way to its help, and underlines what the server found. Without this file it is a
+   plain textarea. */
 
-const KEYWORDS = new Set(
-  ("WHERE AND OR NOT IN BETWEEN IS BLANK DISTINCT TRUE FALSE CASE WHEN THEN ELSE END LAST THIS COMPLETE "
-    + "CONTAINS STARTSWITH ENDSWITH DATE").split(" "),
-);
+// Words that are functions where a bracket follows.
+const CALLED = new Set("CONTAINS STARTSWITH ENDSWITH DATE".split(" "));
+const KEYWORDS = new Set([
+  ...CALLED,
+  ..."WHERE AND OR NOT IN BETWEEN IS BLANK DISTINCT TRUE FALSE CASE WHEN THEN ELSE END LAST THIS COMPLETE".split(" "),
+]);
 const TOKENS = /('(?:[^']|'')*'?|"(?:[^"]|"")*"?)|(\[[^\]\n]*\]?)|(\d+(?:\.\d+)?%?)|([\p{L}_][\p{L}\p{N}_.]*)/gu;
 const SUGGESTIONS = 8;
 const PAUSE = 900;
@@ -42,7 +45,7 @@ function* tokens(text) {
     if (quoted) yield { start, end, css: "s" };
     else if (bracketed) yield { start, end, css: "fld" };
     else if (number) yield { start, end, css: "n" };
-    else if (/^\s*\(/.test(text.slice(end)) && !KEYWORDS.has(word.toUpperCase())) yield { start, end, css: "f" };
+    else if (/^\s*\(/.test(text.slice(end)) && (CALLED.has(word.toUpperCase()) || !KEYWORDS.has(word.toUpperCase()))) yield { start, end, css: "f" };
     else if (KEYWORDS.has(word.toUpperCase())) yield { start, end, css: "k" };
   }
 }
@@ -108,10 +111,11 @@ function choices({ functions, fields, metrics }) {
   return [
     ...functions.map((item) => ({
       kind: "function", name: item.name, shown: item.name, hint: "", insert: `${item.name}(`,
-      title: item.signature, about: item.summary, example: item.example, search: item.name.toLowerCase(),
+      title: item.signature, about: item.summary, example: item.example,
+      search: [item.name, ...(item.aliases || [])].join(" ").toLowerCase(), total: item.total, type: item.gives,
     })),
     ...fields.map((item) => ({
-      kind: "field", name: item.name, shown: item.label || item.name, hint: item.shared ? item.table : item.type,
+      kind: "field", type: item.type, name: item.name, shown: item.label || item.name, hint: item.shared ? item.table : item.type,
       insert: item.shared ? full(item, spelled) : spelled(item.name), qualified: full(item, spelled), title: full(item),
       about: item.description, example: "", search: `${item.name} ${item.label || ""}`.toLowerCase(),
       full: full(item).toLowerCase(),
@@ -123,11 +127,24 @@ function choices({ functions, fields, metrics }) {
   ];
 }
 
-/* Names that begin with what was typed come first, then those with a word that does. With a full stop, a model
-   was named first. */
-function matching(all, { typed, kinds }) {
+/* Which types may stand where a function wants this kind of value; all where nothing is said. */
+const FITTING = { number: ["number", "integer"], text: ["text"], date: ["date", "timestamp"] };
+const OPEN = [undefined, "any", "same"];
+
+/* Whether it may stand at this place of a call: no total and no metric in a total, no text for a number. */
+function fits({ kind, total, type }, { known, position }) {
+  if (known.total && (total || kind === "metric")) return false;
+  const takes = known.takes || [];
+  const wanted = FITTING[takes[Math.min(position, takes.length - 1)]];
+  return kind === "metric" || !wanted || OPEN.includes(type) || wanted.includes(type);
+}
+
+/* Names that begin with what was typed come first, then those with a word that does, and last those that do not
+   fit into the call. With a full stop, a model was named first. */
+function matching(all, { typed, kinds }, call) {
   const wanted = typed.toLowerCase();
-  const rank = ({ search }) => (search.startsWith(wanted) ? 0 : search.includes(` ${wanted}`) || search.includes(`_${wanted}`) ? 1 : 2);
+  const begins = ({ search }) => (search.startsWith(wanted) ? 0 : search.includes(` ${wanted}`) || search.includes(`_${wanted}`) ? 1 : 2);
+  const rank = (item) => begins(item) + (!call ? 0 : !fits(item, call) ? 3 : item.kind === "field" ? -0.5 : 0);
   const has = ({ search, full }) => (wanted.includes(".") && full ? full.startsWith(wanted) : search.includes(wanted));
   return all
     .filter((item) => kinds.includes(item.kind) && has(item))
@@ -154,7 +171,9 @@ class Editor {
     this.popup = element("div", { css: "pop ac", hidden: "" }, this.list, this.about);
     this.tip = element("div", { css: "pop sig-tip", hidden: "" });
     this.status = element("span", { css: "vh", role: "status" });
-    box.append(this.popup, this.tip, this.status);
+    box.append(this.popup, this.status);
+    // Behind the text, so that Tab goes from it to the link inside.
+    box.querySelector(".formula-ed").after(this.tip);
     this.input.setAttribute("aria-autocomplete", "list");
     this.listen();
     box.dataset.ready = "";
@@ -167,7 +186,18 @@ class Editor {
     input.addEventListener("keydown", (event) => this.pressed(event));
     input.addEventListener("keyup", (event) => { if (/^(Arrow(Left|Right)|Home|End)$/.test(event.key)) this.moved(); });
     input.addEventListener("pointerup", () => this.moved());
-    input.addEventListener("blur", () => { this.pause(); this.close(); this.tip.hidden = true; });
+    input.addEventListener("blur", (event) => {
+      this.pause();
+      this.close();
+      if (!this.tip.contains(event.relatedTarget)) this.tip.hidden = true;
+    });
+    this.tip.addEventListener("focusout", (event) => { if (event.relatedTarget !== input) this.tip.hidden = true; });
+    this.tip.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape") return;
+      event.stopPropagation();
+      input.focus();
+      this.tip.hidden = true;
+    });
     box.addEventListener("pointerdown", (event) => {
       const option = event.target.closest("[role=option]");
       if (!option) return;
@@ -233,7 +263,7 @@ class Editor {
 
   suggest(token) {
     this.token = token;
-    this.items = token ? matching(this.all, token) : [];
+    this.items = token ? matching(this.all, token, this.call(token.start)) : [];
     const complete = this.items.length === 1 && this.items[0].insert === token.typed;
     if (!this.items.length || complete) {
       this.close();
@@ -271,17 +301,28 @@ class Editor {
     this.input.removeAttribute("aria-activedescendant");
   }
 
+  /* The function around a place in the text, by any of its names, and which of its values that is. */
+  call(place) {
+    const call = callAt(this.input.value, place);
+    const named = ({ name, aliases = [] }) => [name, ...aliases].includes(call.name);
+    const known = call && this.vocabulary.functions.find(named);
+    return known && { known, position: call.position };
+  }
+
   /* The signature of the function around the caret, with the value one is at in bold. */
   sign() {
-    const call = callAt(this.input.value, this.input.selectionStart);
-    const known = call && this.vocabulary.functions.find(({ name }) => name.toUpperCase() === call.name);
-    this.tip.hidden = !known || document.activeElement !== this.input;
+    const call = this.call(this.input.selectionStart);
+    this.tip.hidden = !call || document.activeElement !== this.input;
     if (this.tip.hidden) return;
+    const { known } = call;
     const open = known.signature.indexOf("(");
     const values = known.signature.slice(open + 1, known.signature.lastIndexOf(")")).split(", ");
     const at = Math.min(call.position, values.length - 1);
     const parts = values.flatMap((value, index) => [index ? ", " : "", index === at ? element("b", { text: value }) : value]);
-    this.tip.replaceChildren(element("span", { css: "sig" }, known.signature.slice(0, open + 1), ...parts, ")"), ` ${known.summary}`);
+    this.tip.replaceChildren(element("span", { css: "sig" }, known.signature.slice(0, open + 1), ...parts, ")"), ` ${known.summary} `);
+    const { help, helpLabel } = this.box.dataset;
+    if (help) this.tip.append(element("a", { href: `${help}#${known.name}`, target: "_blank", rel: "noopener", text: helpLabel.replace("%(name)s", known.name) }));
+    this.status.textContent = `${known.signature}. ${known.summary}`;
     this.place(this.tip, this.input.selectionStart);
   }
 

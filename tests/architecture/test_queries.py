@@ -93,6 +93,7 @@ def queries(client: Client, path: str) -> list[str]:
         "/shop/prod/propose/",
         "/shop/prod/proposals/2/edit/",
         "/shop/prod/vocabulary.json",
+        "/shop/formulas/",
         "/shop/prod/metrics/",
         "/shop/prod/metrics/?q=revenue&show=new",
         "/shop/prod/metrics/revenue/",

@@ -29,7 +29,16 @@ pytestmark = pytest.mark.browser
 HOME = "http://localhost:9/"
 VOCABULARY = {
     "functions": [
-        {"name": "SUM", "signature": "SUM(number)", "summary": "Adds up.", "example": "SUM(net_amount)"},
+        {
+            "name": "SUM",
+            "aliases": ["TOTAL"],
+            "signature": "SUM(number)",
+            "summary": "Adds up.",
+            "example": "SUM(net_amount)",
+            "total": True,
+            "gives": "number",
+            "takes": ["number"],
+        },
         {"name": "COALESCE", "signature": "COALESCE(value, other)", "summary": "First known.", "example": ""},
     ],
     "fields": [
@@ -48,7 +57,7 @@ VOCABULARY = {
     "metrics": [{"name": "net_revenue", "label": "Net revenue", "description": "After refunds."}],
 }
 EDITOR = """{{ vocabulary|json_script:"voc" }}<label for="fx">Formula</label>
-{% include "components/formula_editor.html" with id="fx" name="formula" value=value vocabulary="voc" check_url="/check" only %}"""
+{% include "components/formula_editor.html" with id="fx" name="formula" value=value vocabulary="voc" check_url="/check" help_url="/formulas/" only %}"""
 Show = Callable[..., Page]
 
 
@@ -236,6 +245,44 @@ def test_the_signature_shows_which_value_one_is_at(editor: Page) -> None:
     editor.keyboard.type("COALESCE(1, ")
 
     expect(editor.locator(".sig-tip b")).to_have_text("other")
+
+
+def test_the_signature_leads_to_more_about_the_function_by_any_of_its_names(editor: Page) -> None:
+    editor.keyboard.type("total(net_amount + ")
+
+    tip = editor.locator(".sig-tip")
+    expect(tip).to_contain_text("SUM(number) Adds up.")
+    expect(editor.get_by_role("status").filter(has_text="SUM(number). Adds up.")).to_be_attached()
+    assert _violations(editor) == []
+    editor.keyboard.press("Tab")
+    link = tip.get_by_role("link", name="More about SUM")
+    expect(link).to_be_focused()
+    expect(link).to_have_attribute("href", "/formulas/#SUM")
+    editor.keyboard.press("Escape")
+    expect(tip).to_be_hidden()
+    expect(editor.locator("#fx")).to_be_focused()
+
+
+def test_the_signature_can_be_followed_with_the_mouse_and_goes_when_one_leaves(editor: Page) -> None:
+    editor.keyboard.type("SUM(1")
+    with editor.expect_popup() as opened:
+        editor.get_by_role("link", name="More about SUM").click()
+    assert opened.value.url.endswith("/formulas/#SUM")
+
+    editor.locator("h1").click()
+
+    expect(editor.locator(".sig-tip")).to_be_hidden()
+
+
+def test_what_fits_into_the_call_comes_first(editor: Page) -> None:
+    editor.keyboard.type("SUM(")
+    editor.keyboard.press("Control+Space")
+
+    options = editor.get_by_role("option")
+    expect(options.first).to_have_text("Net amountnumber")
+    expect(options.last).to_have_text("Net revenuemetric")
+    editor.keyboard.type("to")
+    expect(options.first).to_have_text("SUM")
 
 
 def test_the_parts_of_a_formula_have_colours_and_its_text_stays_the_same(editor: Page) -> None:

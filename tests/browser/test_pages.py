@@ -154,6 +154,8 @@ def _visits(shop: Shop) -> Iterator[tuple[User | None, str, str]]:
         "proposals/3/": "#3 Pieces that",
         "proposals/4/": "#4 Pieces",
         "prod/propose/": "Propose a metric",
+        "formulas/": "Formula functions",
+        "formulas/?q=vlookup": "Formula functions: vlookup",
         "prod/propose/?metric=revenue": "Change Revenue",
         "proposals/6/": "#6 Revenue",
         "proposals/6/conflicts/": "Conflicts of #6",

@@ -137,7 +137,10 @@ def _functions() -> str:
         ("function", "also written", "kind", "what it gives", "example", "reads as"),
         rows,
     )
-    others = _table(("name", "what to do"), [(f"`{one.name}`", _plain(one.instead)) for one in elsewhere()])
+    others = _table(
+        ("names", "what to do"),
+        [(", ".join(f"`{name}`" for name in one.names), _plain(one.instead)) for one in elsewhere()],
+    )
     return f"{functions}\n## Names from elsewhere\n\nWhoever types one of these is told:\n\n{others}\n"
 
 
@@ -162,8 +165,8 @@ def _problems() -> str:
     return _page(
         "Problems of formulas",
         "What Bisync says about a formula, under codes that stay what they are. A formula with an error "
-        "means nothing; one with a warning works, but perhaps not as meant. The examples are about a shop; where "
-        "there is one, a click repairs the formula.",
+        "means nothing; one with a warning works, but perhaps not as meant. The examples are about a shop; "
+        "where there is one, a click repairs the formula.",
         ("code", "level", "what it is", "example", "where", "what to do", "one click"),
         rows,
     )
