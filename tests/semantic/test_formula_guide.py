@@ -1,26 +1,43 @@
-"""The guide to formulas holds: each example works and reads as it says, or has the very problem that it shows."""
+"""The guide to formulas holds for the demo company: each example works, or has the very problem that it shows."""
 
 from __future__ import annotations
 
+import gzip
+import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from semantic.definitions import Vocabulary
 from semantic.formula import CODES, analyse
-from semantic.handbook.shop import SHOP, START
+from semantic.importer import vocabulary
 
-GUIDE = Path(__file__).parents[2] / "docs/guide/formulas.md"
-TEXT = GUIDE.read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[2]
+TEXT = (ROOT / "docs/guide/formulas.md").read_text(encoding="utf-8")
+MANIFEST = ROOT / "tests/fixtures/dbt/manifest-1.12.json.gz"
+# What the warehouse says of the columns that the guide uses, after a build.
+TYPES = {
+    "fct_orders": {
+        **dict.fromkeys(("order_id", "customer_id", "hire_days", "item_count"), "INTEGER"),
+        **dict.fromkeys(("net_amount", "shipping_amount", "refund_amount"), "DECIMAL(18,2)"),
+        **dict.fromkeys(("ordered_on", "fulfilled_on"), "DATE"),
+        **dict.fromkeys(("status", "channel", "country", "promo_code"), "VARCHAR"),
+        **dict.fromkeys(("has_refund", "is_member_order"), "BOOLEAN"),
+    },
+    "dim_customers": {"country": "VARCHAR", "sales_region": "VARCHAR", "is_member": "BOOLEAN"},
+    "customer_analytics": {"lifetime_value": "DECIMAL(18,2)"},
+    "user_events": {"duration_seconds": "INTEGER"},
+}
 _BLOCK = re.compile(
-    r"^```formula ?(\S*)( any model)?\n(.*?)^```\n(?:> ([^\n]*)\n)?", re.MULTILINE | re.DOTALL
+    r"^```formula ?([\w-]*?) ?(any model|from \w+)?\n(.*?)^```\n(?:> ([^\n]*)\n)?", re.MULTILINE | re.DOTALL
 )
 
 
 @dataclass(frozen=True)
 class Example:
-    """A line of a block; of a wrong one the code, and of the last line of a block how it reads, if that is said."""
+    """A line of a block; of a wrong one the code; of the last line of a block how it reads, if that is said."""
 
     formula: str
     code: str
@@ -30,17 +47,22 @@ class Example:
 
 def examples() -> list[Example]:
     found = []
-    for code, anywhere, body, sentence in _BLOCK.findall(TEXT):
+    for code, start, body, sentence in _BLOCK.findall(TEXT):
+        model = {"": "fct_orders", "any model": ""}.get(start, start.removeprefix("from "))
         lines = body.splitlines()
-        for line in lines:
-            said = sentence if line == lines[-1] else ""
-            found.append(Example(line, code, "" if anywhere else START, said))
+        found += [Example(line, code, model, sentence if line == lines[-1] else "") for line in lines]
     return found
 
 
 ALL = examples()
 RIGHT = [example for example in ALL if not example.code]
 WRONG = [example for example in ALL if example.code]
+
+
+@pytest.fixture(scope="module")
+def company() -> Vocabulary:
+    manifest = json.loads(gzip.decompress(MANIFEST.read_bytes()))
+    return vocabulary(manifest, {}, {f"model.outdoor.{name}": types for name, types in TYPES.items()})
 
 
 def test_every_block_of_the_guide_is_executed() -> None:
@@ -51,20 +73,27 @@ def test_every_block_of_the_guide_is_executed() -> None:
     assert len(WRONG) > 20
 
 
-@pytest.mark.parametrize("example", RIGHT, ids=lambda example: example.formula)
-def test_the_example_works_without_a_remark(example: Example) -> None:
-    analysis = analyse(example.formula, SHOP, model=example.model)
+def test_the_columns_of_the_guide_are_those_of_the_company() -> None:
+    folder = ROOT / "examples/outdoor/models/marts"
+    for name, types in TYPES.items():
+        sql = next(folder.rglob(f"{name}.sql")).read_text(encoding="utf-8")
+        assert [column for column in types if not re.search(rf"\b{column}\b", sql)] == []
 
+
+@pytest.mark.parametrize("example", RIGHT, ids=lambda example: example.formula)
+def test_the_example_works_without_a_remark(company: Vocabulary, example: Example) -> None:
+    analysis = analyse(example.formula, company, model=example.model)
+
+    assert analysis.ok, analysis.problems
     # The guide says of these periods that they are remarked on.
     assert {problem.code for problem in analysis.problems} <= {"relative-date"}
-    assert analysis.ok
     if example.reads_as:
         assert example.reads_as == analysis.reads_as[0].upper() + analysis.reads_as[1:]
 
 
 @pytest.mark.parametrize("example", WRONG, ids=lambda example: example.formula)
-def test_the_wrong_example_has_the_problem_that_it_shows(example: Example) -> None:
-    problems = analyse(example.formula, SHOP, model=example.model).problems
+def test_the_wrong_example_has_the_problem_that_it_shows(company: Vocabulary, example: Example) -> None:
+    problems = analyse(example.formula, company, model=example.model).problems
 
     assert example.code in CODES
     assert example.code in {problem.code for problem in problems}
