@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import Page, Route, expect
 
@@ -67,6 +69,29 @@ def test_a_metric_is_written_with_suggestions_repairs_and_a_number_beside_it(
     expect(page.locator("#proposal-status")).to_have_text("In review")
     expect(page.get_by_role("heading", level=1)).to_contain_text("Pieces per euro")
     assert kept().formula == "SUM(quantity) / SUM(net_amount)"
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without scripts"])
+def test_help_with_functions_is_a_click_away(shop: Shop, enter: Enter, scripts: bool) -> None:
+    page = opened(enter(shop.maya, java_script_enabled=scripts), shop, "SUMM(net_amount)", "Sum")
+    foot = page.locator("#id_formula-foot")
+    expect(foot.get_by_role("link", name="All functions")).to_be_visible()
+    with page.expect_popup() as popup:
+        page.get_by_role("link", name="Functions and how to write them").click()
+    if scripts:
+        page.locator("#id_formula").fill("iferror(SUM(net_amount), ")
+        expect(page.locator(".sig-tip b")).to_have_text("instead")
+        with page.expect_popup() as there:
+            page.get_by_role("link", name="More about COALESCE").click()
+        expect(there.value.locator("#COALESCE:target")).to_be_in_viewport()
+    handbook = popup.value
+    handbook.get_by_label("Search functions").fill("xlookup")
+    if not scripts:
+        handbook.get_by_role("button", name="Search", exact=True).click()
+
+    expect(handbook.get_by_role("status").first).to_have_text("1 result for “xlookup”")
+    expect(handbook.get_by_role("row", name="XLOOKUP")).to_contain_text("a field of the related model")
+    expect(handbook).to_have_url(re.compile(r"/formulas/\?q=xlookup$"))
 
 
 def test_the_last_good_number_stays_while_the_formula_cannot_be_read(shop: Shop, enter: Enter) -> None:
