@@ -128,3 +128,7 @@ def test_pages_and_the_editor_colour_by_the_same_words_and_the_same_pattern() ->
     )
     same = pattern[1].replace(r"[\p{L}_][\p{L}\p{N}_.]*", r"[^\W\d][\w.]*")
     assert same == highlight._FORMULA.pattern
+
+
+def test_the_palette_goes_there(reader: Client) -> None:
+    assert 'href="/shop/formulas/"' in reader.get("/shop/search/", {"q": "formula func"}).content.decode()
