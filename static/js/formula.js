@@ -10,6 +10,7 @@ const KEYWORDS = new Set([
 ]);
 const TOKENS = /('(?:[^']|'')*'?|"(?:[^"]|"")*"?)|(\[[^\]\n]*\]?)|(\d+(?:\.\d+)?%?)|([\p{L}_][\p{L}\p{N}_.]*)/gu;
 const SUGGESTIONS = 8;
+const ALL = 100; // where nothing was typed yet
 const PAUSE = 900;
 const EMPTY = { functions: [], fields: [], metrics: [] };
 const loading = new Map();
@@ -150,7 +151,7 @@ function matching(all, { typed, kinds }, call) {
     .filter((item) => kinds.includes(item.kind) && has(item))
     .map((item) => [rank(item), item])
     .sort(([a], [b]) => a - b)
-    .slice(0, SUGGESTIONS)
+    .slice(0, wanted ? SUGGESTIONS : ALL)
     .map(([, item]) => item);
 }
 

@@ -241,6 +241,20 @@ def test_the_toolbar_suggests_for_people_who_use_the_mouse(editor: Page) -> None
     expect(editor.locator("#fx")).to_have_value("WHERE net_amount")
 
 
+def test_the_toolbar_offers_everything_there_is(show: Show) -> None:
+    functions = [{"name": f"F{n}", "signature": f"F{n}()", "summary": "", "example": ""} for n in range(30)]
+    page = show(EDITOR, value="", vocabulary={**VOCABULARY, "functions": functions})
+    expect(page.locator("[data-formula]")).to_have_attribute("data-ready", "")
+
+    page.get_by_role("button", name="Function").click()
+
+    expect(page.get_by_role("option")).to_have_count(30)
+    page.keyboard.press("ArrowUp")
+    expect(page.get_by_role("option").last).to_be_in_viewport()
+    page.keyboard.type("F")
+    expect(page.get_by_role("option")).to_have_count(8)
+
+
 def test_the_signature_shows_which_value_one_is_at(editor: Page) -> None:
     editor.keyboard.type("COALESCE(1, ")
 
