@@ -8,7 +8,7 @@ from functools import cache
 from itertools import groupby
 
 from semantic.formula import FunctionDoc, analyse, functions
-from semantic.formula.habits import INSTEAD, LATER
+from semantic.formula.habits import INSTEAD
 from semantic.formula.registry import CONDITIONAL, find_function, similar_function
 from semantic.handbook.shop import SHOP, START
 
@@ -95,13 +95,8 @@ def entries() -> tuple[Entry, ...]:
 @cache
 def elsewhere() -> tuple[Elsewhere, ...]:
     """The names of spreadsheets, databases and BI tools that are answered with what to do."""
-    later = {
-        name: f"Not available yet: have it defined as {way} in dbt, and use that metric by its name."
-        for name, way in LATER.items()
-    }
-    every = {**INSTEAD, **later}
-    texts = dict.fromkeys(every[name] for name in sorted(every))
-    return tuple(Elsewhere(tuple(sorted(n for n in every if every[n] == text)), text) for text in texts)
+    texts = dict.fromkeys(INSTEAD[name] for name in sorted(INSTEAD))
+    return tuple(Elsewhere(tuple(sorted(n for n in INSTEAD if INSTEAD[n] == text)), text) for text in texts)
 
 
 def look_up(text: str = "") -> Found:

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from semantic.formula import Problem, analyse
-from semantic.formula.habits import LATER
 from semantic.formula.lexer import MAX_LENGTH
 from semantic.handbook.shop import SHOP, START
 
@@ -89,10 +88,6 @@ EXAMPLES: Mapping[str, Example] = {
     "unsupported-function": Example(
         "VLOOKUP(customer_id, tier)", "Do what the message says; the page of functions lists every such name."
     ),
-    "not-available-yet": Example(
-        f"{next(iter(LATER), 'ROLLING')}(revenue, 30 days)",
-        "Until then, have it defined in dbt as the message says, and use that metric by its name.",
-    ),
     "wrong-arguments": Example(
         "COUNTIF(status, 'paid')", "Write the values that the signature of the function names."
     ),
@@ -111,6 +106,17 @@ EXAMPLES: Mapping[str, Example] = {
     "row-level": Example("amount * quantity", "Put it inside a total, such as SUM."),
     "no-total": Example("5 * 2", "Use a field inside a total, or a metric."),
     "nested-total": Example("SUM(MAX(amount))", "Leave one of the two totals out."),
+    "nested-time": Example(
+        "PRIOR(ROLLING(SUM(amount), 30 days), 1 month)",
+        "Define the inner part as a metric of its own, or leave one of the two out.",
+    ),
+    "running-calculation": Example(
+        "ROLLING(SUM(amount) / COUNT(*), 30 days)", "Let each total of the calculation run along by itself."
+    ),
+    "conversion-events": Example(
+        "CONVERSION(SUM(amount), COUNT(visits.*), customer)",
+        "Count rows or different values, of two models that have the entity in dbt.",
+    ),
     "metric-in-total": Example("SUM(revenue)", "Use the metric without another total around it."),
     "total-in-where": Example(
         "SUM(amount) WHERE status = 'paid' / COUNT(*)",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from semantic.formula import CODES, analyse
-from semantic.formula.habits import INSTEAD, LATER
+from semantic.formula.habits import INSTEAD
 from semantic.formula.registry import FUNCTIONS, find_function
 from semantic.handbook.functions import _TOGETHER, Entry, elsewhere, entries, look_up
 from semantic.handbook.problems import EXAMPLES
@@ -73,14 +73,14 @@ def test_every_function_of_the_registry_is_found_by_each_of_its_names() -> None:
 
 def test_every_name_from_elsewhere_is_found_with_what_to_do() -> None:
     every = [name for one in elsewhere() for name in one.names]
-    assert sorted(every) == sorted({*INSTEAD, *LATER})
+    assert sorted(every) == sorted(INSTEAD)
     for one in elsewhere():
         assert all(one in look_up(name.lower()).elsewhere for name in one.names)
         assert one.instead.endswith(".")
 
 
 def test_what_belongs_together_exists() -> None:
-    assert all(find_function(name) or name in LATER for group in _TOGETHER for name in group)
+    assert all(find_function(name) for group in _TOGETHER for name in group)
 
 
 def test_a_name_that_is_typed_whole_brings_no_others_that_happen_to_hold_it() -> None:
