@@ -48,6 +48,31 @@ FOUND: Mapping[str, Kind] = {
     "function": KINDS["function"],
     "macro": KINDS["macro"],
 }
+# What data quality rules promise, by the kinds of `catalog.quality.rules`.
+RULES: Mapping[str, StrPromise] = {
+    "not_null": _("Never blank"),
+    "mostly_filled": _("Mostly filled"),
+    "unique": _("Unique"),
+    "unique_together": _("Unique together"),
+    "accepted_values": _("Accepted values"),
+    "belongs_to": _("Belongs to something"),
+    "positive_integer": _("Never negative"),
+    "percentage_0_to_100": _("Percentage"),
+    "in_range": _("In a range"),
+    "matches_pattern": _("Matches a pattern"),
+    "freshness": _("Fresh"),
+    "reasonable_growth_rate": _("Reasonable growth"),
+    "logical_cohort_progression": _("Logical order"),
+    "metric_consistency": _("Consistent with another"),
+    "historical_trend_validation": _("In keeping with its history"),
+    "row_count_between": _("Number of rows"),
+    "not_empty": _("Not empty"),
+    "always_true": _("Always true"),
+    "no_gaps": _("In order, without gaps"),
+    "structure": _("Columns and types"),
+    "example": _("Worked example"),
+    "custom": _("Custom test"),
+}
 # What may be told of a thing that is found.
 FLAGS: Mapping[str, StrPromise] = {
     "certified": _("Certified"),

@@ -1,0 +1,1 @@
+"""Data quality rules: what dbt's tests, constraints and freshness promise, in the words of a business."""
