@@ -117,6 +117,7 @@ def _nav(request: HttpRequest, project: Project, user: User, here: Environment |
         _Entry("pulls", _("Sync"), "refresh-cw", change, also=("pull-detail", "automatic-pulls")),
         _Entry("environments", _("Environments"), "server", change,
                also=("environment-new", "environment-edit", "environment-schedule", "environment-sources")),
+        _Entry("quality", _("Data quality"), "shield-check", govern),
         _Entry("project-health", _("Health check"), "heart-pulse", govern),
         _Entry("runs", _("Runs"), "list-checks", govern, also=("run", "queues")),
         _Entry("people", _("People"), "users", govern, also=("member", "member-add", "member-link")),

@@ -14,6 +14,8 @@ from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext_lazy as _
 
 from catalog.annotations import Annotation
+from catalog.quality.rules import Rule, Test, rule_of
+from catalog.quality.tellers import Reads
 from catalog.words import COLUMN, FOUND, KINDS, TEST, Kind
 from governance.models import Project, User
 from workspace.dbt.results import moment
@@ -274,6 +276,22 @@ class NodeTest(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    def told(self, about: str, reads: Reads) -> Rule:
+        """What it promises of the thing that is called so."""
+        return rule_of(
+            Test(
+                kind=self.kind,
+                name=self.name,
+                about=about,
+                column=self.column,
+                arguments=self.arguments,
+                severity=self.severity,
+                config=self.fields.get("config") or {},
+                description=self.description,
+            ),
+            reads=reads,
+        )
+
 
 class Edge(models.Model):
     """One node reads another: lineage at table level. Whatever uses a macro or a docs block reads it."""
@@ -373,7 +391,7 @@ class Outcome(models.Model):
 
     @property
     def run(self) -> int | None:
-        """The run of Bisync's that looked at a source; None where somebody uploaded what dbt found."""
+        """The run of Bisync's that looked; None where somebody uploaded what dbt found."""
         run: int | None = self.fields.get("run")
         return run
 

@@ -304,13 +304,26 @@ def _trust(
 ) -> Trust:
     looked = [Tested(uid, name, node, column, outcomes.get(uid)) for uid, name, node, column in tests]
     known = [outcomes[key] for key in sources if key in outcomes]
-    if promised is None:
-        promised = _promised(project) if known else {}
-    now = timezone.now()
+    old_ones = outdated(project, known, promised)
     for one in known:
-        old = one.environment in promised and one.at < now - promised[one.environment]
+        old = one.unique_id in old_ones
         looked.append(Tested(one.unique_id, one.unique_id.split(".", 2)[-1], one.unique_id, "", one, old))
     return Trust(tuple(looked))
+
+
+def outdated(
+    project: Project, outcomes: Iterable[Outcome], promised: Promised | None = None
+) -> frozenset[str]:
+    """The sources among these whose look is older than a timetable promises."""
+    sources = [one for one in outcomes if one.unique_id.startswith("source.")]
+    if promised is None:
+        promised = _promised(project) if sources else {}
+    now = timezone.now()
+    return frozenset(
+        one.unique_id
+        for one in sources
+        if one.environment in promised and one.at < now - promised[one.environment]
+    )
 
 
 def looked_wrong(project: Project, *, promised: Promised | None = None) -> Trust:

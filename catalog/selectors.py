@@ -21,7 +21,6 @@ from catalog.models import (
     Node,
     NodeLineage,
     NodeTest,
-    Outcome,
     SavedView,
     SearchEntry,
     Snapshot,
@@ -114,22 +113,6 @@ def fitting_nodes(project: Project, text: str) -> QuerySet[SearchEntry, Any]:
     return fitting(rows, text, parts=()).rows.order_by().values("node")
 
 
-Judged = tuple[NodeTest, Outcome | None]
-
-
-def columns_of(
-    node: Node, tests: Iterable[NodeTest], told: Mapping[str, Outcome]
-) -> list[tuple[Column, list[Judged]]]:
-    """The columns that the project declares, each with its tests and how they ended."""
-    named: dict[str, list[Judged]] = {}
-    for test in tests:
-        if test.column:
-            named.setdefault(test.column.lower(), []).append((test, told.get(test.unique_id)))
-    declared = [(column, named.pop(column.name.lower(), [])) for column in node.columns.all()]
-    # A column may be tested that nobody described.
-    return [*declared, *((Column(node=node, name=rest[0][0].column), rest) for rest in named.values())]
-
-
 def parents_of(node: Node) -> QuerySet[Node]:
     """What a node reads, without the macros and docs blocks that it uses."""
     return _beside(node, "parent").exclude(resource_type__in=USED)
@@ -198,11 +181,15 @@ Attached = Mapping[str, Sequence[tuple[str, str, str]]]
 
 @dataclass(frozen=True, slots=True)
 class Lineage:
-    """A project's lineage; of each node its tests (ids, names and columns, by name) and how many columns."""
+    """A project's lineage; of each node its tests (ids, names and columns, by name) and how many columns.
+
+    `adapter` is the one that the pull was read with.
+    """
 
     graph: Graph
     tests: Attached
     columns: Mapping[str, int]
+    adapter: str = ""
 
 
 def lineage_of(project: Project, pull: Snapshot | None = None) -> Lineage:
@@ -226,11 +213,13 @@ def node_and_lineage(project: Project, unique_id: str) -> tuple[Node, Lineage]:
 
 
 @lru_cache(maxsize=8)
-def _read(project: int, _pull: tuple[int, datetime] | None) -> Lineage:
+def _read(project: int, pull: tuple[int, datetime] | None) -> Lineage:
     edges = Edge.objects.filter(project=project).values_list("parent", "child")
     flows = ((parent, child) for parent, child in edges if not parent.startswith(("macro.", "doc.")))
     columns = Column.objects.filter(node__project=project).order_by().values_list("node__unique_id")
-    return Lineage(Graph.of(flows), _tests(project), dict(columns.annotate(n=Count("pk"))))
+    counted = dict(columns.annotate(n=Count("pk")))
+    adapter = Snapshot.objects.values_list("adapter", flat=True).get(pk=pull[0]) if pull else ""
+    return Lineage(Graph.of(flows), _tests(project), counted, adapter)
 
 
 def _tests(project: int) -> Attached:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import groupby
 from typing import Any
 
 from django.core.paginator import Paginator
@@ -15,19 +16,31 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from bisync.lib.forms import carry_out
 from bisync.lib.web import go, page
-from catalog import actions, drawing, selectors
+from catalog import actions, drawing, rules, selectors
 from catalog.annotations import AGGREGATIONS, said
 from catalog.drawing import HOWS, State
 from catalog.forms import ViewForm
 from catalog.lineage.graph import ColumnFlow, Drawn, Graph, around, column_flow
 from catalog.lineage.project import NodeTrace
-from catalog.models import Change, Node, SavedView, SearchEntry
-from catalog.narrowing import narrowed, narrowed_by
-from catalog.outcomes import trust_of
+from catalog.models import Change, Column, Node, SavedView, SearchEntry
+from catalog.narrowing import STATES, narrowed, narrowed_by, rules_asked
+from catalog.outcomes import Trust, trust_of
 from catalog.search.finding import MOST
 from catalog.selectors import Lineage
 from catalog.standing import UNTESTED, Standing, Standings, doubts, standings
-from catalog.words import COLUMN, FLAGS, FOUND, KINDS, PARTS, PROBLEMS, TEST, line_of, yaml_of
+from catalog.words import (
+    COLUMN,
+    FLAGS,
+    FOUND,
+    KINDS,
+    PARTS,
+    PROBLEMS,
+    RULE_STATES,
+    RULES,
+    TEST,
+    line_of,
+    yaml_of,
+)
 from governance import permissions
 from governance.models import Project
 from governance.web import Request, in_project
@@ -139,17 +152,17 @@ def _known(project: Project, unique_id: str) -> tuple[Node, Lineage]:
 def node_detail(request: Request, project: Project, unique_id: str) -> HttpResponse:
     """One thing: what it means, its columns and tests, what it reads, what reads it, and how it changed."""
     node, known = _known(project, unique_id)
-    tests = list(node.tests.all())
+    columns = list(node.columns.all())
     whole = trust_of(project, unique_id, lineage=known)
     own = whole.of({unique_id})
-    told = {one.unique_id: one.outcome for one in own.told if one.outcome is not None}
+    judged = _judged(node, columns, own, known.adapter)
     reads, read_by = selectors.around(node)
     layer = said(node.fields.get("config") or {}, node.meta, "semantic_layer")
     context = {
         "node": node,
         "kind": KINDS[node.resource_type],
-        "columns": selectors.columns_of(node, tests, told),
-        "tests": [(test, told.get(test.unique_id)) for test in tests if not test.column],
+        "columns": rules.columns_of(node, columns, judged),
+        "rules": [(kept, tested) for kept, tested in judged if not kept.column],
         "trust": whole if node.resource_type in UNTESTED else own,
         "freshness": next(iter(own.sources), None),
         "sources": [one for one in whole.sources if one.node != unique_id],
@@ -169,6 +182,41 @@ def node_detail(request: Request, project: Project, unique_id: str) -> HttpRespo
         "totals": AGGREGATIONS,
     }
     return page(request, "catalog/node_detail.html", context)
+
+
+def _judged(node: Node, columns: list[Column], own: Trust, adapter: str) -> list[rules.Judged]:
+    """The rules that a thing keeps, of a metric those of its value, each with how it ended."""
+    reads = rules.reads_of(adapter)
+    kept = rules.kept_by(node, columns, node.tests.all(), reads)
+    told = {one.unique_id: one for one in own.looked}
+    if node.resource_type == "metric":
+        kept += rules.of_metric(node.project, node.name)
+        told |= rules.ended(node.project, kept)
+    return [(one, told.get(one.key)) for one in kept]
+
+
+@require_safe
+@in_project
+def rule_list(request: Request, project: Project) -> HttpResponse:
+    """Every data quality rule of the project by thing, narrowed by words, kind, state, owner and domain."""
+    asked = rules_asked(request.GET)
+    found = rules.rules_of(project, asked)
+    shown = Paginator(found.lines, 50).get_page(request.GET.get("page"))
+    lines = rules.with_outcomes(project, list(shown))
+    query = asked.query
+    context = {
+        "things": [(name, list(some)) for name, some in groupby(lines, key=lambda line: line.node)],
+        "found": found,
+        "shown": shown,
+        "asked": asked,
+        "kinds": [(kind, label, found.kinds[kind]) for kind, label in RULES.items() if found.kinds[kind]],
+        "states": [(state, RULE_STATES[state], found.states[state]) for state in STATES],
+        "owners": sorted((owner, n) for owner, n in found.owners.items() if owner),
+        "domains": sorted((domain, n) for domain, n in found.domains.items() if domain),
+        "query": f"{query}&" if query else "",
+        "narrowed": bool(query),
+    }
+    return page(request, "catalog/rule_list.html", context, fragment="rows")
 
 
 @require_POST

@@ -73,6 +73,13 @@ RULES: Mapping[str, StrPromise] = {
     "example": _("Worked example"),
     "custom": _("Custom test"),
 }
+# How the last look at a rule ended.
+RULE_STATES: Mapping[str, StrPromise] = {
+    "bad": _("Fails"),
+    "warn": _("Warns"),
+    "ok": _("Passes"),
+    "not-run": _("Not looked at"),
+}
 # What may be told of a thing that is found.
 FLAGS: Mapping[str, StrPromise] = {
     "certified": _("Certified"),

@@ -281,11 +281,11 @@ def teller(work: runs.Work) -> Callable[[Progress], None]:
     return tell
 
 
-def found(results: BuildResult) -> list[Found]:
-    """What a build found out about each node and test, for whoever depends on it."""
-    now = timezone.now()
+def found(results: BuildResult, *, run: int) -> list[Found]:
+    """What a run's build found out about each node and test, for whoever depends on it."""
+    now, by = timezone.now(), {"run": run}
     return [
-        Found(one.unique_id, one.status, now, one.sentence if one.failed else "", one.failures)
+        Found(one.unique_id, one.status, now, one.sentence if one.failed else "", one.failures, by)
         for one in results.results
     ]
 

@@ -169,7 +169,7 @@ def _build(work: runs.Work, deployment: Deployment, environment: Environment) ->
             semantic_manifest=Artifact.keep("semantic_manifest.json", built.semantic_manifest),
             columns=Artifact.keep("columns.json", json.dumps(built.columns).encode()),
         )
-        told = builds.found(built.results)
+        told = builds.found(built.results, run=work.run.pk)
         outcomes.keep(environment.project, environment.slug, RANKS[environment.kind], told)
 
 

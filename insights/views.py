@@ -12,6 +12,7 @@ from django.views.decorators.http import require_safe
 
 from bisync.lib.search import sought
 from bisync.lib.web import page
+from catalog import rules
 from catalog.models import Node
 from catalog.outcomes import trust_of
 from catalog.standing import doubts, standings
@@ -95,6 +96,7 @@ def metric_detail(request: Request, environment: Environment, name: str) -> Http
             "owner": selectors.owner(meta),
             "usages": definition.usages.all(),
             "trust": trust,
+            "rules": _rules(project, name, environment),
             "doubts": doubts(trust),
             "open_proposal": selectors.open_proposal(project, definition, request.user),
             "published_by": selectors.published_by(definition),
@@ -102,6 +104,13 @@ def metric_detail(request: Request, environment: Environment, name: str) -> Http
         },
         fragment="numbers",
     )
+
+
+def _rules(project: Project, name: str, environment: Environment) -> list[rules.Judged]:
+    """The rules of a metric's value, each with how it ended here."""
+    kept = rules.of_metric(project, name)
+    told = rules.ended(project, kept, environment=environment.slug) if kept else {}
+    return [(one, told.get(one.key)) for one in kept]
 
 
 @require_safe

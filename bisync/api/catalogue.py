@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from bisync.api import drafts, known, shapes
 from bisync.api.base import InProject, Listing, Single, deed, read
 from bisync.api.standing import Judging
-from catalog import actions
+from catalog import actions, rules
 from catalog.models import Change, Group, Node, SavedView
 from catalog.narrowing import narrowed_by
 from catalog.selectors import fitting_nodes, history_of, views_of
@@ -61,6 +61,9 @@ class OneNode(Judging, Single):
         )
         self.judge([node.unique_id])
         return node
+
+    def get_serializer_context(self) -> dict[str, Any]:
+        return {**super().get_serializer_context(), "reads": rules.reads_of(rules.adapter_of(self.project))}
 
 
 class NodeHistory(Listing):

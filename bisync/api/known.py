@@ -9,6 +9,7 @@ from rest_framework import serializers
 
 from bisync.api.standing import Judged
 from catalog.models import Column, Group, Node, NodeTest, SavedView
+from catalog.quality.rules import KINDS, Rule, unread
 from catalog.selectors import children_of, parents_of
 
 
@@ -65,11 +66,46 @@ class ColumnShape(serializers.ModelSerializer[Column]):
 
 
 class NodeTestShape(serializers.ModelSerializer[NodeTest]):
+    """A test in dbt's words, and the data quality rule that it is."""
+
     arguments = serializers.DictField(read_only=True)
+    rule = serializers.SerializerMethodField(help_text="The kind of data quality rule.")
+    sentence = serializers.SerializerMethodField(help_text="The rule in plain words.")
+    parameters = serializers.SerializerMethodField(help_text="Under names that all tests of a kind share.")
+    consequence = serializers.SerializerMethodField(help_text="What follows where it is broken, in words.")
 
     class Meta:
         model = NodeTest
-        fields = ("name", "kind", "column", "arguments", "severity", "description")
+        fields = (
+            "name",
+            "kind",
+            "column",
+            "arguments",
+            "severity",
+            "description",
+            "rule",
+            "sentence",
+            "parameters",
+            "consequence",
+        )
+
+    def _told(self, test: NodeTest) -> Rule:
+        about = test.node.name if test.node is not None else ""
+        return test.told(about, self.context.get("reads", unread))
+
+    @extend_schema_field(serializers.ChoiceField([(kind, kind) for kind in KINDS]))
+    def get_rule(self, test: NodeTest) -> str:
+        return self._told(test).kind
+
+    def get_sentence(self, test: NodeTest) -> str:
+        return self._told(test).sentence
+
+    @extend_schema_field(serializers.DictField())
+    def get_parameters(self, test: NodeTest) -> Any:
+        return self._told(test).parameters
+
+    def get_consequence(self, test: NodeTest) -> str:
+        return self._told(test).consequence
 
 
 class NodeDetail(NodeShape):

@@ -12,9 +12,12 @@ from django.db import transaction
 from django.db.models import Count, Q
 
 from catalog.models import ChangeKind, Column, Edge, Node, NodeTest, SearchEntry, Snapshot
+from catalog.quality.rules import reader
+from catalog.quality.tellers import Reads
 from catalog.search.words import words_of
 from catalog.words import COLUMN, FOUND, OWNER, TEST
 from governance.models import Project
+from workspace.dbt.code import dialect_of
 
 T = TypeVar("T")
 Step = Callable[[], AbstractContextManager[Any]]
@@ -174,7 +177,11 @@ def _with(entry: SearchEntry, values: Mapping[str, Any]) -> SearchEntry:
 
 def _owner(node: Node) -> str:
     """Who looks after a node that no group has: an exposure's owner, or whom `meta` names."""
-    told = node.fields.get("owner") or node.meta.get("owner")
+    return owner_of(node.fields.get("owner") or node.meta.get("owner"))
+
+
+def owner_of(told: object) -> str:
+    """The owner that dbt tells of, by name or as an object with one; "" where there is none."""
     return _first(*(told.get(key) for key in ("name", "email"))) if isinstance(told, dict) else _first(told)
 
 
@@ -220,22 +227,27 @@ def _tests(project: Project) -> None:
     tests = NodeTest.objects.filter(project=project).exclude(node=None)
     there = dict(tests.values_list("unique_id", "fingerprint"))
     rows = SearchEntry.objects.filter(project=project, kind=TEST)
-    known = dict(rows.values_list("key", "fingerprint"))
+    # Those without a label are of a time when tests were not told as rules.
+    known = {key: (label and had) for key, had, label in rows.values_list("key", "fingerprint", "label")}
     changed = [key for key, fingerprint in there.items() if known.get(key) != fingerprint]
     for some in _chunks([key for key in known if key not in there or known[key] != there[key]]):
         rows.filter(key__in=some).delete()
+    adapter = (
+        Snapshot.objects.filter(project=project).order_by("-id").values_list("adapter", flat=True).first()
+    )
+    reads = reader(dialect_of(adapter or ""))
     for some in _chunks(changed):
-        fields = ("unique_id", "name", "description", "fingerprint", "node", "node__name", "column")
-        found = tests.filter(unique_id__in=some).order_by("pk")
-        _write(_of_test(project.pk, *values) for values in found.values_list(*fields))
+        found = tests.filter(unique_id__in=some).order_by("pk").select_related("node")
+        _write(_of_test(test, test.node, reads) for test in found if test.node is not None)
 
 
-def _of_test(
-    project: int, key: str, name: str, description: str, fingerprint: str, node: int, table: str, column: str
-) -> SearchEntry:
-    entry = _entry(TEST, key, name, description=description)
-    entry.parent = " ".join(words_of(f"{table} {column}"))
-    return _with(entry, {"project_id": project, "node_id": node, "fingerprint": fingerprint})
+def _of_test(test: NodeTest, node: Node, reads: Reads) -> SearchEntry:
+    """The entry of a test, under the sentence that it stands for."""
+    sentence = test.told(node.name, reads).sentence
+    entry = _entry(TEST, test.unique_id, test.name, label=sentence[:255], description=test.description)
+    entry.parent = " ".join(words_of(f"{node.name} {test.column}"))
+    values = {"project_id": test.project_id, "node_id": node.pk, "fingerprint": test.fingerprint}
+    return _with(entry, values)
 
 
 def _owners(project: Project) -> None:

@@ -82,7 +82,9 @@ def test_a_thing_has_its_columns_tests_neighbours_and_history(
     page = shown.content.decode()
 
     assert "Orders, one by one." in page
-    columns = {column.name: [test.kind for test, _ in tests] for column, tests in shown.context["columns"]}
+    columns = {
+        column.name: [kept.spelled for kept, _ in judged] for column, judged in shown.context["columns"]
+    }
     assert set(columns["order_id"]) == {"not_null", "unique"}
     assert columns["ordered_at"] == ["not_null"]  # tested, though nobody described it
     assert [node.unique_id for node in shown.context["children"]] == ["semantic_model.shop.orders"]
