@@ -10,11 +10,11 @@ from functools import lru_cache
 
 from catalog.models import Column, Node, NodeTest, Outcome, Snapshot
 from catalog.narrowing import NOT_RUN, RulesAsked
-from catalog.outcomes import Tested, outcomes_of, outdated
+from catalog.outcomes import Tested, Trust, outcomes_of, outdated
 from catalog.quality.rules import Rule, constraints, freshness, reader
 from catalog.quality.tellers import Reads, metric_of
 from catalog.search.index import owner_of
-from catalog.selectors import USED
+from catalog.selectors import MOST, USED
 from catalog.words import KINDS, Kind
 from governance.models import Project
 from workspace.dbt.code import dialect_of
@@ -37,6 +37,12 @@ class Kept:
     file: str
     description: str = ""
     owner: str = ""
+
+    @property
+    def called(self) -> str:
+        """What dbt calls it: its name, and the test where the name does not begin with it."""
+        bare, whole = self.spelled.rpartition(".")[2], self.spelled.replace(".", "_")
+        return self.name if self.name.startswith((bare, whole)) else f"{self.spelled}: {self.name}"
 
 
 def kept_by(node: Node, columns: Iterable[Column], tests: Iterable[NodeTest], reads: Reads) -> list[Kept]:
@@ -104,20 +110,29 @@ def adapter_of(project: Project) -> str:
     return pulls.values_list("adapter", flat=True).first() or ""
 
 
-def of_metric(project: Project, name: str) -> list[Kept]:
-    """The rules of a metric's value: the tests that Bisync wrote for it, by their names."""
-    tests = NodeTest.objects.filter(project=project, kind=METRIC_TEST, name__startswith=f"{name}_")
-    mine = [test for test in tests if metric_of(test.name) == name]
-    return [_of_test(test, name, reads_of("")) for test in mine]
+@dataclass(frozen=True, slots=True)
+class Below:
+    """What a thing's trust rests on, told as rules: what is wrong, and of a metric the rules of its value."""
+
+    wrong: Sequence[tuple[Tested, str]]
+    value: Sequence[Judged]
 
 
-def ended(project: Project, kept: Iterable[Kept], *, environment: str = "") -> dict[str, Tested]:
-    """How these rules ended last, by their keys."""
-    by_key = {one.key: one for one in kept if one.key}
-    told = outcomes_of(project, by_key.keys(), environment=environment)
-    return {
-        key: Tested(key, by_key[key].name, "", by_key[key].column, outcome) for key, outcome in told.items()
-    }
+def below(project: Project, trust: Trust, *, but: str = "", metric: str = "", adapter: str) -> Below:
+    """What is wrong of all that was looked at, `but` of one node, in sentences; and a metric's own rules."""
+    wrong = [one for one in trust.wrong_tests if one.node != but][:MOST]
+    mine = [one for one in trust.looked if metric and metric_of(one.name) == metric]
+    keys = {one.unique_id for one in (*wrong, *mine)}
+    tests = (
+        NodeTest.objects.filter(project=project, unique_id__in=keys).select_related("node") if keys else ()
+    )
+    reads = reads_of(adapter)
+    kept = {one.unique_id: _of_test(one, one.node.name, reads) for one in tests if one.node is not None}
+    value = [(kept[one.unique_id], one) for one in mine if one.unique_id in kept]
+    return Below(
+        [(one, kept[one.unique_id].rule.sentence if one.unique_id in kept else "") for one in wrong],
+        [judged for judged in value if judged[0].spelled == METRIC_TEST],
+    )
 
 
 # -- All of a project -----------------------------------------------------------------------------------

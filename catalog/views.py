@@ -156,17 +156,19 @@ def node_detail(request: Request, project: Project, unique_id: str) -> HttpRespo
     whole = trust_of(project, unique_id, lineage=known)
     own = whole.of({unique_id})
     judged = _judged(node, columns, own, known.adapter)
+    metric = node.name if node.resource_type == "metric" else ""
+    below = rules.below(project, whole, but=unique_id, metric=metric, adapter=known.adapter)
     reads, read_by = selectors.around(node)
     layer = said(node.fields.get("config") or {}, node.meta, "semantic_layer")
     context = {
         "node": node,
         "kind": KINDS[node.resource_type],
         "columns": rules.columns_of(node, columns, judged),
-        "rules": [(kept, tested) for kept, tested in judged if not kept.column],
+        "rules": [*((kept, tested) for kept, tested in judged if not kept.column), *below.value],
         "trust": whole if node.resource_type in UNTESTED else own,
         "freshness": next(iter(own.sources), None),
         "sources": [one for one in whole.sources if one.node != unique_id],
-        "below": [one for one in whole.wrong_tests if one.node != unique_id][: selectors.MOST],
+        "below": below.wrong,
         "doubts": doubts(whole) if node.resource_type in UNTESTED else [],
         "parents": [one for one in reads if one.resource_type not in selectors.USED][: selectors.MOST],
         "children": read_by,
@@ -185,13 +187,9 @@ def node_detail(request: Request, project: Project, unique_id: str) -> HttpRespo
 
 
 def _judged(node: Node, columns: list[Column], own: Trust, adapter: str) -> list[rules.Judged]:
-    """The rules that a thing keeps, of a metric those of its value, each with how it ended."""
-    reads = rules.reads_of(adapter)
-    kept = rules.kept_by(node, columns, node.tests.all(), reads)
+    """The rules that a thing keeps, each with how it ended."""
+    kept = rules.kept_by(node, columns, node.tests.all(), rules.reads_of(adapter))
     told = {one.unique_id: one for one in own.looked}
-    if node.resource_type == "metric":
-        kept += rules.of_metric(node.project, node.name)
-        told |= rules.ended(node.project, kept)
     return [(one, told.get(one.key)) for one in kept]
 
 

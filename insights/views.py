@@ -15,6 +15,7 @@ from bisync.lib.web import page
 from catalog import rules
 from catalog.models import Node
 from catalog.outcomes import trust_of
+from catalog.selectors import lineage_of
 from catalog.standing import doubts, standings
 from catalog.words import KINDS
 from environments.freshness import promised_in
@@ -81,7 +82,11 @@ def metric_detail(request: Request, environment: Environment, name: str) -> Http
     meta = definition.fields.get("meta")
     view = selectors.metric_view(environment, definition, grain=grain)
     promised = promised_in(environment)
-    trust = trust_of(project, definition.unique_id, environment=environment.slug, promised=promised)
+    known = lineage_of(project)
+    trust = trust_of(
+        project, definition.unique_id, environment=environment.slug, lineage=known, promised=promised
+    )
+    below = rules.below(project, trust, metric=name, adapter=known.adapter)
     return page(
         request,
         "insights/metric_detail.html",
@@ -96,7 +101,8 @@ def metric_detail(request: Request, environment: Environment, name: str) -> Http
             "owner": selectors.owner(meta),
             "usages": definition.usages.all(),
             "trust": trust,
-            "rules": _rules(project, name, environment),
+            "rules": below.value,
+            "below": below.wrong,
             "doubts": doubts(trust),
             "open_proposal": selectors.open_proposal(project, definition, request.user),
             "published_by": selectors.published_by(definition),
@@ -104,13 +110,6 @@ def metric_detail(request: Request, environment: Environment, name: str) -> Http
         },
         fragment="numbers",
     )
-
-
-def _rules(project: Project, name: str, environment: Environment) -> list[rules.Judged]:
-    """The rules of a metric's value, each with how it ended here."""
-    kept = rules.of_metric(project, name)
-    told = rules.ended(project, kept, environment=environment.slug) if kept else {}
-    return [(one, told.get(one.key)) for one in kept]
 
 
 @require_safe

@@ -105,6 +105,7 @@ def queries(client: Client, path: str) -> list[str]:
         "/shop/catalogue/model.shop.fct_orders/",
         "/shop/catalogue/model.shop.fct_orders/owners/",
         "/shop/catalogue/metric.shop.revenue/owners/",
+        "/shop/quality/",
         "/shop/lineage/model.shop.fct_orders/?up=all&down=all",
         "/shop/lineage/model.shop.fct_orders/?column=net_amount",
         "/shop/lineage/model.shop.fct_orders/?view=table",

@@ -185,6 +185,8 @@ def _visits(shop: Shop) -> Iterator[tuple[User | None, str, str]]:
         "catalogue/model.shop.fct_orders/": "fct_orders",
         "catalogue/semantic_model.shop.orders/": "orders",
         "catalogue/model.shop.fct_orders/owners/": "Owners of fct_orders",
+        "quality/": "Data quality",
+        "quality/?q=nothing+like+it": "Data quality",
         "lineage/model.shop.fct_orders/?down=all": "fct_orders",
         "lineage/model.shop.fct_orders/?column=net_amount": "net_amount",
         "lineage/model.shop.fct_orders/?view=table": "fct_orders",

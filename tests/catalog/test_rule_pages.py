@@ -121,7 +121,7 @@ def test_every_rule_is_listed_by_thing_with_its_result_and_where_it_is_written(
     assert f'href="/shop/runs/{run.pk}/"' in page
     assert "warns after 12 hours, is an error after 2 days" in page
     assert "<code>models/_sources.yml</code>" in page
-    assert "<code>dbt_utils.accepted_range</code>" in page
+    assert "<code>dbt_utils.accepted_range: amount</code>" in page
     assert "looked after by Priya Nair" in page
 
 
@@ -156,7 +156,10 @@ def test_a_metric_s_promise_is_a_rule_of_the_metric_with_its_result(viewer: Clie
 def test_a_thing_s_page_says_the_sentence_first_and_dbt_s_name_second(viewer: Client) -> None:
     page = viewer.get(f"/shop/catalogue/{ORDERS}/").content.decode()
 
-    sentence, name = "net_amount &gt;= discount * 2 is true in every row", "<code>paid</code>"
+    sentence, name = (
+        "net_amount &gt;= discount * 2 is true in every row",
+        "<code>dbt_utils.expression_is_true: paid</code>",
+    )
     assert 0 < page.index(sentence) < page.index(name)
     assert "status is never blank" in page
     assert "no order_id appears twice, and none is blank" in page

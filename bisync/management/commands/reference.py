@@ -16,6 +16,8 @@ from django.utils.translation import override
 from bisync.lib.errors import known_errors
 from bisync.setting_words import SETTINGS
 from catalog.coverage import PLACES, SECTIONS, TEST_PLACES
+from catalog.quality.spellings import SPELLINGS
+from catalog.words import RULES
 from environments.findings import BAD, KINDS, WARN
 from environments.models import Finding
 from governance.deeds import DEEDS
@@ -48,6 +50,7 @@ def pages() -> dict[str, str]:
             "formula-functions.md": _functions(),
             "formula-problems.md": _problems(),
             "permissions.md": _permissions(),
+            "quality-rules.md": _rules(),
             "settings.md": _settings(),
         }
 
@@ -168,6 +171,23 @@ def _problems() -> str:
         "means nothing; one with a warning works, but perhaps not as meant. The examples are about a shop; "
         "where there is one, a click repairs the formula.",
         ("code", "level", "what it is", "example", "where", "what to do", "one click"),
+
+
+def _rules() -> str:
+    kinds = ", ".join(f"{label} (`{kind}`)" for kind, label in RULES.items())
+    rows = [
+        (f"`{one.name}`", one.source, ", ".join(f"`{theirs}`" for theirs in one.arguments.values()))
+        for one in SPELLINGS
+    ]
+    return _page(
+        "Data quality rules",
+        "Each of dbt's tests is told as a rule, in one plain sentence, if its name stands here and its "
+        "arguments say what they should; any other is a custom test, in the words of its description or its "
+        "name. So are constraints of contracts and the freshness of sources. The package does not count, "
+        "since projects copy tests; `where`, `row_condition`, `where_expression` and `group_by` are read of "
+        "every test, and arguments under `arguments:` as well. "
+        f"The kinds of rules: {kinds}. `positive_integer` is any lowest value of 0 or 1 without a highest.",
+        ("test", "from", "arguments that are read"),
         rows,
     )
 
