@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
 from django.db.models import QuerySet
+from django.utils.translation import gettext as _
 
 from bisync.lib.errors import BisyncError
 from bisync.lib.search import every_word
+from catalog.quality.rules import Test, rule_of
+from catalog.rules import METRIC_TEST, Judged, Kept
 from environments.models import Deployment, Environment, MetricSeries
 from environments.numbers import Numbers, by_period
 from environments.selectors import Reading, reading
 from governance.models import Project, User
 from proposals.models import Proposal
 from semantic import sync
+from semantic.codegen.value_tests import test_names
+from semantic.current import rules_noted
 from semantic.definitions import Grain, Metric
-from semantic.fields import currency, noted
+from semantic.fields import ValueRule, currency, noted
 from semantic.formula import analyse
 from semantic.formula.tree import MetricRef
 from semantic.models import Definition, DefinitionState
 from semantic.query.spec import Unsupported
+from semantic.rules.values import bounds
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +94,29 @@ def value_format(meta: object) -> str:
 def owner(meta: object) -> str:
     """Who looks after a metric, as its meta says."""
     return str(noted(meta, "owner") or "")
+
+
+def rules_of_value(definition: Definition, tested: Iterable[Judged]) -> list[Judged]:
+    """The rules of a metric's value: those that dbt tests, then those that Bisync alone checks."""
+    known, meta = list(tested), definition.fields.get("meta")
+    promised = rules_noted(meta) if isinstance(meta, Mapping) else ()
+    names = test_names(definition.name, promised)
+    by_dbt, percent = {kept.name for kept, _tested in known}, value_format(meta) == "percent"
+    alone = [
+        _alone(definition, rule, name, percent=percent)
+        for rule, name in zip(promised, names, strict=True)
+        if name not in by_dbt
+    ]
+    return [*known, *((kept, None) for kept in alone)]
+
+
+def _alone(definition: Definition, promise: ValueRule, name: str, *, percent: bool) -> Kept:
+    low, high = bounds(promise, percent=percent)
+    limits = {"minimum": low, "maximum": high, "allow_blank": promise.kind != "not_null"}
+    arguments = {**limits, "grain": "month", "time_column": "metric_time"}
+    rule = rule_of(Test(METRIC_TEST, name, definition.name, arguments=arguments))
+    rule = replace(rule, consequence=_("Bisync checks it before a change is published"))
+    return Kept(rule, "", "meta.bisync.rules", promise.kind, "", definition.file)
 
 
 @dataclass(frozen=True, slots=True)

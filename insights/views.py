@@ -101,7 +101,7 @@ def metric_detail(request: Request, environment: Environment, name: str) -> Http
             "owner": selectors.owner(meta),
             "usages": definition.usages.all(),
             "trust": trust,
-            "rules": below.value,
+            "rules": selectors.rules_of_value(definition, below.value),
             "below": below.wrong,
             "doubts": doubts(trust),
             "open_proposal": selectors.open_proposal(project, definition, request.user),

@@ -28,8 +28,13 @@ def fields_of(metric: Metric, vocabulary: Vocabulary) -> MetricFields:
         value_format=next((known for known in FORMATS if known == noted(meta, "format")), "number"),
         owner=_text(noted(meta, "owner")),
         group=metric.group,
-        rules=tuple(_rules(_own(meta).get("rules"))),
+        rules=rules_noted(meta),
     )
+
+
+def rules_noted(meta: Mapping[str, Any]) -> tuple[ValueRule, ...]:
+    """The promises about a metric's value that stand in its `meta`, as far as they can be read."""
+    return tuple(_rules(_own(meta).get("rules")))
 
 
 def _own(meta: Mapping[str, Any]) -> Mapping[str, Any]:

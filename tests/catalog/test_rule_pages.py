@@ -10,7 +10,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from catalog.models import SearchEntry
 from catalog.outcomes import Found, keep
+from catalog.search import index
 from governance.models import Project
 from governance.roles import Role
 from tests.catalog.test_catalogue_pages import pulled
@@ -185,6 +187,18 @@ def test_a_test_is_found_by_the_words_of_its_sentence(viewer: Client) -> None:
     found = viewer.get("/shop/catalogue/?q=net_amount+never+below&kind=test").context["shown"]
 
     assert [(entry.name, entry.label) for entry in found] == [("amount", "net_amount is never below 0")]
+
+
+@pytest.mark.usefixtures("run")
+def test_tests_that_were_found_by_their_names_alone_are_told_again(project: Project) -> None:
+    tests = SearchEntry.objects.filter(project=project, kind="test")
+    tests.filter(name="amount").update(label="")
+    kept = set(tests.exclude(name="amount").values_list("pk", flat=True))
+
+    index.bring(project)
+
+    assert tests.get(name="amount").label == "net_amount is never below 0"
+    assert set(tests.exclude(name="amount").values_list("pk", flat=True)) == kept
 
 
 @pytest.mark.usefixtures("run")

@@ -108,6 +108,7 @@ def test_the_first_version_builds_everything_and_measures_the_metrics(
     assert (run.status, run.result) == ("succeeded", {"versions": [1]})
     # This version declares no freshness.
     assert not Outcome.objects.filter(unique_id=source.unique_id).exists()
+    assert {one.run for one in Outcome.objects.all()} == {run.pk}
     assert live_of(environment) == deployment
     assert deployment.results["counts"] == {"success": 4, "pass": 5}
     assert set(deployment.relations) == {
