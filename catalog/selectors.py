@@ -218,8 +218,8 @@ def _read(project: int, pull: tuple[int, datetime] | None) -> Lineage:
     flows = ((parent, child) for parent, child in edges if not parent.startswith(("macro.", "doc.")))
     columns = Column.objects.filter(node__project=project).order_by().values_list("node__unique_id")
     counted = dict(columns.annotate(n=Count("pk")))
-    adapter = Snapshot.objects.values_list("adapter", flat=True).get(pk=pull[0]) if pull else ""
-    return Lineage(Graph.of(flows), _tests(project), counted, adapter)
+    adapter = Snapshot.objects.filter(pk=pull[0] if pull else 0).values_list("adapter", flat=True).first()
+    return Lineage(Graph.of(flows), _tests(project), counted, adapter or "")
 
 
 def _tests(project: int) -> Attached:
