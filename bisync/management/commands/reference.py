@@ -171,6 +171,8 @@ def _problems() -> str:
         "means nothing; one with a warning works, but perhaps not as meant. The examples are about a shop; "
         "where there is one, a click repairs the formula.",
         ("code", "level", "what it is", "example", "where", "what to do", "one click"),
+        rows,
+    )
 
 
 def _rules() -> str:
