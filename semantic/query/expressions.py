@@ -251,11 +251,12 @@ def _literal(value: object) -> exp.Expr:
 
 def bracketed(value: exp.Expr, around: type[exp.Expr] = exp.Neg, *, last: bool = False) -> exp.Expr:
     """The value as an operand of `around`: sqlglot prints trees as they are and adds no brackets."""
-    if not isinstance(value, (exp.Binary, exp.Not, exp.Neg, exp.In, exp.Between)) or isinstance(
-        value, exp.Func
-    ):
-        return value
     own, outer = _level(type(value)), _level(around)
+    # sqlglot counts AND and OR among its functions, too.
+    if isinstance(value, exp.Func) and own < 0:
+        return value
+    if not isinstance(value, (exp.Binary, exp.Not, exp.Neg, exp.In, exp.Between)):
+        return value
     same = own == outer and not last and outer in CHAINS
     return value if outer >= 0 and (own > outer or same) else exp.paren(value, copy=False)
 

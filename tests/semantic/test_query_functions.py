@@ -98,6 +98,9 @@ ANSWERS: dict[str, float] = {
     "SUM(quantity) WHERE is_gift": 5,
     "SUM(quantity) WHERE is_gift = FALSE": 5,
     "COUNTIF(dim_customers.country = 'DE' OR quantity = 4)": 3,
+    "COUNTIF(is_gift AND (status = 'returned' OR quantity = 4))": 1,
+    "COUNTIF((quantity = 4 OR status = 'returned') AND is_gift)": 1,
+    "COUNTIF(NOT (is_gift OR quantity = 4))": 2,
 }
 
 
