@@ -32,7 +32,7 @@ from semantic.rules.tables import (
 from semantic.rules.unary import CellError, read_cell, write_cell
 from tests.semantic.health import MODEL, VOCABULARY, decided, evaluated, tree
 
-quick = settings(max_examples=150, deadline=None)
+quick = settings(max_examples=80, deadline=None)
 
 HEALTH = Table(
     inputs=("days_since_last_order", "[Orders in last 90 days]", "tier"),
