@@ -26,7 +26,7 @@ from semantic.rules.sets import Axis, Value, Values
 from semantic.rules.tables import Decision, write_outcome
 
 MAX_FOUND = 50
-MAX_STEPS = 200_000
+MAX_STEPS = 50_000
 _MAX_PIECES = 2 * MAX_FOUND
 
 Box: TypeAlias = tuple[int, ...]

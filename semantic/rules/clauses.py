@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NoReturn, cast
 
 from semantic.definitions import Column, Grain
-from semantic.formula.errors import Fix, FormulaError, Place, Span, replaced
+from semantic.formula.errors import Fix, FormulaError, Place
 from semantic.formula.registry import find_unit
 from semantic.formula.tree import (
     Between,
@@ -19,23 +19,20 @@ from semantic.formula.tree import (
     InPeriod,
     IsBlank,
     Node,
-    Period,
     Unary,
 )
 from semantic.rules.conditions import joined
-from semantic.rules.constants import NUMBER_WORDS, literal, read_date, read_number, read_yes_no, unsafe
+from semantic.rules.constants import literal
+from semantic.rules.operands import DATES, Operands, example_for
 from semantic.rules.phrasing import denied, flat
 from semantic.rules.words import (
     ARTICLES,
     BE,
-    CURRENCIES,
     JUNCTIONS,
     LESS,
     MORE,
     NOT,
     Comparator,
-    Phrases,
-    Token,
     comparator_at,
 )
 
@@ -43,19 +40,12 @@ MAX_DEPTH = 20
 MAX_TESTS = 100
 _ORDERED = {"<", "<=", ">", ">=", "between"}
 _TEXTS = {"contains": "CONTAINS", "starts with": "STARTSWITH", "ends with": "ENDSWITH"}
-_NUMBERS = {"integer", "number"}
-_DATES = {"date", "timestamp"}
 
 
 @dataclass
-class Clauses:
+class Clauses(Operands):
     """Reads conditions out of the tokens of one sentence, from `at` to `end`."""
 
-    text: str
-    tokens: Sequence[Token]
-    phrases: Phrases
-    at: int = 0
-    end: int = 0
     depth: int = 0
     tests: int = 0
     last: Column | None = None
@@ -68,41 +58,11 @@ class Clauses:
         node = self.condition()
         if self.at < self.end:
             self._fail_here(
-                "unexpected-word", f"“{self._rest()}” cannot be read here.", "Join conditions by and or or."
+                "unexpected-word",
+                f"“{self._rest()}” cannot be read here.",
+                "Join conditions by “and” or “or”.",
             )
         return node
-
-    # -- words
-
-    @property
-    def token(self) -> Token:
-        return self.tokens[self.at] if self.at < self.end else self.tokens[-1]
-
-    def _is(self, *words: str) -> bool:
-        return self.at < self.end and self.token.word in words
-
-    def _accept(self, *words: str) -> bool:
-        if self._is(*words):
-            self.at += 1
-            return True
-        return False
-
-    def _rest(self) -> str:
-        stop = self.tokens[min(self.at + 4, self.end) - 1].end
-        return self.text[self.token.start : stop]
-
-    def _span(self, start: int) -> Place:
-        """From a token to the last one that was read."""
-        return Place(self.tokens[start].start, self.tokens[max(self.at, start + 1) - 1].end)
-
-    def _fail(self, code: str, message: str, where: Span, hint: str, *instead: str) -> NoReturn:
-        fixes = tuple(Fix(f"Write {new}", replaced(self.text, where, new)) for new in instead)
-        raise FormulaError(code, message, where, hint, fixes)
-
-    def _fail_here(self, code: str, message: str, hint: str) -> NoReturn:
-        last = self.tokens[min(self.end, len(self.tokens)) - 1] if self.end else self.token
-        where = Place(self.token.start, last.end) if self.at < self.end else Place(last.end, last.end)
-        self._fail(code, message, where, hint)
 
     # -- conditions
 
@@ -143,7 +103,9 @@ class Clauses:
             self.at += 1
         elif comma and ahead.kind != "end":
             self._fail_here(
-                "missing-joint", "A comma does not say whether both conditions must hold.", "Write and or or."
+                "missing-joint",
+                "A comma does not say whether both conditions must hold.",
+                "Write “and” or “or”.",
             )
         if self._is("and", "or"):
             word = self.token.value
@@ -261,22 +223,16 @@ class Clauses:
             comparator = "="
             self.listable = self.token.start
         else:
-            hint = f"Write for example: {self.phrases.words(column)} {_example(column)}."
+            hint = f"Write for example: {self.phrases.words(column)} {example_for(column)}."
             message = f"After “{self.phrases.words(column)}” a comparison is missing."
             self._fail_here("missing-comparison", message, hint)
         node = self._comparison(comparator, ref, column)
         return denied(node) if negated else node
 
-    def _ends(self) -> bool:
-        return self._ends_at(self.at)
-
-    def _ends_at(self, at: int) -> bool:
-        return at >= self.end or self.tokens[at].word in {"and", "or", "unless", ",", ")"}
-
     def _flag(self, ref: ColumnRef, column: Column, start: int) -> Node:
         if column.type not in {"boolean", "any"}:
             message = f"“{self.phrases.words(column)}” alone is neither yes nor no."
-            hint = f"Write for example: {self.phrases.words(column)} {_example(column)}."
+            hint = f"Write for example: {self.phrases.words(column)} {example_for(column)}."
             self._fail("missing-comparison", message, self._span(start), hint)
         return ref
 
@@ -330,7 +286,7 @@ class Clauses:
     def _part_of_text(self, name: str, ref: ColumnRef, column: Column) -> Node:
         if column.type not in {"text", "any"}:
             message = f"“{self.phrases.words(column)}” is no text."
-            self._fail_here("wrong-kind", message, f"Write for example: {_example(column)}.")
+            self._fail_here("wrong-kind", message, f"Write for example: {example_for(column)}.")
         return Call(name, (ref, self._text(whole=True)))
 
     def _lacking(self, ref: ColumnRef, column: Column) -> Node:
@@ -342,9 +298,9 @@ class Clauses:
         return Unary("NOT", self._comparison(comparator, ref, column))
 
     def _period(self, ref: ColumnRef, column: Column) -> Node:
-        if column.type not in _DATES | {"any"}:
+        if column.type not in DATES | {"any"}:
             message = f"“{self.phrases.words(column)}” is no date."
-            self._fail_here("wrong-kind", message, f"Write for example: {_example(column)}.")
+            self._fail_here("wrong-kind", message, f"Write for example: {example_for(column)}.")
         this = self.tokens[self.at - 1].word == "this"
         count = 1
         if not this and self.at < self.end and (number := self._number(self.token)) is not None:
@@ -364,9 +320,9 @@ class Clauses:
     def _refuse_order(self, column: Column) -> None:
         if column.type in {"text", "boolean"}:
             message = f"“{self.phrases.words(column)}” cannot be compared by size."
-            self._fail_here("text-order", message, f"Write for example: {_example(column)}.")
+            self._fail_here("text-order", message, f"Write for example: {example_for(column)}.")
 
-    # -- values
+    # -- lists
 
     def _list(self, column: Column) -> tuple[Node, ...]:
         bracket = self._accept("(")
@@ -398,109 +354,3 @@ class Clauses:
                 return False
         self.at = at
         return True
-
-    def _value(self, column: Column, *, in_list: bool = False) -> Node:
-        if self.at >= self.end:
-            hint = f"Write for example: {self.phrases.words(column)} {_example(column)}."
-            self._fail_here("missing-value", "A value is missing here.", hint)
-        if column.type in _DATES:
-            return self._date()
-        if column.type == "boolean":
-            return self._yes_no()
-        if column.type in _NUMBERS or (column.type == "any" and self.token.kind == "number"):
-            return self._amount(column, in_list=in_list)
-        return self._text()
-
-    def _number(self, token: Token) -> int | float | None:
-        return (
-            read_number(token.value.lstrip("$€£").replace(",", ""))
-            if token.kind in {"number", "word"}
-            else None
-        )
-
-    def _amount(self, column: Column, *, in_list: bool) -> Node:
-        token = self.token
-        number = self._number(token)
-        if number is None:
-            message = f"“{self.text[token.start : token.end]}” is not a number."
-            self._fail("wrong-kind", message, token, f"Write for example: {_example(column)}.")
-        if in_list and "," in token.value:
-            plain = token.value.replace(",", "")
-            message = f"“{token.value}” could be one number or several values."
-            hint = f"Write {plain}, or put a space behind the comma."
-            self._fail("thousands-comma", message, token, hint, plain)
-        self.at += 1
-        while self._is("hundred", "thousand", "million") and number < 1_000:
-            number *= NUMBER_WORDS[self.token.value]
-            self.at += 1
-        self._skip_unit(column)
-        return literal(number)
-
-    def _skip_unit(self, column: Column) -> None:
-        """A word behind a number that only repeats what the field counts (`60 days`); others are refused."""
-        if self._ends() or self.token.kind != "word" or self.token.word == "to":
-            return
-        unit = self.token.value
-        own = {word.rstrip("s") for word in self.phrases.words(column).lower().split()}
-        if unit not in CURRENCIES and unit.rstrip("s") not in own:
-            name = self.phrases.words(column)
-            written = self.text[self.token.start : self.token.end]
-            message = f"Whether “{name}” counts {written} is not known."
-            hint = "Write the number alone, in the unit of the field."
-            before = self.tokens[self.at - 1]
-            where = Place(before.start, self.token.end)
-            self._fail("unknown-unit", message, where, hint, self.text[before.start : before.end])
-        self.at += 1
-
-    def _date(self) -> Node:
-        if self._accept("today"):
-            return Call("TODAY")
-        number = self._number(self.token)
-        ahead = self.tokens[self.at + 1] if self.at + 2 < self.end else None
-        unit = find_unit(ahead.word) if ahead else None
-        if number is not None and unit and self.tokens[self.at + 2].word == "ago" and 0 < number <= 10_000:
-            self.at += 3
-            return Binary("-", Call("TODAY"), Period(int(number), unit))
-        stops = [min(self.at + count, self.end) for count in (1, 3)]
-        written = [self.text[self.token.start : self.tokens[stop - 1].end].strip("\"'") for stop in stops]
-        found = next((pair for pair in zip(map(read_date, written), stops, strict=True) if pair[0]), None)
-        if found is None or found[0] is None:
-            hint = "Write 2026-01-31, 31 January 2026, today or 30 days ago."
-            self._fail("wrong-kind", f"“{self._rest()}” is not a date.", self.token, hint)
-        day, self.at = found
-        return literal(day)
-
-    def _yes_no(self) -> Node:
-        value = read_yes_no(self.token.value)
-        if value is None:
-            message = f"“{self.text[self.token.start : self.token.end]}” is neither yes nor no."
-            self._fail("wrong-kind", message, self.token, "Write yes or no.", "yes", "no")
-        self.at += 1
-        return literal(value)
-
-    def _text(self, *, whole: bool = False) -> Node:
-        """A text in quotes, or the words up to “and” or a comma: without an article, unless `whole`."""
-        start = self.at
-        if self.token.kind == "text":
-            value = self.token.value
-            self.at += 1
-        else:
-            self.at += not whole and self._is(*ARTICLES) and not self._ends_at(self.at + 1)
-            begin = self.at
-            while not self._ends() and self.token.kind not in {"symbol", "text"}:
-                self.at += 1
-            if self.at == begin:
-                self._fail_here("missing-value", "A value is missing here.", "A text may stand in quotes.")
-            value = " ".join(self.text[self.tokens[begin].start : self.tokens[self.at - 1].end].split())
-        reason = unsafe(value)
-        if reason:
-            self._fail("unsafe-text", f"“{value}” cannot be used.", self._span(start), reason)
-        return literal(value)
-
-
-def _example(column: Column) -> str:
-    if column.type in _DATES:
-        return "is after 2026-01-31"
-    if column.type == "boolean":
-        return "is yes"
-    return "is one of gold, silver or new" if column.type == "text" else "is more than 60"

@@ -164,14 +164,6 @@ def write_sentence(case: Case, vocabulary: Vocabulary, model: str, subject: str 
         return Mixed(f"This rule cannot be said as a sentence, because {error}.", error.node)
 
 
-def write_condition(condition: Node, vocabulary: Vocabulary, model: str) -> str | Mixed:
-    """The same for one condition."""
-    try:
-        return _Writer(Phrases(vocabulary, model), vocabulary, model).condition(plain(shape(condition)))
-    except _UnsayableError as error:
-        return Mixed(f"This condition cannot be said in a sentence, because {error}.", error.node)
-
-
 class _Writer:
     def __init__(self, phrases: Phrases, vocabulary: Vocabulary, model: str) -> None:
         self.phrases = phrases

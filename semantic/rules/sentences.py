@@ -6,6 +6,7 @@
 A sentence is a subject, and clauses of an outcome and a condition; the last may be “otherwise”. Fields are
 found by the longest of their names, labels and synonyms. “is not” includes what is blank, as people mean it.
 Where “and” and “or” stand side by side without brackets nothing is chosen: both readings are handed back.
+“unless” speaks of all that stands before it in its clause, or in its brackets.
 (Controlled natural language in the manner of SBVR's structured English, OMG, Semantics of Business Vocabulary
 and Business Rules 1.5, annex A, reduced to what one row can answer.)
 """

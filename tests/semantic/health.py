@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Mapping
-from datetime import date
 from typing import Any
 
 from semantic.definitions import Column, Dimension, Model, SemanticModel, Vocabulary
@@ -105,6 +104,3 @@ def _calculated(node: Binary | Call, row: Mapping[str, Any]) -> Any:
     if node.op in _COMPARED:
         return _COMPARED[node.op](left, right)
     return {"+": left + right, "-": left - right, "*": left * right}[node.op]
-
-
-DAY = date(2026, 1, 31)
