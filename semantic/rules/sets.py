@@ -168,6 +168,8 @@ class Axis:
 
     def mask(self, values: Values) -> int:
         """The cells that a set is made of; its constants have to be among those of the axis."""
+        if values.is_everything:
+            return self.all
         return sum(1 << at for at, cell in enumerate(self.cells) if _holds(values, cell))
 
     def values(self, mask: int) -> Values:
