@@ -7,7 +7,7 @@ from dataclasses import replace
 from sqlglot import exp
 
 from semantic.codegen.entries import Refused
-from semantic.definitions import Model, Vocabulary
+from semantic.definitions import Aggregation, Model, Vocabulary
 from semantic.formula.tree import (
     Binary,
     Call,
@@ -19,7 +19,8 @@ from semantic.formula.tree import (
     children,
     walk,
 )
-from semantic.query.expressions import Writer, portable
+from semantic.query.dialects import totalled
+from semantic.query.expressions import Writer, portable, value_type
 from semantic.query.rows import identifier, link, route
 from semantic.query.spec import Unsupported
 
@@ -27,14 +28,16 @@ JINJA = ("{{", "}}", "{%", "%}", "{#", "#}")
 WHOLE_DAYS = ("STARTOF", "YEAR", "QUARTER", "MONTH", "DAY")
 
 
-def row_sql(node: Node, vocabulary: Vocabulary, dialect: str) -> str:
-    """A value or condition over single rows of one model, as a measure's `expr` holds it."""
+def row_sql(node: Node, vocabulary: Vocabulary, dialect: str, agg: Aggregation = "sum") -> str:
+    """A value or condition over single rows of one model, as the `expr` of a measure holds it."""
     refuse_jinja(node)
 
     def leaf(part: Node) -> exp.Expr | None:
         return exp.column(identifier(part.column)) if isinstance(part, ColumnRef) else None
 
-    return Writer(vocabulary, portable(dialect), leaf).sql(node).sql(dialect=portable(dialect))
+    spelled = portable(dialect)
+    value = Writer(vocabulary, spelled, leaf).sql(node)
+    return totalled(agg, value, value_type(node, vocabulary), spelled).sql(dialect=spelled)
 
 
 def filter_text(condition: Node, base: Model, vocabulary: Vocabulary, dialect: str) -> str | None:

@@ -375,7 +375,7 @@ class Decomposer:
         return Measure(
             name=self._measure_name(model, total, plain=not inline),
             agg=agg,
-            expr=row_sql(row, self.vocabulary, self.dialect),
+            expr=row_sql(row, self.vocabulary, self.dialect, agg),
             agg_time_dimension=self._dated_by(self.vocabulary.models[model.name]),
             percentile=percentile,
         )

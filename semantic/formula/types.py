@@ -310,10 +310,20 @@ class Checker:
         assert function is not None
         if function.parameters[0].kind == "number":
             self._needs_numbers(node, arg)
+        elif node.name in {"MIN", "MAX"} and arg.kind == "boolean":
+            raise self._without_order(node, node.arg)
         kind: Kind = function.result if function.result != "same" else arg.kind
         if node.name == "SUM" and arg.kind == "integer":
             kind = "integer"
         return Checked(replace(node, arg=arg.node), kind, "total")
+
+    def _without_order(self, node: Total, arg: Node) -> FormulaError:
+        """Warehouses do not agree on whether yes is more than no."""
+        written = source(self.text, arg)
+        instead = f"COUNTIF({written if node.name == 'MAX' else f'NOT {written}'}) > 0"
+        fixes = (Fix(f"Use {instead}", replaced(self.text, node, f"({instead})")),)
+        message = f"{node.name}() needs something with an order, but this is yes/no."
+        return FormulaError("wrong-type", message, arg, "Count the rows where it holds.", fixes)
 
     def _needs_numbers(self, node: Total, arg: Checked) -> None:
         written = source(self.text, arg.node)

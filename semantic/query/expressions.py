@@ -1,14 +1,14 @@
 """The SQL of a formula's parts, built as a tree and never by joining text.
 
 What a formula means is the same in every warehouse: `/` is exact and blank where the divisor is 0, GREATEST
-is blank where one value is, ROUND rounds halves away from zero. Where dialects differ, the difference is
-levelled here.
+is blank where one value is, ROUND rounds halves away from zero, a root of a negative is blank. Where dialects
+differ, `dialects` levels it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import TypeAlias
 
@@ -28,21 +28,27 @@ from semantic.formula.tree import (
     Literal_,
     Node,
     Period,
+    Total,
     Unary,
     Where,
+)
+from semantic.query.brackets import bracketed
+from semantic.query.dialects import (
+    as_decimal,
+    beside_dates,
+    days_between,
+    divided,
+    extremum,
+    moved,
+    starts_with,
+    trimmed,
+    written,
 )
 from semantic.query.rows import truncated
 from semantic.query.spec import Unsupported
 
 # What a leaf (a column in a row, a total or a metric in a formula) is called in the SQL around it.
 Leaf: TypeAlias = Callable[[Node], exp.Expr | None]
-
-# sqlglot wraps GREATEST and LEAST for DuckDB itself.
-IGNORE_NULLS = ("postgres", "redshift")
-# Where one date minus another is a whole number of days.
-SUBTRACTED = ("duckdb", "postgres", "redshift")
-# The two that answer ROUND differently for doubles, or not at all.
-ROUND_AS_DECIMAL = ("duckdb", "postgres")
 
 ARITHMETIC: Mapping[str, type[exp.Binary]] = {
     "+": exp.Add,
@@ -61,22 +67,13 @@ ONE_VALUE: Mapping[str, type[exp.Func]] = {
     "ABS": exp.Abs,
     "CEILING": exp.Ceil,
     "FLOOR": exp.Floor,
-    "SQRT": exp.Sqrt,
     "UPPER": exp.Upper,
     "LOWER": exp.Lower,
-    "TRIM": exp.Trim,
     "LEN": exp.Length,
 }
-# From loose to tight. Signs and text joins are left out: dialects bind them differently.
-LEVELS: tuple[tuple[type[exp.Expr], ...], ...] = (
-    (exp.Or,),
-    (exp.And,),
-    (exp.Not,),
-    (exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE, exp.Is, exp.In, exp.Between),
-    (exp.Add, exp.Sub),
-    (exp.Mul, exp.Div, exp.Mod),
-)
-CHAINS = (0, 1, 4, 5)
+COMPARED = ("=", "<>", "<", "<=", ">", ">=")
+# Whole numbers of whole numbers, whatever the registry says of numbers in general.
+WHOLE_OF_WHOLE = ("SUM", "ABS", "MOD")
 PARTS = ("YEAR", "QUARTER", "MONTH", "DAY")
 
 
@@ -128,21 +125,30 @@ class Writer:
         if isinstance(node.right, Period):
             count = node.right.count if node.op == "+" else -node.right.count
             return self.moved(node.left, exp.Literal.number(count), node.right.unit)
-        left, right = self.sql(node.left), self.sql(node.right)
+        if node.op in COMPARED:
+            left, right = self._beside(node.left, node.right), self._beside(node.right, node.left)
+        else:
+            left, right = self.sql(node.left), self.sql(node.right)
         if node.op == "^":
-            return exp.Pow(this=left, expression=right)
+            return _power(left, right)
         if node.op == "/":
-            return divided(bracketed(left), bracketed(right))
+            return divided(bracketed(left), bracketed(right), self.dialect)
         kind = ARITHMETIC[node.op]
         return kind(this=bracketed(left, kind), expression=bracketed(right, kind, last=True))
 
+    def _beside(self, node: Node, *others: Node) -> exp.Expr:
+        """A value to compare with others, of which some may be dates where it is a moment."""
+        dated = self.type(node) == "timestamp" and any(self.type(other) == "date" for other in others)
+        return beside_dates(self.sql(node), self.dialect) if dated else self.sql(node)
+
     def _predicate(self, node: IsBlank | In | Between) -> exp.Expr:
-        value = self.inner(node.value)
+        if isinstance(node, IsBlank):
+            blank = exp.Not(this=exp.null()) if node.negated else exp.null()
+            return exp.Is(this=self.inner(node.value), expression=blank)
+        others = node.items if isinstance(node, In) else (node.low, node.high)
+        value = bracketed(self._beside(node.value, *others))
         found: exp.Expr
         match node:
-            case IsBlank():
-                blank = exp.Not(this=exp.null()) if node.negated else exp.null()
-                return exp.Is(this=value, expression=blank)
             case In():
                 found = exp.In(this=value, expressions=[self.sql(item) for item in node.items])
             case _:
@@ -151,15 +157,16 @@ class Writer:
 
     def moved(self, start: Node, count: exp.Expr, unit: Grain) -> exp.Expr:
         """A date some units later, which stays a date."""
-        later = moved(self.inner(start), count, unit, self.dialect)
-        return exp.cast(later, "date") if self.type(start) == "date" else later
+        kind = self.type(start)
+        later = moved(self.inner(start), count, unit, self.dialect, kind)
+        return exp.cast(later, "date") if kind == "date" else later
 
     def _in_period(self, node: InPeriod) -> exp.Expr:
         return self.sql(spelled_out(node))
 
     def _text(self, node: Node) -> exp.Expr:
         """A text for joining: other kinds are written out, blank counts as empty."""
-        value = self.sql(node) if self.type(node) == "text" else exp.cast(self.sql(node), "text")
+        value = written(self.sql(node), self.type(node), self.dialect)
         return value if isinstance(node, Literal_) else exp.Coalesce(this=value, expressions=[_literal("")])
 
     def _call(self, node: Call) -> exp.Expr:
@@ -169,8 +176,8 @@ class Writer:
             return exp.Extract(this=exp.var(node.name), expression=self.inner(node.args[0]))
         if node.name == "TODAY":
             return exp.CurrentDate()
-        if node.name in DATE_CALLS:
-            return DATE_CALLS[node.name](self, node)
+        if node.name in NODE_CALLS:
+            return NODE_CALLS[node.name](self, node)
         if node.name in CALLS:
             return CALLS[node.name](self, [self.sql(argument) for argument in node.args])
         raise Unsupported(f"{node.name}() cannot be computed in SQL yet.")
@@ -197,6 +204,13 @@ def spelled_out(node: InPeriod) -> Binary:
 
 def value_type(node: Node, vocabulary: Vocabulary) -> ValueType:
     """What kind of value a node of a resolved tree gives; "any" where nobody knows."""
+
+    def kind(*parts: Node) -> ValueType:
+        blank = Literal_(None)
+        return _common(
+            {value_type(part, vocabulary) for part in parts if replace(part, start=0, end=0) != blank}
+        )
+
     match node:
         case ColumnRef():
             model = vocabulary.models.get(node.model)
@@ -204,20 +218,52 @@ def value_type(node: Node, vocabulary: Vocabulary) -> ValueType:
             return column.type if column else "any"
         case Literal_():
             return _literal_type(node)
-        case Binary(op="&"):
-            return "text"
-        case Binary(op="+" | "-", right=Period()):
-            return value_type(node.left, vocabulary)
+        case Unary(op="NOT") | IsBlank() | In() | Between() | InPeriod():
+            return "boolean"
+        case Binary():
+            return _binary_type(node, kind)
         case Case():
-            return value_type(node.whens[0][1], vocabulary)
-        case Where():
-            return value_type(node.value, vocabulary)
-        case Call():
-            function = find_function(node.name)
-            if function is None:
-                return "any"
-            return function.result if function.result != "same" else value_type(node.args[0], vocabulary)
+            results = [then for _, then in node.whens]
+            return kind(*results, *([node.otherwise] if node.otherwise else []))
+        case Where() | Unary():
+            return kind(node.value)
+        case Call() | Total():
+            return _call_type(node, kind)
     return "any"
+
+
+def _binary_type(node: Binary, kind: Callable[..., ValueType]) -> ValueType:
+    if node.op == "&":
+        return "text"
+    if node.op in (*COMPARED, "AND", "OR"):
+        return "boolean"
+    if isinstance(node.right, Period):
+        return kind(node.left)
+    return "number" if node.op in ("/", "^") else kind(node.left, node.right)
+
+
+def _call_type(node: Call | Total, kind: Callable[..., ValueType]) -> ValueType:
+    function = find_function(node.name)
+    args = node.args if isinstance(node, Call) else (node.arg,) if node.arg else ()
+    if function is None:
+        return "any"
+    if node.name in WHOLE_OF_WHOLE and args:
+        return kind(*args)
+    if function.result != "same":
+        return function.result
+    alike = [arg for place, arg in enumerate(args) if function.parameter(place).kind == "same"]
+    return kind(*(alike or args[:1]))
+
+
+def _common(kinds: set[ValueType]) -> ValueType:
+    """The kind that has room for all of these."""
+    if len(kinds) == 1:
+        return kinds.pop()
+    wider: Mapping[frozenset[str], ValueType] = {
+        frozenset(("integer", "number")): "number",
+        frozenset(("date", "timestamp")): "timestamp",
+    }
+    return wider.get(frozenset(kinds), "any")
 
 
 def _literal_type(node: Literal_) -> ValueType:
@@ -249,87 +295,66 @@ def _literal(value: object) -> exp.Expr:
     return exp.Literal.string(str(value))
 
 
-def bracketed(value: exp.Expr, around: type[exp.Expr] = exp.Neg, *, last: bool = False) -> exp.Expr:
-    """The value as an operand of `around`: sqlglot prints trees as they are and adds no brackets."""
-    own, outer = _level(type(value)), _level(around)
-    # sqlglot counts AND and OR among its functions, too.
-    if isinstance(value, exp.Func) and own < 0:
-        return value
-    if not isinstance(value, (exp.Binary, exp.Not, exp.Neg, exp.In, exp.Between)):
-        return value
-    same = own == outer and not last and outer in CHAINS
-    return value if outer >= 0 and (own > outer or same) else exp.paren(value, copy=False)
-
-
-def _level(kind: type[exp.Expr]) -> int:
-    """How tightly an operator binds; what is not in the table gets brackets everywhere and needs none."""
-    return next((level for level, kinds in enumerate(LEVELS) if issubclass(kind, kinds)), -1)
-
-
-def divided(left: exp.Expr, right: exp.Expr) -> exp.Expr:
-    """An exact division, blank where the divisor is 0."""
-    return exp.Div(this=left, expression=right, typed=False, safe=True)
-
-
-def moved(start: exp.Expr, count: exp.Expr, unit: Grain, dialect: str) -> exp.Expr:
-    """A moment `count` units later; PostgreSQL knows no quarters in intervals."""
-    if unit == "quarter":
-        count, unit = _times(count, 3), "month"
-    number = _number(count)
-    if number is None and dialect in ("duckdb", "postgres", "redshift"):
-        step = exp.Interval(this=exp.Literal.string("1"), unit=exp.var(unit.upper()))
-        return exp.Add(this=start, expression=exp.Mul(this=bracketed(count), expression=step))
-    if number is not None and number < 0:
-        return exp.DateSub(this=start, expression=exp.Literal.number(-number), unit=exp.var(unit.upper()))
-    return exp.DateAdd(this=start, expression=count, unit=exp.var(unit.upper()))
-
-
-def _number(value: exp.Expr) -> int | None:
-    """The whole number that a constant is; negative constants are a Neg in SQL."""
-    sign = 1
-    while isinstance(value, (exp.Neg, exp.Paren)):
-        sign, value = (-sign if isinstance(value, exp.Neg) else sign), value.this
-    return sign * int(value.name) if isinstance(value, exp.Literal) and value.is_int else None
-
-
-def _times(count: exp.Expr, factor: int) -> exp.Expr:
-    number = _number(count)
-    if number is not None:
-        return exp.Literal.number(number * factor)
-    return exp.Mul(this=bracketed(count), expression=exp.Literal.number(factor))
-
-
-def _days(earlier: exp.Expr, later: exp.Expr, dialect: str) -> exp.Expr:
-    """How many days lie between two dates."""
-    earlier, later = exp.cast(earlier, "date"), exp.cast(later, "date")
-    if dialect in SUBTRACTED:
-        return exp.Sub(this=later, expression=earlier)
-    return exp.DateDiff(this=later, expression=earlier, unit=exp.var("DAY"))
-
-
-def _extremum(kind: type[exp.Greatest] | type[exp.Least], writer: Writer, args: list[exp.Expr]) -> exp.Expr:
-    """GREATEST or LEAST that is blank where one value is blank."""
-    found = kind(this=args[0], expressions=args[1:], ignore_nulls=False)
-    if writer.dialect not in IGNORE_NULLS:
-        return found
-    blank = exp.or_(*(exp.Is(this=bracketed(value.copy()), expression=exp.null()) for value in args))
-    return exp.Case(ifs=[exp.If(this=blank, true=exp.null())], default=found)
-
-
-def _round(writer: Writer, args: list[exp.Expr]) -> exp.Expr:
-    value = exp.cast(args[0], "decimal(38, 10)") if writer.dialect in ROUND_AS_DECIMAL else args[0]
-    return exp.Round(this=value, decimals=args[1] if len(args) > 1 else None)
-
-
-def _divide(_writer: Writer, args: list[exp.Expr]) -> exp.Expr:
-    result = divided(bracketed(args[0]), bracketed(args[1]))
+def _divide(writer: Writer, args: list[exp.Expr]) -> exp.Expr:
+    result = divided(bracketed(args[0]), bracketed(args[1]), writer.dialect)
     return exp.Coalesce(this=result, expressions=[args[2]]) if len(args) > 2 else result
 
 
-def _remainder(writer: Writer, args: list[exp.Expr]) -> exp.Expr:
-    """PostgreSQL has no remainder of doubles and stops at a divisor of 0."""
-    left, right = (exp.cast(a, "decimal(38, 10)") if writer.dialect == "postgres" else a for a in args)
-    return exp.Mod(this=bracketed(left), expression=exp.Nullif(this=right, expression=exp.Literal.number(0)))
+def _root(_writer: Writer, args: list[exp.Expr]) -> exp.Expr:
+    root = exp.Sqrt(this=args[0])
+    return root if isinstance(args[0], exp.Literal) else _where(exp.GTE, args[0], root)
+
+
+def _power(base: exp.Expr, exponent: exp.Expr) -> exp.Expr:
+    """To the power of, blank where no number is the answer: 1 divided by 0, and roots of negatives."""
+    power, known = exp.Pow(this=base, expression=exponent), _constant(exponent)
+    if (_constant(base) or 0) > 0:
+        return power
+    if known is None:
+        floor = exp.EQ(this=bracketed(exponent.copy()), expression=exp.Floor(this=exponent.copy()))
+        answers = (
+            _compared(exp.GT, base),
+            exp.and_(_compared(exp.EQ, base), _compared(exp.GTE, exponent)),
+            exp.and_(_compared(exp.LT, base), floor),
+        )
+        return exp.Case(ifs=[exp.If(this=exp.or_(*answers), true=power)])
+    if not known.is_integer():
+        return _where(exp.GTE if known > 0 else exp.GT, base, power)
+    return (
+        power
+        if known >= 0
+        else exp.Pow(this=exp.Nullif(this=base, expression=_literal(0)), expression=exponent)
+    )
+
+
+def _constant(value: exp.Expr) -> float | None:
+    """The number that a constant is; negative constants are a Neg in SQL."""
+    if isinstance(value, (exp.Neg, exp.Paren)):
+        inner = _constant(value.this)
+        return -inner if inner is not None and isinstance(value, exp.Neg) else inner
+    return float(value.name) if isinstance(value, exp.Literal) and not value.is_string else None
+
+
+def _compared(kind: type[exp.Binary], value: exp.Expr) -> exp.Expr:
+    return kind(this=bracketed(value.copy(), kind), expression=_literal(0))
+
+
+def _where(kind: type[exp.Binary], value: exp.Expr, answer: exp.Expr) -> exp.Expr:
+    """The answer where a value is above 0, or not below it; else blank."""
+    return exp.Case(ifs=[exp.If(this=_compared(kind, value), true=answer)])
+
+
+def _round(writer: Writer, args: list[exp.Expr]) -> exp.Expr:
+    digits = args[1] if len(args) > 1 else None
+    return exp.Round(this=as_decimal(args[0], writer.dialect), decimals=digits)
+
+
+def _remainder(writer: Writer, node: Call) -> exp.Expr:
+    """What is left by a division of whole numbers, or of decimals; blank where the divisor is 0."""
+    left, right = (writer.sql(argument) for argument in node.args)
+    if {writer.type(argument) for argument in node.args} != {"integer"}:
+        left, right = as_decimal(left, writer.dialect), as_decimal(right, writer.dialect)
+    return exp.Mod(this=bracketed(left), expression=exp.Nullif(this=right, expression=_literal(0)))
 
 
 def _date_add(writer: Writer, node: Call) -> exp.Expr:
@@ -345,12 +370,11 @@ def _date_diff(writer: Writer, node: Call) -> exp.Expr:
     unit = _unit(node, 2)
     earlier, later = (exp.cast(writer.sql(argument), "date") for argument in node.args[:2])
     if unit == "day":
-        return _days(earlier, later, writer.dialect)
+        return days_between(earlier, later, writer.dialect)
     if unit == "week":
         weeks = [exp.cast(truncated(value, "week", writer.dialect), "date") for value in (earlier, later)]
-        return exp.cast(
-            divided(bracketed(_days(weeks[0], weeks[1], writer.dialect)), exp.Literal.number(7)), "int"
-        )
+        days = days_between(weeks[0], weeks[1], writer.dialect)
+        return exp.cast(divided(bracketed(days), exp.Literal.number(7), writer.dialect), "int")
     per_year = {"month": 12, "quarter": 4, "year": 1}[unit]
     parts = [[exp.Extract(this=exp.var(part), expression=value.copy())
               for value in (later, earlier)] for part in ("YEAR", unit.upper())]  # fmt: skip
@@ -377,21 +401,23 @@ def _contains(_writer: Writer, args: list[exp.Expr]) -> exp.Expr:
     return exp.GT(this=exp.StrPosition(this=args[0], substr=args[1]), expression=exp.Literal.number(0))
 
 
-DATE_CALLS: Mapping[str, Callable[[Writer, Call], exp.Expr]] = {
+NODE_CALLS: Mapping[str, Callable[[Writer, Call], exp.Expr]] = {
     "DATEADD": _date_add,
     "DATEDIFF": _date_diff,
     "STARTOF": _start_of,
+    "MOD": _remainder,
 }
 CALLS: Mapping[str, Callable[[Writer, list[exp.Expr]], exp.Expr]] = {
     "COALESCE": lambda _writer, args: exp.Coalesce(this=args[0], expressions=args[1:]),
     "NULLIF": lambda _writer, args: exp.Nullif(this=args[0], expression=args[1]),
     "DIVIDE": _divide,
     "ROUND": _round,
-    "MOD": _remainder,
-    "GREATEST": lambda writer, args: _extremum(exp.Greatest, writer, args),
-    "LEAST": lambda writer, args: _extremum(exp.Least, writer, args),
+    "SQRT": _root,
+    "GREATEST": lambda writer, args: extremum(exp.Greatest, args, writer.dialect),
+    "LEAST": lambda writer, args: extremum(exp.Least, args, writer.dialect),
+    "TRIM": lambda writer, args: trimmed(args[0], writer.dialect),
     "CONTAINS": _contains,
-    "STARTSWITH": lambda _writer, args: exp.StartsWith(this=args[0], expression=args[1]),
+    "STARTSWITH": lambda writer, args: starts_with(args[0], args[1], writer.dialect),
     "ENDSWITH": _ends_with,
     "LEFT": lambda _writer, args: exp.Left(this=args[0], expression=args[1]),
     "RIGHT": lambda _writer, args: exp.Right(this=args[0], expression=args[1]),

@@ -36,7 +36,9 @@ from semantic.formula.tree import (
 )
 from semantic.formula.tree import Running as RunningTotal
 from semantic.query import filters
-from semantic.query.expressions import Writer, bracketed, divided, moved
+from semantic.query.brackets import bracketed
+from semantic.query.dialects import divided, moved, refuse_total, stands_alone, totalled
+from semantic.query.expressions import Writer, value_type
 from semantic.query.rows import Rows, Warehouse, parsed, truncated
 from semantic.query.sources import (
     KEPT,
@@ -104,8 +106,11 @@ class Plan:
 
     def _total(self, total: Total, conditions: tuple[Condition, ...], along: Along) -> exp.Expr:
         rows = Rows(self.warehouse.vocabulary.models[model_of(total)], self.warehouse)
-        value = row_writer(rows).sql(total.arg) if total.arg else None
-        counted = Counted(TOTALS[total.name], value, total.fraction)
+        agg, value = TOTALS[total.name], None
+        if total.arg:
+            kind = value_type(total.arg, self.warehouse.vocabulary)
+            value = totalled(agg, row_writer(rows).sql(total.arg), kind, self.warehouse.dialect)
+        counted = Counted(agg, value, total.fraction)
         source = Source(rows, self._time(rows, "", self.time_column), along.running)
         if along.offset:
             self._move(print_formula(total), source, along.offset)
@@ -130,6 +135,7 @@ class Plan:
 
     def _leaf(self, wanted: Source, counted: Counted, conditions: tuple[Condition, ...]) -> exp.Expr:
         """A column that stands for the total, computed once however often it is named."""
+        refuse_total(counted.agg, self.warehouse.dialect)
         found = [condition(wanted.rows, wanted.time) for condition in conditions]
         leaf = Leaf(f"total_{self._count + 1}", counted, exp.and_(*found) if found else None)
         time = wanted.time.sql() if wanted.time and self.dated else ""
@@ -137,6 +143,8 @@ class Plan:
         key = (wanted.rows.model.name, time, wanted.running, wanted.level, wanted.earlier)
         if wanted.running or wanted.level:
             key = (*key, leaf.condition and leaf.condition.sql())
+        if stands_alone(counted.agg, self.warehouse.dialect):
+            key = (*key, leaf.sql(shared=True, by_period=True).sql())
         source = self.sources.setdefault(key, wanted)
         source.rows.add(wanted.rows)
         same = next((known for known in source.leaves if known.same_as(leaf)), None)
@@ -172,7 +180,7 @@ class Plan:
                 top, bottom = (
                     self._input(part, conditions, along) for part in (metric.numerator, metric.denominator)
                 )
-                return divided(bracketed(top), bracketed(bottom))
+                return divided(bracketed(top), bracketed(bottom), self.warehouse.dialect)
             case "derived":
                 return self._derived(metric, conditions, along)
             case "cumulative" if not along.offset:

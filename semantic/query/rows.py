@@ -9,6 +9,7 @@ from sqlglot import exp, parse_one
 from sqlglot.errors import SqlglotError
 
 from semantic.definitions import Dimension, Entity, Grain, Model, Vocabulary
+from semantic.query.dialects import known
 from semantic.query.spec import Unsupported
 
 KEYS = ("primary", "unique")
@@ -72,8 +73,11 @@ def _hop(here: Model, entity: str, dimension: str, vocabulary: Vocabulary) -> Ho
 
 def truncated(value: exp.Expr, grain: Grain, dialect: str) -> exp.Expr:
     """The moment at which the period of `value` begins; weeks begin on Monday."""
-    unit = "ISOWEEK" if grain == "week" and dialect == "bigquery" else grain.upper()
-    return exp.TimestampTrunc(this=value, unit=exp.var(unit))
+    if known(dialect).separates_moments:
+        unit = "ISOWEEK" if grain == "week" else grain.upper()
+        day = exp.cast(value, "date")
+        return exp.DateTrunc(this=day, unit=exp.var(unit))  # type: ignore[no-untyped-call]
+    return exp.TimestampTrunc(this=value, unit=exp.var(grain.upper()))
 
 
 def identifier(name: str) -> exp.Identifier:

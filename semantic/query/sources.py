@@ -11,7 +11,7 @@ from sqlglot import exp
 
 from semantic.definitions import Aggregation, Grain
 from semantic.formula.tree import Kept
-from semantic.query.expressions import bracketed
+from semantic.query.brackets import bracketed
 from semantic.query.rows import Rows
 from semantic.query.spec import GRAINS, Unsupported
 

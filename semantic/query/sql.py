@@ -10,7 +10,7 @@ from sqlglot import exp
 
 from semantic.definitions import Grain, Vocabulary
 from semantic.formula.tree import Node
-from semantic.query.expressions import moved
+from semantic.query.dialects import beside_dates, moved
 from semantic.query.plan import Plan
 from semantic.query.rows import Warehouse, identifier, truncated
 from semantic.query.sources import Followed, Leaf, Source
@@ -199,6 +199,7 @@ class _Query:
     def _within(self, time: exp.Expr) -> list[exp.Expr]:
         """The days asked for, half open so that times of day are covered."""
         found: list[exp.Expr] = []
+        time = beside_dates(time, self.plan.warehouse.dialect)
         if self.first:
             found.append(exp.GTE(this=time.copy(), expression=_date(self.first)))
         if self.after:

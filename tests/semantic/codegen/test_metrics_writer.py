@@ -232,7 +232,7 @@ def test_0_instead_of_blank_is_said_the_way_dbt_says_it() -> None:
             {
                 "name": "net_amount_percentile",
                 "agg": "percentile",
-                "expr": "net_amount",
+                "expr": "CAST(net_amount AS DOUBLE PRECISION)",
                 "agg_params": {
                     "percentile": 0.9,
                     "use_discrete_percentile": False,
@@ -241,7 +241,15 @@ def test_0_instead_of_blank_is_said_the_way_dbt_says_it() -> None:
             },
         ),
         ("PERCENTILE(net_amount, 1)", {"name": "net_amount_percentile", "agg": "max", "expr": "net_amount"}),
-        ("MEDIAN(net_amount)", {"name": "net_amount_median", "agg": "median", "expr": "net_amount"}),
+        (
+            "MEDIAN(net_amount)",
+            {
+                "name": "net_amount_median",
+                "agg": "median",
+                "expr": "CAST(net_amount AS DOUBLE PRECISION)",
+            },
+        ),
+        ("MEDIAN(quantity)", {"name": "quantity_median", "agg": "median", "expr": "quantity"}),
         ("COUNT(discount)", {"name": "discount_count", "agg": "count", "expr": "discount"}),
         ("SUM(net_amount * quantity)", {"name": "found_sum", "agg": "sum", "expr": "net_amount * quantity"}),
         (

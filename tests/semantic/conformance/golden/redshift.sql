@@ -1,0 +1,812 @@
+-- SUM(amount)
+SELECT SUM(sales.amount) AS value FROM sales AS sales;
+
+-- SUM(quantity)
+SELECT SUM(sales.quantity) AS value FROM sales AS sales;
+
+-- SUM(rate)
+SELECT SUM(sales.rate) AS value FROM sales AS sales;
+
+-- SUM(big)
+SELECT SUM(sales.big) AS value FROM sales AS sales;
+
+-- SUM(amount) WHERE id = 4
+SELECT SUM(sales.amount) AS value FROM sales AS sales WHERE sales.id = 4;
+
+-- SUM(amount) WHERE id = 99
+SELECT SUM(sales.amount) AS value FROM sales AS sales WHERE sales.id = 99;
+
+-- AVERAGE(amount)
+SELECT AVG(CAST(sales.amount AS DOUBLE PRECISION)) AS value FROM sales AS sales;
+
+-- AVERAGE(quantity)
+SELECT AVG(CAST(sales.quantity AS DOUBLE PRECISION)) AS value FROM sales AS sales;
+
+-- AVERAGE(quantity) WHERE id IN (1, 5)
+SELECT AVG(CAST(sales.quantity AS DOUBLE PRECISION)) AS value FROM sales AS sales WHERE sales.id IN (1, 5);
+
+-- AVERAGE(quantity) WHERE id IN (1, 2, 3)
+SELECT AVG(CAST(sales.quantity AS DOUBLE PRECISION)) AS value FROM sales AS sales WHERE sales.id IN (1, 2, 3);
+
+-- AVERAGE(amount) WHERE id = 4
+SELECT AVG(CAST(sales.amount AS DOUBLE PRECISION)) AS value FROM sales AS sales WHERE sales.id = 4;
+
+-- MIN(amount)
+SELECT MIN(sales.amount) AS value FROM sales AS sales;
+
+-- MAX(amount)
+SELECT MAX(sales.amount) AS value FROM sales AS sales;
+
+-- IF(MIN(name) = '', 1, 0)
+SELECT CASE WHEN MIN(sales.name) = '' THEN 1 ELSE 0 END AS value FROM sales AS sales;
+
+-- DATEDIFF(MIN(sold_on), MAX(sold_on))
+SELECT CAST(MAX(sales.sold_on) AS DATE) - CAST(MIN(sales.sold_on) AS DATE) AS value FROM sales AS sales;
+
+-- IF(MAX(sold_at) = '2025-01-01', 1, 0)
+SELECT CASE WHEN MAX(sales.sold_at) = CAST('2025-01-01' AS DATE) THEN 1 ELSE 0 END AS value FROM sales AS sales;
+
+-- MEDIAN(amount)
+SELECT PERCENTILE_CONT(0.5) WITHIN GROUP (ORDER BY CAST(sales.amount AS DOUBLE PRECISION)) AS value FROM sales AS sales;
+
+-- MEDIAN(quantity)
+SELECT PERCENTILE_CONT(0.5) WITHIN GROUP (ORDER BY sales.quantity) AS value FROM sales AS sales;
+
+-- MEDIAN(amount) WHERE id IN (1, 6)
+SELECT PERCENTILE_CONT(0.5) WITHIN GROUP (ORDER BY CAST(sales.amount AS DOUBLE PRECISION)) AS value FROM sales AS sales WHERE sales.id IN (1, 6);
+
+-- MEDIAN(amount) WHERE id = 4
+SELECT PERCENTILE_CONT(0.5) WITHIN GROUP (ORDER BY CAST(sales.amount AS DOUBLE PRECISION)) AS value FROM sales AS sales WHERE sales.id = 4;
+
+-- PERCENTILE(amount, 0.1)
+SELECT PERCENTILE_CONT(0.1) WITHIN GROUP (ORDER BY CAST(sales.amount AS DOUBLE PRECISION)) AS value FROM sales AS sales;
+
+-- PERCENTILE(rate, 0.9)
+SELECT PERCENTILE_CONT(0.9) WITHIN GROUP (ORDER BY CAST(sales.rate AS DOUBLE PRECISION)) AS value FROM sales AS sales;
+
+-- PERCENTILE(quantity, 0)
+SELECT PERCENTILE_CONT(0.0) WITHIN GROUP (ORDER BY sales.quantity) AS value FROM sales AS sales;
+
+-- PERCENTILE(quantity, 1)
+SELECT PERCENTILE_CONT(1.0) WITHIN GROUP (ORDER BY sales.quantity) AS value FROM sales AS sales;
+
+-- PERCENTILE(amount, 0.25) / MEDIAN(quantity)
+WITH sales_totals_1 AS ( SELECT PERCENTILE_CONT(0.25) WITHIN GROUP (ORDER BY CAST(sales.amount AS DOUBLE PRECISION)) AS total_1 FROM sales AS sales ), sales_totals_2 AS ( SELECT PERCENTILE_CONT(0.5) WITHIN GROUP (ORDER BY sales.quantity) AS total_2 FROM sales AS sales ) SELECT CAST(total_1 AS DOUBLE PRECISION) / NULLIF(total_2, 0) AS value FROM sales_totals_1 CROSS JOIN sales_totals_2;
+
+-- COUNT(*)
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales;
+
+-- COUNT(name)
+SELECT SUM(CASE WHEN sales.name IS NOT NULL THEN 1 ELSE 0 END) AS value FROM sales AS sales;
+
+-- COUNT(amount) WHERE id = 4
+SELECT SUM(CASE WHEN sales.amount IS NOT NULL THEN 1 ELSE 0 END) AS value FROM sales AS sales WHERE sales.id = 4;
+
+-- COUNT(*) WHERE id = 99
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE sales.id = 99;
+
+-- COUNT(DISTINCT name)
+SELECT COUNT(DISTINCT sales.name) AS value FROM sales AS sales;
+
+-- COUNT(DISTINCT big)
+SELECT COUNT(DISTINCT sales.big) AS value FROM sales AS sales;
+
+-- COUNTDISTINCT(is_gift)
+SELECT COUNT(DISTINCT sales.is_gift) AS value FROM sales AS sales;
+
+-- COUNT(DISTINCT amount) WHERE id = 4
+SELECT COUNT(DISTINCT sales.amount) AS value FROM sales AS sales WHERE sales.id = 4;
+
+-- SUMIF(amount, quantity > 0)
+SELECT SUM(sales.amount) AS value FROM sales AS sales WHERE sales.quantity > 0;
+
+-- AVERAGEIF(amount, quantity > 0)
+SELECT AVG(CAST(sales.amount AS DOUBLE PRECISION)) AS value FROM sales AS sales WHERE sales.quantity > 0;
+
+-- MINIF(amount, quantity > 0)
+SELECT MIN(sales.amount) AS value FROM sales AS sales WHERE sales.quantity > 0;
+
+-- MAXIF(amount, quantity <= 0)
+SELECT MAX(sales.amount) AS value FROM sales AS sales WHERE sales.quantity <= 0;
+
+-- COUNTIF(name = 'paid')
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE sales.name = 'paid';
+
+-- DISTINCTIF(name, quantity > 0)
+SELECT COUNT(DISTINCT sales.name) AS value FROM sales AS sales WHERE sales.quantity > 0;
+
+-- (SUM(amount) WHERE is_gift) / SUM(amount)
+SELECT CAST(SUM(CASE WHEN sales.is_gift THEN sales.amount END) AS DOUBLE PRECISION) / NULLIF(SUM(sales.amount), 0) AS value FROM sales AS sales;
+
+-- (MEDIAN(amount) WHERE is_gift) - MEDIAN(amount)
+WITH sales_totals_1 AS ( SELECT PERCENTILE_CONT(0.5) WITHIN GROUP (ORDER BY CAST(sales.amount AS DOUBLE PRECISION)) AS total_1 FROM sales AS sales WHERE sales.is_gift ), sales_totals_2 AS ( SELECT PERCENTILE_CONT(0.5) WITHIN GROUP (ORDER BY CAST(sales.amount AS DOUBLE PRECISION)) AS total_2 FROM sales AS sales ) SELECT total_1 - total_2 AS value FROM sales_totals_1 CROSS JOIN sales_totals_2;
+
+-- SUM(sales.amount) / COUNT(regions.*)
+WITH sales_totals_1 AS ( SELECT SUM(sales.amount) AS total_1 FROM sales AS sales ), regions_totals_2 AS ( SELECT NULLIF(COUNT(*), 0) AS total_2 FROM regions AS regions ) SELECT CAST(total_1 AS DOUBLE PRECISION) / NULLIF(total_2, 0) AS value FROM sales_totals_1 CROSS JOIN regions_totals_2;
+
+-- COUNT(*) WHERE is_gift
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE sales.is_gift;
+
+-- COUNT(*) WHERE NOT is_gift
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE NOT sales.is_gift;
+
+-- COUNT(*) WHERE is_gift = FALSE
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE sales.is_gift = FALSE;
+
+-- COUNTIF(name <> 'paid')
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE sales.name <> 'paid';
+
+-- COUNTIF(NOT name = 'paid')
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE NOT ( sales.name = 'paid' );
+
+-- COUNTIF(name IN ('paid', ''))
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE sales.name IN ('paid', '');
+
+-- COUNTIF(name NOT IN ('paid', ''))
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE NOT sales.name IN ('paid', '');
+
+-- COUNTIF(NOT name IN ('paid', ''))
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE NOT ( sales.name IN ('paid', '') );
+
+-- COUNTIF(quantity IN (2, -3))
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE sales.quantity IN (2, -3);
+
+-- COUNTIF(amount BETWEEN -0.5 AND 10)
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE sales.amount BETWEEN ( -0.5 ) AND 10;
+
+-- COUNTIF(amount NOT BETWEEN -0.5 AND 10)
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE NOT sales.amount BETWEEN ( -0.5 ) AND 10;
+
+-- COUNTIF(amount > 0)
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE sales.amount > 0;
+
+-- COUNTIF(amount >= 2.5)
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE sales.amount >= 2.5;
+
+-- COUNTIF(amount < 0)
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE sales.amount < 0;
+
+-- COUNTIF(amount <= 0)
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE sales.amount <= 0;
+
+-- COUNTIF(amount > 0 OR quantity < 0)
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE sales.amount > 0 OR sales.quantity < 0;
+
+-- COUNTIF(is_gift AND amount > 50)
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE sales.is_gift AND sales.amount > 50;
+
+-- COUNTIF(AND(is_gift, quantity > 0, amount > 0))
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE sales.is_gift AND sales.quantity > 0 AND sales.amount > 0;
+
+-- COUNTIF(OR(is_gift, quantity = 0))
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE sales.is_gift OR sales.quantity = 0;
+
+-- COUNTIF(NOT (is_gift OR amount > 0))
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE NOT ( sales.is_gift OR sales.amount > 0 );
+
+-- COUNTIF((amount > 0 OR quantity < 0) AND NOT is_gift)
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE ( sales.amount > 0 OR sales.quantity < 0 ) AND NOT sales.is_gift;
+
+-- SUM(IF(quantity > 0, amount, 0))
+SELECT SUM(CASE WHEN sales.quantity > 0 THEN sales.amount ELSE 0 END) AS value FROM sales AS sales;
+
+-- SUM(IF(is_gift, 1, 2))
+SELECT SUM(CASE WHEN sales.is_gift THEN 1 ELSE 2 END) AS value FROM sales AS sales;
+
+-- COUNT(IF(is_gift, id))
+SELECT SUM( CASE WHEN CASE WHEN sales.is_gift THEN sales.id END IS NOT NULL THEN 1 ELSE 0 END ) AS value FROM sales AS sales;
+
+-- COUNTIF(IFS(quantity > 4, 'big', quantity > 0, 'small', TRUE, 'none') = 'none' AND id = 4)
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE CASE WHEN sales.quantity > 4 THEN 'big' WHEN sales.quantity > 0 THEN 'small' ELSE 'none' END = 'none' AND sales.id = 4;
+
+-- COUNT(DISTINCT IFS(quantity > 4, 'big', quantity > 0, 'small', TRUE, 'none'))
+SELECT COUNT( DISTINCT CASE WHEN sales.quantity > 4 THEN 'big' WHEN sales.quantity > 0 THEN 'small' ELSE 'none' END ) AS value FROM sales AS sales;
+
+-- SUM(SWITCH(name, 'paid', 1, '', 2, 0))
+SELECT SUM(CASE WHEN sales.name = 'paid' THEN 1 WHEN sales.name = '' THEN 2 ELSE 0 END) AS value FROM sales AS sales;
+
+-- SUM(IF(quantity > 0, IF(amount > 5, IF(is_gift, 100, 10), 1), 0))
+SELECT SUM( CASE WHEN sales.quantity > 0 THEN CASE WHEN sales.amount > 5 THEN CASE WHEN sales.is_gift THEN 100 ELSE 10 END ELSE 1 END ELSE 0 END ) AS value FROM sales AS sales;
+
+-- COUNT(CASE WHEN quantity < 0 THEN 'minus' WHEN quantity = 0 THEN 'zero' END)
+SELECT SUM( CASE WHEN CASE WHEN sales.quantity < 0 THEN 'minus' WHEN sales.quantity = 0 THEN 'zero' END IS NOT NULL THEN 1 ELSE 0 END ) AS value FROM sales AS sales;
+
+-- SUM(CASE WHEN amount IS BLANK THEN 1 WHEN amount < 0 THEN 2 ELSE 3 END)
+SELECT SUM(CASE WHEN sales.amount IS NULL THEN 1 WHEN sales.amount < 0 THEN 2 ELSE 3 END) AS value FROM sales AS sales;
+
+-- IF(SUM(amount) > 100, 1, 0)
+SELECT CASE WHEN SUM(sales.amount) > 100 THEN 1 ELSE 0 END AS value FROM sales AS sales;
+
+-- IF(SUM(amount) / (SUM(quantity) WHERE id = 3) > 1, 1, 0)
+SELECT CASE WHEN CAST(SUM(sales.amount) AS DOUBLE PRECISION) / NULLIF(SUM(CASE WHEN sales.id = 3 THEN sales.quantity END), 0) > 1 THEN 1 ELSE 0 END AS value FROM sales AS sales;
+
+-- SUM(amount) WHERE regions.name = 'EU'
+SELECT SUM(sales.amount) AS value FROM sales AS sales LEFT JOIN regions AS regions ON sales.region_id = regions.region_id WHERE regions.name = 'EU';
+
+-- COUNTIF(regions.name IS BLANK)
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales LEFT JOIN regions AS regions ON sales.region_id = regions.region_id WHERE regions.name IS NULL;
+
+-- COUNTIF(regions.name <> 'EU')
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales LEFT JOIN regions AS regions ON sales.region_id = regions.region_id WHERE regions.name <> 'EU';
+
+-- COUNTIF(ISBLANK(name))
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE sales.name IS NULL;
+
+-- COUNTIF(name = '')
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE sales.name = '';
+
+-- COUNTIF(name IS BLANK OR name = '')
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE sales.name IS NULL OR sales.name = '';
+
+-- COUNTIF(amount IS NOT BLANK)
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE sales.amount IS NOT NULL;
+
+-- COUNTIF(ISBLANK(amount / quantity))
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE ( CAST(sales.amount AS DOUBLE PRECISION) / NULLIF(sales.quantity, 0) ) IS NULL;
+
+-- SUM(COALESCE(amount, 1))
+SELECT SUM(COALESCE(sales.amount, 1)) AS value FROM sales AS sales;
+
+-- MAX(COALESCE(big, quantity)) WHERE id = 3
+SELECT MAX(COALESCE(sales.big, sales.quantity)) AS value FROM sales AS sales WHERE sales.id = 3;
+
+-- COUNTIF(COALESCE(name, 'none') = 'none' AND id = 4)
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE COALESCE(sales.name, 'none') = 'none' AND sales.id = 4;
+
+-- COUNTIF(COALESCE(name, 'none') = '' AND id = 3)
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE COALESCE(sales.name, 'none') = '' AND sales.id = 3;
+
+-- COALESCE(SUM(amount) WHERE id = 4, 0) + SUM(quantity)
+SELECT COALESCE(SUM(CASE WHEN sales.id = 4 THEN sales.amount END), 0) + SUM(sales.quantity) AS value FROM sales AS sales;
+
+-- (SUM(amount) WHERE id = 4) + SUM(quantity)
+SELECT SUM(CASE WHEN sales.id = 4 THEN sales.amount END) + SUM(sales.quantity) AS value FROM sales AS sales;
+
+-- COUNT(NULLIF(name, ''))
+SELECT SUM(CASE WHEN NULLIF(sales.name, '') IS NOT NULL THEN 1 ELSE 0 END) AS value FROM sales AS sales;
+
+-- SUM(NULLIF(quantity, 7))
+SELECT SUM(NULLIF(sales.quantity, 7)) AS value FROM sales AS sales;
+
+-- NULLIF(SUM(quantity), 12)
+SELECT NULLIF(SUM(sales.quantity), 12) AS value FROM sales AS sales;
+
+-- SUM(amount + big)
+SELECT SUM(sales.amount + sales.big) AS value FROM sales AS sales;
+
+-- SUM(amount + quantity)
+SELECT SUM(sales.amount + sales.quantity) AS value FROM sales AS sales;
+
+-- SUM(amount * quantity)
+SELECT SUM(sales.amount * sales.quantity) AS value FROM sales AS sales;
+
+-- SUM(big + 1)
+SELECT SUM(sales.big + 1) AS value FROM sales AS sales;
+
+-- SUM(-amount)
+SELECT SUM(-sales.amount) AS value FROM sales AS sales;
+
+-- SUM(-(-quantity))
+SELECT SUM(-( -sales.quantity )) AS value FROM sales AS sales;
+
+-- SUM(1 - -quantity)
+SELECT SUM(1 - ( -sales.quantity )) AS value FROM sales AS sales;
+
+-- SUM(quantity) - COUNT(*) - 1
+SELECT SUM(sales.quantity) - NULLIF(COUNT(*), 0) - 1 AS value FROM sales AS sales;
+
+-- SUM(quantity) - (COUNT(*) - 1)
+SELECT SUM(sales.quantity) - ( NULLIF(COUNT(*), 0) - 1 ) AS value FROM sales AS sales;
+
+-- (SUM(quantity) + 1) * 2
+SELECT ( SUM(sales.quantity) + 1 ) * 2 AS value FROM sales AS sales;
+
+-- SUM(quantity) / (COUNT(*) / 2)
+SELECT CAST(SUM(sales.quantity) AS DOUBLE PRECISION) / NULLIF(( CAST(NULLIF(COUNT(*), 0) AS DOUBLE PRECISION) / NULLIF(2, 0) ), 0) AS value FROM sales AS sales;
+
+-- SUM(quantity) / COUNT(*) / 2
+SELECT CAST(( CAST(SUM(sales.quantity) AS DOUBLE PRECISION) / NULLIF(NULLIF(COUNT(*), 0), 0) ) AS DOUBLE PRECISION) / NULLIF(2, 0) AS value FROM sales AS sales;
+
+-- -SUM(quantity) ^ 2
+SELECT -POWER(SUM(sales.quantity), 2) AS value FROM sales AS sales;
+
+-- SUM(quantity * 5%)
+SELECT SUM(sales.quantity * 0.05) AS value FROM sales AS sales;
+
+-- SUM(amount) * 5%
+SELECT SUM(sales.amount) * 0.05 AS value FROM sales AS sales;
+
+-- SUM(quantity) / COUNT(*)
+SELECT CAST(SUM(sales.quantity) AS DOUBLE PRECISION) / NULLIF(NULLIF(COUNT(*), 0), 0) AS value FROM sales AS sales;
+
+-- MAX(quantity / 4) WHERE id = 5
+SELECT MAX(CAST(sales.quantity AS DOUBLE PRECISION) / NULLIF(4, 0)) AS value FROM sales AS sales WHERE sales.id = 5;
+
+-- MAX(1 / 3000000) * 3000000
+SELECT MAX(CAST(1 AS DOUBLE PRECISION) / NULLIF(3000000, 0)) * 3000000 AS value FROM sales AS sales;
+
+-- SUM(1 / quantity)
+SELECT SUM(CAST(1 AS DOUBLE PRECISION) / NULLIF(sales.quantity, 0)) AS value FROM sales AS sales;
+
+-- SUM(amount / quantity)
+SELECT SUM(CAST(sales.amount AS DOUBLE PRECISION) / NULLIF(sales.quantity, 0)) AS value FROM sales AS sales;
+
+-- SUM(amount / quantity) WHERE id = 3
+SELECT SUM(CAST(sales.amount AS DOUBLE PRECISION) / NULLIF(sales.quantity, 0)) AS value FROM sales AS sales WHERE sales.id = 3;
+
+-- SUM(rate / amount) WHERE id = 3
+SELECT SUM(CAST(sales.rate AS DOUBLE PRECISION) / NULLIF(sales.amount, 0)) AS value FROM sales AS sales WHERE sales.id = 3;
+
+-- SUM(amount) / (SUM(quantity) WHERE id = 3)
+SELECT CAST(SUM(sales.amount) AS DOUBLE PRECISION) / NULLIF(SUM(CASE WHEN sales.id = 3 THEN sales.quantity END), 0) AS value FROM sales AS sales;
+
+-- SUM(amount) / (SUM(quantity) WHERE id = 4)
+SELECT CAST(SUM(sales.amount) AS DOUBLE PRECISION) / NULLIF(SUM(CASE WHEN sales.id = 4 THEN sales.quantity END), 0) AS value FROM sales AS sales;
+
+-- DIVIDE(SUM(amount), COUNT(*))
+SELECT CAST(SUM(sales.amount) AS DOUBLE PRECISION) / NULLIF(NULLIF(COUNT(*), 0), 0) AS value FROM sales AS sales;
+
+-- DIVIDE(SUM(amount), SUM(quantity) WHERE id = 3, -1)
+SELECT COALESCE( CAST(SUM(sales.amount) AS DOUBLE PRECISION) / NULLIF(SUM(CASE WHEN sales.id = 3 THEN sales.quantity END), 0), -1 ) AS value FROM sales AS sales;
+
+-- SUM(DIVIDE(1, quantity, 1))
+SELECT SUM(COALESCE(CAST(1 AS DOUBLE PRECISION) / NULLIF(sales.quantity, 0), 1)) AS value FROM sales AS sales;
+
+-- SUM(ABS(amount))
+SELECT SUM(ABS(sales.amount)) AS value FROM sales AS sales;
+
+-- MAX(ROUND(rate)) WHERE id = 2
+SELECT MAX(ROUND(CAST(sales.rate AS DECIMAL(38, 10)))) AS value FROM sales AS sales WHERE sales.id = 2;
+
+-- MAX(ROUND(rate)) WHERE id = 3
+SELECT MAX(ROUND(CAST(sales.rate AS DECIMAL(38, 10)))) AS value FROM sales AS sales WHERE sales.id = 3;
+
+-- MAX(ROUND(rate)) WHERE id = 1
+SELECT MAX(ROUND(CAST(sales.rate AS DECIMAL(38, 10)))) AS value FROM sales AS sales WHERE sales.id = 1;
+
+-- MAX(ROUND(rate)) WHERE id = 7
+SELECT MAX(ROUND(CAST(sales.rate AS DECIMAL(38, 10)))) AS value FROM sales AS sales WHERE sales.id = 7;
+
+-- MAX(ROUND(rate)) WHERE id = 5
+SELECT MAX(ROUND(CAST(sales.rate AS DECIMAL(38, 10)))) AS value FROM sales AS sales WHERE sales.id = 5;
+
+-- MAX(ROUND(amount)) WHERE id = 2
+SELECT MAX(ROUND(CAST(sales.amount AS DECIMAL(38, 10)))) AS value FROM sales AS sales WHERE sales.id = 2;
+
+-- MAX(ROUND(quantity / 2)) WHERE id = 5
+SELECT MAX( ROUND(CAST(CAST(sales.quantity AS DOUBLE PRECISION) / NULLIF(2, 0) AS DECIMAL(38, 10))) ) AS value FROM sales AS sales WHERE sales.id = 5;
+
+-- MAX(ROUND(amount, 1)) WHERE id = 6
+SELECT MAX(ROUND(CAST(sales.amount AS DECIMAL(38, 10)), 1)) AS value FROM sales AS sales WHERE sales.id = 6;
+
+-- MAX(ROUND(quantity, -1)) WHERE id = 5
+SELECT MAX(ROUND(CAST(sales.quantity AS DECIMAL(38, 10)), -1)) AS value FROM sales AS sales WHERE sales.id = 5;
+
+-- MAX(ROUND(amount * 100, -2)) WHERE id = 2
+SELECT MAX(ROUND(CAST(sales.amount * 100 AS DECIMAL(38, 10)), -2)) AS value FROM sales AS sales WHERE sales.id = 2;
+
+-- ROUND(SUM(amount) / COUNT(*), 2)
+SELECT ROUND( CAST(CAST(SUM(sales.amount) AS DOUBLE PRECISION) / NULLIF(NULLIF(COUNT(*), 0), 0) AS DECIMAL(38, 10)), 2 ) AS value FROM sales AS sales;
+
+-- MAX(ROUND(amount)) WHERE id = 4
+SELECT MAX(ROUND(CAST(sales.amount AS DECIMAL(38, 10)))) AS value FROM sales AS sales WHERE sales.id = 4;
+
+-- MAX(CEILING(amount)) WHERE id = 2
+SELECT MAX(CEIL(sales.amount)) AS value FROM sales AS sales WHERE sales.id = 2;
+
+-- MAX(CEILING(amount)) WHERE id = 5
+SELECT MAX(CEIL(sales.amount)) AS value FROM sales AS sales WHERE sales.id = 5;
+
+-- MAX(CEILING(rate)) WHERE id = 7
+SELECT MAX(CEIL(sales.rate)) AS value FROM sales AS sales WHERE sales.id = 7;
+
+-- MAX(FLOOR(amount)) WHERE id = 2
+SELECT MAX(FLOOR(sales.amount)) AS value FROM sales AS sales WHERE sales.id = 2;
+
+-- MAX(FLOOR(rate)) WHERE id = 7
+SELECT MAX(FLOOR(sales.rate)) AS value FROM sales AS sales WHERE sales.id = 7;
+
+-- MAX(FLOOR(quantity / 2)) WHERE id = 2
+SELECT MAX(FLOOR(CAST(sales.quantity AS DOUBLE PRECISION) / NULLIF(2, 0))) AS value FROM sales AS sales WHERE sales.id = 2;
+
+-- SQRT(SUM(quantity) + 4)
+SELECT CASE WHEN SUM(sales.quantity) + 4 >= 0 THEN SQRT(SUM(sales.quantity) + 4) END AS value FROM sales AS sales;
+
+-- SUM(SQRT(quantity))
+SELECT SUM(CASE WHEN sales.quantity >= 0 THEN SQRT(sales.quantity) END) AS value FROM sales AS sales;
+
+-- SUM(POWER(quantity, 2))
+SELECT SUM(POWER(sales.quantity, 2)) AS value FROM sales AS sales;
+
+-- SUM(quantity ^ 2)
+SELECT SUM(POWER(sales.quantity, 2)) AS value FROM sales AS sales;
+
+-- SUM(2 ^ quantity)
+SELECT SUM(POWER(2, sales.quantity)) AS value FROM sales AS sales;
+
+-- SUM(quantity ^ 0.5)
+SELECT SUM(CASE WHEN sales.quantity >= 0 THEN POWER(sales.quantity, 0.5) END) AS value FROM sales AS sales;
+
+-- SUM(quantity ^ -1)
+SELECT SUM(POWER(NULLIF(sales.quantity, 0), -1)) AS value FROM sales AS sales;
+
+-- SUM(quantity ^ rate) WHERE id IN (2, 3, 4)
+SELECT SUM( CASE WHEN sales.quantity > 0 OR ( sales.quantity = 0 AND sales.rate >= 0 ) OR ( sales.quantity < 0 AND sales.rate = FLOOR(sales.rate) ) THEN POWER(sales.quantity, sales.rate) END ) AS value FROM sales AS sales WHERE sales.id IN (2, 3, 4);
+
+-- MAX(quantity ^ 0) WHERE id = 3
+SELECT MAX(POWER(sales.quantity, 0)) AS value FROM sales AS sales WHERE sales.id = 3;
+
+-- MAX(MOD(quantity, 2)) WHERE id = 2
+SELECT MAX(sales.quantity % NULLIF(2, 0)) AS value FROM sales AS sales WHERE sales.id = 2;
+
+-- MAX(MOD(quantity, -2)) WHERE id = 5
+SELECT MAX(sales.quantity % NULLIF(-2, 0)) AS value FROM sales AS sales WHERE sales.id = 5;
+
+-- MAX(MOD(rate, 2)) WHERE id = 2
+SELECT MAX(CAST(sales.rate AS DECIMAL(38, 10)) % NULLIF(CAST(2 AS DECIMAL(38, 10)), 0)) AS value FROM sales AS sales WHERE sales.id = 2;
+
+-- MAX(MOD(rate, 0.1)) WHERE id = 2
+SELECT MAX(CAST(sales.rate AS DECIMAL(38, 10)) % NULLIF(CAST(0.1 AS DECIMAL(38, 10)), 0)) AS value FROM sales AS sales WHERE sales.id = 2;
+
+-- MAX(MOD(amount, 3)) WHERE id = 2
+SELECT MAX(CAST(sales.amount AS DECIMAL(38, 10)) % NULLIF(CAST(3 AS DECIMAL(38, 10)), 0)) AS value FROM sales AS sales WHERE sales.id = 2;
+
+-- MAX(MOD(5, quantity)) WHERE id = 3
+SELECT MAX(5 % NULLIF(sales.quantity, 0)) AS value FROM sales AS sales WHERE sales.id = 3;
+
+-- MAX(MOD(big, 10)) WHERE id = 1
+SELECT MAX(sales.big % NULLIF(10, 0)) AS value FROM sales AS sales WHERE sales.id = 1;
+
+-- COUNTIF(MOD(quantity, 2) = 0)
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE sales.quantity % NULLIF(2, 0) = 0;
+
+-- SUM(GREATEST(amount, 0))
+SELECT SUM( CASE WHEN sales.amount IS NULL OR 0 IS NULL THEN NULL ELSE GREATEST(sales.amount, 0) END ) AS value FROM sales AS sales;
+
+-- SUM(LEAST(amount, 1))
+SELECT SUM( CASE WHEN sales.amount IS NULL OR 1 IS NULL THEN NULL ELSE LEAST(sales.amount, 1) END ) AS value FROM sales AS sales;
+
+-- MAX(GREATEST(amount, 0)) WHERE id = 4
+SELECT MAX( CASE WHEN sales.amount IS NULL OR 0 IS NULL THEN NULL ELSE GREATEST(sales.amount, 0) END ) AS value FROM sales AS sales WHERE sales.id = 4;
+
+-- MAX(GREATEST(amount, big)) WHERE id = 3
+SELECT MAX( CASE WHEN sales.amount IS NULL OR sales.big IS NULL THEN NULL ELSE GREATEST(sales.amount, sales.big) END ) AS value FROM sales AS sales WHERE sales.id = 3;
+
+-- MAX(GREATEST(quantity, 1, rate)) WHERE id = 2
+SELECT MAX( CASE WHEN sales.quantity IS NULL OR 1 IS NULL OR sales.rate IS NULL THEN NULL ELSE GREATEST(sales.quantity, 1, sales.rate) END ) AS value FROM sales AS sales WHERE sales.id = 2;
+
+-- COUNTIF(LEAST(sold_on, due_on) = '2024-12-31' AND id = 6)
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE CASE WHEN sales.sold_on IS NULL OR sales.due_on IS NULL THEN NULL ELSE LEAST(sales.sold_on, sales.due_on) END = CAST('2024-12-31' AS DATE) AND sales.id = 6;
+
+-- COUNTIF(GREATEST(sold_on, due_on) IS BLANK AND id = 5)
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE CASE WHEN sales.sold_on IS NULL OR sales.due_on IS NULL THEN NULL ELSE GREATEST(sales.sold_on, sales.due_on) END IS NULL AND sales.id = 5;
+
+-- LEAST(SUM(amount), SUM(quantity), SUM(rate) WHERE id = 4)
+SELECT CASE WHEN SUM(sales.amount) IS NULL OR SUM(sales.quantity) IS NULL OR SUM(CASE WHEN sales.id = 4 THEN sales.rate END) IS NULL THEN NULL ELSE LEAST( SUM(sales.amount), SUM(sales.quantity), SUM(CASE WHEN sales.id = 4 THEN sales.rate END) ) END AS value FROM sales AS sales;
+
+-- COUNTIF(CONTAINS(name, 'aid'))
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE POSITION('aid' IN sales.name) > 0;
+
+-- COUNTIF(CONTAINS(name, '%'))
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE POSITION('%' IN sales.name) > 0;
+
+-- COUNTIF(CONTAINS(name, 'PAID'))
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE POSITION('PAID' IN sales.name) > 0;
+
+-- COUNTIF(STARTSWITH(name, 'pa'))
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE LEFT(sales.name, LENGTH('pa')) = 'pa';
+
+-- COUNTIF(STARTSWITH(name, 'it_s'))
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE LEFT(sales.name, LENGTH('it_s')) = 'it_s';
+
+-- COUNTIF(NOT STARTSWITH(name, 'pa'))
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE NOT ( LEFT(sales.name, LENGTH('pa')) = 'pa' );
+
+-- COUNTIF(ENDSWITH(name, '%_off'))
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE RIGHT(sales.name, LENGTH('%_off')) = '%_off';
+
+-- COUNTIF(ENDSWITH(name, 'id'))
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE RIGHT(sales.name, LENGTH('id')) = 'id';
+
+-- COUNTIF(name = 'it''s 100%_off')
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE sales.name = 'it\'s 100%_off';
+
+-- COUNTIF(name = 'Paid')
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE sales.name = 'Paid';
+
+-- COUNTIF(UPPER(name) = 'ÜBERMUT' AND id = 5)
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE UPPER(sales.name) = 'ÜBERMUT' AND sales.id = 5;
+
+-- COUNTIF(LOWER(name) = 'übermut' AND id = 5)
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE LOWER(sales.name) = 'übermut' AND sales.id = 5;
+
+-- COUNTIF(TRIM(name) = 'Paid' AND id = 2)
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE TRIM(sales.name) = 'Paid' AND sales.id = 2;
+
+-- COUNTIF(TRIM(name) = '')
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE TRIM(sales.name) = '';
+
+-- MAX(LEN(name)) WHERE id = 5
+SELECT MAX(LENGTH(sales.name)) AS value FROM sales AS sales WHERE sales.id = 5;
+
+-- MAX(LEN(name)) WHERE id = 2
+SELECT MAX(LENGTH(sales.name)) AS value FROM sales AS sales WHERE sales.id = 2;
+
+-- MAX(LEN(name)) WHERE id = 3
+SELECT MAX(LENGTH(sales.name)) AS value FROM sales AS sales WHERE sales.id = 3;
+
+-- MAX(LEN(name)) WHERE id = 4
+SELECT MAX(LENGTH(sales.name)) AS value FROM sales AS sales WHERE sales.id = 4;
+
+-- COUNTIF(LEFT(name, 2) = 'Üb' AND id = 5)
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE LEFT(sales.name, 2) = 'Üb' AND sales.id = 5;
+
+-- COUNTIF(LEFT(name, 99) = 'paid' AND id = 1)
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE LEFT(sales.name, 99) = 'paid' AND sales.id = 1;
+
+-- COUNTIF(RIGHT(name, 3) = 'off' AND id = 6)
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE RIGHT(sales.name, 3) = 'off' AND sales.id = 6;
+
+-- COUNTIF(RIGHT(name, LEN(name) - 1) = 'aid' AND id = 1)
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE RIGHT(sales.name, LENGTH(sales.name) - 1) = 'aid' AND sales.id = 1;
+
+-- COUNTIF(name & '!' = '!' AND id = 4)
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE ( COALESCE(sales.name, '') || '!' ) = '!' AND sales.id = 4;
+
+-- COUNTIF(name & quantity = 'paid2' AND id = 1)
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE ( COALESCE(sales.name, '') || COALESCE(CAST(sales.quantity AS VARCHAR(MAX)), '') ) = 'paid2' AND sales.id = 1;
+
+-- COUNTIF(CONCAT(name, '-', quantity) = '-0' AND id = 3)
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE ( COALESCE(COALESCE(sales.name, '') || '-', '') || COALESCE(CAST(sales.quantity AS VARCHAR(MAX)), '') ) = '-0' AND sales.id = 3;
+
+-- COUNTIF('' & sold_on = '2024-02-29' AND id = 1)
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE ( '' || COALESCE(CAST(sales.sold_on AS VARCHAR(MAX)), '') ) = '2024-02-29' AND sales.id = 1;
+
+-- COUNTIF('' & amount = '10' AND id = 1)
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE ( '' || COALESCE( TRIM(TRAILING '.' FROM TRIM(TRAILING '0' FROM CAST(CAST(sales.amount AS DECIMAL(38, 10)) AS VARCHAR(MAX)))), '' ) ) = '10' AND sales.id = 1;
+
+-- COUNTIF('' & amount = '-7.5' AND id = 2)
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE ( '' || COALESCE( TRIM(TRAILING '.' FROM TRIM(TRAILING '0' FROM CAST(CAST(sales.amount AS DECIMAL(38, 10)) AS VARCHAR(MAX)))), '' ) ) = '-7.5' AND sales.id = 2;
+
+-- COUNTIF('' & rate * 4 = '10' AND id = 2)
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE ( '' || COALESCE( TRIM(TRAILING '.' FROM TRIM(TRAILING '0' FROM CAST(CAST(sales.rate * 4 AS DECIMAL(38, 10)) AS VARCHAR(MAX)))), '' ) ) = '10' AND sales.id = 2;
+
+-- COUNTIF('' & is_gift = 'true' AND id = 1)
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE ( '' || COALESCE( CASE WHEN sales.is_gift THEN 'true' WHEN NOT ( sales.is_gift ) THEN 'false' END, '' ) ) = 'true' AND sales.id = 1;
+
+-- COUNTIF('' & is_gift = '' AND id = 4)
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE ( '' || COALESCE( CASE WHEN sales.is_gift THEN 'true' WHEN NOT ( sales.is_gift ) THEN 'false' END, '' ) ) = '' AND sales.id = 4;
+
+-- COUNT(DISTINCT name & quantity)
+SELECT COUNT( DISTINCT COALESCE(sales.name, '') || COALESCE(CAST(sales.quantity AS VARCHAR(MAX)), '') ) AS value FROM sales AS sales;
+
+-- COUNTIF(UPPER(TRIM(name)) = 'PAID')
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE UPPER(TRIM(sales.name)) = 'PAID';
+
+-- SUM(YEAR(sold_on))
+SELECT SUM(EXTRACT(YEAR FROM sales.sold_on)) AS value FROM sales AS sales;
+
+-- MAX(QUARTER(sold_on)) WHERE id = 3
+SELECT MAX(EXTRACT(QUARTER FROM sales.sold_on)) AS value FROM sales AS sales WHERE sales.id = 3;
+
+-- MAX(MONTH(sold_at)) WHERE id = 6
+SELECT MAX(EXTRACT(MONTH FROM sales.sold_at)) AS value FROM sales AS sales WHERE sales.id = 6;
+
+-- MAX(DAY(sold_at)) WHERE id = 1
+SELECT MAX(EXTRACT(DAY FROM sales.sold_at)) AS value FROM sales AS sales WHERE sales.id = 1;
+
+-- MAX(DAY(sold_on)) WHERE id = 4
+SELECT MAX(EXTRACT(DAY FROM sales.sold_on)) AS value FROM sales AS sales WHERE sales.id = 4;
+
+-- COUNTIF(sold_on >= DATE(2024, 2, 29))
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE sales.sold_on >= CAST('2024-02-29' AS DATE);
+
+-- COUNTIF(sold_on < '2024-01-31')
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE sales.sold_on < CAST('2024-01-31' AS DATE);
+
+-- COUNTIF(sold_at = '2024-01-31')
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE sales.sold_at = CAST('2024-01-31' AS DATE);
+
+-- COUNTIF(sold_at > '2024-02-29')
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE sales.sold_at > CAST('2024-02-29' AS DATE);
+
+-- COUNTIF(sold_at <= DATE '2024-02-29')
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE sales.sold_at <= CAST('2024-02-29' AS DATE);
+
+-- COUNTIF(sold_at = sold_on)
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE sales.sold_at = sales.sold_on;
+
+-- COUNTIF(sold_on BETWEEN '2024-01-31' AND '2024-02-29')
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE sales.sold_on BETWEEN CAST('2024-01-31' AS DATE) AND CAST('2024-02-29' AS DATE);
+
+-- COUNTIF(sold_at BETWEEN '2024-01-31' AND '2024-02-29')
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE sales.sold_at BETWEEN CAST('2024-01-31' AS DATE) AND CAST('2024-02-29' AS DATE);
+
+-- COUNTIF(sold_on IN ('2024-02-29', '2025-01-01'))
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE sales.sold_on IN (CAST('2024-02-29' AS DATE), CAST('2025-01-01' AS DATE));
+
+-- COUNTIF(sold_at IN ('2024-02-29', '2025-01-01'))
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE sales.sold_at IN (CAST('2024-02-29' AS DATE), CAST('2025-01-01' AS DATE));
+
+-- COUNTIF(DATEADD(sold_on, 1, month) = '2024-02-29' AND id = 2)
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE CAST(DATEADD(MONTH, 1, sales.sold_on) AS DATE) = CAST('2024-02-29' AS DATE) AND sales.id = 2;
+
+-- COUNTIF(DATEADD(sold_on, 1, year) = '2025-02-28' AND id = 1)
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE CAST(DATEADD(YEAR, 1, sales.sold_on) AS DATE) = CAST('2025-02-28' AS DATE) AND sales.id = 1;
+
+-- COUNTIF(DATEADD(sold_on, -1, month) = '2024-02-29' AND id = 7)
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE CAST(DATEADD(MONTH, -1, sales.sold_on) AS DATE) = CAST('2024-02-29' AS DATE) AND sales.id = 7;
+
+-- COUNTIF(sold_on + 1 month = '2024-03-29' AND id = 1)
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE CAST(DATEADD(MONTH, 1, sales.sold_on) AS DATE) = CAST('2024-03-29' AS DATE) AND sales.id = 1;
+
+-- COUNTIF(sold_on - 1 month = '2024-02-29' AND id = 7)
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE CAST(DATEADD(MONTH, -1, sales.sold_on) AS DATE) = CAST('2024-02-29' AS DATE) AND sales.id = 7;
+
+-- COUNTIF(sold_on + 1 quarter = '2024-03-31' AND id = 3)
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE CAST(DATEADD(MONTH, 3, sales.sold_on) AS DATE) = CAST('2024-03-31' AS DATE) AND sales.id = 3;
+
+-- COUNTIF(sold_on + 2 weeks = '2025-01-15' AND id = 6)
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE CAST(DATEADD(WEEK, 2, sales.sold_on) AS DATE) = CAST('2025-01-15' AS DATE) AND sales.id = 6;
+
+-- COUNTIF(sold_on + 1 = '2024-01-01' AND id = 3)
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE CAST(DATEADD(DAY, 1, sales.sold_on) AS DATE) = CAST('2024-01-01' AS DATE) AND sales.id = 3;
+
+-- COUNTIF(sold_on - quantity = '2024-02-27' AND id = 1)
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE CAST(DATEADD(DAY, ( -sales.quantity ), sales.sold_on) AS DATE) = CAST('2024-02-27' AS DATE) AND sales.id = 1;
+
+-- COUNTIF(DATEADD(sold_on, quantity, month) = '2024-04-29' AND id = 1)
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE CAST(DATEADD(MONTH, sales.quantity, sales.sold_on) AS DATE) = CAST('2024-04-29' AS DATE) AND sales.id = 1;
+
+-- COUNTIF(DATEADD(sold_on, quantity, quarter) = '2023-04-30' AND id = 2)
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE CAST(DATEADD(MONTH, sales.quantity * 3, sales.sold_on) AS DATE) = CAST('2023-04-30' AS DATE) AND sales.id = 2;
+
+-- COUNTIF(DATEADD(sold_on, quantity - 1, week) = '2025-02-12' AND id = 6)
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE CAST(DATEADD(WEEK, ( sales.quantity - 1 ), sales.sold_on) AS DATE) = CAST('2025-02-12' AS DATE) AND sales.id = 6;
+
+-- COUNTIF(DATEADD(sold_on, quantity, year) IS BLANK AND id = 4)
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE CAST(DATEADD(YEAR, sales.quantity, sales.sold_on) AS DATE) IS NULL AND sales.id = 4;
+
+-- COUNTIF(sold_at + 1 day > '2024-03-01' AND sold_at + 1 day < '2024-03-02')
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE DATEADD(DAY, 1, sales.sold_at) > CAST('2024-03-01' AS DATE) AND DATEADD(DAY, 1, sales.sold_at) < CAST('2024-03-02' AS DATE);
+
+-- COUNTIF(sold_at - 1 month > '2024-02-29' AND sold_at - 1 month < '2024-03-01')
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE DATEADD(MONTH, -1, sales.sold_at) > CAST('2024-02-29' AS DATE) AND DATEADD(MONTH, -1, sales.sold_at) < CAST('2024-03-01' AS DATE);
+
+-- COUNTIF(DATEADD(sold_at, quantity, day) > '2024-03-02' AND id = 1)
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE DATEADD(DAY, sales.quantity, sales.sold_at) > CAST('2024-03-02' AS DATE) AND sales.id = 1;
+
+-- COUNTIF(DATEADD(sold_at, quantity, quarter) > '2024-06-30' AND id = 7)
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE DATEADD(MONTH, sales.quantity * 3, sales.sold_at) > CAST('2024-06-30' AS DATE) AND sales.id = 7;
+
+-- SUM(DATEDIFF(sold_on, due_on))
+SELECT SUM(CAST(sales.due_on AS DATE) - CAST(sales.sold_on AS DATE)) AS value FROM sales AS sales;
+
+-- MAX(due_on - sold_on) WHERE id = 2
+SELECT MAX(CAST(sales.due_on AS DATE) - CAST(sales.sold_on AS DATE)) AS value FROM sales AS sales WHERE sales.id = 2;
+
+-- MAX(DATEDIFF(sold_at, due_on, day)) WHERE id = 1
+SELECT MAX(CAST(sales.due_on AS DATE) - CAST(sales.sold_at AS DATE)) AS value FROM sales AS sales WHERE sales.id = 1;
+
+-- MAX(DATEDIFF(sold_on, due_on)) WHERE id = 6
+SELECT MAX(CAST(sales.due_on AS DATE) - CAST(sales.sold_on AS DATE)) AS value FROM sales AS sales WHERE sales.id = 6;
+
+-- MAX(DATEDIFF(sold_on, due_on)) WHERE id = 5
+SELECT MAX(CAST(sales.due_on AS DATE) - CAST(sales.sold_on AS DATE)) AS value FROM sales AS sales WHERE sales.id = 5;
+
+-- MAX(DATEDIFF(sold_on, due_on, week)) WHERE id = 3
+SELECT MAX( CAST(CAST(( CAST(DATE_TRUNC('WEEK', CAST(sales.due_on AS DATE)) AS DATE) - CAST(DATE_TRUNC('WEEK', CAST(sales.sold_on AS DATE)) AS DATE) ) AS DOUBLE PRECISION) / NULLIF(7, 0) AS INTEGER) ) AS value FROM sales AS sales WHERE sales.id = 3;
+
+-- MAX(DATEDIFF(due_on, sold_on, week)) WHERE id = 3
+SELECT MAX( CAST(CAST(( CAST(DATE_TRUNC('WEEK', CAST(sales.sold_on AS DATE)) AS DATE) - CAST(DATE_TRUNC('WEEK', CAST(sales.due_on AS DATE)) AS DATE) ) AS DOUBLE PRECISION) / NULLIF(7, 0) AS INTEGER) ) AS value FROM sales AS sales WHERE sales.id = 3;
+
+-- MAX(DATEDIFF(sold_at, due_on, week)) WHERE id = 2
+SELECT MAX( CAST(CAST(( CAST(DATE_TRUNC('WEEK', CAST(sales.due_on AS DATE)) AS DATE) - CAST(DATE_TRUNC('WEEK', CAST(sales.sold_at AS DATE)) AS DATE) ) AS DOUBLE PRECISION) / NULLIF(7, 0) AS INTEGER) ) AS value FROM sales AS sales WHERE sales.id = 2;
+
+-- MAX(DATEDIFF(sold_on, due_on, month)) WHERE id = 1
+SELECT MAX( ( EXTRACT(YEAR FROM CAST(sales.due_on AS DATE)) - EXTRACT(YEAR FROM CAST(sales.sold_on AS DATE)) ) * 12 + EXTRACT(MONTH FROM CAST(sales.due_on AS DATE)) - EXTRACT(MONTH FROM CAST(sales.sold_on AS DATE)) ) AS value FROM sales AS sales WHERE sales.id = 1;
+
+-- MAX(DATEDIFF(sold_at, due_on, quarter)) WHERE id = 3
+SELECT MAX( ( EXTRACT(YEAR FROM CAST(sales.due_on AS DATE)) - EXTRACT(YEAR FROM CAST(sales.sold_at AS DATE)) ) * 4 + EXTRACT(QUARTER FROM CAST(sales.due_on AS DATE)) - EXTRACT(QUARTER FROM CAST(sales.sold_at AS DATE)) ) AS value FROM sales AS sales WHERE sales.id = 3;
+
+-- MAX(DATEDIFF(sold_on, due_on, year)) WHERE id = 3
+SELECT MAX( ( EXTRACT(YEAR FROM CAST(sales.due_on AS DATE)) - EXTRACT(YEAR FROM CAST(sales.sold_on AS DATE)) ) ) AS value FROM sales AS sales WHERE sales.id = 3;
+
+-- MAX(DATEDIFF(sold_on, due_on, year)) WHERE id = 6
+SELECT MAX( ( EXTRACT(YEAR FROM CAST(sales.due_on AS DATE)) - EXTRACT(YEAR FROM CAST(sales.sold_on AS DATE)) ) ) AS value FROM sales AS sales WHERE sales.id = 6;
+
+-- COUNTIF(STARTOF(sold_at, day) = '2024-02-29' AND id = 1)
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE CAST(DATE_TRUNC('DAY', sales.sold_at) AS DATE) = CAST('2024-02-29' AS DATE) AND sales.id = 1;
+
+-- COUNTIF(STARTOF(sold_on, week) = '2024-03-25' AND id = 5)
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE CAST(DATE_TRUNC('WEEK', sales.sold_on) AS DATE) = CAST('2024-03-25' AS DATE) AND sales.id = 5;
+
+-- COUNTIF(STARTOF(sold_on, week) = '2023-12-25' AND id = 3)
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE CAST(DATE_TRUNC('WEEK', sales.sold_on) AS DATE) = CAST('2023-12-25' AS DATE) AND sales.id = 3;
+
+-- COUNTIF(STARTOF(sold_at, month) = '2024-02-01' AND id = 1)
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE CAST(DATE_TRUNC('MONTH', sales.sold_at) AS DATE) = CAST('2024-02-01' AS DATE) AND sales.id = 1;
+
+-- COUNTIF(STARTOF(sold_on, quarter) = '2024-01-01' AND id = 7)
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE CAST(DATE_TRUNC('QUARTER', sales.sold_on) AS DATE) = CAST('2024-01-01' AS DATE) AND sales.id = 7;
+
+-- COUNTIF(STARTOF(sold_on, year) = '2023-01-01' AND id = 3)
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE CAST(DATE_TRUNC('YEAR', sales.sold_on) AS DATE) = CAST('2023-01-01' AS DATE) AND sales.id = 3;
+
+-- COUNTIF(STARTOF(sold_on, month) = '2024-03-01')
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE CAST(DATE_TRUNC('MONTH', sales.sold_on) AS DATE) = CAST('2024-03-01' AS DATE);
+
+-- COUNTIF(TODAY() = '2024-03-30')
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE CURRENT_DATE = CAST('2024-03-30' AS DATE);
+
+-- COUNTIF(sold_on = TODAY())
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE sales.sold_on = CURRENT_DATE;
+
+-- COUNTIF(sold_on >= TODAY() - 30 days)
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE sales.sold_on >= CAST(DATEADD(DAY, -30, CURRENT_DATE) AS DATE);
+
+-- COUNTIF(sold_at < TODAY())
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE sales.sold_at < CURRENT_DATE;
+
+-- MAX(DATEDIFF(sold_on, TODAY())) WHERE id = 1
+SELECT MAX(CAST(CURRENT_DATE AS DATE) - CAST(sales.sold_on AS DATE)) AS value FROM sales AS sales WHERE sales.id = 1;
+
+-- COUNT(*) WHERE sold_on IN LAST 1 DAY
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE sales.sold_on >= CAST(DATEADD(DAY, -1, CAST(DATEADD(DAY, 1, CURRENT_DATE) AS DATE)) AS DATE) AND sales.sold_on < CAST(DATEADD(DAY, 1, CURRENT_DATE) AS DATE);
+
+-- COUNT(*) WHERE sold_on IN LAST 30 DAYS
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE sales.sold_on >= CAST(DATEADD(DAY, -30, CAST(DATEADD(DAY, 1, CURRENT_DATE) AS DATE)) AS DATE) AND sales.sold_on < CAST(DATEADD(DAY, 1, CURRENT_DATE) AS DATE);
+
+-- COUNT(*) WHERE sold_at IN LAST 31 DAYS
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE sales.sold_at >= CAST(DATEADD(DAY, -31, CAST(DATEADD(DAY, 1, CURRENT_DATE) AS DATE)) AS DATE) AND sales.sold_at < CAST(DATEADD(DAY, 1, CURRENT_DATE) AS DATE);
+
+-- COUNT(*) WHERE sold_on IN LAST 1 MONTH
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE sales.sold_on >= CAST(DATEADD(MONTH, -1, CAST(DATEADD(DAY, 1, CURRENT_DATE) AS DATE)) AS DATE) AND sales.sold_on < CAST(DATEADD(DAY, 1, CURRENT_DATE) AS DATE);
+
+-- COUNT(*) WHERE sold_at IN LAST 3 MONTHS
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE sales.sold_at >= CAST(DATEADD(MONTH, -3, CAST(DATEADD(DAY, 1, CURRENT_DATE) AS DATE)) AS DATE) AND sales.sold_at < CAST(DATEADD(DAY, 1, CURRENT_DATE) AS DATE);
+
+-- COUNT(*) WHERE sold_on IN LAST 1 COMPLETE WEEK
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE sales.sold_on >= CAST(DATEADD(WEEK, -1, CAST(DATE_TRUNC('WEEK', CURRENT_DATE) AS DATE)) AS DATE) AND sales.sold_on < CAST(DATE_TRUNC('WEEK', CURRENT_DATE) AS DATE);
+
+-- COUNT(*) WHERE sold_on IN LAST 2 COMPLETE MONTHS
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE sales.sold_on >= CAST(DATEADD(MONTH, -2, CAST(DATE_TRUNC('MONTH', CURRENT_DATE) AS DATE)) AS DATE) AND sales.sold_on < CAST(DATE_TRUNC('MONTH', CURRENT_DATE) AS DATE);
+
+-- COUNT(*) WHERE sold_at IN LAST 1 COMPLETE QUARTER
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE sales.sold_at >= CAST(DATEADD(MONTH, -3, CAST(DATE_TRUNC('QUARTER', CURRENT_DATE) AS DATE)) AS DATE) AND sales.sold_at < CAST(DATE_TRUNC('QUARTER', CURRENT_DATE) AS DATE);
+
+-- COUNT(*) WHERE sold_on IN LAST 1 COMPLETE YEAR
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE sales.sold_on >= CAST(DATEADD(YEAR, -1, CAST(DATE_TRUNC('YEAR', CURRENT_DATE) AS DATE)) AS DATE) AND sales.sold_on < CAST(DATE_TRUNC('YEAR', CURRENT_DATE) AS DATE);
+
+-- COUNT(*) WHERE sold_at IN THIS WEEK
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE sales.sold_at >= CAST(DATE_TRUNC('WEEK', CURRENT_DATE) AS DATE) AND sales.sold_at < CAST(DATEADD(WEEK, 1, CAST(DATE_TRUNC('WEEK', CURRENT_DATE) AS DATE)) AS DATE);
+
+-- COUNT(*) WHERE sold_on IN THIS MONTH
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE sales.sold_on >= CAST(DATE_TRUNC('MONTH', CURRENT_DATE) AS DATE) AND sales.sold_on < CAST(DATEADD(MONTH, 1, CAST(DATE_TRUNC('MONTH', CURRENT_DATE) AS DATE)) AS DATE);
+
+-- COUNT(*) WHERE sold_at IN THIS QUARTER
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE sales.sold_at >= CAST(DATE_TRUNC('QUARTER', CURRENT_DATE) AS DATE) AND sales.sold_at < CAST(DATEADD(MONTH, 3, CAST(DATE_TRUNC('QUARTER', CURRENT_DATE) AS DATE)) AS DATE);
+
+-- COUNT(*) WHERE sold_on IN THIS YEAR
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE sales.sold_on >= CAST(DATE_TRUNC('YEAR', CURRENT_DATE) AS DATE) AND sales.sold_on < CAST(DATEADD(YEAR, 1, CAST(DATE_TRUNC('YEAR', CURRENT_DATE) AS DATE)) AS DATE);
+
+-- COUNT(*) WHERE NOT due_on IN THIS YEAR
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE NOT ( sales.due_on >= CAST(DATE_TRUNC('YEAR', CURRENT_DATE) AS DATE) AND sales.due_on < CAST(DATEADD(YEAR, 1, CAST(DATE_TRUNC('YEAR', CURRENT_DATE) AS DATE)) AS DATE) );
+
+-- SUM(quantity)   -- by week, sold_at
+SELECT CAST(DATE_TRUNC('WEEK', sales.sold_at) AS DATE) AS period, SUM(sales.quantity) AS value FROM sales AS sales WHERE sales.sold_at IS NOT NULL GROUP BY CAST(DATE_TRUNC('WEEK', sales.sold_at) AS DATE) ORDER BY period;
+
+-- SUM(amount) / COUNT(*)   -- by quarter, sold_on
+SELECT CAST(DATE_TRUNC('QUARTER', sales.sold_on) AS DATE) AS period, CAST(SUM(sales.amount) AS DOUBLE PRECISION) / NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE sales.sold_on IS NOT NULL GROUP BY CAST(DATE_TRUNC('QUARTER', sales.sold_on) AS DATE) ORDER BY period;
+
+-- (COUNT(DISTINCT name) WHERE is_gift) / COUNT(*)   -- by year, sold_at
+SELECT CAST(DATE_TRUNC('YEAR', sales.sold_at) AS DATE) AS period, CAST(CASE WHEN COUNT(CASE WHEN sales.is_gift THEN 1 END) > 0 THEN COUNT(DISTINCT CASE WHEN sales.is_gift THEN sales.name END) END AS DOUBLE PRECISION) / NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE sales.sold_at IS NOT NULL GROUP BY CAST(DATE_TRUNC('YEAR', sales.sold_at) AS DATE) ORDER BY period;
+
+-- SUM(quantity)   -- from 2024-01-31 to 2024-02-29, sold_at
+SELECT SUM(sales.quantity) AS value FROM sales AS sales WHERE sales.sold_at >= CAST('2024-01-31' AS DATE) AND sales.sold_at < CAST('2024-03-01' AS DATE);
+
+-- SUM(quantity)   -- from 2024-01-31 to 2024-02-29, sold_on
+SELECT SUM(sales.quantity) AS value FROM sales AS sales WHERE sales.sold_on >= CAST('2024-01-31' AS DATE) AND sales.sold_on < CAST('2024-03-01' AS DATE);
+
+-- SUM(quantity)   -- by month from 2024-01-31 to 2024-02-29, sold_at
+SELECT CAST(DATE_TRUNC('MONTH', sales.sold_at) AS DATE) AS period, SUM(sales.quantity) AS value FROM sales AS sales WHERE sales.sold_at >= CAST('2024-01-01' AS DATE) AND sales.sold_at < CAST('2024-03-01' AS DATE) AND sales.sold_at IS NOT NULL GROUP BY CAST(DATE_TRUNC('MONTH', sales.sold_at) AS DATE) ORDER BY period;
