@@ -37,10 +37,14 @@ class Dialect:
     no_percentiles: bool = False
     # A query sorts its rows for one percentile only.
     one_percentile: bool = False
+    # sqlglot takes percentiles to be approximate; PERCENTILE is exact.
+    approximates: bool = False
     # A moment is no date: they cannot be compared, moved or cut to periods alike.
     separates_moments: bool = False
     # A yes/no cannot be written out as text.
     hides_yes_and_no: bool = False
+    # A moment in a text has fractions of a second, even where they are 0.
+    writes_fractions: bool = False
     # The number in a text has no zeros at its end; elsewhere it has those of its type.
     writes_short: bool = False
     # TRIM takes away tabs and line ends as well as spaces.
@@ -54,7 +58,8 @@ DIALECTS: Mapping[str, Dialect] = {
     "duckdb": Dialect(subtracts_dates=True, adds_intervals=True),
     "postgres": Dialect(overlooks_blanks=True, subtracts_dates=True, adds_intervals=True),
     # A quotient of NUMBERs has six more digits than the dividend, so that 1 / 3000000 is 0; a mean as well.
-    "snowflake": Dialect(cuts_quotients=True, cuts_means=True),
+    # Weeks begin on Monday unless somebody sets WEEK_START, for dbt as for us.
+    "snowflake": Dialect(cuts_quotients=True, cuts_means=True, writes_fractions=True),
     # NUMERIC has nine decimals. DATE becomes DATETIME by itself, but nothing becomes TIMESTAMP.
     "bigquery": Dialect(
         cuts_quotients=True,
@@ -74,7 +79,7 @@ DIALECTS: Mapping[str, Dialect] = {
         starts_by_pattern=True,
     ),
     # A quotient of DECIMALs may keep six digits only, and a mean has four more than its values.
-    "databricks": Dialect(cuts_quotients=True, cuts_means=True, overlooks_blanks=True),
+    "databricks": Dialect(cuts_quotients=True, cuts_means=True, overlooks_blanks=True, approximates=True),
 }
 
 
@@ -109,6 +114,15 @@ def refuse_total(agg: Aggregation, dialect: str) -> None:
             "BigQuery totals no exact medians and percentiles. Use an average, or ask the data team for a "
             "model that holds the value."
         )
+
+
+def percentile(row: exp.Expr, fraction: float, dialect: str) -> exp.Expr:
+    """The value that this share of the rows does not exceed, between two rows where it has to be."""
+    share = exp.Literal.number(fraction)
+    if known(dialect).approximates:
+        return exp.Anonymous(this="PERCENTILE", expressions=[row, share])
+    order = exp.Order(expressions=[exp.Ordered(this=row)])
+    return exp.WithinGroup(this=exp.PercentileCont(this=share), expression=order)
 
 
 def stands_alone(agg: Aggregation, dialect: str) -> bool:
@@ -157,8 +171,10 @@ def written(value: exp.Expr, kind: ValueType, dialect: str) -> exp.Expr:
         yes = exp.If(this=value, true=exp.Literal.string("true"))
         no = exp.If(this=exp.Not(this=exp.paren(value.copy())), true=exp.Literal.string("false"))
         return exp.Case(ifs=[yes, no])
+    if kind == "timestamp" and facts.writes_fractions:
+        return exp.TimeToStr(this=value, format=exp.Literal.string("%Y-%m-%d %H:%M:%S"))
     if kind != "number" or facts.writes_short:
-        return exp.cast(value, "text")
+        return exp.cast(beside_dates(value, dialect) if kind == "timestamp" else value, "text")
     for unwanted in ("0", "."):
         long = exp.cast(as_decimal(value, dialect), "text") if unwanted == "0" else value
         value = exp.Trim(this=long, expression=exp.Literal.string(unwanted), position="TRAILING")
@@ -181,9 +197,10 @@ def starts_with(value: exp.Expr, part: exp.Expr, dialect: str) -> exp.Expr:
 def extremum(kind: type[exp.Greatest] | type[exp.Least], values: list[exp.Expr], dialect: str) -> exp.Expr:
     """GREATEST or LEAST that is blank where one value is blank."""
     found = kind(this=values[0], expressions=values[1:], ignore_nulls=False)
-    if not known(dialect).overlooks_blanks:
+    open_ = [value for value in values if not isinstance(value, exp.Literal)]
+    if not known(dialect).overlooks_blanks or not open_:
         return found
-    blank = exp.or_(*(exp.Is(this=bracketed(value.copy()), expression=exp.null()) for value in values))
+    blank = exp.or_(*(exp.Is(this=bracketed(value.copy()), expression=exp.null()) for value in open_))
     return exp.Case(ifs=[exp.If(this=blank, true=exp.null())], default=found)
 
 

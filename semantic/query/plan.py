@@ -110,7 +110,7 @@ class Plan:
         if total.arg:
             kind = value_type(total.arg, self.warehouse.vocabulary)
             value = totalled(agg, row_writer(rows).sql(total.arg), kind, self.warehouse.dialect)
-        counted = Counted(agg, value, total.fraction)
+        counted = Counted(agg, value, total.fraction, self.warehouse.dialect)
         source = Source(rows, self._time(rows, "", self.time_column), along.running)
         if along.offset:
             self._move(print_formula(total), source, along.offset)
@@ -312,7 +312,8 @@ class Plan:
         if along.offset:
             self._move(metric.name, source, along.offset)
         value = None if counts_rows(measure) else rows.expression(measure.expr)
-        column = self._leaf(source, Counted(measure.agg, value, measure.percentile), conditions)
+        counted = Counted(measure.agg, value, measure.percentile, self.warehouse.dialect)
+        column = self._leaf(source, counted, conditions)
         if metric.fill_nulls_with is None:
             return column
         self.fills_periods |= metric.join_to_timespine

@@ -12,6 +12,7 @@ from sqlglot import exp
 from semantic.definitions import Aggregation, Grain
 from semantic.formula.tree import Kept
 from semantic.query.brackets import bracketed
+from semantic.query.dialects import percentile
 from semantic.query.rows import Rows
 from semantic.query.spec import GRAINS, Unsupported
 
@@ -76,6 +77,7 @@ class Counted:
     agg: Aggregation
     value: exp.Expr | None
     percentile: float | None = None
+    dialect: str = ""
 
     def row(self) -> exp.Expr:
         """What one row adds."""
@@ -103,9 +105,7 @@ class Counted:
         if self.agg == "count_distinct":
             return exp.Count(this=exp.Distinct(expressions=[row]))
         if self.agg in ("median", "percentile"):
-            fraction = exp.Literal.number(0.5 if self.percentile is None else self.percentile)
-            order = exp.Order(expressions=[exp.Ordered(this=row)])
-            return exp.WithinGroup(this=exp.PercentileCont(this=fraction), expression=order)
+            return percentile(row, 0.5 if self.percentile is None else self.percentile, self.dialect)
         simple = {"average": exp.Avg, "min": exp.Min, "max": exp.Max}
         return simple.get(self.agg, exp.Sum)(this=row)
 

@@ -287,6 +287,7 @@ TEXTS = (
     Case("COUNTIF('' & amount = '10' AND id = 1)", 1, "a number as short as it can be"),
     Case("COUNTIF('' & amount = '-7.5' AND id = 2)", 1),
     Case("COUNTIF('' & rate * 4 = '10' AND id = 2)", 1, "a double as well"),
+    Case("COUNTIF('' & sold_at = '2024-02-29 23:59:59' AND id = 1)", 1),
     Case("COUNTIF('' & is_gift = 'true' AND id = 1)", 1),
     Case("COUNTIF('' & is_gift = '' AND id = 4)", 1),
     Case("COUNT(DISTINCT name & quantity)", 7),

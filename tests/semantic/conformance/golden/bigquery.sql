@@ -571,6 +571,9 @@ SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE ( '' || COALESCE(C
 -- COUNTIF('' & rate * 4 = '10' AND id = 2)
 SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE ( '' || COALESCE(CAST(sales.rate * 4 AS STRING), '') ) = '10' AND sales.id = 2;
 
+-- COUNTIF('' & sold_at = '2024-02-29 23:59:59' AND id = 1)
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE ( '' || COALESCE(CAST(CAST(sales.sold_at AS DATETIME) AS STRING), '') ) = '2024-02-29 23:59:59' AND sales.id = 1;
+
 -- COUNTIF('' & is_gift = 'true' AND id = 1)
 SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE ( '' || COALESCE(CAST(sales.is_gift AS STRING), '') ) = 'true' AND sales.id = 1;
 

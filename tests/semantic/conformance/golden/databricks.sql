@@ -47,31 +47,31 @@ SELECT DATEDIFF(DAY, CAST(MIN(sales.sold_on) AS DATE), CAST(MAX(sales.sold_on) A
 SELECT CASE WHEN MAX(sales.sold_at) = CAST('2025-01-01' AS DATE) THEN 1 ELSE 0 END AS value FROM sales AS sales;
 
 -- MEDIAN(amount)
-SELECT PERCENTILE_APPROX(CAST(sales.amount AS DOUBLE), 0.5) AS value FROM sales AS sales;
+SELECT PERCENTILE(CAST(sales.amount AS DOUBLE), 0.5) AS value FROM sales AS sales;
 
 -- MEDIAN(quantity)
-SELECT PERCENTILE_APPROX(sales.quantity, 0.5) AS value FROM sales AS sales;
+SELECT PERCENTILE(sales.quantity, 0.5) AS value FROM sales AS sales;
 
 -- MEDIAN(amount) WHERE id IN (1, 6)
-SELECT PERCENTILE_APPROX(CAST(sales.amount AS DOUBLE), 0.5) AS value FROM sales AS sales WHERE sales.id IN (1, 6);
+SELECT PERCENTILE(CAST(sales.amount AS DOUBLE), 0.5) AS value FROM sales AS sales WHERE sales.id IN (1, 6);
 
 -- MEDIAN(amount) WHERE id = 4
-SELECT PERCENTILE_APPROX(CAST(sales.amount AS DOUBLE), 0.5) AS value FROM sales AS sales WHERE sales.id = 4;
+SELECT PERCENTILE(CAST(sales.amount AS DOUBLE), 0.5) AS value FROM sales AS sales WHERE sales.id = 4;
 
 -- PERCENTILE(amount, 0.1)
-SELECT PERCENTILE_APPROX(CAST(sales.amount AS DOUBLE), 0.1) AS value FROM sales AS sales;
+SELECT PERCENTILE(CAST(sales.amount AS DOUBLE), 0.1) AS value FROM sales AS sales;
 
 -- PERCENTILE(rate, 0.9)
-SELECT PERCENTILE_APPROX(CAST(sales.rate AS DOUBLE), 0.9) AS value FROM sales AS sales;
+SELECT PERCENTILE(CAST(sales.rate AS DOUBLE), 0.9) AS value FROM sales AS sales;
 
 -- PERCENTILE(quantity, 0)
-SELECT PERCENTILE_APPROX(sales.quantity, 0.0) AS value FROM sales AS sales;
+SELECT PERCENTILE(sales.quantity, 0.0) AS value FROM sales AS sales;
 
 -- PERCENTILE(quantity, 1)
-SELECT PERCENTILE_APPROX(sales.quantity, 1.0) AS value FROM sales AS sales;
+SELECT PERCENTILE(sales.quantity, 1.0) AS value FROM sales AS sales;
 
 -- PERCENTILE(amount, 0.25) / MEDIAN(quantity)
-SELECT CAST(PERCENTILE_APPROX(CAST(sales.amount AS DOUBLE), 0.25) AS DOUBLE) / NULLIF(PERCENTILE_APPROX(sales.quantity, 0.5), 0) AS value FROM sales AS sales;
+SELECT CAST(PERCENTILE(CAST(sales.amount AS DOUBLE), 0.25) AS DOUBLE) / NULLIF(PERCENTILE(sales.quantity, 0.5), 0) AS value FROM sales AS sales;
 
 -- COUNT(*)
 SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales;
@@ -119,7 +119,7 @@ SELECT COUNT(DISTINCT sales.name) AS value FROM sales AS sales WHERE sales.quant
 SELECT CAST(SUM(CASE WHEN sales.is_gift THEN sales.amount END) AS DOUBLE) / NULLIF(SUM(sales.amount), 0) AS value FROM sales AS sales;
 
 -- (MEDIAN(amount) WHERE is_gift) - MEDIAN(amount)
-SELECT PERCENTILE_APPROX(CASE WHEN sales.is_gift THEN CAST(sales.amount AS DOUBLE) END, 0.5) - PERCENTILE_APPROX(CAST(sales.amount AS DOUBLE), 0.5) AS value FROM sales AS sales;
+SELECT PERCENTILE(CASE WHEN sales.is_gift THEN CAST(sales.amount AS DOUBLE) END, 0.5) - PERCENTILE(CAST(sales.amount AS DOUBLE), 0.5) AS value FROM sales AS sales;
 
 -- SUM(sales.amount) / COUNT(regions.*)
 WITH sales_totals_1 AS ( SELECT SUM(sales.amount) AS total_1 FROM sales AS sales ), regions_totals_2 AS ( SELECT NULLIF(COUNT(*), 0) AS total_2 FROM regions AS regions ) SELECT CAST(total_1 AS DOUBLE) / NULLIF(total_2, 0) AS value FROM sales_totals_1 CROSS JOIN regions_totals_2;
@@ -461,19 +461,19 @@ SELECT MAX(sales.big % NULLIF(10, 0)) AS value FROM sales AS sales WHERE sales.i
 SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE sales.quantity % NULLIF(2, 0) = 0;
 
 -- SUM(GREATEST(amount, 0))
-SELECT SUM( CASE WHEN sales.amount IS NULL OR 0 IS NULL THEN NULL ELSE GREATEST(sales.amount, 0) END ) AS value FROM sales AS sales;
+SELECT SUM(CASE WHEN sales.amount IS NULL THEN NULL ELSE GREATEST(sales.amount, 0) END) AS value FROM sales AS sales;
 
 -- SUM(LEAST(amount, 1))
-SELECT SUM( CASE WHEN sales.amount IS NULL OR 1 IS NULL THEN NULL ELSE LEAST(sales.amount, 1) END ) AS value FROM sales AS sales;
+SELECT SUM(CASE WHEN sales.amount IS NULL THEN NULL ELSE LEAST(sales.amount, 1) END) AS value FROM sales AS sales;
 
 -- MAX(GREATEST(amount, 0)) WHERE id = 4
-SELECT MAX( CASE WHEN sales.amount IS NULL OR 0 IS NULL THEN NULL ELSE GREATEST(sales.amount, 0) END ) AS value FROM sales AS sales WHERE sales.id = 4;
+SELECT MAX(CASE WHEN sales.amount IS NULL THEN NULL ELSE GREATEST(sales.amount, 0) END) AS value FROM sales AS sales WHERE sales.id = 4;
 
 -- MAX(GREATEST(amount, big)) WHERE id = 3
 SELECT MAX( CASE WHEN sales.amount IS NULL OR sales.big IS NULL THEN NULL ELSE GREATEST(sales.amount, sales.big) END ) AS value FROM sales AS sales WHERE sales.id = 3;
 
 -- MAX(GREATEST(quantity, 1, rate)) WHERE id = 2
-SELECT MAX( CASE WHEN sales.quantity IS NULL OR 1 IS NULL OR sales.rate IS NULL THEN NULL ELSE GREATEST(sales.quantity, 1, sales.rate) END ) AS value FROM sales AS sales WHERE sales.id = 2;
+SELECT MAX( CASE WHEN sales.quantity IS NULL OR sales.rate IS NULL THEN NULL ELSE GREATEST(sales.quantity, 1, sales.rate) END ) AS value FROM sales AS sales WHERE sales.id = 2;
 
 -- COUNTIF(LEAST(sold_on, due_on) = '2024-12-31' AND id = 6)
 SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE CASE WHEN sales.sold_on IS NULL OR sales.due_on IS NULL THEN NULL ELSE LEAST(sales.sold_on, sales.due_on) END = CAST('2024-12-31' AS DATE) AND sales.id = 6;
@@ -570,6 +570,9 @@ SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE ( '' || COALESCE( 
 
 -- COUNTIF('' & rate * 4 = '10' AND id = 2)
 SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE ( '' || COALESCE( TRIM(TRAILING '.' FROM TRIM(TRAILING '0' FROM CAST(CAST(sales.rate * 4 AS DECIMAL(38, 10)) AS STRING))), '' ) ) = '10' AND sales.id = 2;
+
+-- COUNTIF('' & sold_at = '2024-02-29 23:59:59' AND id = 1)
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE ( '' || COALESCE(CAST(sales.sold_at AS STRING), '') ) = '2024-02-29 23:59:59' AND sales.id = 1;
 
 -- COUNTIF('' & is_gift = 'true' AND id = 1)
 SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE ( '' || COALESCE(CAST(sales.is_gift AS STRING), '') ) = 'true' AND sales.id = 1;

@@ -461,19 +461,19 @@ SELECT MAX(sales.big % NULLIF(10, 0)) AS value FROM sales AS sales WHERE sales.i
 SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE sales.quantity % NULLIF(2, 0) = 0;
 
 -- SUM(GREATEST(amount, 0))
-SELECT SUM( CASE WHEN sales.amount IS NULL OR 0 IS NULL THEN NULL ELSE GREATEST(sales.amount, 0) END ) AS value FROM sales AS sales;
+SELECT SUM(CASE WHEN sales.amount IS NULL THEN NULL ELSE GREATEST(sales.amount, 0) END) AS value FROM sales AS sales;
 
 -- SUM(LEAST(amount, 1))
-SELECT SUM( CASE WHEN sales.amount IS NULL OR 1 IS NULL THEN NULL ELSE LEAST(sales.amount, 1) END ) AS value FROM sales AS sales;
+SELECT SUM(CASE WHEN sales.amount IS NULL THEN NULL ELSE LEAST(sales.amount, 1) END) AS value FROM sales AS sales;
 
 -- MAX(GREATEST(amount, 0)) WHERE id = 4
-SELECT MAX( CASE WHEN sales.amount IS NULL OR 0 IS NULL THEN NULL ELSE GREATEST(sales.amount, 0) END ) AS value FROM sales AS sales WHERE sales.id = 4;
+SELECT MAX(CASE WHEN sales.amount IS NULL THEN NULL ELSE GREATEST(sales.amount, 0) END) AS value FROM sales AS sales WHERE sales.id = 4;
 
 -- MAX(GREATEST(amount, big)) WHERE id = 3
 SELECT MAX( CASE WHEN sales.amount IS NULL OR sales.big IS NULL THEN NULL ELSE GREATEST(sales.amount, sales.big) END ) AS value FROM sales AS sales WHERE sales.id = 3;
 
 -- MAX(GREATEST(quantity, 1, rate)) WHERE id = 2
-SELECT MAX( CASE WHEN sales.quantity IS NULL OR 1 IS NULL OR sales.rate IS NULL THEN NULL ELSE GREATEST(sales.quantity, 1, sales.rate) END ) AS value FROM sales AS sales WHERE sales.id = 2;
+SELECT MAX( CASE WHEN sales.quantity IS NULL OR sales.rate IS NULL THEN NULL ELSE GREATEST(sales.quantity, 1, sales.rate) END ) AS value FROM sales AS sales WHERE sales.id = 2;
 
 -- COUNTIF(LEAST(sold_on, due_on) = '2024-12-31' AND id = 6)
 SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE CASE WHEN sales.sold_on IS NULL OR sales.due_on IS NULL THEN NULL ELSE LEAST(sales.sold_on, sales.due_on) END = CAST('2024-12-31' AS DATE) AND sales.id = 6;
@@ -570,6 +570,9 @@ SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE ( '' || COALESCE( 
 
 -- COUNTIF('' & rate * 4 = '10' AND id = 2)
 SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE ( '' || COALESCE( TRIM(TRAILING '.' FROM TRIM(TRAILING '0' FROM CAST(CAST(sales.rate * 4 AS DECIMAL(38, 10)) AS TEXT))), '' ) ) = '10' AND sales.id = 2;
+
+-- COUNTIF('' & sold_at = '2024-02-29 23:59:59' AND id = 1)
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE ( '' || COALESCE(CAST(sales.sold_at AS TEXT), '') ) = '2024-02-29 23:59:59' AND sales.id = 1;
 
 -- COUNTIF('' & is_gift = 'true' AND id = 1)
 SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE ( '' || COALESCE(CAST(sales.is_gift AS TEXT), '') ) = 'true' AND sales.id = 1;

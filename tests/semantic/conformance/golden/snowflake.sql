@@ -571,6 +571,9 @@ SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE ( '' || COALESCE(R
 -- COUNTIF('' & rate * 4 = '10' AND id = 2)
 SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE ( '' || COALESCE( RTRIM(RTRIM(CAST(CAST(sales.rate * 4 AS DECIMAL(38, 10)) AS VARCHAR), '0'), '.'), '' ) ) = '10' AND sales.id = 2;
 
+-- COUNTIF('' & sold_at = '2024-02-29 23:59:59' AND id = 1)
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE ( '' || COALESCE(TO_CHAR(sales.sold_at, 'yyyy-mm-DD hh24:mi:ss'), '') ) = '2024-02-29 23:59:59' AND sales.id = 1;
+
 -- COUNTIF('' & is_gift = 'true' AND id = 1)
 SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE ( '' || COALESCE(CAST(sales.is_gift AS VARCHAR), '') ) = 'true' AND sales.id = 1;
 
