@@ -318,12 +318,12 @@ class Checker:
         return Checked(replace(node, arg=arg.node), kind, "total")
 
     def _without_order(self, node: Total, arg: Node) -> FormulaError:
-        """Warehouses do not agree on whether yes is more than no."""
-        written = source(self.text, arg)
-        instead = f"COUNTIF({written if node.name == 'MAX' else f'NOT {written}'}) > 0"
+        """Not every warehouse has yes come after no."""
+        instead = f"COUNTIF({source(self.text, arg)}) > 0"
         fixes = (Fix(f"Use {instead}", replaced(self.text, node, f"({instead})")),)
         message = f"{node.name}() needs something with an order, but this is yes/no."
-        return FormulaError("wrong-type", message, arg, "Count the rows where it holds.", fixes)
+        hint = "Count the rows where it holds, or where it does not."
+        return FormulaError("wrong-type", message, arg, hint, fixes if node.name == "MAX" else ())
 
     def _needs_numbers(self, node: Total, arg: Checked) -> None:
         written = source(self.text, arg.node)

@@ -43,7 +43,14 @@ PUBLISHED: dict[str, tuple[str, str, str]] = {
         "fct_orders",
         "",
     ),
-    "middle_and_discount": ("PERCENTILE(net_amount, 0.5) + MEDIAN(discount)", "fct_orders", ""),
+    "low_and_discount": ("PERCENTILE(net_amount, 0.33331) + MEDIAN(discount)", "fct_orders", ""),
+    "plain_orders": (
+        "COUNT(*) WHERE NOT (quantity > 2 OR discount > 2) AND (status = 'completed' OR is_gift)",
+        "fct_orders",
+        "",
+    ),
+    "rooted": ("SUM(SQRT(quantity - 1)) + SUM(MOD(net_amount, 0.3)) + SUM(quantity ^ -1)", "fct_orders", ""),
+    "root_of_totals": ("SQRT(SUM(quantity) - COUNT(*))", "fct_orders", ""),
     "spread": ("MAX(net_amount) - MIN(net_amount)", "fct_orders", ""),
     "gift_part": ("SUM(IF(is_gift, net_amount, 0)) / SUM(net_amount)", "fct_orders", ""),
     "after_the_20th": ("COUNT(*) WHERE ordered_at > '2026-01-20'", "fct_orders", ""),
@@ -103,6 +110,9 @@ TOTALS: dict[str, float | None] = {
     "german_net": 145.0,
     "big_buyers": 2.0,
     "amount_by_discount": 325 / 8,
+    # Amounts 20, 50, 75, 80, 100; discounts 0, 0, 1, 2, 5.
+    "low_and_discount": 58.331 + 1,
+    "plain_orders": 2.0,
     "minutes_per_web_visit": 2.5,
     "nothing": None,
 }

@@ -5,9 +5,11 @@ Write them anew with `python -m tests.semantic.conformance.golden_files`, and re
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 from semantic.formula import analyse
+from semantic.formula.tree import Node
 from semantic.query.spec import QuerySpec, Unsupported
 from semantic.query.sql import metric_sql
 from tests.semantic.conformance.cases import CASES, QUESTIONS, RELATIONS, vocabulary
@@ -20,10 +22,15 @@ def file_of(dialect: str) -> Path:
     return Path(__file__).with_name("golden") / f"{dialect}.sql"
 
 
-def sql_of(formula: str, dialect: str, spec: QuerySpec | None = None, time: str = "") -> str:
+@cache
+def tree_of(formula: str) -> Node:
     analysis = analyse(formula, KNOWN, model="sales")
     assert analysis.tree is not None, (formula, analysis.problems)
-    return metric_sql(analysis.tree, KNOWN, RELATIONS, dialect=dialect, spec=spec, time_column=time)
+    return analysis.tree
+
+
+def sql_of(formula: str, dialect: str, spec: QuerySpec | None = None, time: str = "") -> str:
+    return metric_sql(tree_of(formula), KNOWN, RELATIONS, dialect=dialect, spec=spec, time_column=time)
 
 
 def golden(dialect: str) -> str:

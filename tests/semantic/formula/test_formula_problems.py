@@ -217,6 +217,7 @@ ERRORS = [
     ),
     ("SUM(⟦channel⟧)", "wrong-type", "SUM() needs a number, but this is text.", "fixed in dbt"),
     ("SUM(⟦is_gift⟧)", "wrong-type", "SUM() needs a number, but this is yes/no.", ""),
+    ("IF(MIN(⟦is_gift⟧), 1, 0)", "wrong-type", "MIN() needs something with an order", "where it does not"),
     (
         "SUM(amount) WHERE ⟦channel⟧",
         "wrong-type",
@@ -452,6 +453,7 @@ FIXES = [
     ("SUM(amount) WHERE channel = 'web", "SUM(amount) WHERE channel = 'web'"),
     ("ROUND(SUM(amount", "ROUND(SUM(amount))"),
     ("SUM(amount))", "SUM(amount)"),
+    ("IF(MAX(is_gift), 1, 0)", "IF((COUNTIF(is_gift) > 0), 1, 0)"),
     ("SUM(amount);", "SUM(amount)"),
     ("SUM(amount) / 1,000", "SUM(amount) / 1000"),
     ("SUM(net amount)", "SUM([net amount])"),
