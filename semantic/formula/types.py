@@ -56,6 +56,8 @@ _WORDS: Mapping[Kind, str] = {
 }
 _OPERATIONS = {"+": "Adding", "-": "Subtracting", "*": "Multiplying", "/": "Dividing", "^": "A power"}
 _MAX_PERIOD = 10_000
+# What takes so many characters, digits, days …: half a one is something else in every warehouse.
+_COUNTING = frozenset(("DATEADD", "LEFT", "RIGHT", "ROUND"))
 
 
 class Checked(NamedTuple):
@@ -281,6 +283,8 @@ class Checker:
                 args.append(self._argument(function, index, arg))
         if function.name in {"DIVIDE", "MOD"}:
             refuse_zero(node.args[1])
+        if function.name in _COUNTING and len(args) > 1:
+            self._needs(args[1], frozenset(("integer",)), f"The second value of {function.name}()")
         alike = [arg for i, arg in enumerate(args) if function.parameter(i).kind == "same"]
         kind = self._joined(alike)
         if function.result != "same":

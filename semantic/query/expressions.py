@@ -74,6 +74,8 @@ ONE_VALUE: Mapping[str, type[exp.Func]] = {
 COMPARED = ("=", "<>", "<", "<=", ">", ">=")
 # Whole numbers of whole numbers, whatever the registry says of numbers in general.
 WHOLE_OF_WHOLE = ("SUM", "ABS", "MOD")
+# Whole numbers that are doubles or decimals to a warehouse.
+WHOLE_BUT_LONG = ("CEILING", "FLOOR")
 PARTS = ("YEAR", "QUARTER", "MONTH", "DAY")
 
 
@@ -249,6 +251,8 @@ def _call_type(node: Call | Total, kind: Callable[..., ValueType]) -> ValueType:
         return "any"
     if node.name in WHOLE_OF_WHOLE and args:
         return kind(*args)
+    if node.name in WHOLE_BUT_LONG:
+        return "number"
     if function.result != "same":
         return function.result
     alike = [arg for place, arg in enumerate(args) if function.parameter(place).kind == "same"]
@@ -358,7 +362,10 @@ def _remainder(writer: Writer, node: Call) -> exp.Expr:
 
 
 def _date_add(writer: Writer, node: Call) -> exp.Expr:
-    return writer.moved(node.args[0], writer.inner(node.args[1]), _unit(node, 2))
+    count = writer.inner(node.args[1])
+    if writer.type(node.args[1]) != "integer":
+        count = exp.cast(count, "int")
+    return writer.moved(node.args[0], count, _unit(node, 2))
 
 
 def _start_of(writer: Writer, node: Call) -> exp.Expr:
@@ -397,6 +404,18 @@ def _ends_with(_writer: Writer, args: list[exp.Expr]) -> exp.Expr:
     )
 
 
+def _end(kind: type[exp.Left] | type[exp.Right], args: list[exp.Expr]) -> exp.Expr:
+    """So many characters from one end, none where the number is negative."""
+    count, known = args[1], _constant(args[1])
+    if known is None:
+        count = exp.cast(count, "int")  # PostgreSQL takes no longer one
+        none = exp.If(this=_compared(exp.LT, count), true=_literal(0))
+        count = exp.Case(ifs=[none], default=count)
+    elif known < 0:
+        count = _literal(0)
+    return kind(this=args[0], expression=count)
+
+
 def _contains(_writer: Writer, args: list[exp.Expr]) -> exp.Expr:
     return exp.GT(this=exp.StrPosition(this=args[0], substr=args[1]), expression=exp.Literal.number(0))
 
@@ -419,6 +438,6 @@ CALLS: Mapping[str, Callable[[Writer, list[exp.Expr]], exp.Expr]] = {
     "CONTAINS": _contains,
     "STARTSWITH": lambda writer, args: starts_with(args[0], args[1], writer.dialect),
     "ENDSWITH": _ends_with,
-    "LEFT": lambda _writer, args: exp.Left(this=args[0], expression=args[1]),
-    "RIGHT": lambda _writer, args: exp.Right(this=args[0], expression=args[1]),
+    "LEFT": lambda _writer, args: _end(exp.Left, args),
+    "RIGHT": lambda _writer, args: _end(exp.Right, args),
 }

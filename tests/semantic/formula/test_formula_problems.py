@@ -217,6 +217,7 @@ ERRORS = [
     ),
     ("SUM(⟦channel⟧)", "wrong-type", "SUM() needs a number, but this is text.", "fixed in dbt"),
     ("SUM(⟦is_gift⟧)", "wrong-type", "SUM() needs a number, but this is yes/no.", ""),
+    ("COUNTIF(LEFT(channel, ⟦1.5⟧) = 'a')", "wrong-type", "value of LEFT() needs a whole number", ""),
     ("IF(MIN(⟦is_gift⟧), 1, 0)", "wrong-type", "MIN() needs something with an order", "where it does not"),
     (
         "SUM(amount) WHERE ⟦channel⟧",

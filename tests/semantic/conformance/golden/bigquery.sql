@@ -451,6 +451,12 @@ SELECT MAX(MOD(CAST(sales.rate AS NUMERIC), NULLIF(CAST(0.1 AS NUMERIC), 0))) AS
 -- MAX(MOD(amount, 3)) WHERE id = 2
 SELECT MAX(MOD(CAST(sales.amount AS NUMERIC), NULLIF(CAST(3 AS NUMERIC), 0))) AS value FROM sales AS sales WHERE sales.id = 2;
 
+-- MAX(MOD(FLOOR(rate), 2)) WHERE id = 5
+SELECT MAX(MOD(CAST(FLOOR(sales.rate) AS NUMERIC), NULLIF(CAST(2 AS NUMERIC), 0))) AS value FROM sales AS sales WHERE sales.id = 5;
+
+-- MOD(SUM(quantity), 5)
+SELECT MOD(SUM(sales.quantity), NULLIF(5, 0)) AS value FROM sales AS sales;
+
 -- MAX(MOD(5, quantity)) WHERE id = 3
 SELECT MAX(MOD(5, NULLIF(sales.quantity, 0))) AS value FROM sales AS sales WHERE sales.id = 3;
 
@@ -548,7 +554,19 @@ SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE LEFT(sales.name, 9
 SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE RIGHT(sales.name, 3) = 'off' AND sales.id = 6;
 
 -- COUNTIF(RIGHT(name, LEN(name) - 1) = 'aid' AND id = 1)
-SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE RIGHT(sales.name, LENGTH(sales.name) - 1) = 'aid' AND sales.id = 1;
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE RIGHT( sales.name, CASE WHEN CAST(LENGTH(sales.name) - 1 AS INT64) < 0 THEN 0 ELSE CAST(LENGTH(sales.name) - 1 AS INT64) END ) = 'aid' AND sales.id = 1;
+
+-- COUNTIF(RIGHT(name, LEN(name) - 5) = '' AND id = 1)
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE RIGHT( sales.name, CASE WHEN CAST(LENGTH(sales.name) - 5 AS INT64) < 0 THEN 0 ELSE CAST(LENGTH(sales.name) - 5 AS INT64) END ) = '' AND sales.id = 1;
+
+-- COUNTIF(LEFT(name, quantity) = '' AND id = 2)
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE LEFT( sales.name, CASE WHEN CAST(sales.quantity AS INT64) < 0 THEN 0 ELSE CAST(sales.quantity AS INT64) END ) = '' AND sales.id = 2;
+
+-- COUNTIF(LEFT(name, -1) = '')
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE LEFT(sales.name, 0) = '';
+
+-- COUNTIF(LEFT('abc', quantity) IS BLANK)
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE LEFT( 'abc', CASE WHEN CAST(sales.quantity AS INT64) < 0 THEN 0 ELSE CAST(sales.quantity AS INT64) END ) IS NULL;
 
 -- COUNTIF(name & '!' = '!' AND id = 4)
 SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE ( COALESCE(sales.name, '') || '!' ) = '!' AND sales.id = 4;
@@ -573,6 +591,12 @@ SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE ( '' || COALESCE(C
 
 -- COUNTIF('' & sold_at = '2024-02-29 23:59:59' AND id = 1)
 SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE ( '' || COALESCE(CAST(CAST(sales.sold_at AS DATETIME) AS STRING), '') ) = '2024-02-29 23:59:59' AND sales.id = 1;
+
+-- COUNTIF('' & FLOOR(rate) = '2' AND id = 2)
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE ( '' || COALESCE(CAST(FLOOR(sales.rate) AS STRING), '') ) = '2' AND sales.id = 2;
+
+-- COUNTIF('' & YEAR(sold_on) = '2024')
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE ( '' || COALESCE(CAST(EXTRACT(YEAR FROM sales.sold_on) AS STRING), '') ) = '2024';
 
 -- COUNTIF('' & is_gift = 'true' AND id = 1)
 SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE ( '' || COALESCE(CAST(sales.is_gift AS STRING), '') ) = 'true' AND sales.id = 1;
@@ -666,6 +690,9 @@ SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE CAST(DATE_ADD(sale
 
 -- COUNTIF(DATEADD(sold_on, quantity - 1, week) = '2025-02-12' AND id = 6)
 SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE CAST(DATE_ADD(sales.sold_on, INTERVAL ( sales.quantity - 1 ) WEEK) AS DATE) = CAST('2025-02-12' AS DATE) AND sales.id = 6;
+
+-- COUNTIF(DATEADD(sold_on, FLOOR(rate), day) = '2024-02-02' AND id = 2)
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE CAST(DATE_ADD(sales.sold_on, INTERVAL (CAST(FLOOR(sales.rate) AS INT64)) DAY) AS DATE) = CAST('2024-02-02' AS DATE) AND sales.id = 2;
 
 -- COUNTIF(DATEADD(sold_on, quantity, year) IS BLANK AND id = 4)
 SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE CAST(DATE_ADD(sales.sold_on, INTERVAL sales.quantity YEAR) AS DATE) IS NULL AND sales.id = 4;

@@ -451,6 +451,12 @@ SELECT MAX(CAST(sales.rate AS DECIMAL(38, 10)) % NULLIF(CAST(0.1 AS DECIMAL(38, 
 -- MAX(MOD(amount, 3)) WHERE id = 2
 SELECT MAX(CAST(sales.amount AS DECIMAL(38, 10)) % NULLIF(CAST(3 AS DECIMAL(38, 10)), 0)) AS value FROM sales AS sales WHERE sales.id = 2;
 
+-- MAX(MOD(FLOOR(rate), 2)) WHERE id = 5
+SELECT MAX( CAST(FLOOR(sales.rate) AS DECIMAL(38, 10)) % NULLIF(CAST(2 AS DECIMAL(38, 10)), 0) ) AS value FROM sales AS sales WHERE sales.id = 5;
+
+-- MOD(SUM(quantity), 5)
+SELECT SUM(sales.quantity) % NULLIF(5, 0) AS value FROM sales AS sales;
+
 -- MAX(MOD(5, quantity)) WHERE id = 3
 SELECT MAX(5 % NULLIF(sales.quantity, 0)) AS value FROM sales AS sales WHERE sales.id = 3;
 
@@ -548,7 +554,19 @@ SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE LEFT(sales.name, 9
 SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE RIGHT(sales.name, 3) = 'off' AND sales.id = 6;
 
 -- COUNTIF(RIGHT(name, LEN(name) - 1) = 'aid' AND id = 1)
-SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE RIGHT(sales.name, LENGTH(sales.name) - 1) = 'aid' AND sales.id = 1;
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE RIGHT( sales.name, CASE WHEN CAST(LENGTH(sales.name) - 1 AS INT) < 0 THEN 0 ELSE CAST(LENGTH(sales.name) - 1 AS INT) END ) = 'aid' AND sales.id = 1;
+
+-- COUNTIF(RIGHT(name, LEN(name) - 5) = '' AND id = 1)
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE RIGHT( sales.name, CASE WHEN CAST(LENGTH(sales.name) - 5 AS INT) < 0 THEN 0 ELSE CAST(LENGTH(sales.name) - 5 AS INT) END ) = '' AND sales.id = 1;
+
+-- COUNTIF(LEFT(name, quantity) = '' AND id = 2)
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE LEFT( sales.name, CASE WHEN CAST(sales.quantity AS INT) < 0 THEN 0 ELSE CAST(sales.quantity AS INT) END ) = '' AND sales.id = 2;
+
+-- COUNTIF(LEFT(name, -1) = '')
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE LEFT(sales.name, 0) = '';
+
+-- COUNTIF(LEFT('abc', quantity) IS BLANK)
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE LEFT( 'abc', CASE WHEN CAST(sales.quantity AS INT) < 0 THEN 0 ELSE CAST(sales.quantity AS INT) END ) IS NULL;
 
 -- COUNTIF(name & '!' = '!' AND id = 4)
 SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE ( COALESCE(sales.name, '') || '!' ) = '!' AND sales.id = 4;
@@ -573,6 +591,12 @@ SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE ( '' || COALESCE( 
 
 -- COUNTIF('' & sold_at = '2024-02-29 23:59:59' AND id = 1)
 SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE ( '' || COALESCE(TO_CHAR(sales.sold_at, 'yyyy-mm-DD hh24:mi:ss'), '') ) = '2024-02-29 23:59:59' AND sales.id = 1;
+
+-- COUNTIF('' & FLOOR(rate) = '2' AND id = 2)
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE ( '' || COALESCE( RTRIM(RTRIM(CAST(CAST(FLOOR(sales.rate) AS DECIMAL(38, 10)) AS VARCHAR), '0'), '.'), '' ) ) = '2' AND sales.id = 2;
+
+-- COUNTIF('' & YEAR(sold_on) = '2024')
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE ( '' || COALESCE(CAST(DATE_PART(YEAR, sales.sold_on) AS VARCHAR), '') ) = '2024';
 
 -- COUNTIF('' & is_gift = 'true' AND id = 1)
 SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE ( '' || COALESCE(CAST(sales.is_gift AS VARCHAR), '') ) = 'true' AND sales.id = 1;
@@ -666,6 +690,9 @@ SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE CAST(DATEADD(MONTH
 
 -- COUNTIF(DATEADD(sold_on, quantity - 1, week) = '2025-02-12' AND id = 6)
 SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE CAST(DATEADD(WEEK, ( sales.quantity - 1 ), sales.sold_on) AS DATE) = CAST('2025-02-12' AS DATE) AND sales.id = 6;
+
+-- COUNTIF(DATEADD(sold_on, FLOOR(rate), day) = '2024-02-02' AND id = 2)
+SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE CAST(DATEADD(DAY, CAST(FLOOR(sales.rate) AS INT), sales.sold_on) AS DATE) = CAST('2024-02-02' AS DATE) AND sales.id = 2;
 
 -- COUNTIF(DATEADD(sold_on, quantity, year) IS BLANK AND id = 4)
 SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE CAST(DATEADD(YEAR, sales.quantity, sales.sold_on) AS DATE) IS NULL AND sales.id = 4;
