@@ -15,14 +15,13 @@ from semantic.definitions import Aggregation, Grain, ValueType
 from semantic.query.brackets import bracketed
 from semantic.query.spec import Unsupported
 
-# Halves and remainders are those of decimals: a double holds neither 0.1 nor 1.005.
-DECIMAL = "decimal(38, 10)"
-
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
     """What a warehouse does in its own way."""
 
+    # The type of decimals. Halves and remainders are theirs, as a double holds neither 0.1 nor 1.005.
+    decimal: str = "decimal(38, 10)"
     # Numbers are cut to a few digits where decimals are divided, or whole numbers.
     cuts_quotients: bool = False
     # The same of AVERAGE, or even the mean of whole numbers is a whole number.
@@ -60,8 +59,10 @@ DIALECTS: Mapping[str, Dialect] = {
     # A quotient of NUMBERs has six more digits than the dividend, so that 1 / 3000000 is 0; a mean as well.
     # Weeks begin on Monday unless somebody sets WEEK_START, for dbt as for us.
     "snowflake": Dialect(cuts_quotients=True, cuts_means=True, writes_fractions=True),
-    # NUMERIC has nine decimals. DATE becomes DATETIME by itself, but nothing becomes TIMESTAMP.
+    # NUMERIC has nine decimals; BIGNUMERIC would show each digit of a double. DATE becomes DATETIME by
+    # itself, but nothing becomes TIMESTAMP.
     "bigquery": Dialect(
+        decimal="decimal",
         cuts_quotients=True,
         cuts_means=True,
         no_percentiles=True,
@@ -95,8 +96,8 @@ def divided(left: exp.Expr, right: exp.Expr, dialect: str) -> exp.Expr:
 
 
 def as_decimal(value: exp.Expr, dialect: str) -> exp.Expr:
-    """The number in decimals; BigQuery's longer type would show every digit of a double."""
-    return exp.cast(value, "decimal" if dialect == "bigquery" else DECIMAL)
+    """The number in decimals."""
+    return exp.cast(value, known(dialect).decimal)
 
 
 def totalled(agg: Aggregation, value: exp.Expr, kind: ValueType, dialect: str) -> exp.Expr:
