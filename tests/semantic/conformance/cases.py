@@ -41,8 +41,11 @@ INSERT INTO sales VALUES
 (7, 1, -0.50, -0.5, 1, 3, 'paid', '2024-03-31', '2024-03-31 18:00:00', '2024-04-30', FALSE);
 CREATE TABLE regions (region_id INTEGER, name TEXT);
 INSERT INTO regions VALUES (1, 'EU'), (2, NULL);
+CREATE TABLE days AS SELECT CAST(day AS DATE) AS date_day FROM generate_series(
+    TIMESTAMP '2023-12-01', TIMESTAMP '2025-01-31', INTERVAL '1 day'
+) AS numbered(day);
 """
-RELATIONS = {"sales": "sales", "regions": "regions"}
+RELATIONS = {"sales": "sales", "regions": "regions", "days": "days"}
 # A Saturday whose month is longer than the one before; written where the SQL asks for the current date.
 TODAY = date(2024, 3, 30)
 
@@ -71,7 +74,7 @@ def vocabulary() -> Vocabulary:
         Model("sales", "model.shop.sales", columns, semantic=sales),
         Model("regions", "model.shop.regions", own, semantic=regions),
     )
-    return Vocabulary(models={model.name: model for model in models}, metrics={})
+    return Vocabulary(models={model.name: model for model in models}, metrics={}, time_spine="days.date_day")
 
 
 @dataclass(frozen=True, slots=True)
@@ -396,6 +399,7 @@ class Question:
     time: str = "sold_at"
 
 
+_LAST_DAYS = QuerySpec(grain="day", start=date(2024, 3, 30), end=date(2024, 3, 31))
 _FEBRUARY = {"start": date(2024, 1, 31), "end": date(2024, 2, 29)}
 QUESTIONS = (
     Question(
@@ -426,5 +430,14 @@ QUESTIONS = (
         "SUM(quantity)",
         QuerySpec(grain="month", **_FEBRUARY),
         {date(2024, 1, 1): -3, date(2024, 2, 1): 2},
+    ),
+    Question("CUMULATIVE(SUM(quantity))", _LAST_DAYS, {date(2024, 3, 30): 4, date(2024, 3, 31): 5}),
+    Question("TODATE(SUM(quantity), month)", _LAST_DAYS, {date(2024, 3, 30): 5, date(2024, 3, 31): 6}),
+    # Two months before 30 March is 30 January, and before 31 March the 31st, which is not in it any more.
+    Question("ROLLING(SUM(quantity), 2 months)", _LAST_DAYS, {date(2024, 3, 30): 4, date(2024, 3, 31): 8}),
+    Question(
+        "SUM(quantity) - PRIOR(SUM(quantity), 1 quarter)",
+        QuerySpec(grain="quarter"),
+        {date(2023, 10, 1): None, date(2024, 1, 1): 5, date(2024, 4, 1): None, date(2025, 1, 1): None},
     ),
 )

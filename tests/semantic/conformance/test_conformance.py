@@ -24,8 +24,6 @@ from tests.semantic.conformance.golden_files import DIALECTS, file_of, golden, s
 
 # The engines that run here. What dbt's files say is PostgreSQL's spelling, which DuckDB has to read as well.
 ENGINES = ("duckdb", "duckdb as in dbt's files", "postgres")
-# Functions that look along time need dbt's table of days and are tested beside MetricFlow.
-ROLES = ("total", "conditional", "row", "rewritten")
 
 
 class Warehouses:
@@ -92,12 +90,12 @@ def test_every_period_has_its_answer(warehouses: Warehouses, engine: str) -> Non
 
 def test_there_is_a_formula_for_whatever_a_formula_may_hold_and_none_twice() -> None:
     formulas = [case.formula for case in CASES]
-    called = set(re.findall(r"\w+(?=\()", " ".join(formulas)))
-    nodes = [node for formula in formulas for node in walk(tree_of(formula))]
-    binary = {node.op for node in nodes if isinstance(node, Binary)}
+    asked = [*formulas, *(question.formula for question in QUESTIONS)]
+    called = set(re.findall(r"\w+(?=\()", " ".join(asked)))
+    nodes = [node for formula in asked for node in walk(tree_of(formula))]
 
-    assert {function.name for function in FUNCTIONS if function.role in ROLES} - called == set()
-    assert binary == set(get_args(BinaryOperator))
+    assert {function.name for function in FUNCTIONS} - called == set()
+    assert {node.op for node in nodes if isinstance(node, Binary)} == set(get_args(BinaryOperator))
     assert {node.name for node in nodes if isinstance(node, Total)} == set(TOTALS)
     # Names are resolved by then, and metrics are tested beside MetricFlow.
     kinds = {kind.__name__ for kind in Node.__subclasses__()} - {type(node).__name__ for node in nodes}
