@@ -133,7 +133,8 @@ def stands_alone(agg: Aggregation, dialect: str) -> bool:
 
 def beside_dates(moment: exp.Expr, dialect: str) -> exp.Expr:
     """A moment, or a date, that can be compared with dates."""
-    return exp.cast(moment, "datetime") if known(dialect).separates_moments else moment
+    dated = isinstance(moment, exp.Cast) and moment.to.is_type(exp.DType.DATE)
+    return exp.cast(moment, "datetime") if known(dialect).separates_moments and not dated else moment
 
 
 def moved(start: exp.Expr, count: exp.Expr, unit: Grain, dialect: str, kind: ValueType = "any") -> exp.Expr:
@@ -148,7 +149,7 @@ def moved(start: exp.Expr, count: exp.Expr, unit: Grain, dialect: str, kind: Val
     later: type[exp.Func] = exp.DateAdd
     earlier: type[exp.Func] = exp.DateSub
     if facts.separates_moments and kind != "date":
-        start, later, earlier = beside_dates(start, dialect), exp.DatetimeAdd, exp.DatetimeSub
+        start, later, earlier = exp.cast(start, "datetime"), exp.DatetimeAdd, exp.DatetimeSub
     if number is None or number >= 0:
         return later(this=start, expression=count, unit=part)
     if facts.adds_intervals or facts.separates_moments:
