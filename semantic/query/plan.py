@@ -291,7 +291,7 @@ class Plan:
         followed = Followed(then, base.rows.entity(entity), then.rows.entity(entity), window)
         source = Source(base.rows, base.time, followed=followed, leaves=[leaf])
         self.sources["followed", self._count] = source
-        return divided(exp.column(leaf.name), total)
+        return divided(exp.column(leaf.name), total, self.warehouse.dialect)
 
     # Metrics that are one total
 

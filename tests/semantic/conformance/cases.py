@@ -129,6 +129,11 @@ TOTALS = (
     Case("(SUM(amount) WHERE is_gift) / SUM(amount)", 109.99 / 104.49),
     Case("(MEDIAN(amount) WHERE is_gift) - MEDIAN(amount)", 54.995 - 1.25),
     Case("SUM(sales.amount) / COUNT(regions.*)", 52.245, "two tables"),
+    Case(
+        "CONVERSION(COUNT(*) WHERE NOT is_gift, COUNT(DISTINCT IF(is_gift, id)), region, 60 days)",
+        1 / 3,
+        "of three rows that are no gift one was followed by a gift of its region",
+    ),
 )
 
 CONDITIONS = (

@@ -124,6 +124,9 @@ SELECT QUANTILE_CONT(CASE WHEN sales.is_gift THEN CAST(sales.amount AS DOUBLE) E
 -- SUM(sales.amount) / COUNT(regions.*)
 WITH sales_totals_1 AS ( SELECT SUM(sales.amount) AS total_1 FROM sales AS sales ), regions_totals_2 AS ( SELECT NULLIF(COUNT(*), 0) AS total_2 FROM regions AS regions ) SELECT total_1 / NULLIF(total_2, 0) AS value FROM sales_totals_1 CROSS JOIN regions_totals_2;
 
+-- CONVERSION(COUNT(*) WHERE NOT is_gift, COUNT(DISTINCT IF(is_gift, id)), region, 60 days)
+WITH sales_totals_1 AS ( SELECT NULLIF(COUNT(*), 0) AS total_1 FROM sales AS sales WHERE NOT sales.is_gift ), sales_totals_2 AS ( SELECT COUNT(DISTINCT counted) AS total_2 FROM ( SELECT base.day AS day, counted, ROW_NUMBER() OVER (PARTITION BY following.event ORDER BY base.day DESC) AS place FROM ( SELECT sales.region_id AS entity, CAST(DATE_TRUNC('DAY', sales.sold_at) AS DATE) AS day FROM sales AS sales WHERE NOT sales.is_gift ) AS base JOIN ( SELECT sales.region_id AS entity, CAST(DATE_TRUNC('DAY', sales.sold_at) AS DATE) AS day, CASE WHEN sales.is_gift THEN sales.id END AS counted, ROW_NUMBER() OVER (ORDER BY CAST(DATE_TRUNC('DAY', sales.sold_at) AS DATE)) AS event FROM sales AS sales ) AS following ON base.entity = following.entity AND base.day <= following.day AND base.day > ( following.day - INTERVAL 60 DAY ) ) AS pairs WHERE place = 1 ) SELECT total_2 / NULLIF(total_1, 0) AS value FROM sales_totals_1 CROSS JOIN sales_totals_2;
+
 -- COUNT(*) WHERE is_gift
 SELECT NULLIF(COUNT(*), 0) AS value FROM sales AS sales WHERE sales.is_gift;
 
