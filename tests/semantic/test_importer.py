@@ -478,8 +478,9 @@ def test_a_metric_read_as_a_formula_gives_metricflows_numbers(known: Known, grai
     time = {"deliveries": "delivered_on"}
     asked = known.shop.series if grain else known.shop.value
     apart = {}
+    by_period = {"revenue_30d", "revenue_growth", "revenue_this_month"}
     for name, formula in FORMULAS.items():
-        if formula:
+        if formula and (grain or name not in by_period):
             tree = known.analysed(formula).tree
             assert tree is not None
             ours = metric_sql(
