@@ -24,6 +24,8 @@ def test_a_metric_that_no_formula_can_say_leads_to_dbts_own_words(
     ready.pulled(project)
     client.force_login(make_member(project, Role.VIEWER))
     words = '<a href="/shop/catalogue/metric.shop.revenue_30d/">As dbt has it</a>'
+    assert words not in client.get("/shop/prod/metrics/revenue_30d/").content.decode()
+    Definition.objects.filter(project=project, name="revenue_30d").update(formula="")
 
     assert words in client.get("/shop/prod/metrics/revenue_30d/").content.decode()
     told = client.get("/shop/catalogue/metric.shop.revenue_30d/").content.decode()
