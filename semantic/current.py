@@ -69,8 +69,9 @@ def _date(metric: Metric, vocabulary: Vocabulary) -> str:
 def _totals(metric: Metric, vocabulary: Vocabulary, seen: set[str]) -> Iterator[tuple[Model, Measure]]:
     """The measures that a metric and its own helpers read; other metrics choose their dates themselves."""
     seen.add(metric.name)
-    if metric.measure in vocabulary.measures:
-        yield vocabulary.measures[metric.measure]
+    for name in metric.measures:
+        if name in vocabulary.measures:
+            yield vocabulary.measures[name]
     for part in (metric.numerator, metric.denominator, *metric.inputs):
         used = vocabulary.metrics.get(part.name) if part else None
         if used and used.name not in seen and used.helper_of == metric.name:

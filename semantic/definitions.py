@@ -180,6 +180,11 @@ class Metric:
     meta: Mapping[str, object] = field(default_factory=dict)
 
     @property
+    def measures(self) -> tuple[str, ...]:
+        """The measures that the metric itself totals; those of its inputs are theirs."""
+        return (self.conversion.base, self.conversion.then) if self.conversion else (self.measure,)
+
+    @property
     def helper_of(self) -> str:
         """The metric of which Bisync wrote this one as a part; "" where it stands for itself."""
         own = self.meta.get("bisync")

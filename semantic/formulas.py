@@ -132,7 +132,7 @@ def dated_meaning(metric: Metric, vocabulary: Vocabulary, *, dialect: str) -> st
     said = metric_meaning(metric, vocabulary, dialect=dialect)
     measures = vocabulary.measures
     below = _made_of(metric, vocabulary).values()
-    dates = [chosen_date(*measures[one.measure]) for one in below if one.measure in measures]
+    dates = [chosen_date(*measures[name]) for one in below for name in one.measures if name in measures]
     return f"{said} {dates}" if said and any(dates) else said
 
 
@@ -165,10 +165,10 @@ def _made_of(metric: Metric, vocabulary: Vocabulary) -> dict[str, Metric]:
     return below
 
 
-def _numbers(metric: Metric, vocabulary: Vocabulary) -> tuple[Metric, Measure | None]:
-    """A metric's own definition without its words, and the measure that it totals."""
+def _numbers(metric: Metric, vocabulary: Vocabulary) -> tuple[Metric, list[Measure | None]]:
+    """A metric's own definition without its words, and the measures that it totals."""
     bare = replace(metric, label="", description="", formula="", group="", file="", unique_id="", meta={})
-    return bare, vocabulary.measures.get(metric.measure, (None, None))[1]
+    return bare, [vocabulary.measures.get(name, (None, None))[1] for name in metric.measures]
 
 
 def meaning(tree: Node, vocabulary: Vocabulary, *, dialect: str) -> str:

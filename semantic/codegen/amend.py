@@ -154,8 +154,8 @@ class _Change:
         others = list(self.additions.vocabulary.metrics.values())
         used = {*texts_in([entry, *self.additions.metrics])}
         used |= {part.name for m in others for part in (m.numerator, m.denominator, *m.inputs) if part}
-        measures = {m.measure for m in others} | used
-        found = [self.metric.measure] if self.metric.measure not in measures | {""} else []
+        used_measures = {name for m in others for name in m.measures} | used | {""}
+        found = [name for name in dict.fromkeys(self.metric.measures) if name not in used_measures]
         return found + sorted(
             m.name for m in others if m.helper_of == self.metric.name and m.name not in used
         )

@@ -35,19 +35,22 @@ def push_where(node: Node) -> Node:
     `(A / B) WHERE c` becomes `(A WHERE c) / (B WHERE c)`, and so does `PRIOR(A / B, 1 month)`; nested
     conditions are joined by AND. Of a conversion they are about the first event.
     """
-    return _pushed(node, None, None)
+    return _pushed(node, None, ())
 
 
-def _pushed(node: Node, condition: Node | None, earlier: Prior | None) -> Node:
+def _pushed(node: Node, condition: Node | None, earlier: tuple[Prior, ...]) -> Node:
+    """`earlier` are those around the node, the outermost first: a metric named in one may hold others."""
     if isinstance(node, Where):
         return _pushed(node.value, _both(node.condition, condition), earlier)
     if isinstance(node, Prior):
-        return _pushed(node.value, condition, node)
+        return _pushed(node.value, condition, (*earlier, node))
     if isinstance(node, Total | MetricRef):
         found: Node = node
         if condition is not None:
             found = Where(node, condition, start=node.start, end=node.end)
-        return replace(earlier, value=found) if earlier is not None else found
+        for one in reversed(earlier):
+            found = replace(one, value=found)
+        return found
     if isinstance(node, Conversion):
         return replace(node, value=_pushed(node.value, condition, earlier))
     return _with_parts(node, lambda part: _pushed(part, condition, earlier))

@@ -9,7 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from semantic.definitions import Column, Measure, Metric, MetricInput, Model, SemanticModel, Vocabulary
+from semantic.definitions import (
+    Column,
+    Conversion,
+    Entity,
+    Measure,
+    Metric,
+    MetricInput,
+    Model,
+    SemanticModel,
+    Vocabulary,
+)
 from semantic.fields import RULES, TEXTS, MetricFields, RuleKind, ValueRule, name_from
 from semantic.formula import analyse
 from semantic.formulas import dated_meaning, full_meaning, meaning
@@ -17,6 +27,7 @@ from semantic.rules.metric import LIMITS, sending_problems, typing_problems
 from semantic.rules.similar import called_alike, likeness, similar
 from semantic.rules.text import name_problems, text_problems
 from semantic.rules.values import breach
+from tests.semantic import shop
 
 HOSTILE = {
     "a variable": "Revenue {{ env_var('SECRET_KEY') }}",
@@ -287,6 +298,41 @@ def test_the_same_total_by_another_date_is_another_metric() -> None:
     assert all(means.values())
     digests = {full_meaning(names.metrics[name], names, dialect="duckdb") for name in ("signed_up", "left")}
     assert len(digests) == 2
+
+
+@pytest.mark.parametrize("calculation", ["conversion_rate", "conversions"])
+def test_a_conversion_is_another_number_once_its_measures_are_others(calculation: str) -> None:
+    def said(then: Measure) -> str:
+        measures = (Measure("signed_up", "count", "1"), then)
+        person = Entity("person", "primary", "person_id")
+        people = SemanticModel("people", "people", (person,), (), measures, agg_time_dimension="signed_up_on")
+        converted = Conversion("signed_up", "left", "person", calculation=calculation)
+        names = Vocabulary(
+            models={"people": Model("people", "model.shop.people", semantic=people)},
+            metrics={"lost": Metric("lost", "conversion", conversion=converted)},
+        )
+        return full_meaning(names.metrics["lost"], names, dialect="duckdb")
+
+    usual = said(Measure("left", "count", "1"))
+    by_date = said(Measure("left", "count", "1", agg_time_dimension="left_on"))
+    of_people = said(Measure("left", "count_distinct", "person_id"))
+
+    assert len({usual, by_date, of_people}) == 3
+
+
+def test_what_is_earlier_than_something_earlier_is_neither_of_both() -> None:
+    known = shop.vocabulary()
+    year_ago = Metric(
+        "a_year_ago",
+        "derived",
+        expr="revenue",
+        inputs=(MetricInput("revenue", alias="revenue", offset_window="1 year"),),
+    )
+    known = replace(known, metrics={**known.metrics, "a_year_ago": year_ago})
+    formulas = ["a_year_ago", "PRIOR(a_year_ago, 1 month)", "PRIOR(a_year_ago, 2 months)"]
+    trees = [analyse(formula, known).tree for formula in formulas]
+
+    assert len({meaning(tree, known, dialect="duckdb") for tree in trees if tree}) == 3
 
 
 def test_the_same_formula_comes_first_whatever_its_name() -> None:

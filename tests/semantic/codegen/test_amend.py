@@ -15,7 +15,7 @@ from semantic.codegen.entries import Refused, parts
 from semantic.codegen.metrics import Compiled, MetricDraft, compile_metric
 from semantic.codegen.yaml_files import YamlRefused
 from semantic.current import fields_of
-from semantic.definitions import Vocabulary
+from semantic.definitions import Conversion, Measure, Metric, Vocabulary
 from semantic.fields import MetricFields, ValueRule
 from semantic.formula import analyse
 from semantic.formulas import metric_formula
@@ -127,6 +127,32 @@ def test_a_measure_that_nothing_reads_afterwards_is_told_and_left() -> None:
     assert code.notes == (
         "customer_count may be without use afterwards; Bisync leaves what others may read.",
     )
+
+
+def test_a_measure_that_a_conversion_reads_is_not_without_use() -> None:
+    converted = Conversion("customer_count", "rows_total", "customer")
+    known = replace(
+        SHOP, metrics={**SHOP.metrics, "bought": Metric("bought", "conversion", conversion=converted)}
+    )
+
+    assert change(said("customers_total"), known, formula="COUNTDISTINCT(tier)").notes == ()
+
+
+def test_a_conversion_keeps_the_date_that_was_chosen_for_it() -> None:
+    orders = SHOP.models["fct_orders"].semantic
+    assert orders is not None
+    delivered = tuple(
+        Measure(name, "count", "1", agg_time_dimension="delivered_on") for name in ("delivered", "followed")
+    )
+    model = replace(
+        SHOP.models["fct_orders"], semantic=replace(orders, measures=(*orders.measures, *delivered))
+    )
+    again = Metric("again", "conversion", conversion=Conversion("delivered", "followed", "customer"))
+    known = replace(
+        SHOP, models={**SHOP.models, "fct_orders": model}, metrics={**SHOP.metrics, "again": again}
+    )
+
+    assert said("again", known).time == "delivered_on"
 
 
 def edited(code: Compiled, name: str, files: dict[str, str] = FILES) -> dict[str, Any]:
