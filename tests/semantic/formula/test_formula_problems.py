@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
-from semantic.definitions import Vocabulary
+from semantic.definitions import Metric, Vocabulary
 from semantic.formula import CODES, Analysis, Problem, analyse
+from tests.semantic import shop
 
 # Formula with ⟦ ⟧ around the place that the message points at; code; message; part of the hint.
 # A model to start from stands in front of “|”.
@@ -550,3 +552,14 @@ def test_an_error_comes_first_and_remarks_stay(vocabulary: Vocabulary) -> None:
     analysis = analyse("SUM(amount) + discount WHERE channel <> 'web'", vocabulary)
     assert [problem.code for problem in analysis.problems] == ["mixed-levels", "not-equal-drops-blanks"]
     assert (analysis.tree, analysis.canonical, analysis.reads_as) == (None, "", "")
+
+
+@pytest.mark.parametrize("text", ["CUMULATIVE(filled)", "ROLLING(filled WHERE is_gift, 30 days)"])
+def test_what_is_filled_does_not_run_along_as_dbt_would_leave_it_blank(text: str) -> None:
+    known = shop.vocabulary()
+    filled = Metric("filled", "simple", measure="net_amount_total", fill_nulls_with=0.0)
+    analysis = analyse(text, replace(known, metrics={**known.metrics, "filled": filled}))
+
+    assert [problem.code for problem in analysis.problems] == ["running-calculation"]
+    assert "filled has a number where nothing happened" in analysis.problems[0].message
+    assert "COALESCE" in analysis.problems[0].hint
