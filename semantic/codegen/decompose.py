@@ -139,7 +139,7 @@ class Decomposer:
         value, conditions = _split(node.value)
         if isinstance(value, MetricRef):
             metric = self.vocabulary.metrics[value.metric]
-            measure = metric.measure
+            measure = self._shared(*self.vocabulary.measures[metric.measure]).name
             filters = [*metric.filters, *self._metric_filters(metric.name, conditions)]
         else:
             assert isinstance(value, Total)
@@ -353,7 +353,16 @@ class Decomposer:
     # Measures
 
     def _measure(self, model: Model, total: Total, inline: Sequence[Node]) -> Measure:
-        wanted = self._wanted(model, total, inline)
+        return self._known_or_new(model, self._wanted(model, total, inline))
+
+    def _shared(self, model: Model, measure: Measure) -> Measure:
+        """The measure, or one like it where it is inside of a metric and nothing else can name it."""
+        if not measure.inline:
+            return measure
+        name = plain_name(f"{measure.name}_{measure.agg}")
+        return self._known_or_new(model, replace(measure, name=name, inline=False))
+
+    def _known_or_new(self, model: Model, wanted: Measure) -> Measure:
         semantic = self.additions.semantic(model.name)
         for known in semantic.measures:
             if self._may_use(known.name) and self._same(known, wanted, semantic.agg_time_dimension):
