@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from catalog.ingest import fitting
 from catalog.models import Snapshot
@@ -51,8 +51,15 @@ def content_of(metric: Metric) -> dict[str, object]:
             return None
         return [one.name, one.alias, list(one.filters), one.offset_window, one.offset_to_grain]
 
+    # What one type alone has: of all others nothing changes that was kept without it.
+    own: dict[str, object] = {}
+    if metric.type == "cumulative":
+        own["period_agg"] = metric.period_agg
+    if metric.conversion:
+        own["conversion"] = asdict(metric.conversion)
     return {
         "type": metric.type,
+        **own,
         "measure": metric.measure,
         "filters": list(metric.filters),
         "numerator": used(metric.numerator),
@@ -87,7 +94,10 @@ def changed_since(metric: Metric, definition: Definition) -> bool:
         "grain_to_date",
     )
     then: dict[str, object] = json.loads(json.dumps(content_of(metric)))
-    return bool(definition.fields) and any(then[name] != definition.fields.get(name) for name in kept)
+    now = definition.fields
+    # Of what was kept before these were, nobody knows.
+    own = [name for name in ("period_agg", "conversion") if name in then and name in now]
+    return bool(now) and any(then[name] != now.get(name) for name in (*kept, *own))
 
 
 def sync_metrics(project: Project, vocabulary: Vocabulary, *, commit: str) -> dict[str, list[str]]:

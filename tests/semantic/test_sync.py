@@ -10,7 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from governance.models import Project
-from semantic.definitions import Metric, Vocabulary
+from semantic.definitions import Conversion, Metric, Vocabulary
 from semantic.models import Definition, Revision, Usage
 from semantic.sync import Exposure, changed_since, sync_metrics, sync_usages
 from tests.factories import make_project, make_user
@@ -244,3 +244,27 @@ def test_a_version_whose_metric_dbt_computes_otherwise_by_now_is_behind(project:
     assert changed_since(REVENUE, definition)
     assert changed_since(replace(REVENUE, filters=("new",), measure="gross"), definition)
     assert not changed_since(replace(REVENUE, filters=("new",), label="Sales", meta={}), definition)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (
+            Metric("m", "conversion", conversion=Conversion("visits", "orders", "customer", "7 days")),
+            Metric("m", "conversion", conversion=Conversion("visits", "orders", "customer", "30 days")),
+        ),
+        (
+            Metric("m", "cumulative", measure="net", period_agg="first"),
+            Metric("m", "cumulative", measure="net", period_agg="last"),
+        ),
+    ],
+)
+def test_a_metric_over_time_is_computed_otherwise_once_dbt_defines_it_otherwise(
+    project: Project, before: Metric, after: Metric
+) -> None:
+    sync_metrics(project, known(before), commit="c1")
+    assert sync_metrics(project, known(after), commit="c2")["changed"] == ["m"]
+    definition = Definition.objects.get(name="m")
+
+    assert changed_since(before, definition)
+    assert not changed_since(after, definition)
