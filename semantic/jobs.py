@@ -198,7 +198,7 @@ def _touched(mirror: Mirror, repository: Repository, head: str) -> tuple[dict[st
 
     found = {path: by for path, by in mirror.touched(last, head).items() if path.startswith(prefix)}
     try:
-        moves = moved(mirror, last, head, patience=_PATIENCE)
+        moves = moved(mirror, last, head, folder=prefix, patience=_PATIENCE)
     except BisyncError:
         logger.warning("renamed files not found", extra={"repository": repository.pk}, exc_info=True)
         moves = {}

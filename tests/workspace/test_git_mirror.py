@@ -298,6 +298,11 @@ def test_renamed_files_are_told_where_half_of_the_text_is_the_same(mirror: Mirro
 
     assert moved(mirror, base, head, patience=20) == {"models/\u00fc a.sql": "a.sql"}
     assert moved(mirror, head, head, patience=20) == {}
+    again = {"models/\u00fc a.sql": None, "models/b.sql": text, "d.sql": None, "b/d.sql": "another\nthing\n"}
+    then = origin.commit(again, "Rename again.")
+    mirror.fetch()
+    assert moved(mirror, head, then, folder="models/", patience=20) == {"models/b.sql": "models/\u00fc a.sql"}
+    assert moved(mirror, head, then, patience=20).keys() == {"models/b.sql", "b/d.sql"}
     with pytest.raises(NoCommit):
         moved(mirror, "f" * 40, head, patience=20)
 

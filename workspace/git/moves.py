@@ -9,10 +9,11 @@ from workspace.git.repository import Mirror, NoCommit
 _MOST_COMPARED = 400
 
 
-def moved(mirror: Mirror, base: str, head: str, *, patience: float) -> dict[str, str]:
+def moved(mirror: Mirror, base: str, head: str, *, folder: str = "", patience: float) -> dict[str, str]:
     """The files of `head` that are renamed ones of `base`: each with its old path.
 
-    Git's own measure: at least half of the text is the same. Raises `NoCommit`, and `GitFailed` where git
+    Of a `folder` those alone that were in it and still are: what is beside it may have the same names, and
+    may be more than git compares. Git's own measure: at least half of the text is the same. Raises `NoCommit`, and `GitFailed` where git
     needs longer than `patience` seconds.
     """
     for one in (base, head):
@@ -21,6 +22,7 @@ def moved(mirror: Mirror, base: str, head: str, *, patience: float) -> dict[str,
     told = plumbing(
         *("diff-tree", "-r", "-z", "--name-status", "--diff-filter=R", "--find-renames"),
         *(f"-l{_MOST_COMPARED}", base, head),
+        *(("--", folder) if folder else ()),
         cwd=mirror.path,
         patience=patience,
     )
