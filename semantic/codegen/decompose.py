@@ -127,9 +127,7 @@ class Decomposer:
         if then.name == base.name:
             # MetricFlow takes the columns of both for one.
             name = plain_name(f"{self.title.name}_following")
-            then = self.additions.add_measure(
-                self.vocabulary.models[following.name], replace(base, name=name)
-            )
+            then = self._known_or_new(following, replace(base, name=name), but=base.name)
         params |= {"base_measure": base.name, "conversion_measure": then.name}
         if node.window:
             params["window"] = _length(node.window)
@@ -362,10 +360,11 @@ class Decomposer:
         name = plain_name(f"{measure.name}_{measure.agg}")
         return self._known_or_new(model, replace(measure, name=name, inline=False))
 
-    def _known_or_new(self, model: Model, wanted: Measure) -> Measure:
+    def _known_or_new(self, model: Model, wanted: Measure, *, but: str = "") -> Measure:
         semantic = self.additions.semantic(model.name)
         for known in semantic.measures:
-            if self._may_use(known.name) and self._same(known, wanted, semantic.agg_time_dimension):
+            usable = known.name != but and self._may_use(known.name)
+            if usable and self._same(known, wanted, semantic.agg_time_dimension):
                 return known
         return self.additions.add_measure(self.vocabulary.models[model.name], wanted)
 

@@ -342,3 +342,33 @@ def test_the_hash_of_a_change_speaks_of_what_it_changes_alone() -> None:
     assert mine.change_hash(base) == replace(mine, **theirs).change_hash(replace(base, **theirs))
     assert mine.change_hash(base) != replace(mine, meaning="Yours.").change_hash(base)
     assert mine.change_hash(base) != mine.change_hash(replace(base, meaning="Older."))
+
+
+def test_a_conversion_that_is_changed_keeps_the_measure_that_it_needed_twice() -> None:
+    orders = SHOP.models["fct_orders"].semantic
+    assert orders is not None
+    again = Measure("again_following", "count", "1")
+    model = replace(
+        SHOP.models["fct_orders"], semantic=replace(orders, measures=(*orders.measures, again))
+    )
+    metric = Metric(
+        "again",
+        "conversion",
+        conversion=Conversion("rows_total", "again_following", "customer", "7 days"),
+        file=METRICS,
+    )
+    known = with_formulas(
+        replace(
+            SHOP, models={**SHOP.models, "fct_orders": model}, metrics={**SHOP.metrics, "again": metric}
+        )
+    )
+    counts = "COUNT(fct_orders.*)"
+    assert said("again", known).formula == f"CONVERSION({counts}, {counts}, customer, 7 days)"
+
+    code = change(said("again", known), known, formula=f"CONVERSION({counts}, {counts}, customer, 30 days)")
+
+    assert not code.entries["measures"]
+    params = code.entries["change"]["values"]["type_params"]["conversion_type_params"]
+    assert (params["base_measure"], params["conversion_measure"]) == ("rows_total", "again_following")
+    assert params["window"] == "30 days"
+    assert code.notes == ()
