@@ -139,7 +139,9 @@ def metric_models(vocabulary: Vocabulary, name: str) -> set[str]:
         if metric is None or metric.name in seen:
             continue
         seen.add(metric.name)
-        found |= {vocabulary.measures[name][0].name for name in metric.measures if name in vocabulary.measures}
+        found |= {
+            vocabulary.measures[name][0].name for name in metric.measures if name in vocabulary.measures
+        }
         waiting += _inputs(metric)
     return found
 

@@ -13,8 +13,8 @@ def moved(mirror: Mirror, base: str, head: str, *, folder: str = "", patience: f
     """The files of `head` that are renamed ones of `base`: each with its old path.
 
     Of a `folder` those alone that were in it and still are: what is beside it may have the same names, and
-    may be more than git compares. Git's own measure: at least half of the text is the same. Raises `NoCommit`, and `GitFailed` where git
-    needs longer than `patience` seconds.
+    may be more than git compares. Git's own measure: at least half of the text is the same. Raises
+    `NoCommit`, and `GitFailed` where git needs longer than `patience` seconds.
     """
     for one in (base, head):
         if not mirror.has(one):

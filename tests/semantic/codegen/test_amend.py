@@ -348,9 +348,7 @@ def test_a_conversion_that_is_changed_keeps_the_measure_that_it_needed_twice() -
     orders = SHOP.models["fct_orders"].semantic
     assert orders is not None
     again = Measure("again_following", "count", "1")
-    model = replace(
-        SHOP.models["fct_orders"], semantic=replace(orders, measures=(*orders.measures, again))
-    )
+    model = replace(SHOP.models["fct_orders"], semantic=replace(orders, measures=(*orders.measures, again)))
     metric = Metric(
         "again",
         "conversion",
@@ -358,9 +356,7 @@ def test_a_conversion_that_is_changed_keeps_the_measure_that_it_needed_twice() -
         file=METRICS,
     )
     known = with_formulas(
-        replace(
-            SHOP, models={**SHOP.models, "fct_orders": model}, metrics={**SHOP.metrics, "again": metric}
-        )
+        replace(SHOP, models={**SHOP.models, "fct_orders": model}, metrics={**SHOP.metrics, "again": metric})
     )
     counts = "COUNT(fct_orders.*)"
     assert said("again", known).formula == f"CONVERSION({counts}, {counts}, customer, 7 days)"
