@@ -174,10 +174,10 @@ def test_a_database_that_restarts_while_work_goes_on_is_found_again(served: Serv
 
 def test_a_worker_that_is_killed_with_everything_it_started_is_replaced(served: Served) -> None:
     number = served.at_work()
-    before = served.pids("bisync.celery")
+    before = served.pids("bisync.celery worker")
 
     os.killpg(before[0], signal.SIGKILL)
 
     served.done(number)
-    assert not set(before) & set(served.pids("bisync.celery"))
+    assert not set(before) & set(served.pids("bisync.celery worker"))
     assert served.ask(f"runs/{number}/")["attempt"] == 2
