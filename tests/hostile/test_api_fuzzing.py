@@ -134,6 +134,8 @@ class Fuzzer:
 def test_schemathesis_finds_nothing(
     ready: Ready, data_dir: object, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if connection.vendor == "sqlite":
+        pytest.skip("the same requests are sent on PostgreSQL")
     settings.API_RATE = (1_000_000, 60)
     # Between two requests nothing is to be closed: the test is one transaction.
     monkeypatch.setattr(connection, "close_if_unusable_or_obsolete", lambda: None)
