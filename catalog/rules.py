@@ -11,13 +11,12 @@ from functools import lru_cache
 from catalog.models import Column, Node, NodeTest, Outcome, Snapshot
 from catalog.narrowing import NOT_RUN, RulesAsked
 from catalog.outcomes import Tested, Trust, outcomes_of, outdated
-from catalog.quality.rules import Rule, constraints, freshness, reader
+from catalog.quality.rules import Rule, constraints, freshness
 from catalog.quality.tellers import Reads, metric_of
 from catalog.search.index import owner_of
-from catalog.selectors import MOST, USED
+from catalog.selectors import MOST, USED, reads_of
 from catalog.words import KINDS, Kind
 from governance.models import Project
-from workspace.dbt.code import dialect_of
 
 METRIC_TEST = "bisync_metric_in_range"
 
@@ -97,17 +96,6 @@ def columns_of(
     declared = [(column, named.pop(column.name.lower(), [])) for column in columns]
     # A column may be tested that nobody described.
     return [*declared, *((Column(node=node, name=rest[0][0].column), rest) for rest in named.values())]
-
-
-def reads_of(adapter: str) -> Reads:
-    """What reads the conditions of a project, whose adapter this is, as formulas."""
-    return reader(dialect_of(adapter))
-
-
-def adapter_of(project: Project) -> str:
-    """The adapter that the last pull was read with; "" before there is one."""
-    pulls = Snapshot.objects.filter(project=project).order_by("-id")
-    return pulls.values_list("adapter", flat=True).first() or ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,10 +26,13 @@ from catalog.models import (
     Snapshot,
 )
 from catalog.narrowing import Narrowed
+from catalog.quality.rules import reader
+from catalog.quality.tellers import Reads
 from catalog.search.finding import fitting, looked_for, meant
 from catalog.search.words import Sought
 from catalog.words import COLUMN, FLAGS, FOUND, OWNER, PARTS, TEST
 from governance.models import Project, User
+from workspace.dbt.code import dialect_of
 
 # Other nodes use them, too, but no data flows.
 USED = ("macro", "doc")
@@ -174,6 +177,17 @@ def made_of(node: Node) -> str:
     """The SQL that dbt made of a node; "" where there is none, or it is not known yet."""
     lineage: NodeLineage | None = getattr(node, "lineage", None)
     return lineage.code if lineage is not None else ""
+
+
+def reads_of(adapter: str) -> Reads:
+    """What reads the conditions of a project, whose adapter this is, as formulas."""
+    return reader(dialect_of(adapter))
+
+
+def adapter_of(project: Project) -> str:
+    """The adapter that the last pull was read with; "" before there is one."""
+    pulls = Snapshot.objects.filter(project=project).order_by("-id")
+    return pulls.values_list("adapter", flat=True).first() or ""
 
 
 Attached = Mapping[str, Sequence[tuple[str, str, str]]]

@@ -188,7 +188,7 @@ def node_detail(request: Request, project: Project, unique_id: str) -> HttpRespo
 
 def _judged(node: Node, columns: list[Column], own: Trust, adapter: str) -> list[rules.Judged]:
     """The rules that a thing keeps, each with how it ended."""
-    kept = rules.kept_by(node, columns, node.tests.all(), rules.reads_of(adapter))
+    kept = rules.kept_by(node, columns, node.tests.all(), selectors.reads_of(adapter))
     told = {one.unique_id: one for one in own.looked}
     return [(one, told.get(one.key)) for one in kept]
 

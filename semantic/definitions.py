@@ -136,7 +136,7 @@ class MetricInput:
 
 
 @dataclass(frozen=True, slots=True)
-class Conversion:
+class ConversionParams:
     """How dbt says that one event followed another; `constant` where further values have to be the same."""
 
     base: str
@@ -172,7 +172,7 @@ class Metric:
     period_agg: str = ""
     fill_nulls_with: float | None = None
     join_to_timespine: bool = False
-    conversion: Conversion | None = None
+    conversion: ConversionParams | None = None
     formula: str = ""
     group: str = ""
     file: str = ""

@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 from sqlglot import exp
 
 from semantic.balances import Balance
-from semantic.definitions import Conversion, Dimension, Measure, Metric, MetricInput, Model, Vocabulary
+from semantic.definitions import ConversionParams, Dimension, Measure, Metric, MetricInput, Model, Vocabulary
 from semantic.formula import (
     FormulaError,
     analyse,
@@ -26,6 +26,7 @@ from semantic.formula.tree import (
     Call,
     Case,
     ColumnRef,
+    Conversion,
     InPeriod,
     IsBlank,
     Literal_,
@@ -40,13 +41,12 @@ from semantic.formula.tree import (
     transform,
     walk,
 )
-from semantic.formula.tree import Conversion as Followed
 from semantic.formula.types import Checker
 from semantic.query import filters
 from semantic.query.expressions import portable, spelled_out
 from semantic.query.rows import link, parsed, route
-from semantic.query.sources import KEPT, Window
-from semantic.query.spec import GRAINS, Unsupported
+from semantic.query.sources import Cumulative, Window
+from semantic.query.spec import Unsupported
 from semantic.query.sql import metric_sql
 from semantic.reading import Columns, Reader
 
@@ -250,19 +250,17 @@ class _Metrics:
     def _running(self, metric: Metric) -> Node:
         if metric.measure not in self.vocabulary.measures or metric.fill_nulls_with is not None:
             raise Unsupported(f"{metric.name} totals its rows in a way that formulas cannot say.")
-        to_date = next((grain for grain in GRAINS if grain == metric.grain_to_date), None)
-        if metric.grain_to_date and to_date is None:
-            raise Unsupported(f"{metric.name} starts anew every {metric.grain_to_date}.")
-        window = _period(metric.window) if metric.window else None
-        keep = next((kept for kept in KEPT if kept == metric.period_agg), KEPT[0])
-        return Running(self._measured(metric), window, to_date, keep)
+        grows = Cumulative.of(metric)
+        window = grows.window.period if grows.window else None
+        return Running(self._measured(metric), window, grows.to_date, grows.keep)
 
-    def _converted(self, metric: Metric, found: Conversion) -> Node:
+    def _converted(self, metric: Metric, found: ConversionParams) -> Node:
         if found.calculation != "conversion_rate" or found.constant:
             raise Unsupported(f"{metric.name} is a conversion that formulas cannot say.")
         base = self._event(metric, found.base, (*found.base_filters, *metric.filters))
         then = self._event(metric, found.then, found.then_filters)
-        return Followed(base, then, found.entity, _period(found.window) if found.window else None)
+        window = Window.read(found.window).period if found.window else None
+        return Conversion(base, then, found.entity, window)
 
     def _event(self, metric: Metric, measure: str, filters: tuple[str, ...]) -> Node:
         """Rows that are counted; dbt counts all, or different values."""
@@ -345,7 +343,7 @@ class _Metrics:
         if part.name not in self.vocabulary.metrics:
             raise Unsupported(f"There is no metric {part.name} in this version of the project.")
         found = _where(MetricRef(part.name), self._conditions(part.filters, part.name))
-        return Prior(found, _period(part.offset_window)) if part.offset_window else found
+        return Prior(found, Window.read(part.offset_window).period) if part.offset_window else found
 
     def _derived(self, metric: Metric) -> Node:
         inputs = {(part.alias or part.name).lower(): part for part in metric.inputs}
@@ -387,12 +385,6 @@ def _own_time(model: Model) -> Dimension:
     if found is None:
         raise Unsupported(f"{model.name} has no time dimension.")
     return found
-
-
-def _period(text: str) -> Period:
-    """A length of time in dbt's words; raises Unsupported."""
-    window = Window.read(text)
-    return Period(window.count, window.unit)
 
 
 def _where(value: Node, conditions: list[Node]) -> Node:

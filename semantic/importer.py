@@ -16,7 +16,7 @@ from semantic.balances import Balance
 from semantic.definitions import (
     Aggregation,
     Column,
-    Conversion,
+    ConversionParams,
     Dimension,
     Entity,
     EntityType,
@@ -364,14 +364,14 @@ def _total_of(raw: Raw, others: Mapping[str, Raw]) -> tuple[Raw, tuple[str, ...]
     return {**measure, "filter": None}, (*_filters(part), *_filters(below), *_filters(measure))
 
 
-def _conversion(raw: Raw | None, others: Mapping[str, Raw]) -> Conversion | None:
+def _conversion(raw: Raw | None, others: Mapping[str, Raw]) -> ConversionParams | None:
     """Of a conversion metric the measures that it counts, or in dbt 1.12's spelling those of its metrics."""
     if not raw:
         return None
     (base, base_filters), (then, then_filters) = (
         _event(raw, kind, others) for kind in ("base", "conversion")
     )
-    return Conversion(
+    return ConversionParams(
         base=base,
         then=then,
         entity=str(raw.get("entity") or "").lower(),

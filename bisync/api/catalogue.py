@@ -13,10 +13,10 @@ from rest_framework.response import Response
 from bisync.api import drafts, known, shapes
 from bisync.api.base import InProject, Listing, Single, deed, read
 from bisync.api.standing import Judging
-from catalog import actions, rules
+from catalog import actions
 from catalog.models import Change, Group, Node, SavedView
 from catalog.narrowing import narrowed_by
-from catalog.selectors import fitting_nodes, history_of, views_of
+from catalog.selectors import adapter_of, fitting_nodes, history_of, reads_of, views_of
 from environments.models import MetricSeries
 from governance.models.tokens import Scope
 from insights.ledger import Ledger, ledger_of
@@ -63,7 +63,7 @@ class OneNode(Judging, Single):
         return node
 
     def get_serializer_context(self) -> dict[str, Any]:
-        return {**super().get_serializer_context(), "reads": rules.reads_of(rules.adapter_of(self.project))}
+        return {**super().get_serializer_context(), "reads": reads_of(adapter_of(self.project))}
 
 
 class NodeHistory(Listing):

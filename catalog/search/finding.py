@@ -46,7 +46,7 @@ class Found:
             When(begins, then=Value(1)),
             # The name of a test is made of many others.
             When(Q(role=TEST), then=Value(4)),
-            When(Q(pk__in=self.named) if self.named else Q(pk=None), then=Value(2)),
+            When(pk__in=self.named, then=Value(2)),
             When(node & Q(engine().within(sought, "own")), then=Value(2)),
             When(node & Q(engine().within(sought, "description")), then=Value(3)),
             default=Value(4),

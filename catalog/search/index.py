@@ -12,12 +12,11 @@ from django.db import transaction
 from django.db.models import Count, Q
 
 from catalog.models import ChangeKind, Column, Edge, Node, NodeTest, SearchEntry, Snapshot
-from catalog.quality.rules import reader
 from catalog.quality.tellers import Reads
 from catalog.search.words import words_of
+from catalog.selectors import adapter_of, reads_of
 from catalog.words import COLUMN, FOUND, OWNER, TEST
 from governance.models import Project
-from workspace.dbt.code import dialect_of
 
 T = TypeVar("T")
 Step = Callable[[], AbstractContextManager[Any]]
@@ -232,10 +231,7 @@ def _tests(project: Project) -> None:
     changed = [key for key, fingerprint in there.items() if known.get(key) != fingerprint]
     for some in _chunks([key for key in known if key not in there or known[key] != there[key]]):
         rows.filter(key__in=some).delete()
-    adapter = (
-        Snapshot.objects.filter(project=project).order_by("-id").values_list("adapter", flat=True).first()
-    )
-    reads = reader(dialect_of(adapter or ""))
+    reads = reads_of(adapter_of(project))
     for some in _chunks(changed):
         found = tests.filter(unique_id__in=some).order_by("pk").select_related("node")
         _write(_of_test(test, test.node, reads) for test in found if test.node is not None)

@@ -24,7 +24,6 @@ from semantic.formula.tree import (
     Literal_,
     MetricRef,
     Node,
-    Period,
     Prior,
     Running,
     Total,
@@ -130,7 +129,7 @@ class Decomposer:
             then = self._known_or_new(following, replace(base, name=name), but=base.name)
         params |= {"base_measure": base.name, "conversion_measure": then.name}
         if node.window:
-            params["window"] = _length(node.window)
+            params["window"] = node.window.words
         return {"type": "conversion", "type_params": {"conversion_type_params": params}, **_filter(filters)}
 
     def _cumulative(self, node: Running) -> Entry:
@@ -146,7 +145,7 @@ class Decomposer:
             measure = self._measure(model, value, inline).name
         along: Entry = {}
         if node.window:
-            along["window"] = _length(node.window)
+            along["window"] = node.window.words
         if node.to_date:
             along["grain_to_date"] = node.to_date
         # MetricFlow has the first day of a longer period otherwise.
@@ -189,7 +188,7 @@ class Decomposer:
         if isinstance(node, Prior):
             used = self._input(node.value, role)
             alias = self.additions.free_metric_name(f"{role}_earlier")
-            return {**used, "alias": alias, "offset_window": _length(node.length)}
+            return {**used, "alias": alias, "offset_window": node.length.words}
         if isinstance(node, Running):
             return self._used(self._existing(node, self._counted(node)) or self._helper(node, role), [], role)
         if isinstance(node, Conversion):
@@ -443,11 +442,6 @@ def _is_input(node: Node) -> bool:
 def _is_share(tree: Binary) -> bool:
     """Whether dbt's ratio says it: that one moves nothing in time."""
     return all(_is_input(side) and not isinstance(side, Prior) for side in (tree.left, tree.right))
-
-
-def _length(period: Period) -> str:
-    """As dbt writes it: `30 days`."""
-    return f"{period.count} {period.unit}{'' if period.count == 1 else 's'}"
 
 
 def _is_total(node: Node) -> bool:

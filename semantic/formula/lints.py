@@ -19,6 +19,7 @@ from semantic.formula.tree import (
     Literal_,
     MetricRef,
     Node,
+    Period,
     Total,
     Where,
     shape,
@@ -66,8 +67,7 @@ def _running_instead(text: str, tree: Node) -> tuple[Fix, ...]:
     last = tree.condition
     if not isinstance(last, InPeriod) or last.complete or not last.count:
         return ()
-    units = last.unit if last.count == 1 else f"{last.unit}s"
-    fixed = f"ROLLING({source(text, tree.value)}, {last.count} {units})"
+    fixed = f"ROLLING({source(text, tree.value)}, {Period(last.count, last.unit).words})"
     return (Fix(f"Write {fixed}", replaced(text, tree, fixed)),)
 
 

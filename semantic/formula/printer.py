@@ -110,11 +110,10 @@ class _Printer:
         return f"{self.write(node.value, 1)} WHERE {self.write(node.condition, 1)}"
 
     def running(self, node: Running) -> str:
-        name = "ROLLING" if node.window else "TODATE" if node.to_date else "CUMULATIVE"
         args = [self.write(node.value, 0)]
         args += [self.period(node.window)] if node.window else [node.to_date] if node.to_date else []
         args += [] if node.keep == "last" else [node.keep]
-        return f"{name}({', '.join(args)})"
+        return f"{node.function}({', '.join(args)})"
 
     def prior(self, node: Prior) -> str:
         return f"PRIOR({self.write(node.value, 0)}, {self.period(node.length)})"
@@ -149,7 +148,7 @@ class _Printer:
         return f"{value} {_not(node.negated)}BETWEEN {low} AND {high}"
 
     def period(self, node: Period) -> str:
-        return f"{node.count} {node.unit}{'' if node.count == 1 else 's'}"
+        return node.words
 
     def in_period(self, node: InPeriod, *, negated: bool = False) -> str:
         value = f"{self.write(node.value, COMPARISON + 1)} {_not(negated)}IN"

@@ -82,7 +82,7 @@ class _Writer:
         return words_of(node.metric, metric.label if metric else "")
 
     def period(self, node: Period) -> str:
-        return f"{node.count} {node.unit}{'' if node.count == 1 else 's'}"
+        return node.words
 
     # -- totals
 

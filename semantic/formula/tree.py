@@ -99,6 +99,11 @@ class Period(Node):
     count: int
     unit: Unit
 
+    @property
+    def words(self) -> str:
+        """As people, formulas and dbt write it."""
+        return f"{self.count} {self.unit}{'' if self.count == 1 else 's'}"
+
 
 @dataclass(frozen=True, slots=True)
 class Running(Node):
@@ -111,6 +116,11 @@ class Running(Node):
     window: Period | None = None
     to_date: Unit | None = None
     keep: Kept = "last"
+
+    @property
+    def function(self) -> str:
+        """What it is called in a formula."""
+        return "ROLLING" if self.window else "TODATE" if self.to_date else "CUMULATIVE"
 
 
 @dataclass(frozen=True, slots=True)

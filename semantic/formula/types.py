@@ -348,7 +348,7 @@ class Checker:
     # -- along with time
 
     def running(self, node: Running) -> Checked:
-        name = "ROLLING" if node.window else "TODATE" if node.to_date else "CUMULATIVE"
+        name = node.function
         value = self.check(node.value)
         levels.refuse_rows_in_time(self.text, node, value, name)
         levels.refuse_several_in_running(self.text, node, name)

@@ -12,9 +12,9 @@ from functools import partial
 
 from sqlglot import exp
 
-from semantic import definitions
 from semantic.balances import Balance
 from semantic.definitions import (
+    ConversionParams,
     Grain,
     Measure,
     Metric,
@@ -25,31 +25,28 @@ from semantic.formula.registry import TOTALS
 from semantic.formula.tree import (
     ColumnRef,
     Conversion,
-    Kept,
     MetricRef,
     Node,
-    Period,
     Prior,
+    Running,
     Total,
     Where,
     walk,
 )
-from semantic.formula.tree import Running as RunningTotal
 from semantic.query import filters
 from semantic.query.brackets import bracketed
 from semantic.query.dialects import divided, moved, refuse_total, stands_alone, totalled
 from semantic.query.expressions import Writer, value_type
 from semantic.query.rows import Rows, Warehouse, parsed, truncated
 from semantic.query.sources import (
-    KEPT,
     Along,
     Condition,
     Counted,
+    Cumulative,
     Event,
     Followed,
     Leaf,
     Level,
-    Running,
     Source,
     Window,
 )
@@ -77,18 +74,15 @@ class Plan:
     def _leaf_of(self, node: Node) -> exp.Expr | None:
         along = Along()
         if isinstance(node, Conversion):
-            window = Window(node.window.count, node.window.unit) if node.window else None
+            window = Window.of(node.window) if node.window else None
             return self._converted(self._event(node.value), self._event(node.then), node.entity, window)
-        if isinstance(node, RunningTotal):
-            along = Along(running=self._grows(node.window, node.to_date, node.keep, print_formula(node)))
-            node = node.value
+        if isinstance(node, Running):
+            window = Window.of(node.window) if node.window else None
+            grows = Cumulative(window, node.to_date, node.keep)
+            along, node = Along(running=self._growing(grows, print_formula(node))), node.value
         elif isinstance(node, Prior):
-            along = Along(offset=Window(node.length.count, node.length.unit))
-            node = node.value
-        conditions: tuple[Condition, ...] = ()
-        while isinstance(node, Where):
-            conditions = (partial(self._tree_condition, node.condition), *conditions)
-            node = node.value
+            along, node = Along(offset=Window.of(node.length)), node.value
+        node, conditions = self._bare(node)
         if isinstance(node, MetricRef):
             return self.metric(node.metric, conditions, along)
         if isinstance(node, Total):
@@ -99,6 +93,14 @@ class Plan:
             raise Unsupported("WHERE can only follow a total or a metric.")
         return None
 
+    def _bare(self, node: Node) -> tuple[Node, tuple[Condition, ...]]:
+        """What stands before the WHEREs, and their conditions."""
+        conditions: tuple[Condition, ...] = ()
+        while isinstance(node, Where):
+            conditions = (partial(self._tree_condition, node.condition), *conditions)
+            node = node.value
+        return node, conditions
+
     def _tree_condition(self, condition: Node, rows: Rows, _time: exp.Expr | None) -> exp.Expr:
         return row_writer(rows).sql(condition)
 
@@ -106,15 +108,17 @@ class Plan:
 
     def _total(self, total: Total, conditions: tuple[Condition, ...], along: Along) -> exp.Expr:
         rows = Rows(self.warehouse.vocabulary.models[model_of(total)], self.warehouse)
+        source = Source(rows, self._time(rows, "", self.time_column), along.running)
+        if along.offset:
+            self._move(print_formula(total), source, along.offset)
+        return self._leaf(source, self._counted_in(total, rows), conditions)
+
+    def _counted_in(self, total: Total, rows: Rows) -> Counted:
         agg, value = TOTALS[total.name], None
         if total.arg:
             kind = value_type(total.arg, self.warehouse.vocabulary)
             value = totalled(agg, row_writer(rows).sql(total.arg), kind, self.warehouse.dialect)
-        counted = Counted(agg, value, total.fraction, self.warehouse.dialect)
-        source = Source(rows, self._time(rows, "", self.time_column), along.running)
-        if along.offset:
-            self._move(print_formula(total), source, along.offset)
-        return self._leaf(source, counted, conditions)
+        return Counted(agg, value, total.fraction, self.warehouse.dialect)
 
     def _time(self, rows: Rows, dimension: str, column: str = "") -> exp.Expr | None:
         """The column that says when a row happened, where anybody asks for that."""
@@ -184,7 +188,9 @@ class Plan:
             case "derived":
                 return self._derived(metric, conditions, along)
             case "cumulative" if not along.offset:
-                return self._measured(metric, conditions, Along(running=self._running(metric)))
+                return self._measured(
+                    metric, conditions, Along(running=self._growing(Cumulative.of(metric), metric.name))
+                )
             case "cumulative":
                 raise Unsupported(f"{metric.name} runs along with time and is moved in it.")
             case "conversion" if metric.conversion and not along.offset:
@@ -223,41 +229,23 @@ class Plan:
 
         return parsed(metric.expr, self.warehouse.dialect).transform(resolved)
 
-    def _running(self, metric: Metric) -> Running | None:
-        """How a cumulative metric grows."""
-        to_date = next((grain for grain in GRAINS if grain == metric.grain_to_date), None)
-        if metric.grain_to_date and to_date is None:
-            raise Unsupported(f"{metric.name} starts anew every {metric.grain_to_date}.")
-        window = Window.read(metric.window) if metric.window else None
-        # MetricFlow's own choice where a project says nothing.
-        keep = next((kept for kept in KEPT if kept == metric.period_agg), KEPT[0])
-        return self._grows(window, to_date, keep, metric.name)
-
-    def _grows(
-        self, window: Window | Period | None, to_date: Grain | None, keep: Kept, name: str
-    ) -> Running | None:
-        """How a total runs along; without a period it is the total of everything, if that has no window."""
-        if self.grain is None and (window or to_date or self.dated):
+    def _growing(self, grows: Cumulative, name: str) -> Cumulative | None:
+        """None without a period, where everything is the total of everything, if that has no window."""
+        if self.grain is None and (grows.window or grows.to_date or self.dated):
             raise PeriodsOnly(f"{name} runs along with time; ask for it by day, week or month.")
-        if self.grain is None:
-            return None
-        return Running(Window(window.count, window.unit) if window else None, to_date, keep)
+        return grows if self.grain is not None else None
 
     # Conversions
 
     def _event(self, node: Node) -> Event:
-        conditions: tuple[Condition, ...] = ()
-        while isinstance(node, Where):
-            conditions = (partial(self._tree_condition, node.condition), *conditions)
-            node = node.value
+        node, conditions = self._bare(node)
         assert isinstance(node, Total)
         rows = Rows(self.warehouse.vocabulary.models[model_of(node)], self.warehouse)
-        value = row_writer(rows).sql(node.arg) if node.arg else None
         time = self._when(rows, "", self.time_column)
-        return Event(rows, time, Counted(TOTALS[node.name], value), conditions)
+        return Event(rows, time, self._counted_in(node, rows), conditions)
 
     def _conversion(
-        self, metric: Metric, found: definitions.Conversion, conditions: tuple[Condition, ...]
+        self, metric: Metric, found: ConversionParams, conditions: tuple[Condition, ...]
     ) -> exp.Expr:
         """As dbt defines it; a filter of the metric is one of its first event."""
         if found.calculation != "conversion_rate" or found.constant:
@@ -268,11 +256,9 @@ class Plan:
                 raise Unsupported(f"{metric.name} counts its rows in a way that only MetricFlow can.")
             model, measure = self.warehouse.vocabulary.measures[name]
             rows = Rows(model, self.warehouse)
-            value = None if counts_rows(measure) else rows.expression(measure.expr)
             own = tuple(partial(filters.condition, text) for text in texts)
-            events.append(
-                Event(rows, self._when(rows, measure.agg_time_dimension), Counted(measure.agg, value), own)
-            )
+            time = self._when(rows, measure.agg_time_dimension)
+            events.append(Event(rows, time, self._counted_by(measure, rows), own))
         base, then = events
         base = replace(base, conditions=(*base.conditions, *conditions))
         window = Window.read(found.window) if found.window else None
@@ -311,13 +297,15 @@ class Plan:
             raise Unsupported(f"{metric.name} is a level that is moved or added up over time.")
         if along.offset:
             self._move(metric.name, source, along.offset)
-        value = None if counts_rows(measure) else rows.expression(measure.expr)
-        counted = Counted(measure.agg, value, measure.percentile, self.warehouse.dialect)
-        column = self._leaf(source, counted, conditions)
+        column = self._leaf(source, self._counted_by(measure, rows), conditions)
         if metric.fill_nulls_with is None:
             return column
         self.fills_periods |= metric.join_to_timespine
         return exp.Coalesce(this=column, expressions=[exp.Literal.number(f"{metric.fill_nulls_with:g}")])
+
+    def _counted_by(self, measure: Measure, rows: Rows) -> Counted:
+        value = None if counts_rows(measure) else rows.expression(measure.expr)
+        return Counted(measure.agg, value, measure.percentile, self.warehouse.dialect)
 
     def _level(self, metric: Metric, measure: Measure, rows: Rows) -> Level | None:
         if not isinstance(measure, Balance):

@@ -9,15 +9,15 @@ from typing import Literal, TypeAlias, get_args
 
 from sqlglot import exp
 
-from semantic.definitions import Aggregation, Grain
-from semantic.formula.tree import Kept
+from semantic.definitions import Aggregation, Grain, Metric
+from semantic.formula.tree import Kept, Period
 from semantic.query.brackets import bracketed
 from semantic.query.dialects import percentile
 from semantic.query.rows import Rows
 from semantic.query.spec import GRAINS, Unsupported
 
 Condition: TypeAlias = Callable[[Rows, exp.Expr | None], exp.Expr]
-KEPT: tuple[Kept, ...] = get_args(Kept)
+_KEPT: tuple[Kept, ...] = get_args(Kept)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +35,19 @@ class Window:
             return "days", self.count * days
         return "months", self.count * {"month": 1, "quarter": 3, "year": 12}[self.unit]
 
+    @property
+    def period(self) -> Period:
+        """As formulas have it."""
+        return Period(self.count, self.unit)
+
+    @classmethod
+    def of(cls, period: Period) -> Window:
+        """The length alone, wherever it stands in a formula."""
+        return cls(period.count, period.unit)
+
     @classmethod
     def read(cls, text: str) -> Window:
+        """Raises Unsupported, with a sentence."""
         match = re.fullmatch(r"\s*(\d+)\s+([a-z]+?)s?\s*", text.lower())
         unit = next((grain for grain in GRAINS if match and grain == match.group(2)), None)
         if match is None or unit is None:
@@ -45,19 +56,30 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
-class Running:
-    """A total that grows day by day; `keep` says which day stands for a longer period."""
+class Cumulative:
+    """How a total grows day by day; `keep` says which day stands for a longer period."""
 
     window: Window | None
     to_date: Grain | None
     keep: Kept
+
+    @classmethod
+    def of(cls, metric: Metric) -> Cumulative:
+        """As dbt says it of a metric; raises Unsupported, with a sentence."""
+        to_date = next((grain for grain in GRAINS if grain == metric.grain_to_date), None)
+        if metric.grain_to_date and to_date is None:
+            raise Unsupported(f"{metric.name} starts anew every {metric.grain_to_date}.")
+        window = Window.read(metric.window) if metric.window else None
+        # MetricFlow's own choice where a project says nothing.
+        keep = next((kept for kept in _KEPT if kept == metric.period_agg), _KEPT[0])
+        return cls(window, to_date, keep)
 
 
 @dataclass(frozen=True, slots=True)
 class Along:
     """What time does to a total: it runs along, or counts as much later as `offset` says."""
 
-    running: Running | None = None
+    running: Cumulative | None = None
     offset: Window | None = None
 
 
@@ -172,7 +194,7 @@ class Source:
 
     rows: Rows
     time: exp.Expr | None
-    running: Running | None = None
+    running: Cumulative | None = None
     moved: bool = False
     earlier: exp.Expr | None = None
     level: Level | None = None

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from semantic.definitions import (
     Column,
-    Conversion,
+    ConversionParams,
     Entity,
     Measure,
     Metric,
@@ -306,7 +306,7 @@ def test_a_conversion_is_another_number_once_its_measures_are_others(calculation
         measures = (Measure("signed_up", "count", "1"), then)
         person = Entity("person", "primary", "person_id")
         people = SemanticModel("people", "people", (person,), (), measures, agg_time_dimension="signed_up_on")
-        converted = Conversion("signed_up", "left", "person", calculation=calculation)
+        converted = ConversionParams("signed_up", "left", "person", calculation=calculation)
         names = Vocabulary(
             models={"people": Model("people", "model.shop.people", semantic=people)},
             metrics={"lost": Metric("lost", "conversion", conversion=converted)},

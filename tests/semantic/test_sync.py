@@ -10,7 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from governance.models import Project
-from semantic.definitions import Conversion, Metric, Vocabulary
+from semantic.definitions import ConversionParams, Metric, Vocabulary
 from semantic.models import Definition, Revision, Usage
 from semantic.sync import Exposure, changed_since, sync_metrics, sync_usages
 from tests.factories import make_project, make_user
@@ -250,8 +250,8 @@ def test_a_version_whose_metric_dbt_computes_otherwise_by_now_is_behind(project:
     ("before", "after"),
     [
         (
-            Metric("m", "conversion", conversion=Conversion("visits", "orders", "customer", "7 days")),
-            Metric("m", "conversion", conversion=Conversion("visits", "orders", "customer", "30 days")),
+            Metric("m", "conversion", conversion=ConversionParams("visits", "orders", "customer", "7 days")),
+            Metric("m", "conversion", conversion=ConversionParams("visits", "orders", "customer", "30 days")),
         ),
         (
             Metric("m", "cumulative", measure="net", period_agg="first"),

@@ -15,7 +15,7 @@ from semantic.codegen.entries import Refused, parts
 from semantic.codegen.metrics import Compiled, MetricDraft, compile_metric
 from semantic.codegen.yaml_files import YamlRefused
 from semantic.current import fields_of
-from semantic.definitions import Conversion, Measure, Metric, Vocabulary
+from semantic.definitions import ConversionParams, Measure, Metric, Vocabulary
 from semantic.fields import MetricFields, ValueRule
 from semantic.formula import analyse
 from semantic.formulas import metric_formula
@@ -130,7 +130,7 @@ def test_a_measure_that_nothing_reads_afterwards_is_told_and_left() -> None:
 
 
 def test_a_measure_that_a_conversion_reads_is_not_without_use() -> None:
-    converted = Conversion("customer_count", "rows_total", "customer")
+    converted = ConversionParams("customer_count", "rows_total", "customer")
     known = replace(
         SHOP, metrics={**SHOP.metrics, "bought": Metric("bought", "conversion", conversion=converted)}
     )
@@ -147,7 +147,7 @@ def test_a_conversion_keeps_the_date_that_was_chosen_for_it() -> None:
     model = replace(
         SHOP.models["fct_orders"], semantic=replace(orders, measures=(*orders.measures, *delivered))
     )
-    again = Metric("again", "conversion", conversion=Conversion("delivered", "followed", "customer"))
+    again = Metric("again", "conversion", conversion=ConversionParams("delivered", "followed", "customer"))
     known = replace(
         SHOP, models={**SHOP.models, "fct_orders": model}, metrics={**SHOP.metrics, "again": again}
     )
@@ -352,7 +352,7 @@ def test_a_conversion_that_is_changed_keeps_the_measure_that_it_needed_twice() -
     metric = Metric(
         "again",
         "conversion",
-        conversion=Conversion("rows_total", "again_following", "customer", "7 days"),
+        conversion=ConversionParams("rows_total", "again_following", "customer", "7 days"),
         file=METRICS,
     )
     known = with_formulas(
