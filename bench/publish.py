@@ -34,7 +34,7 @@ def main() -> None:
         owner="Maya Chen",
     )
     proposal = authoring.proposal_open(project=project, author=maya)
-    authoring.draft_save(proposal=proposal, fields=fields, version=1, actor=maya)
+    authoring.draft_save(item=proposal.items.get(), fields=fields, version=1, actor=maya)
     started = time.perf_counter()
     authoring.proposal_submit(proposal=proposal, actor=maya)
     _demo.work_off()

@@ -12,11 +12,14 @@ from django.utils.translation import gettext as _
 from sqlglot import exp
 
 from bisync.lib.errors import InvalidInput
+from catalog.ingest import read as read_manifest
 from catalog.models import Snapshot
+from catalog.reading import Manifest
 from environments.models import RANKS, Deployment, Environment
 from governance.models import Project
 from semantic.definitions import Vocabulary
 from semantic.importer import vocabulary
+from semantic.known import Known
 from workspace.dbt import artifacts
 from workspace.models import Artifact
 from workspace.warehouse.location import Location
@@ -104,11 +107,22 @@ def snapshot_vocabulary(snapshot: Snapshot, environment: Environment | None) -> 
     return names
 
 
-def vocabulary_in(manifest: bytes, semantic_manifest: bytes, environment: Environment) -> Vocabulary:
-    """The names in manifests that nobody keeps, with the column types of the environment's warehouse."""
+def snapshot_known(snapshot: Snapshot, environment: Environment | None) -> Known:
+    """What the last pull says: its names, as in `snapshot_vocabulary`, and its entries."""
+    manifest = snapshot.manifest_id
+    return Known(snapshot_vocabulary(snapshot, environment), lambda: _manifest(manifest))
+
+
+@lru_cache(maxsize=4)
+def _manifest(digest: str) -> Manifest:
+    return read_manifest(_stored(digest))
+
+
+def known_in(manifest: bytes, semantic_manifest: bytes, environment: Environment) -> Known:
+    """What manifests say that nobody keeps, with the column types of the environment's warehouse."""
     live = environment.live
     columns = (live.columns_id or "") if live is not None else ""
-    return _vocabulary(manifest, semantic_manifest, columns)
+    return Known(_vocabulary(manifest, semantic_manifest, columns), lambda: read_manifest(manifest))
 
 
 def environments_of(project: Project) -> QuerySet[Environment]:

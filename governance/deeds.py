@@ -47,6 +47,8 @@ DEEDS = {
     "proposal.conflict_decided": _("decided about a conflict of"),
     "proposal.conflict_found": _("found a conflict with dbt in"),
     "proposal.conflict_reopened": _("undid a decision about a conflict of"),
+    "proposal.item_added": _("added a change to"),
+    "proposal.item_removed": _("took a change out of"),
     "proposal.merged": _("merged with what dbt says"),
     "proposal.opened": _("began"),
     "proposal.published": _("made live what was proposed in"),

@@ -1,12 +1,11 @@
-"""A change of a metric field by field, in words."""
+"""A change field by field, in words."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-from proposals.forms import FORMATS, MetricForm
-from semantic.fields import MetricFields
+from proposals.forms import FORMS
+from proposals.kinds import kind_of
 from semantic.models import Revision
 
 
@@ -23,29 +22,19 @@ class FieldChange:
 
 def changes_of(revision: Revision) -> list[FieldChange]:
     """What a revision changes of what was agreed, in the order of the form; nothing for something new."""
-    base = revision.agreed
+    base, form, mono = revision.agreed, FORMS[revision.kind], kind_of(revision).mono
     if base is None:
         return []
     return [
-        FieldChange(name, label_of(name), said(name, was), said(name, now), name in {"formula", "time"})
-        for name, (was, now) in revision.metric.changes_from(base).items()
+        FieldChange(name, form.label_of(name), form.said(name, was), form.said(name, now), name in mono)
+        for name, (was, now) in revision.content.changes_from(base).items()
     ]
 
 
-def label_of(name: str) -> str:
-    """What the form calls a field."""
-    return str(MetricForm.base_fields[name].label)
-
-
-def said(name: str, value: object) -> str:
-    """The value of a field, as JSON holds it, in words; "" where there is none."""
-    if name == "rules":
-        fields = MetricFields.from_json({"rules": value if isinstance(value, list) else []})
-        return ", ".join(map(str, fields.rules))
-    if name == "value_format":
-        return str(_formats().get(str(value), value))
-    return str(value or "")
-
-
-def _formats() -> Mapping[str, object]:
-    return dict(FORMATS)
+def rows_of(revision: Revision) -> list[FieldChange]:
+    """What something new says, in the order of the form; nothing for a change."""
+    if revision.base:
+        return []
+    form, mono = FORMS[revision.kind], kind_of(revision).mono
+    said = ((name, form.said(name, value)) for name, value in revision.content.agreed().items())
+    return [FieldChange(name, form.label_of(name), "", text, name in mono) for name, text in said if text]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -12,35 +12,25 @@ from django.utils.translation import gettext_lazy as _
 from bisync.lib import crash
 from bisync.lib.errors import BisyncError
 from environments import builds
-from environments.numbers import Point, day, differences, number, same
 from environments.plan import trial
 from environments.selectors import quoted
 from proposals import content, generate
+from proposals.computing import Trial, metric_result
+from proposals.kinds import kind_of
 from proposals.models import Check, CheckKind, CheckStatus, Item, Proposal
 from semantic.codegen.metrics import Compiled
 from semantic.codegen.value_tests import test_names
-from semantic.definitions import Grain, Vocabulary
-from semantic.fields import MetricFields
-from semantic.formula.tree import Node
 from semantic.importer import vocabulary as vocabulary_from
-from semantic.query.engine import Engine, NotComputable, engine_for, with_relations
-from semantic.query.spec import PeriodsOnly, QuerySpec, Unsupported
-from semantic.query.sql import metric_sql
-from semantic.rules.metric import sending_problems
-from semantic.rules.values import breach
+from semantic.query.engine import NotComputable, engine_for, with_relations
+from semantic.query.spec import Unsupported
 from workspace import holds, runs
 from workspace.dbt import artifacts
 from workspace.dbt.errors import DbtBuildFailed
 from workspace.dbt.runner import Dbt
 from workspace.git.repository import Mirror
 from workspace.repositories import mirror_of, workdir
-from workspace.warehouse.base import Warehouse
 from workspace.warehouse.gate import open_warehouse
 from workspace.warehouse.location import Location
-
-GRAINS: tuple[Grain | None, ...] = (None, "month")
-COMPUTED = frozenset({"formula", "time"})
-VALUED = COMPUTED | {"value_format", "rules"}
 
 
 class CheckFailed(BisyncError):
@@ -68,7 +58,8 @@ class CheckRun:
         self.checks = {check.kind: check for check in proposal.checks.filter(run=work.run)}
         self.target = proposal.target
         self.code: list[Compiled] = []
-        self.before = generate.vocabulary_for(proposal)
+        self.known = generate.known_for(proposal)
+        self.before = self.known.names
 
     def all(self) -> dict[str, object]:
         """Run them in order; returns which passed. A failed check is a result, not an error."""
@@ -144,25 +135,25 @@ class CheckRun:
                 self._tell(check, CheckStatus.SKIPPED)
 
     def rules(self) -> None:
-        """The definition is complete and clashes with nothing; its code can be generated."""
+        """The definitions are complete and clash with nothing; their code can be generated."""
         check = self.checks[CheckKind.RULES]
-        dialect = self.target.connection.adapter
+        known, reads_as = self.known, {}
+        warnings: list[str] = []
         for item in self.items:
-            fields = item.revision.metric
-            analysis = generate.analysis_of(fields, self.before)
-            problems = sending_problems(fields, analysis, self.before, base=item.revision.agreed)
+            revision, kind = item.revision, kind_of(item.revision)
+            problems = kind.sending_problems(revision.content, known, revision.agreed)
             if problems:
                 self.fail(check, " ".join(text for texts in problems.values() for text in texts))
-            code = generate.remaining(item, self.before, dialect=dialect)
+            code = generate.remaining_of(item, known, dialect=self.target.connection.adapter)
             if code is None:
                 self.fail(
                     check, "The repository changed since this was sent. Take it back and send it again."
                 )
             self.code.append(code)
-            warnings = [p.message for p in analysis.problems if p.level != "error"]
-            check.message = " ".join([*warnings, *code.notes])
-            check.result = {"reads_as": analysis.reads_as}
-        self._tell(check, CheckStatus.RUNNING, message=check.message, result=check.result)
+            warnings += [*kind.warnings(revision.content, known), *code.notes]
+            reads_as[str(item.pk)] = kind.reads_as(revision.content, known)
+            known = known.having(code.after)
+        self._tell(check, CheckStatus.RUNNING, message=" ".join(warnings), result={"reads_as": reads_as})
 
     def files(self, mirror: Mirror, head: str) -> list[generate.FileEdit]:
         """The files as they would become; only the new entries differ."""
@@ -194,17 +185,24 @@ class CheckRun:
         """dbt reads the project with the change in it; its manifest."""
         dbt.deps()
         manifest = artifacts.read_manifest((dbt.parse() / "manifest.json").read_bytes())
-        names = ", ".join(name for code in self.code for name in code.metrics)
+        names = ", ".join(name for code in self.code for name in code.metrics) or "it"
         self._tell(
             self.checks[CheckKind.PARSE], CheckStatus.RUNNING, message=f"dbt reads {names} without complaint."
         )
         return manifest
 
-    def build(self, dbt: Dbt, manifest: dict[str, Any], location: Location, into: Path) -> builds.Built:
+    def build(
+        self, dbt: Dbt, manifest: dict[str, Any], location: Location, into: Path
+    ) -> builds.Built | None:
         """The models that the metric reads are built and tested beside the live version."""
         check = self.checks[CheckKind.BUILD]
         live = self.target.live
         models = sorted({name for code in self.code for name in code.models})
+        if not models:
+            self._tell(
+                check, CheckStatus.RUNNING, message=str(_("Nothing has to be built: only words change."))
+            )
+            return None
         wanted = trial(manifest, models=models, live=live.relations if live else {})
         try:
             built = builds.build(
@@ -229,7 +227,7 @@ class CheckRun:
         """In plain words, where nothing failed but the tests of this proposal's own rules; else ""."""
         rules = {
             name: (fields.label, rule)
-            for fields in (item.revision.metric for item in self.items)
+            for fields in (item.revision.metric for item in self.items if item.revision.kind == "metric")
             for name, rule in zip(test_names(fields.name, fields.rules), fields.rules, strict=True)
         }
         if not all(node["name"] in rules and node["status"] == "fail" for node in failed):
@@ -243,9 +241,13 @@ class CheckRun:
         said.append("Change the formula or the rule.")
         return " ".join([*said, *(["COALESCE gives a value where there is none."] if blank else [])])
 
-    def numbers(self, location: Location, built: builds.Built) -> None:
+    def numbers(self, location: Location, built: builds.Built | None) -> None:
         """MetricFlow's SQL and our own give the same number, and it keeps the promised rules."""
         check = self.checks[CheckKind.NUMBERS]
+        metrics = [item for item in self.items if item.revision.kind == "metric"]
+        if built is None or not metrics:
+            self._tell(check, CheckStatus.RUNNING, message=str(_("No number changes.")))
+            return
         semantic = artifacts.read_semantic_manifest(built.semantic_manifest)
         after = vocabulary_from(artifacts.read_manifest(built.manifest), semantic, built.columns)
         relations = {
@@ -256,128 +258,11 @@ class CheckRun:
         engine = engine_for(with_relations(semantic, relations, after), location.adapter)
         results = []
         with open_warehouse(location) as warehouse:
-            for item in self.items:
-                fields = item.revision.metric
-                base = item.revision.agreed
-                if base and (not fields.formula or not VALUED & fields.changes_from(base).keys()):
-                    results.append(as_before(fields))
-                    continue
-                result = computed_twice(fields, after, relations, engine, warehouse)
-                if base and COMPUTED & fields.changes_from(base).keys():
-                    result["before"] = computed_alone(base, self.before, relations, warehouse)
+            trial = Trial(self.before, after, relations, engine, warehouse)
+            for item in metrics:
+                result = {"item": item.pk, **metric_result(item.revision, trial)}
                 results.append(result)
-                if result["mismatches"]:
-                    self.fail(check, mismatch_sentence(result), metrics=results)
-                broken = broken_rules(fields, result)
-                if broken:
-                    self.fail(check, " ".join(broken), metrics=results)
-        said = "; ".join(result["sentence"] for result in results)
+                if result.get("wrong"):
+                    self.fail(check, str(result["wrong"]), metrics=results)
+        said = "; ".join(str(result["sentence"]) for result in results)
         self._tell(check, CheckStatus.RUNNING, message=said, result={"metrics": results})
-
-
-def computed_twice(
-    fields: MetricFields,
-    after: Vocabulary,
-    relations: Mapping[str, str],
-    engine: Engine,
-    warehouse: Warehouse,
-) -> dict[str, Any]:
-    """A metric's total and months by MetricFlow's SQL and by our own, and where they differ.
-
-    A metric that only has values by period has no total, and its months are compared.
-    """
-    tree = generate.analysis_of(fields, after).tree
-    assert tree is not None
-    series: dict[str, list[Point]] = {}
-    totals: dict[str, float | None] = {"metricflow": None, "bisync": None}
-    sql: dict[str, str] = {}
-    for grain, ours in _own_sql(tree, after, relations, warehouse.dialect, fields.time):
-        for who, text in (("metricflow", engine.sql(fields.name, grain=grain)), ("bisync", ours)):
-            sql[f"{who} {grain or 'total'}"] = text
-            rows = warehouse.query(text).rows
-            if grain is None:
-                totals[who] = number(rows[0][-1]) if rows else None
-            else:
-                points = (Point(day(row[0]), number(row[-1])) for row in rows if row[0] is not None)
-                series[who] = sorted(points, key=lambda point: point.period)
-    wrong = [[p.isoformat(), a, b] for p, a, b in differences(series["metricflow"], series["bisync"])]
-    if not same(totals["metricflow"], totals["bisync"]):
-        wrong.insert(0, ["all time", totals["metricflow"], totals["bisync"]])
-    compared = "months and the total" if "bisync total" in sql else "months"
-    return {
-        "metric": fields.name,
-        "format": fields.value_format,
-        "total": totals["bisync"],
-        "points": [[point.period.isoformat(), point.value] for point in series["bisync"]],
-        "mismatches": wrong[:20],
-        "sql": sql,
-        "sentence": f"{len(series['bisync'])} {compared} agree for {fields.label}",
-    }
-
-
-def _own_sql(
-    tree: Node, names: Vocabulary, relations: Mapping[str, str], dialect: str, time: str
-) -> Iterator[tuple[Grain | None, str]]:
-    """Our own SQL for the total, where there is one, and for the months."""
-    for grain in GRAINS:
-        spec = QuerySpec(grain=grain)
-        try:
-            sql = metric_sql(tree, names, relations, dialect=dialect, spec=spec, time_column=time)
-        except PeriodsOnly:
-            if grain is not None:
-                raise
-            continue
-        yield grain, sql
-
-
-def as_before(fields: MetricFields) -> dict[str, Any]:
-    """The result for a metric of which a change touches words alone."""
-    return {
-        "metric": fields.name,
-        "format": fields.value_format,
-        "total": None,
-        "points": [],
-        "mismatches": [],
-        "sql": {},
-        "sentence": f"{fields.label or fields.name} is computed as before",
-    }
-
-
-def computed_alone(
-    base: MetricFields, before: Vocabulary, relations: Mapping[str, str], warehouse: Warehouse
-) -> dict[str, Any] | None:
-    """A metric's total and months as they were agreed; None where formulas cannot say it.
-
-    `before` are the names that the agreed formula is read with; the data are those of the change.
-    """
-    tree = generate.analysis_of(base, before).tree
-    if tree is None:
-        return None
-    total, points = None, []
-    for grain, sql in _own_sql(tree, before, relations, warehouse.dialect, base.time):
-        rows = warehouse.query(sql).rows
-        if grain is None:
-            total = number(rows[0][-1]) if rows else None
-        else:
-            points = sorted([day(row[0]).isoformat(), number(row[-1])] for row in rows if row[0] is not None)
-    return {"total": total, "points": points}
-
-
-def mismatch_sentence(result: Mapping[str, Any]) -> str:
-    """What to tell people when the two computations differ."""
-    when, theirs, ours = result["mismatches"][0]
-    return (
-        f"The two ways of computing {result['metric']} differ: for {when} dbt's semantic layer gives "
-        f"{theirs}, the formula gives {ours}. An analytics engineer should look at the generated code."
-    )
-
-
-def broken_rules(fields: MetricFields, result: Mapping[str, Any]) -> list[str]:
-    """The promised rules that a month's value does not keep, as sentences."""
-    broken = []
-    for rule in fields.rules:
-        for period, value in result["points"]:
-            if reason := breach(rule, value, percent=fields.value_format == "percent"):
-                broken.append(f"In {period[:7]} the value {reason}.")
-                break
-    return broken

@@ -10,18 +10,13 @@ from django.utils.translation import gettext_lazy
 
 from bisync.lib.errors import BisyncError
 from governance.models import Project
+from proposals.kinds import Kind, kind_of
 from proposals.models import Item, Proposal
-from semantic.fields import MetricFields
+from semantic.fields import Fields
+from semantic.models import Revision
 from workspace.models import Strategy, SyncSettings, Winner
 from workspace.strategies import settings_of
 
-# The kind of metadata that each field of a metric is.
-KIND_OF = {
-    **dict.fromkeys(("label", "meaning", "context"), "documentation"),
-    **dict.fromkeys(("formula", "time", "value_format"), "semantic_layer"),
-    "rules": "tests",
-    **dict.fromkeys(("owner", "group"), "ownership"),
-}
 # What is written beside a model and not beside a metric.
 _OF_MODELS = ("semantic_models", "measures", "dimensions")
 
@@ -32,41 +27,46 @@ class FromDbtOnly(BisyncError):
     http_status = 409
 
 
-def winner_of(project: Project, field: str) -> Winner:
+def winner_of(item: Item, field: str) -> Winner:
     """Who wins where a proposal and dbt both changed a field. Rules go with what they are about."""
-    settings, kind = settings_of(project), KIND_OF[field]
+    kinds = kind_of(item.revision).metadata
+    settings, kind = settings_of(item.proposal.project), kinds[field]
     if settings.of(kind, "strategy") != Strategy.BOTH:
         return Winner.DBT
-    return Winner(settings.of("semantic_layer" if kind == "tests" else kind, "conflicts"))
+    beside = "semantic_layer" if kind == "tests" and "semantic_layer" in kinds.values() else kind
+    return Winner(settings.of(beside, "conflicts"))
 
 
 def not_proposable(
-    project: Project, fields: MetricFields, *, base: MetricFields | None, entries: Mapping[str, Any]
+    project: Project, revision: Revision, *, entries: Mapping[str, Any]
 ) -> dict[str, list[str]]:
     """By field, why what it proposes has to be done in dbt; {} where all may be proposed."""
+    kind = kind_of(revision)
+    return not_proposable_of(project, kind, revision.content, base=revision.agreed, entries=entries)
+
+
+def not_proposable_of(
+    project: Project, kind: Kind[Any], fields: Fields, *, base: Fields | None, entries: Mapping[str, Any]
+) -> dict[str, list[str]]:
+    """As `not_proposable`, of what nobody has saved yet."""
     settings = settings_of(project)
-    # What is said in dbt nowhere yet takes nothing from it: of a new metric, its being there is what counts.
-    changed = (
-        fields.changes_from(base) if base is not None else ["formula", *(["rules"] if fields.rules else [])]
-    )
     problems = {
-        name: [_sentence(settings, KIND_OF[name])]
-        for name in changed
-        if settings.of(KIND_OF[name], "strategy") != Strategy.BOTH
+        name: [_sentence(settings, kind.metadata[name])]
+        for name in kind.asked(fields, base)
+        if settings.of(kind.metadata[name], "strategy") != Strategy.BOTH
     }
     if any(entries.get(part) for part in _OF_MODELS) and settings.of("models", "strategy") != Strategy.BOTH:
-        problems.setdefault("formula", []).append(_sentence(settings, "models"))
+        problems.setdefault(kind.computed, []).append(_sentence(settings, "models"))
     return problems
 
 
 def require_proposable(proposal: Proposal) -> None:
     """Raise `FromDbtOnly` where the project's strategy has changed since it was sent for review."""
     items: list[Item] = list(proposal.items.select_related("revision"))
-    for item in items:
-        revision = item.revision
-        told = not_proposable(proposal.project, revision.metric, base=revision.agreed, entries=item.entries)
-        if told:
-            raise FromDbtOnly(why=" ".join(dict.fromkeys(text for texts in told.values() for text in texts)))
+    told = [not_proposable(proposal.project, item.revision, entries=item.entries) for item in items]
+    sentences = dict.fromkeys(text for one in told for texts in one.values() for text in texts)
+    if sentences:
+        raise FromDbtOnly(why=" ".join(sentences))
 
 
 def _sentence(settings: SyncSettings, kind: str) -> str:

@@ -7,24 +7,18 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext_lazy as _
 
-from bisync.lib.errors import BisyncError
+from bisync.lib.errors import BisyncError, InvalidInput
 from catalog.models import Snapshot
-from environments.selectors import snapshot_vocabulary
+from environments.models import Environment
+from environments.selectors import snapshot_known
+from governance.models import Project
+from proposals.kinds import CannotGenerate, kind_of
 from proposals.models import Item, Proposal
-from semantic.codegen.amend import compile_change
-from semantic.codegen.entries import Entries, parts
-from semantic.codegen.metrics import Compiled, FileChange, MetricDraft, Refused, compile_metric
+from semantic.codegen.entries import parts
+from semantic.codegen.metrics import Compiled, FileChange
 from semantic.codegen.yaml_files import YamlRefused
-from semantic.definitions import Vocabulary
-from semantic.fields import MetricFields
-from semantic.formula import Analysis, analyse
+from semantic.known import Known
 from workspace.git.repository import FileAbsent, Mirror
-
-
-class CannotGenerate(BisyncError):
-    code = "cannot-generate"
-    message = _("The dbt code cannot be written: %(why)s")
-    http_status = 409
 
 
 class FileRefused(BisyncError):
@@ -48,75 +42,69 @@ class FileEdit:
     after: bytes
 
 
-def vocabulary_for(proposal: Proposal) -> Vocabulary:
-    """The names that the generated code may use: the last pull's, with the target warehouse's types.
+def known_for(proposal: Proposal) -> Known:
+    """What the generated code may build on: the last pull, with the target warehouse's types.
 
     Raises `NothingPulled` before the first pull.
     """
-    return snapshot_vocabulary(last_pull(proposal), proposal.target)
+    return known_in(proposal.project, proposal.target)
 
 
-def last_pull(proposal: Proposal) -> Snapshot:
+def known_in(project: Project, environment: Environment) -> Known:
+    """What the last pull says, with the types of an environment. Raises `NothingPulled` before the first."""
+    return snapshot_known(last_pull(project), environment)
+
+
+def last_pull(project: Project) -> Snapshot:
     """What the repository was like. Raises `NothingPulled` before the first pull."""
-    snapshot = Snapshot.objects.filter(project=proposal.project_id).order_by("-id").first()
+    snapshot = Snapshot.objects.filter(project=project).order_by("-id").first()
     if snapshot is None:
         raise NothingPulled
     return snapshot
 
 
-def analysis_of(fields: MetricFields, vocabulary: Vocabulary) -> Analysis:
-    """The formula of a metric, read and checked."""
-    return analyse(fields.formula, vocabulary, model=fields.model)
+def entries_of(items: Sequence[Item], known: Known, *, dialect: str) -> list[Compiled]:
+    """The dbt code of each item as it is now, each built on those before it.
 
-
-def compiled(
-    fields: MetricFields,
-    vocabulary: Vocabulary,
-    *,
-    dialect: str,
-    base: MetricFields | None = None,
-    settled: Entries | None = None,
-) -> Compiled:
-    """The dbt entries of a metric, of those `settled` the ones that are not there yet.
-
-    With a `base`, what dbt said of it when the work began, only what differs from that is written.
-    Raises `CannotGenerate` with the reason in words.
+    Raises `InvalidInput` about the first item that cannot be sent yet.
     """
-    analysis = analysis_of(fields, vocabulary)
-    computed = base is None or {"formula", "time"} & fields.changes_from(base).keys()
-    if computed and (not analysis.ok or analysis.tree is None):
-        first = next((p.message for p in analysis.problems if p.level == "error"), "the formula is empty")
-        raise CannotGenerate(why=first)
-    try:
-        if base is not None:
-            return compile_change(
-                base,
-                fields,
-                analysis,
-                vocabulary,
-                dialect=dialect,
-                keys=vocabulary.keys,
-                settled=settled,
-            )
-        return compile_metric(
-            MetricDraft.from_fields(fields, analysis),
-            vocabulary,
-            dialect=dialect,
-            keys=vocabulary.keys,
-            settled=settled,
-        )
-    except Refused as exc:
-        raise CannotGenerate(why=str(exc)) from exc
+    code = []
+    for item in items:
+        revision, kind = item.revision, kind_of(item.revision)
+        fields, base = revision.content, revision.agreed
+        if problems := kind.sending_problems(fields, known, base):
+            raise InvalidInput(problems, about=item.pk)
+        try:
+            one = kind.compiled(fields, known, dialect=dialect, base=base)
+        except CannotGenerate as exc:
+            raise InvalidInput({kind.computed: [str(exc)]}, about=item.pk) from None
+        known = known.having(one.after)
+        code.append(one)
+    return code
 
 
-def remaining(item: Item, vocabulary: Vocabulary, *, dialect: str) -> Compiled | None:
+def remaining(items: Sequence[Item], known: Known, *, dialect: str) -> list[Compiled] | None:
+    """What of the items' code is still to be written, each as in `remaining_of`; None where one has None."""
+    code = []
+    for item in items:
+        one = remaining_of(item, known, dialect=dialect)
+        if one is None:
+            return None
+        known = known.having(one.after)
+        code.append(one)
+    return code
+
+
+def remaining_of(item: Item, known: Known, *, dialect: str) -> Compiled | None:
     """What of an item's code is still to be written, where others may have brought a part of it meanwhile.
 
     None where more or something else would be written than the item says, or where a metric that its formula
     names means something else by now. Raises `CannotGenerate` where a name has been taken.
     """
     revision = item.revision
-    code = compiled(revision.metric, vocabulary, dialect=dialect, base=revision.agreed, settled=item.entries)
+    code = kind_of(revision).compiled(
+        revision.content, known, dialect=dialect, base=revision.agreed, settled=item.entries
+    )
     same = parts(code.entries) <= parts(item.entries) and code.entries["uses"] == item.entries.get("uses")
     return code if same else None
 

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 from bisync.lib import crash
 from catalog.models import Snapshot
-from environments.selectors import vocabulary_in
+from environments.selectors import known_in
 from proposals import content, generate, merging
-from proposals.actions import authoring, publishing
+from proposals.actions import checks, publishing
 from proposals.checking import CheckRun, ChecksReplaced
+from proposals.kinds import CannotGenerate, kind_of
 from proposals.models import Item, Proposal, ProposalStatus
 from semantic.codegen.metrics import Compiled
-from semantic.definitions import Vocabulary
 from semantic.jobs import parsed
+from semantic.known import Known
 from semantic.sync import after_pull
 from workspace import holds, runs
 from workspace.git.commits import Person
@@ -36,7 +38,7 @@ def check(work: runs.Work) -> dict[str, object]:
     except ChecksReplaced:
         return {"replaced": True}
     with work.fenced():
-        authoring.checks_ended(proposal=proposal, run=work.run)
+        checks.checks_ended(proposal=proposal, run=work.run)
     return outcome
 
 
@@ -57,7 +59,7 @@ def publish(work: runs.Work) -> dict[str, object]:
     if not (decided and mirror.has(decided["commit"]) and mirror.is_ancestor(decided["commit"], head)):
         try:
             decided = _commit_and_push(work, proposal, mirror, head)
-        except (generate.CannotGenerate, generate.FileRefused, publishing.ApprovalFell) as exc:
+        except (CannotGenerate, generate.FileRefused, publishing.ApprovalFell) as exc:
             with work.fenced():
                 publishing.publishing_returned(proposal=proposal, reason=str(exc))
             raise
@@ -78,16 +80,16 @@ def proposal_of(work: runs.Work) -> Proposal:
     ).get(pk=work.params["proposal"])
 
 
-def names_at(work: runs.Work, proposal: Proposal, mirror: Mirror, head: str) -> Vocabulary:
-    """The names in the repository's head: those of the last pull, or read anew where it moved on since."""
+def known_at(work: runs.Work, proposal: Proposal, mirror: Mirror, head: str) -> Known:
+    """What the repository's head says: as of the last pull, or read anew where it moved on since."""
     if Snapshot.objects.filter(project=proposal.project).latest().commit == head:
-        return generate.vocabulary_for(proposal)
+        return generate.known_for(proposal)
     manifest, semantic = parsed(work, proposal.project.repository, mirror, head)
-    return vocabulary_in(manifest, semantic, proposal.target)
+    return known_in(manifest, semantic, proposal.target)
 
 
-def approved_code(proposal: Proposal, vocabulary: Vocabulary) -> list[Compiled]:
-    """What of the approved code is still to be written, where these names are there already.
+def approved_code(proposal: Proposal, known: Known) -> list[Compiled]:
+    """What of the approved code is still to be written, where this much is there already.
 
     Another proposal may have brought a measure that both need; it has to be the very same. Raises
     `ApprovalFell` where something else would be written or meant than was approved, `CannotGenerate` where a
@@ -96,13 +98,9 @@ def approved_code(proposal: Proposal, vocabulary: Vocabulary) -> list[Compiled]:
     items: list[Item] = list(proposal.items.select_related("revision").order_by("id"))
     if content.content_hash(items) != proposal.approved_hash:
         raise publishing.ApprovalFell
-    dialect = proposal.target.connection.adapter
-    code = []
-    for item in items:
-        remaining = generate.remaining(item, vocabulary, dialect=dialect)
-        if remaining is None:
-            raise publishing.ApprovalFell
-        code.append(remaining)
+    code = generate.remaining(items, known, dialect=proposal.target.connection.adapter)
+    if code is None:
+        raise publishing.ApprovalFell
     return code
 
 
@@ -118,7 +116,7 @@ def _decided(work: runs.Work) -> dict[str, Any]:
 def _commit_and_push(work: runs.Work, proposal: Proposal, mirror: Mirror, head: str) -> dict[str, Any]:
     for _attempt in range(_PUSHES):
         holds.require_known(work, proposal.project.repository, mirror, head)
-        code = approved_code(proposal, names_at(work, proposal, mirror, head))
+        code = approved_code(proposal, known_at(work, proposal, mirror, head))
         models = sorted({name for one in code for name in one.models})
         edits = generate.file_edits(
             code,
@@ -146,11 +144,10 @@ def _commit_and_push(work: runs.Work, proposal: Proposal, mirror: Mirror, head: 
 
 def message_of(proposal: Proposal) -> str:
     """The commit's message: what, why, and trailers that name proposal, approvers and content."""
-    revisions = [item.revision for item in proposal.items.select_related("revision")]
-    metrics = [revision.metric for revision in revisions]
-    verb = "Add" if any(revision.agreed is None for revision in revisions) else "Change"
-    subject = f"metrics: {verb} {' and '.join(m.label or m.name for m in metrics)}."
-    body = "\n\n".join(text for m in metrics for text in (m.meaning, m.why) if text)
+    revisions = [item.revision for item in proposal.items.select_related("revision").order_by("id")]
+    said = [(kind_of(revision), revision.content, revision.agreed) for revision in revisions]
+    subject = subject_of([(kind.area, kind.verb(base), fields.title) for kind, fields, base in said])
+    body = "\n\n".join(text for kind, fields, _base in said for text in kind.body(fields) if text)
     approvers = [
         f"Approved-by: {review.person} <{review.person.email}>"
         for review in proposal.reviews.filter(stands=True, verdict="approve").select_related("person")
@@ -161,6 +158,17 @@ def message_of(proposal: Proposal) -> str:
         f"Bisync-Content: {proposal.approved_hash}",
     ]
     return "\n\n".join([subject, body, "\n".join(trailers)]) + "\n"
+
+
+def subject_of(said: Sequence[tuple[str, str, str]]) -> str:
+    """The first line: the area that most of it is in, the verbs, and what they are about."""
+    areas = list(dict.fromkeys(area for area, _verb, _title in said))
+    by_verb: dict[str, list[str]] = {}
+    for _area, verb, title in said:
+        by_verb.setdefault(verb, []).append(title)
+    parts = [f"{verb} {' and '.join(titles)}" for verb, titles in by_verb.items()]
+    whole = ", ".join([parts[0], *(part[0].lower() + part[1:] for part in parts[1:])])
+    return f"{', '.join(areas)}: {whole}."
 
 
 @after_pull

@@ -6,19 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from bisync.lib.errors import BisyncError
-from catalog.models import Snapshot
 from environments.models import Environment
 from environments.numbers import Numbers, by_period, in_all, sample
-from environments.selectors import Reading, reading, snapshot_vocabulary, vocabulary_of
+from environments.selectors import Reading, reading, vocabulary_of
 from proposals import generate
-from proposals.directions import not_proposable
+from proposals.directions import not_proposable_of
+from proposals.kinds import KINDS, CannotGenerate
 from semantic.definitions import Grain
 from semantic.fields import MetricFields
 from semantic.formula import Analysis, analyse
 from semantic.formula.tree import Binary, Node, Total, walk
 from semantic.formulas import meaning
 from semantic.query.spec import PeriodsOnly, Unsupported
-from semantic.rules.metric import Problems, sending_problems, typing_problems
+from semantic.rules.metric import Problems, typing_problems
 from semantic.rules.similar import Similar, similar
 from semantic.rules.text import title_of
 from workspace.warehouse.base import Result
@@ -80,18 +80,19 @@ def _sendable(
     shown: Preview, fields: MetricFields, environment: Environment, base: MetricFields | None
 ) -> Preview:
     """With the code and with what is missing, both found as sending finds them: in the last pull."""
-    snapshot = Snapshot.objects.filter(project=environment.project_id).order_by("-id").first()
-    if snapshot is None:
-        return replace(shown, missing={"formula": [str(generate.NothingPulled())]}, writable=False)
-    names = snapshot_vocabulary(snapshot, environment)
-    missing = sending_problems(fields, generate.analysis_of(fields, names), names, base=base)
+    kind = KINDS["metric"]
+    try:
+        known = generate.known_in(environment.project, environment)
+    except generate.NothingPulled as exc:
+        return replace(shown, missing={"formula": [str(exc)]}, writable=False)
+    missing = kind.sending_problems(fields, known, base)
     if shown.unfit or missing.keys() & {"label", "formula", "time"}:
         return replace(shown, missing=missing)
     try:
-        code = generate.compiled(fields, names, dialect=environment.connection.adapter, base=base)
-    except generate.CannotGenerate as exc:
+        code = kind.compiled(fields, known, dialect=environment.connection.adapter, base=base)
+    except CannotGenerate as exc:
         return replace(shown, missing={**missing, "formula": [str(exc)]}, writable=False)
-    held = not_proposable(environment.project, fields, base=base, entries=code.entries)
+    held = not_proposable_of(environment.project, kind, fields, base=base, entries=code.entries)
     return replace(shown, missing={**missing, **held}, yaml=code.yaml_preview, notes=code.notes)
 
 

@@ -23,6 +23,7 @@ from governance.models import AuditEvent, Project, User
 from governance.permissions import roles_of
 from governance.roles import GRANTS, Role
 from proposals import generate
+from proposals.kinds.metric import analysis_of
 from proposals.models import (
     OPEN,
     Check,
@@ -161,16 +162,17 @@ def stands_on(proposal: Proposal, items: Sequence[Item]) -> list[tuple[Kind, Mod
     if proposal.status not in OPEN:
         return []
     try:
-        pull = generate.last_pull(proposal)
+        pull = generate.last_pull(proposal.project)
     except generate.NothingPulled:
         return []
     names = snapshot_vocabulary(pull, proposal.target)
-    read = [generate.analysis_of(item.revision.metric, names) for item in items]
+    metrics = (item.revision.metric for item in items if item.revision.kind == "metric")
+    read = [analysis_of(fields, names) for fields in metrics]
     named: dict[str, Model | Metric] = {}
     for one in read:
         models = (names.models.get(name) for name in (*one.models, one.model))
-        metrics = (names.metrics.get(name) for name in one.metrics)
-        named |= {known.unique_id: known for known in (*models, *metrics) if known is not None}
+        used = (names.metrics.get(name) for name in one.metrics)
+        named |= {known.unique_id: known for known in (*models, *used) if known is not None}
     lineage = lineage_of(proposal.project, pull)
     target, promised = proposal.target, promised_in(proposal.target)
     stands = standings(proposal.project, named, environment=target.slug, lineage=lineage, promised=promised)
@@ -184,6 +186,8 @@ WORDS = {
     "proposal.conflict_found": _("found that dbt changed the same"),
     "proposal.conflict_reopened": _("undid a decision about a conflict"),
     "proposal.merged": _("merged it with what dbt changed"),
+    "proposal.item_added": _("added a change to it"),
+    "proposal.item_removed": _("took a change out of it"),
     "proposal.opened": _("began it"),
     "proposal.submitted": _("sent it for review"),
     "proposal.checked_again": _("had the checks run again"),

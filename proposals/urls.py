@@ -24,6 +24,18 @@ urlpatterns = [
     path("catalogue/<str:unique_id>/measures/<path:column>/", draft.measure, name="propose-measure"),
     path("<slug:environment>/propose/", draft.propose, name="propose"),
     path("<slug:environment>/proposals/<int:number>/edit/", draft.edit, name="proposal-edit"),
+    path("<slug:environment>/proposals/<int:number>/edit/<int:item>/", draft.edit, name="proposal-edit"),
+    path("<slug:environment>/proposals/<int:number>/save/<int:item>/", draft.save, name="proposal-save"),
+    path(
+        "<slug:environment>/proposals/<int:number>/preview/<int:item>/",
+        draft.preview,
+        name="proposal-preview",
+    ),
+    path(
+        "<slug:environment>/proposals/<int:number>/remove/<int:item>/",
+        draft.remove,
+        name="proposal-item-remove",
+    ),
     path("<slug:environment>/proposals/<int:number>/save/", draft.save, name="proposal-save"),
     path("<slug:environment>/proposals/<int:number>/preview/", draft.preview, name="proposal-preview"),
     path("<slug:environment>/vocabulary.json", draft.vocabulary, name="vocabulary"),

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal, TypeAlias, get_args
+from typing import ClassVar, Literal, Self, TypeAlias, get_args
 
 ValueFormat: TypeAlias = Literal["number", "integer", "currency", "percent"]
 RuleKind: TypeAlias = Literal["not_null", "positive", "percentage", "range"]
@@ -32,9 +33,77 @@ class ValueRule:
         return {"not_null": "never blank", "positive": "never below zero"}.get(self.kind, "0 to 100 %")
 
 
+class Fields(ABC):
+    """What a person edits of one definition. `name` is dbt's, of something new the one it will have."""
+
+    __slots__ = ()
+    # What two sides may change, each for itself, in the order of the form.
+    MERGED: ClassVar[tuple[str, ...]]
+    name: str
+    why: str  # the reason for the proposal
+
+    @property
+    @abstractmethod
+    def title(self) -> str:
+        """What lists call it; "" while it has no name for people."""
+
+    @property
+    def line(self) -> str:
+        """All of it in one line, where it stands against another."""
+        return self.title
+
+    @abstractmethod
+    def to_json(self) -> dict[str, object]:
+        """As the database holds it."""
+
+    @classmethod
+    @abstractmethod
+    def from_json(cls, values: Mapping[str, object]) -> Self:
+        """The reverse of `to_json`; keys it does not know are left out."""
+
+    def row(self) -> dict[str, str]:
+        """What else the database notes of a definition that nobody has published yet."""
+        return {}
+
+    def keeping(self, stored: Self, names: Iterable[str]) -> Self:
+        """These fields, but of those `names` what is stored."""
+        return replace(self, **{name: getattr(stored, name) for name in names})  # type: ignore[type-var]
+
+    @property
+    def content_hash(self) -> str:
+        """What an approval is bound to: SHA-256 over everything but the reason for the proposal."""
+        return _sha256({key: value for key, value in self.to_json().items() if key != "why"})
+
+    def agreed(self) -> dict[str, object]:
+        """What two sides may change, each for itself, as JSON holds it: no name and no reason."""
+        values = self.to_json()
+        return {name: values[name] for name in self.MERGED}
+
+    def changes_from(self, base: Fields) -> dict[str, tuple[object, object]]:
+        """The fields that differ from `base`, each as it was and as it is, in the order of the form."""
+        was, is_now = base.agreed(), self.agreed()
+        return {name: (was[name], is_now[name]) for name in self.MERGED if was[name] != is_now[name]}
+
+    def hash_since(self, base: Fields | None) -> str:
+        """What an approval is bound to, whether something is new or changed."""
+        return self.content_hash if base is None else self.change_hash(base)
+
+    def change_hash(self, base: Fields) -> str:
+        """What the approval of a change is bound to: SHA-256 over what it changes, from what to what.
+
+        Fields that the change does not touch are left out: others may go on changing them.
+        """
+        changes = {name: list(pair) for name, pair in self.changes_from(base).items()}
+        return _sha256({"name": base.name, "changes": changes})
+
+
 @dataclass(frozen=True, slots=True)
-class MetricFields:
+class MetricFields(Fields):
     """A metric as its author describes it. All text is as typed, trimmed."""
+
+    MERGED: ClassVar[tuple[str, ...]] = (
+        "label", "meaning", "context", "formula", "time", "value_format", "rules", "owner", "group",
+    )  # fmt: skip
 
     name: str = ""
     label: str = ""
@@ -50,7 +119,6 @@ class MetricFields:
     rules: tuple[ValueRule, ...] = field(default=())
 
     def to_json(self) -> dict[str, object]:
-        """As the database holds it."""
         values: dict[str, object] = {name: getattr(self, name) for name in TEXTS}
         values["value_format"] = self.value_format
         values["rules"] = [
@@ -64,8 +132,7 @@ class MetricFields:
         return values
 
     @classmethod
-    def from_json(cls, values: Mapping[str, object]) -> MetricFields:
-        """The reverse of `to_json`; keys it does not know are left out."""
+    def from_json(cls, values: Mapping[str, object]) -> Self:
         raw = values.get("rules") or []
         rules = tuple(ValueRule(r["kind"], r.get("low"), r.get("high")) for r in raw)  # type: ignore[attr-defined]
         texts = {name: str(values.get(name) or "") for name in TEXTS}
@@ -76,31 +143,15 @@ class MetricFields:
         )
 
     @property
-    def content_hash(self) -> str:
-        """What an approval is bound to: SHA-256 over everything but the reason for the proposal."""
-        return _sha256({key: value for key, value in self.to_json().items() if key != "why"})
+    def title(self) -> str:
+        return self.label or self.name
 
-    def agreed(self) -> dict[str, object]:
-        """What two sides may change, each for itself, as JSON holds it: all but name, model and reason."""
-        values = self.to_json()
-        return {name: values[name] for name in MERGED}
+    @property
+    def line(self) -> str:
+        return f"{self.title} = {self.formula}"
 
-    def changes_from(self, base: MetricFields) -> dict[str, tuple[object, object]]:
-        """The fields that differ from `base`, each as it was and as it is, in the order of the form."""
-        was, is_now = base.agreed(), self.agreed()
-        return {name: (was[name], is_now[name]) for name in MERGED if was[name] != is_now[name]}
-
-    def hash_since(self, base: MetricFields | None) -> str:
-        """What an approval is bound to, whether something is new or changed."""
-        return self.content_hash if base is None else self.change_hash(base)
-
-    def change_hash(self, base: MetricFields) -> str:
-        """What the approval of a change is bound to: SHA-256 over what it changes, from what to what.
-
-        Fields that the change does not touch are left out: others may go on changing them.
-        """
-        changes = {name: list(pair) for name, pair in self.changes_from(base).items()}
-        return _sha256({"name": base.name, "changes": changes})
+    def row(self) -> dict[str, str]:
+        return {"description": self.meaning, "formula": self.formula}
 
 
 def _sha256(content: object) -> str:
@@ -110,10 +161,6 @@ def _sha256(content: object) -> str:
 
 TEXTS = (
     "name", "label", "meaning", "context", "formula", "model", "time", "owner", "group", "why",
-)  # fmt: skip
-# In the order of the form.
-MERGED = (
-    "label", "meaning", "context", "formula", "time", "value_format", "rules", "owner", "group",
 )  # fmt: skip
 
 

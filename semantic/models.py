@@ -8,11 +8,21 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from governance.models import Project, User
-from semantic.fields import MetricFields
+from semantic.fields import Fields, MetricFields
+from semantic.kinds import FIELDS
 
 
 class DefinitionKind(models.TextChoices):
     METRIC = "metric", _("Metric")
+    MODEL = "model", _("Model or source")
+    COLUMN = "column", _("Column")
+    DOC = "doc", _("Docs block")
+    TEST = "test", _("Quality rule")
+    DIMENSION = "dimension", _("Dimension")
+    MEASURE = "measure", _("Measure")
+    CALCULATION = "calculation", _("Calculation")
+    RULE = "rule", _("Business rule")
+    REMOVAL = "removal", _("Removal")
 
 
 class DefinitionState(models.TextChoices):
@@ -31,7 +41,8 @@ class Definition(models.Model):
 
     project = models.ForeignKey(Project, models.CASCADE, related_name="definitions")
     kind = models.CharField(_("kind"), max_length=20, choices=DefinitionKind, default=DefinitionKind.METRIC)
-    name = models.CharField(_("name"), max_length=255)
+    # Of what is no metric, dbt's id of it, or that of the model and a name.
+    name = models.CharField(_("name"), max_length=700)
     label = models.CharField(_("label"), max_length=255, blank=True)
     description = models.TextField(_("meaning"), blank=True)
     unique_id = models.CharField(max_length=400, blank=True)
@@ -105,17 +116,31 @@ class Revision(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.metric.label or self.metric.name or self.kind} v{self.version}"
+        return f"{self.content.title or self.get_kind_display()} v{self.version}"
+
+    @property
+    def content(self) -> Fields:
+        """What it says, as the form of its kind shows it."""
+        return FIELDS[self.kind].from_json(self.fields)
+
+    @property
+    def agreed(self) -> Fields | None:
+        """What dbt said when the work began, or the last merge was made; None for something new."""
+        return FIELDS[self.kind].from_json(self.base) if self.base else None
 
     @property
     def metric(self) -> MetricFields:
-        """The content as the form shows it."""
-        return MetricFields.from_json(self.fields)
+        """The content of a metric."""
+        content = self.content
+        assert isinstance(content, MetricFields)
+        return content
 
     @property
-    def agreed(self) -> MetricFields | None:
-        """What dbt said when the work began, or the last merge was made; None for something new."""
-        return MetricFields.from_json(self.base) if self.base else None
+    def agreed_metric(self) -> MetricFields | None:
+        """What dbt said of a metric."""
+        agreed = self.agreed
+        assert agreed is None or isinstance(agreed, MetricFields)
+        return agreed
 
 
 class Usage(models.Model):

@@ -111,7 +111,7 @@ class Scene:
         formula = f"{FIELDS.formula} * {self._proposed}"
         fields = replace(FIELDS, label=label, name=name_from(label), formula=formula)
         proposal = authoring.proposal_open(project=self.story.project, author=self.story.maya)
-        authoring.draft_save(proposal=proposal, fields=fields, version=1, actor=self.story.maya)
+        authoring.draft_save(item=proposal.items.get(), fields=fields, version=1, actor=self.story.maya)
         return authoring.proposal_submit(proposal=proposal, actor=self.story.maya)
 
     def people_go_on(self) -> None:
@@ -126,6 +126,7 @@ class Scene:
     def _go_on(self, proposal: Proposal) -> None:
         from proposals import content, selectors
         from proposals.actions import authoring, publishing, reviewing
+        from proposals.actions.checks import checks_repeat
 
         story = self.story
         checks = list(proposal.checks.select_related("run"))
@@ -136,7 +137,7 @@ class Scene:
             for check in checks:
                 if check.status == "failed" and check.run is not None and not _was_hit(check.run):
                     self.faults.append(f"a check of {proposal} failed by itself: {check.message}")
-            authoring.checks_repeat(proposal=proposal, actor=story.maya)
+            checks_repeat(proposal=proposal, actor=story.maya)
         elif proposal.status == "approved":
             publishing.proposal_publish(proposal=proposal, actor=story.priya)
         elif proposal.status == "publishing" and selectors.progress(proposal).error:

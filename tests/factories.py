@@ -122,7 +122,7 @@ def make_proposal(
     author = author or make_member(project, Role.CONTRIBUTOR, name="Maya Chen")
     proposal = proposal_open(project=project, author=author)
     if fields is not None:
-        draft_save(proposal=proposal, fields=fields, version=1, actor=author)
+        draft_save(item=proposal.items.get(), fields=fields, version=1, actor=author)
         proposal.refresh_from_db()
     return proposal
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from django.db.models import Prefetch, QuerySet
+from django.http import Http404
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
@@ -20,7 +21,8 @@ from environments.selectors import environments_of
 from governance.models import User
 from governance.models.tokens import Scope
 from proposals import selectors
-from proposals.actions import authoring, conflicts, publishing, reviewing
+from proposals.actions import authoring, checks, conflicts, publishing, reviewing
+from proposals.kinds import metric
 from proposals.models import Conflict, ConflictState, Item, Proposal
 from proposals.preview import preview
 
@@ -50,7 +52,7 @@ class Proposals(Listing):
             proposal = authoring.proposal_open(
                 project=self.project, author=self.user, changing=given.pop("changing", "")
             )
-        except (authoring.NoSuchMetric, authoring.OfAPackage) as exc:
+        except (metric.NoSuchMetric, metric.OfAPackage) as exc:
             raise InvalidInput({"changing": [str(exc)]}) from None
         _save(proposal, given, version=1, actor=self.user)
         return Response(_shown(proposal), status=status.HTTP_201_CREATED)
@@ -88,8 +90,8 @@ class Preview(InProposal):
         proposal = self.proposal()
         slug = self.asked.get("environment", proposal.target.slug)
         place = get_object_or_404(environments_of(self.project), slug=slug)
-        revision = proposal.items.select_related("revision").get().revision
-        shown = preview(revision.metric, place, grain=self.asked["grain"], base=revision.agreed)
+        revision = _metric_of(proposal).revision
+        shown = preview(revision.metric, place, grain=self.asked["grain"], base=revision.agreed_metric)
         return Response(drafts.PreviewShape(shown).data)
 
 
@@ -147,13 +149,22 @@ def _shown(proposal: Proposal) -> dict[str, Any]:
     return shown
 
 
+def _metric_of(proposal: Proposal) -> Item:
+    """The metric that a proposal is about, the first where there are several."""
+    item = proposal.items.filter(revision__kind="metric").select_related("revision").order_by("id").first()
+    if item is None:
+        raise Http404
+    return item
+
+
 def _save(proposal: Proposal, given: dict[str, Any], *, version: int, actor: User) -> None:
     """Keep a draft whole or not at all: a program has no form that keeps what it typed."""
-    revision = proposal.items.select_related("revision").get().revision
+    item = _metric_of(proposal)
+    revision = item.revision
     if revision.agreed and given.get("model"):
         raise InvalidInput({"model": [str(_("The formula of a change names its models itself."))]})
     fields = drafts.MetricDraft.over(revision.metric, given)
-    saved = authoring.draft_save(proposal=proposal, fields=fields, version=version, actor=actor)
+    saved = authoring.draft_save(item=item, fields=fields, version=version, actor=actor)
     if saved.problems:
         raise InvalidInput(saved.problems)
 
@@ -183,7 +194,7 @@ STEPS: dict[str, type[InProposal]] = {
     "restore": step(
         "restore", Scope.PROPOSE, lambda p, u, _g: authoring.proposal_restore(proposal=p, actor=u)
     ),
-    "check": step("check", Scope.PROPOSE, lambda p, u, _g: authoring.checks_repeat(proposal=p, actor=u)),
+    "check": step("check", Scope.PROPOSE, lambda p, u, _g: checks.checks_repeat(proposal=p, actor=u)),
     "approve": step(
         "approve",
         Scope.APPROVE,

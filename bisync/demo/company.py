@@ -165,4 +165,4 @@ def _half_finished(project: Project, author: User) -> None:
         owner=author.name,
         rules=(ValueRule("positive"),),
     )
-    draft_save(proposal=proposal, fields=fields, version=1, actor=author)
+    draft_save(item=proposal.items.get(), fields=fields, version=1, actor=author)

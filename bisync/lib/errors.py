@@ -47,16 +47,20 @@ class TooLateToUndo(BisyncError):
 
 
 class InvalidInput(BisyncError):
-    """What a person typed cannot be used; `fields` maps a form field to its sentences."""
+    """What a person typed cannot be used; `fields` maps a form field to its sentences.
+
+    `about` is the key of the thing whose fields they are, where several were sent at once.
+    """
 
     code = "invalid-input"
     message = _("Some fields need another look: %(summary)s")
     http_status = 422
 
-    def __init__(self, fields: dict[str, list[str]]) -> None:
+    def __init__(self, fields: dict[str, list[str]], *, about: int = 0) -> None:
         first = " ".join(sentence for sentences in fields.values() for sentence in sentences)
         super().__init__(summary=first, fields=fields)
         self.fields = fields
+        self.about = about
 
 
 def known_errors() -> dict[str, type[BisyncError]]:

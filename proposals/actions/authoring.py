@@ -1,8 +1,9 @@
-"""Open a proposal, edit its draft, hand it to its reviewers, take it back."""
+"""Open a proposal, add changes to it, edit its draft, hand it to its reviewers, take it back."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from django.db import IntegrityError, transaction
 from django.db.models import Max
@@ -15,29 +16,18 @@ from environments.selectors import production
 from governance import audit, permissions
 from governance.models import Project, User
 from proposals import content, generate
+from proposals.actions.checks import checks_start
 from proposals.directions import not_proposable
+from proposals.kinds import KINDS, kind_of
 from proposals.lifecycle import LIFECYCLE
-from proposals.models import (
-    Check,
-    CheckKind,
-    CheckStatus,
-    Conflict,
-    ConflictState,
-    Item,
-    Proposal,
-    ProposalStatus,
-    Verdict,
-)
+from proposals.models import Conflict, ConflictState, Item, Proposal, ProposalStatus, Verdict
 from proposals.rules import may_edit
-from semantic.codegen.entries import Entries
-from semantic.current import fields_of
-from semantic.definitions import Vocabulary
-from semantic.fields import MetricFields, name_from
+from semantic.fields import Fields
 from semantic.models import Definition, Revision, RevisionState
-from semantic.rules.metric import Problems, keeping_problems, sending_problems, typing_problems
+from semantic.rules.metric import Problems
 from semantic.rules.text import title_of
-from workspace import runs
-from workspace.models import Run
+
+MOST_ITEMS = 50
 
 
 class NoTarget(BisyncError):
@@ -60,15 +50,9 @@ class NotADraft(BisyncError):
     http_status = 409
 
 
-class NotUnderReview(BisyncError):
-    code = "not-under-review"
-    message = _("This proposal is %(status)s, so there is nothing to check.")
-    http_status = 409
-
-
 class InFlight(BisyncError):
     code = "proposal-in-flight"
-    message = _("%(metric)s has an open proposal already. Join that one, or wait until it is published.")
+    message = _("%(what)s has an open proposal already. Join that one, or wait until it is published.")
     http_status = 409
 
 
@@ -78,15 +62,21 @@ class ConflictsOpen(BisyncError):
     http_status = 409
 
 
-class NoSuchMetric(BisyncError):
-    code = "no-such-metric"
-    message = _("dbt knows no metric %(metric)s in this project. Pull, or choose another one.")
-    http_status = 404
+class InItAlready(BisyncError):
+    code = "in-it-already"
+    message = _("This proposal changes %(what)s already. Go on there.")
+    http_status = 409
 
 
-class OfAPackage(BisyncError):
-    code = "metric-of-a-package"
-    message = _("%(metric)s belongs to a dbt package, whose files are not this project's to change.")
+class OnlyChange(BisyncError):
+    code = "only-change"
+    message = _("It is the only change of this proposal. Withdraw the proposal instead.")
+    http_status = 409
+
+
+class TooManyChanges(BisyncError):
+    code = "too-many-changes"
+    message = _("A proposal holds at most %(most)s changes, so that somebody can read it. Begin another one.")
     http_status = 409
 
 
@@ -105,13 +95,14 @@ def proposal_open(
     project: Project,
     author: User,
     environment: Environment | None = None,
-    suggested: MetricFields | None = None,
+    kind: str = "metric",
+    suggested: Fields | None = None,
     changing: str = "",
 ) -> Proposal:
-    """A draft of a metric, seen by its author alone until it is sent for review.
+    """A draft with one change, seen by its author alone until it is sent for review.
 
     It is empty but for what was suggested; of that, what cannot be stored is left out. It holds what dbt says
-    of the metric that it is `changing`. Raises `NoSuchMetric` where there is none of that name.
+    of the thing that it is `changing`, as its kind names it. Raises an error of the kind where there is none.
     """
     permissions.require(author, "proposal.create", project)
     target = environment or production(project)
@@ -121,30 +112,85 @@ def proposal_open(
     Project.objects.select_for_update(no_key=True).get(pk=project.pk)
     last = Proposal.objects.filter(project=project).aggregate(last=Max("number"))["last"] or 0
     proposal = Proposal.objects.create(project=project, number=last + 1, author=author, target=target)
-    base = _said_of(changing, proposal) if changing else None
-    fields = base or MetricFields(owner=author.name)
+    audit.record(actor=author, action="proposal.opened", target=proposal)
+    _begin(proposal, kind=kind, changing=changing, suggested=suggested)
+    return proposal
+
+
+@audit.atomic()
+def item_add(
+    *, proposal: Proposal, kind: str, actor: User, changing: str = "", suggested: Fields | None = None
+) -> Item:
+    """One more change in a draft, begun as in `proposal_open`.
+
+    Raises `InItAlready` where the draft changes the same thing, `NotADraft` where it is under review.
+    """
+    permissions.require(actor, "proposal.create", proposal)
+    _require_draft(proposal, actor)
+    if proposal.items.count() >= MOST_ITEMS:
+        raise TooManyChanges(most=MOST_ITEMS)
+    item = _begin(proposal, kind=kind, changing=changing, suggested=suggested)
+    said = {"kind": kind, "name": item.revision.content.name}
+    audit.record(actor=actor, action="proposal.item_added", target=proposal, after=said)
+    return item
+
+
+@audit.atomic()
+def item_remove(*, item: Item, actor: User) -> Proposal:
+    """Take one of several changes out of a draft. Raises `OnlyChange` for the last one."""
+    proposal = item.proposal
+    _require_draft(proposal, actor)
+    if proposal.items.count() < 2:
+        raise OnlyChange
+    revision = item.revision
+    said = {"kind": revision.kind, "fields": revision.fields}
+    audit.record(actor=actor, action="proposal.item_removed", target=proposal, before=said)
+    item.delete()
+    revision.delete()
+    retitle(proposal)
+    return proposal
+
+
+def _begin(proposal: Proposal, *, kind: str, changing: str, suggested: Fields | None) -> Item:
+    author, known_kind = proposal.author, KINDS[kind]
+    fields, base = known_kind.begun(changing, generate.known_for(proposal) if changing else None, author)
+    if changing:
+        _require_first(proposal, kind, fields)
     revision = Revision.objects.create(
-        project=project,
+        project=proposal.project,
+        kind=kind,
         author=author,
         base=base.to_json() if base else {},
         fields=fields.to_json(),
         content_hash=fields.hash_since(base),
     )
-    if base:
-        Proposal.objects.filter(pk=proposal.pk).update(title=title_of(base.label or base.name))
-        proposal.refresh_from_db()
-    Item.objects.create(proposal=proposal, revision=revision)
-    audit.record(actor=author, action="proposal.opened", target=proposal)
+    item = Item.objects.create(proposal=proposal, revision=revision)
+    retitle(proposal)
     if suggested is not None:
-        begun = _over(base, suggested) if base else replace(suggested, owner=author.name)
-        draft_save(proposal=proposal, fields=begun, version=revision.version, actor=author)
-    return proposal
+        begun = known_kind.over(fields, suggested, base)
+        draft_save(item=item, fields=begun, version=revision.version, actor=author)
+    return item
 
 
-def _over(base: MetricFields, suggested: MetricFields) -> MetricFields:
-    """What dbt says with what was suggested in its place."""
-    named = {name: getattr(suggested, name) for name in ("label", "formula", "time")}
-    return replace(base, **{name: text for name, text in named.items() if text})
+def _require_first(proposal: Proposal, kind: str, fields: Fields) -> None:
+    for one in Revision.objects.filter(item__proposal=proposal, kind=kind):
+        if one.content.name == fields.name:
+            raise InItAlready(what=one.content.title)
+
+
+def retitle(proposal: Proposal) -> None:
+    """Call a proposal after what it is about."""
+    revisions = Revision.objects.filter(item__proposal=proposal).order_by("item__id")
+    titles = [title_of(one.content.title or (one.agreed.title if one.agreed else "")) for one in revisions]
+    Proposal.objects.filter(pk=proposal.pk).update(title=_title(titles), changed_at=timezone.now())
+    proposal.refresh_from_db(fields=["title", "changed_at"])
+
+
+def _title(titles: Sequence[str]) -> str:
+    named = [title for title in titles if title]
+    if len(named) < 3:
+        return title_of(str(_(" and ")).join(named))
+    return title_of(str(_("%(first)s and %(count)s more") % {"first": named[0], "count": len(named) - 1}))
 
 
 def _lock(proposal: Proposal) -> None:
@@ -153,40 +199,29 @@ def _lock(proposal: Proposal) -> None:
     proposal.refresh_from_db(fields=["status"], from_queryset=locked)
 
 
-def _said_of(name: str, proposal: Proposal) -> MetricFields:
-    """What dbt says of a metric today."""
-    vocabulary = generate.vocabulary_for(proposal)
-    metric = vocabulary.metrics.get(name)
-    if metric is None:
-        raise NoSuchMetric(metric=name)
-    if not metric.file:
-        raise OfAPackage(metric=metric.label or name)
-    return fields_of(metric, vocabulary)
+def _require_draft(proposal: Proposal, actor: User) -> None:
+    _require_author(actor, proposal)
+    _lock(proposal)
+    if proposal.status != ProposalStatus.DRAFT:
+        raise NotADraft(status=proposal.get_status_display().lower())
 
 
 @audit.atomic()
-def draft_save(*, proposal: Proposal, fields: MetricFields, version: int, actor: User) -> Saved:
+def draft_save(*, item: Item, fields: Fields, version: int, actor: User) -> Saved:
     """Keep what the author typed, wrong or unfit for dbt as it may be: sending it is what is refused.
 
     Only what cannot be stored at all is left as it was.
     `version` is the one that the form was filled from. Raises `EditedMeanwhile` where the draft was saved
     since, `NotADraft` where it is under review.
     """
-    _require_author(actor, proposal)
-    _lock(proposal)
-    if proposal.status != ProposalStatus.DRAFT:
-        raise NotADraft(status=proposal.get_status_display().lower())
-    revision = proposal.items.select_related("revision").get().revision
-    base = revision.agreed
-    fields = (
-        replace(fields, name=base.name, model="")
-        if base
-        else replace(fields, name=fields.name or name_from(fields.label))
-    )
-    refused = keeping_problems(fields)
-    # The name follows from the label: they are kept together or not at all.
-    left = {*refused, *({"label", "name"} if {"label", "name"} & refused.keys() else ())}
-    kept = replace(fields, **{name: getattr(revision.metric, name) for name in left})
+    proposal = item.proposal
+    _require_draft(proposal, actor)
+    revision, kind = Revision.objects.get(pk=item.revision_id), kind_of(item.revision)
+    base, stored = revision.agreed, revision.content
+    fields = kind.complete(fields, base)
+    refused = kind.keeping_problems(fields)
+    left = {*refused, *(kind.together if kind.together & refused.keys() else ())}
+    kept = fields.keeping(stored, left)
     saved = Revision.objects.filter(pk=revision.pk, version=version, state=RevisionState.DRAFT).update(
         fields=kept.to_json(),
         content_hash=kept.hash_since(base),
@@ -195,58 +230,50 @@ def draft_save(*, proposal: Proposal, fields: MetricFields, version: int, actor:
     )
     if not saved:
         raise EditedMeanwhile
-    if kept.name != revision.metric.name:
-        # It is not about the metric of that name in dbt any more.
-        Conflict.objects.filter(item__proposal=proposal, field="", state=ConflictState.OPEN).delete()
-        proposal.items.update(merged_commit="")
-    title = title_of(kept.label) or (base.name if base else "")
-    Proposal.objects.filter(pk=proposal.pk).update(title=title, changed_at=timezone.now())
-    revision.refresh_from_db()
-    proposal.refresh_from_db()
-    return Saved(revision, typing_problems(fields, base=base), refused)
+    if kept.name != stored.name:
+        # It is not about the thing of that name in dbt any more.
+        Conflict.objects.filter(item=item, field="", state=ConflictState.OPEN).delete()
+        Item.objects.filter(pk=item.pk).update(merged_commit="")
+    retitle(proposal)
+    item.revision.refresh_from_db()
+    return Saved(item.revision, kind.typing_problems(fields, base), refused)
 
 
 @audit.atomic()
 def proposal_submit(*, proposal: Proposal, actor: User) -> Proposal:
     """Hand a draft to its reviewers and start its checks.
 
-    Raises `InvalidInput` with a sentence beside each field that is not ready.
+    Raises `InvalidInput` with a sentence beside each field that is not ready, about the first item that has
+    one.
     """
     _require_author(actor, proposal)
     permissions.require(actor, "proposal.create", proposal)
     _lock(proposal)
-    item = proposal.items.select_related("revision").get()
     require_decided(proposal)
-    fields = item.revision.metric
-    vocabulary = generate.vocabulary_for(proposal)
-    base = item.revision.agreed
-    problems = sending_problems(fields, generate.analysis_of(fields, vocabulary), vocabulary, base=base)
-    if problems:
-        raise InvalidInput(problems)
-    item.entries = _entries(fields, vocabulary, dialect=proposal.target.connection.adapter, base=base)
-    if problems := not_proposable(proposal.project, fields, base=base, entries=item.entries):
-        raise InvalidInput(problems)
-    item.checked_hash = item.revision.content_hash
-    item.save(update_fields=["entries", "checked_hash"])
-    _propose(item.revision, fields, proposal.project)
-    LIFECYCLE.advance(
-        proposal,
-        "submit",
-        submitted_at=timezone.now(),
-        returned_reason="",
-        title=(fields.label or fields.name)[:200],
-    )
+    items: list[Item] = list(proposal.items.select_related("revision").order_by("id"))
+    dialect = proposal.target.connection.adapter
+    codes = generate.entries_of(items, generate.known_for(proposal), dialect=dialect)
+    for item, code in zip(items, codes, strict=True):
+        item.entries, item.checked_hash = code.entries, item.revision.content_hash
+        if problems := not_proposable(proposal.project, item.revision, entries=item.entries):
+            raise InvalidInput(problems, about=item.pk)
+        item.save(update_fields=["entries", "checked_hash"])
+        _propose(item.revision, proposal.project)
+    LIFECYCLE.advance(proposal, "submit", submitted_at=timezone.now(), returned_reason="")
     now = content.hash_of(proposal)
     proposal.reviews.filter(stands=True).update(stands=False)  # of the round before
-    audit.record(
-        actor=actor,
-        action="proposal.submitted",
-        target=proposal,
-        before=item.revision.base,
-        after={**fields.to_json(), "content_hash": now},
-    )
+    audit.record(actor=actor, action="proposal.submitted", target=proposal, **_told(items, now))
     checks_start(proposal=proposal, actor=actor)
     return proposal
+
+
+def _told(items: Sequence[Item], now: str) -> dict[str, dict[str, object]]:
+    """What the audit log says of what was sent: before, after and the hash of it all."""
+    if len(items) == 1:
+        revision = items[0].revision
+        return {"before": revision.base, "after": {**revision.fields, "content_hash": now}}
+    before, after = ([getattr(item.revision, side) for item in items] for side in ("base", "fields"))
+    return {"before": {"items": before}, "after": {"items": after, "content_hash": now}}
 
 
 def require_decided(proposal: Proposal) -> None:
@@ -256,21 +283,13 @@ def require_decided(proposal: Proposal) -> None:
         raise ConflictsOpen(count=waiting)
 
 
-def _entries(
-    fields: MetricFields, vocabulary: Vocabulary, *, dialect: str, base: MetricFields | None
-) -> Entries:
-    try:
-        return generate.compiled(fields, vocabulary, dialect=dialect, base=base).entries
-    except generate.CannotGenerate as exc:
-        raise InvalidInput({"formula": [str(exc)]}) from None
-
-
-def _propose(revision: Revision, fields: MetricFields, project: Project) -> None:
+def _propose(revision: Revision, project: Project) -> None:
+    fields = revision.content
     definition, _created = Definition.objects.get_or_create(
         project=project,
         kind=revision.kind,
         name=fields.name,
-        defaults={"label": fields.label, "description": fields.meaning, "formula": fields.formula},
+        defaults={"label": title_of(fields.title), **fields.row()},
     )
     try:
         with transaction.atomic():
@@ -278,70 +297,9 @@ def _propose(revision: Revision, fields: MetricFields, project: Project) -> None
                 pk=revision.pk, version=revision.version, state=RevisionState.DRAFT
             ).update(definition=definition, state=RevisionState.PROPOSED)
     except IntegrityError:
-        raise InFlight(metric=fields.label) from None
+        raise InFlight(what=fields.title) from None
     if not moved:
         raise EditedMeanwhile
-
-
-def checks_start(*, proposal: Proposal, actor: User | None) -> None:
-    """Ask for all checks of the present content, from the first on."""
-    now = content.hash_of(proposal)
-    run = runs.request(
-        kind="proposal.check",
-        project=proposal.project,
-        subject=audit.key(proposal),
-        params={"proposal": proposal.pk},
-        requested_by=actor,
-    )
-    proposal.checks.all().delete()
-    Check.objects.bulk_create(
-        Check(proposal=proposal, kind=kind, content_hash=now, run=run) for kind in CheckKind
-    )
-
-
-@audit.atomic()
-def checks_ended(*, proposal: Proposal, run: Run) -> None:
-    """Note what came out, unless other checks have been asked for since."""
-    outcome = set(Check.objects.filter(proposal=proposal, run=run).values_list("status", flat=True))
-    if outcome:
-        action = "proposal.checks_passed" if outcome == {CheckStatus.PASSED} else "proposal.checks_failed"
-        audit.record(actor=None, action=action, target=proposal, after={"run": run.pk})
-
-
-@runs.on_failure("proposal.check")
-def checks_stopped(run: Run) -> None:
-    """A check that a run leaves behind has failed with it; those after it are skipped."""
-    left = Check.objects.filter(run=run, status__in=[CheckStatus.WAITING, CheckStatus.RUNNING]).order_by("id")
-    if first := left.first():
-        Check.objects.filter(pk=first.pk).update(
-            status=CheckStatus.FAILED, message=run.error, finished_at=timezone.now()
-        )
-    left.update(status=CheckStatus.SKIPPED)
-    if first is not None:
-        checks_ended(proposal=first.proposal, run=run)
-
-
-@runs.on_retry("proposal.check")
-def checks_again(run: Run, again: Run) -> None:
-    """The checks of a run wait for the next one, from the first on."""
-    checks = Check.objects.filter(run=run)
-    if check := checks.select_related("proposal").first():
-        _require_checkable(check.proposal)
-    checks.update(run=again, status=CheckStatus.WAITING, message="", result={}, finished_at=None)
-
-
-def _require_checkable(proposal: Proposal) -> None:
-    if proposal.status not in {ProposalStatus.IN_REVIEW, ProposalStatus.APPROVED}:
-        raise NotUnderReview(status=proposal.get_status_display().lower())
-
-
-@audit.atomic()
-def checks_repeat(*, proposal: Proposal, actor: User) -> None:
-    """Run the checks again, for example after the warehouse was away."""
-    permissions.require(actor, "proposal.create", proposal)
-    _require_checkable(proposal)
-    audit.record(actor=actor, action="proposal.checked_again", target=proposal)
-    checks_start(proposal=proposal, actor=actor)
 
 
 @audit.atomic()

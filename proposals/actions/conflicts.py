@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from django.db.models import F
 from django.utils import timezone
@@ -14,21 +15,18 @@ from bisync.lib.errors import BisyncError, InvalidInput, NotAllowed
 from governance import audit
 from governance.models import User
 from proposals import generate
-from proposals.actions import authoring
+from proposals.actions import authoring, checks
 from proposals.directions import winner_of
+from proposals.kinds import CannotGenerate, kind_of
 from proposals.lifecycle import LIFECYCLE
 from proposals.models import OPEN, Conflict, ConflictState, Item, Proposal, ProposalStatus
 from proposals.rules import may_decide
-from semantic.fields import MetricFields, with_plain_lines
-from semantic.formulas import readable_alone
+from semantic.fields import Fields, with_plain_lines
+from semantic.kinds import FIELDS
 from semantic.merge import Clash, Merged
 from semantic.models import Revision
-from semantic.rules.metric import keeping_problems, sending_problems, typing_problems
-from semantic.rules.text import title_of
 from workspace.models import Winner
 
-# What nobody writes as a text: one of the two is chosen, or the form is used.
-CHOSEN = frozenset({"value_format", "rules", "time", "group"})
 BY_POLICY = {Winner.DBT: ConflictState.THEIRS, Winner.BUSINESS: ConflictState.OURS}
 
 
@@ -59,9 +57,9 @@ class Origin:
 def merged(item: Item, result: Merged[object]) -> None:
     """Take over what merged cleanly. The approval stays as long as the change itself is the same."""
     revision = item.revision
-    fields = MetricFields.from_json({**revision.fields, **result.values})
-    base = MetricFields.from_json({**revision.base, **result.base})
-    if fields == revision.metric and base == revision.agreed:
+    fields = _over(revision, revision.fields, **result.values)
+    base = _over(revision, revision.base, **result.base)
+    if fields == revision.content and base == revision.agreed:
         return
     _write(revision, fields, base)
     audit.record(
@@ -103,7 +101,7 @@ def found(item: Item, clashes: Mapping[str, Clash[object]], origin: Origin) -> N
 def _by_policy(conflict: Conflict) -> None:
     if not conflict.field:
         return
-    winner = winner_of(conflict.item.proposal.project, conflict.field)
+    winner = winner_of(conflict.item, conflict.field)
     if winner != Winner.ASK:
         _decide(conflict, BY_POLICY[winner], actor=None)
 
@@ -154,26 +152,36 @@ def _decide(conflict: Conflict, choice: ConflictState, *, actor: User | None, ow
         after={"field": conflict.field, "choice": choice.value, "value": chosen},
     )
     if conflict.field:
-        fields = MetricFields.from_json({**revision.fields, conflict.field: chosen})
-        base = MetricFields.from_json({**revision.base, conflict.field: conflict.theirs})
+        fields = _over(revision, revision.fields, **{conflict.field: chosen})
+        base = _over(revision, revision.base, **{conflict.field: conflict.theirs})
         _write(revision, fields, base)
     elif choice == ConflictState.THEIRS:
-        authoring.withdrawn(proposal, actor=actor)
+        _dropped(item, actor)
     elif conflict.theirs:
-        theirs = MetricFields.from_json(conflict.theirs)
-        _write(revision, replace(_alone(item), name=theirs.name), theirs)
+        theirs = _over(revision, conflict.theirs)
+        dialect = proposal.target.connection.adapter
+        alone = kind_of(revision).alone(revision.content, generate.known_for(proposal), dialect)
+        _write(revision, replace(alone, name=theirs.name), theirs)
     else:
-        _write(revision, revision.metric, None)
+        _write(revision, revision.content, None)
 
 
-def _alone(item: Item) -> MetricFields:
-    """What is proposed, with a formula that names its models itself."""
-    fields = item.revision.metric
-    vocabulary = generate.vocabulary_for(item.proposal)
-    tree = generate.analysis_of(fields, vocabulary).tree
-    dialect = item.proposal.target.connection.adapter
-    text = readable_alone(tree, vocabulary, dialect=dialect, written=fields.formula) if tree else ""
-    return replace(fields, model="", formula=text or fields.formula)
+def _dropped(item: Item, actor: User | None) -> None:
+    """Give up what is proposed of a thing, and with the only change the proposal."""
+    proposal = item.proposal
+    if proposal.items.count() == 1:
+        authoring.withdrawn(proposal, actor=actor)
+        return
+    revision = item.revision
+    item.delete()
+    revision.delete()
+    proposal.items.update(checked_hash="")  # what is left is another proposal than the checked one
+    authoring.retitle(proposal)
+
+
+def _over(revision: Revision, stored: Mapping[str, Any], **values: object) -> Fields:
+    """The fields of the revision's kind, with these values in the place of what is stored."""
+    return FIELDS[revision.kind].from_json({**stored, **values})
 
 
 @audit.atomic()
@@ -195,8 +203,8 @@ def conflict_reopen(*, conflict: Conflict, actor: User) -> Proposal:
     conflict.save()
     _write(
         revision,
-        MetricFields.from_json({**revision.fields, conflict.field: conflict.ours}),
-        MetricFields.from_json({**revision.base, conflict.field: conflict.base}),
+        _over(revision, revision.fields, **{conflict.field: conflict.ours}),
+        _over(revision, revision.base, **{conflict.field: conflict.base}),
     )
     audit.record(
         actor=actor,
@@ -213,7 +221,7 @@ def conflict_reopen(*, conflict: Conflict, actor: User) -> Proposal:
 # Afterwards
 
 
-def _write(revision: Revision, fields: MetricFields, base: MetricFields | None) -> None:
+def _write(revision: Revision, fields: Fields, base: Fields | None) -> None:
     """Keep content that nobody typed into the form; a form that is open is told at its next save."""
     Revision.objects.filter(pk=revision.pk).update(
         fields=fields.to_json(),
@@ -222,8 +230,7 @@ def _write(revision: Revision, fields: MetricFields, base: MetricFields | None) 
         version=F("version") + 1,
     )
     revision.refresh_from_db()
-    if fields.label:
-        Proposal.objects.filter(items__revision=revision).update(title=title_of(fields.label))
+    authoring.retitle(revision.item.proposal)
 
 
 def go_on(proposal: Proposal, *, actor: User | None) -> None:
@@ -234,27 +241,23 @@ def go_on(proposal: Proposal, *, actor: User | None) -> None:
     """
     if proposal.status not in {ProposalStatus.IN_REVIEW, ProposalStatus.APPROVED}:
         return
-    item = proposal.items.select_related("revision").get()
-    if item.conflicts.filter(state=ConflictState.OPEN).exists():
+    items: list[Item] = list(proposal.items.select_related("revision").order_by("id"))
+    if Conflict.objects.filter(item__proposal=proposal, state=ConflictState.OPEN).exists():
         return
-    revision, dialect = item.revision, proposal.target.connection.adapter
-    vocabulary, base = generate.vocabulary_for(proposal), item.revision.agreed
-    analysis = generate.analysis_of(revision.metric, vocabulary)
-    problems = sending_problems(revision.metric, analysis, vocabulary, base=base)
+    known, dialect = generate.known_for(proposal), proposal.target.connection.adapter
     try:
-        if problems:
-            raise generate.CannotGenerate(why=" ".join(text for told in problems.values() for text in told))
-        left = generate.remaining(item, vocabulary, dialect=dialect)
-        if left is not None and revision.content_hash == item.checked_hash:
+        codes = generate.entries_of(items, known, dialect=dialect)
+        left = generate.remaining(items, known, dialect=dialect)
+        if left is not None and all(item.revision.content_hash == item.checked_hash for item in items):
             return
-        entries = generate.compiled(revision.metric, vocabulary, dialect=dialect, base=base).entries
-    except generate.CannotGenerate as exc:
+    except (CannotGenerate, InvalidInput) as exc:
         authoring.back_to_draft(proposal, actor=actor, action="proposal.returned", reason=str(exc))
         return
-    item.entries, item.checked_hash = entries, revision.content_hash
-    item.save(update_fields=["entries", "checked_hash"])
+    for item, code in zip(items, codes, strict=True):
+        item.entries, item.checked_hash = code.entries, item.revision.content_hash
+        item.save(update_fields=["entries", "checked_hash"])
     _reopen(proposal)
-    authoring.checks_start(proposal=proposal, actor=actor)
+    checks.checks_start(proposal=proposal, actor=actor)
 
 
 def _reopen(proposal: Proposal) -> None:
@@ -276,11 +279,12 @@ def _require_may_decide(conflict: Conflict, actor: User) -> None:
 
 
 def _require_fit(conflict: Conflict, own: object) -> None:
-    if not conflict.field or conflict.field in CHOSEN:
+    revision = conflict.item.revision
+    kind = kind_of(revision)
+    if not conflict.field or conflict.field in kind.chosen:
         raise InvalidInput({"own": [str(_("Choose one of the two."))]})
     value = with_plain_lines(own) if isinstance(own, str) else own
-    stored = conflict.item.revision.fields
-    fields = MetricFields.from_json({**stored, conflict.field: value})
-    told = {**typing_problems(fields), **keeping_problems(fields)}.get(conflict.field)
+    fields = _over(revision, revision.fields, **{conflict.field: value})
+    told = {**kind.typing_problems(fields, None), **kind.keeping_problems(fields)}.get(conflict.field)
     if told or not value:
         raise InvalidInput({"own": told or [str(_("Write what it should say."))]})

@@ -19,11 +19,13 @@ from governance.models import Project
 from governance.web import Request, in_project
 from proposals import rules
 from proposals.actions import conflicts
-from proposals.changed import label_of, said
+from proposals.forms import FORMS
+from proposals.kinds import kind_of
 from proposals.models import OPEN, Conflict, ConflictState, Proposal
 from proposals.selectors import merges
-from semantic.fields import MetricFields
 from semantic.formula import analyse
+from semantic.kinds import FIELDS
+from semantic.models import Revision
 from semantic.query.spec import Unsupported
 from semantic.rules.metric import Problems
 
@@ -62,8 +64,29 @@ class Shown:
     attempt: Attempt | None = None
 
     @property
+    def metric(self) -> bool:
+        return self.conflict.item.revision.kind == "metric"
+
+    @property
+    def computed(self) -> bool:
+        """Whether it is a formula that has a number."""
+        return self.metric and self.conflict.field == "formula"
+
+    @property
+    def format(self) -> str:
+        return _format(self.conflict)
+
+    @property
+    def about(self) -> str:
+        return self.conflict.item.revision.content.title
+
+    @property
     def sides(self) -> tuple[Side, Side, Side]:
         return self.base, self.ours, self.theirs
+
+
+def _format(conflict: Conflict) -> str:
+    return str(conflict.item.revision.fields.get("value_format") or "number")
 
 
 @require_safe
@@ -83,8 +106,9 @@ def _page(
 ) -> HttpResponse:
     """The page; where a decision `about` one of them was refused or tried out, with what was typed for it."""
     problems = problems or {}
-    item = proposal.items.select_related("revision").get()
-    known = item.conflicts.select_related("decided_by", "item__revision").order_by("id")
+    known = Conflict.objects.filter(item__proposal=proposal)
+    known = known.select_related("decided_by", "item__revision").order_by("id")
+    items = list(proposal.items.select_related("revision").order_by("id"))
     typed = {"own": request.POST.get("own", "")} if about else {}
     told = [
         replace(_shown(one, proposal), problems=_said(problems), typed=typed["own"], attempt=attempt)
@@ -94,7 +118,7 @@ def _page(
     ]
     context = {
         "proposal": proposal,
-        "metric": item.revision.metric,
+        "several": len(items) > 1,
         "waiting": [one for one in told if one.conflict.state == ConflictState.OPEN],
         "decided": [one for one in reversed(told) if one.conflict.state != ConflictState.OPEN],
         "merges": merges(proposal),
@@ -102,7 +126,7 @@ def _page(
         "may_decide": rules.may_decide(request.user, proposal),
         "environments": list(environments_of(proposal.project)),
         "synced": proposal.project.repository.synced_commit,
-        "saved_at": item.revision.saved_at,
+        "saved_at": max(item.revision.saved_at for item in items),
         "problems": problems,
         "typed": typed,
     }
@@ -120,33 +144,35 @@ def _found(request: Request, project: Project, number: int) -> Proposal:
 
 
 def _shown(conflict: Conflict, proposal: Proposal) -> Shown:
-    name = conflict.field
+    name, revision = conflict.field, conflict.item.revision
+    kind, form = kind_of(revision), FORMS[revision.kind]
     waiting = conflict.state == ConflictState.OPEN
     # Its author may have edited it since.
-    proposed = conflict.item.revision.fields.get(name) if waiting and name else conflict.ours
+    proposed = revision.fields.get(name) if waiting and name else conflict.ours
     base, ours, theirs = (
-        _side(name, value, proposal if waiting else None)
+        _side(name, value, revision, proposal if waiting else None)
         for value in (conflict.base, proposed, conflict.theirs)
     )
     return Shown(
         conflict,
-        label_of(name) if name else _("The whole metric"),
+        form.label_of(name) if name else str(kind.whole),
         base=base,
         ours=ours,
         theirs=theirs,
-        chosen=said(name, conflict.chosen) if name else "",
-        mono=name in {"formula", "time"},
-        own=bool(name) and name not in conflicts.CHOSEN,
+        chosen=form.said(name, conflict.chosen) if name else "",
+        mono=name in kind.mono,
+        own=bool(name) and name not in kind.chosen,
         typed=ours.text,
     )
 
 
-def _side(name: str, value: object, proposal: Proposal | None) -> Side:
+def _side(name: str, value: object, revision: Revision, proposal: Proposal | None) -> Side:
     if not name:
-        fields = MetricFields.from_json(value) if isinstance(value, dict) and value else None
-        return Side(f"{fields.label or fields.name} = {fields.formula}" if fields else "")
-    number = _number(str(value), proposal) if name == "formula" and proposal else None
-    return Side(said(name, value), number)
+        fields = FIELDS[revision.kind].from_json(value) if isinstance(value, dict) and value else None
+        return Side(fields.line if fields else "")
+    computed = name == "formula" and revision.kind == "metric" and proposal is not None
+    number = _number(str(value), proposal) if computed and proposal else None
+    return Side(FORMS[revision.kind].said(name, value), number)
 
 
 def _number(formula: str, proposal: Proposal) -> float | None:
@@ -186,13 +212,13 @@ def decide(request: Request, project: Project, number: int, conflict: int) -> Ht
 def attempt(request: Request, project: Project, number: int, conflict: int) -> HttpResponse:
     """How a formula reads that somebody writes instead of both, and what it comes to; nothing is decided."""
     proposal = _found(request, project, number)
-    found = get_object_or_404(Conflict, item__proposal=proposal, pk=conflict, field="formula")
+    conflicts_of = Conflict.objects.select_related("item__revision")
+    found = get_object_or_404(conflicts_of, item__proposal=proposal, pk=conflict, field="formula")
     conflicts.require_decidable(found, request.user)
     tried = _attempt(request.POST.get("own", ""), proposal)
     if not swapping(request):
         return _page(request, proposal, about=found.pk, attempt=tried)
-    metric = proposal.items.get().revision.metric
-    context = {"conflict": found, "attempt": tried, "metric": metric, "problems": {}, "typed": {}}
+    context = {"conflict": found, "attempt": tried, "format": _format(found), "problems": {}, "typed": {}}
     return page(request, "proposals/_attempt.html", context)
 
 

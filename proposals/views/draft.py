@@ -1,11 +1,10 @@
-"""Writing a proposal: the form, its autosave, its live preview, the names for the editor."""
+"""Writing a proposal: its changes, the form of each, its autosave, its live preview, the editor's names."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any, get_args
+from collections.abc import Mapping, Sequence
+from typing import Any
 from urllib.parse import urlencode
 
 from django.http import Http404, HttpResponse, JsonResponse, QueryDict
@@ -25,22 +24,21 @@ from environments.web import in_environment
 from governance import permissions
 from governance.models import Project
 from governance.web import Request, in_project
+from proposals import generate
 from proposals.actions import authoring
-from proposals.forms import MetricForm
-from proposals.models import Conflict, ConflictState, Proposal
-from proposals.preview import preview as previewed
+from proposals.forms import FORMS, FormNames, ItemForm
+from proposals.kinds import KINDS, kind_of
+from proposals.models import Conflict, ConflictState, Item, Proposal
 from proposals.selectors import names_for
-from semantic.definitions import Grain
-from semantic.fields import MERGED, MetricFields, name_from
+from proposals.views.faces import FACES
+from semantic.fields import Fields
 from semantic.formula.printer import spell
 from semantic.formula.registry import TOTALS
-from semantic.models import Definition, Revision
+from semantic.kinds import FIELDS
+from semantic.models import Revision
 
-GRAINS: tuple[Grain, ...] = get_args(Grain)
 # How an annotation calls a total.
 _TOTALS = {aggregation: function for function, aggregation in TOTALS.items()} | {"avg": "AVERAGE"}
-# Beside these the form says while somebody types that dbt may not read it.
-LOOKED_AT = ("label", "meaning", "context", "rules", "owner", "why")
 
 
 def _mine(request: Request, environment: Environment, number: int) -> Proposal:
@@ -48,21 +46,25 @@ def _mine(request: Request, environment: Environment, number: int) -> Proposal:
     return get_object_or_404(mine.select_related("target", "project"), number=number)
 
 
-def _form(environment: Environment, *args: Any, **kwargs: Any) -> MetricForm:
+def _item(proposal: Proposal, pk: int | None) -> Item:
+    """One of a proposal's changes, the first where none is named."""
+    items = proposal.items.select_related("revision").order_by("id")
+    item = items.first() if pk is None else get_object_or_404(items, pk=pk)
+    assert item is not None
+    item.proposal = proposal
+    return item
+
+
+def _form(environment: Environment, revision: Revision, *args: Any, **kwargs: Any) -> ItemForm:
     groups = list(Group.objects.filter(project=environment.project).values_list("name", flat=True))
-    names = vocabulary_of(environment.project, environment)
-    return MetricForm(*args, vocabulary=names, groups=groups, **kwargs)
+    known = FormNames(vocabulary_of(environment.project, environment), groups)
+    return FORMS[revision.kind](*args, known=known, base=revision.agreed, **kwargs)
 
 
-def _typed(form: MetricForm) -> MetricFields:
+def _typed(form: ItemForm, revision: Revision) -> Fields:
     form.is_valid()  # what cannot be read keeps its default; the sentences stay on the form
-    fields = form.metric()
-    return MetricFields.from_json({**fields.to_json(), "name": name_from(fields.label)})
-
-
-def _grain(request: Request) -> Grain:
-    asked = request.POST.get("grain") or request.GET.get("grain")
-    return next((grain for grain in GRAINS if grain == asked), "month")
+    fields: Fields = kind_of(revision).complete(form.content(), revision.agreed)
+    return fields
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -70,48 +72,82 @@ def _grain(request: Request) -> Grain:
 def propose(request: Request, environment: Environment) -> HttpResponse:
     """Begin a proposal. A GET explains and offers the button; only the POST makes a draft.
 
-    An address may bring what the draft begins with: a label, a formula, a model, a date; or the metric that
-    is to be changed.
+    An address may bring the kind of thing, which one is to be changed, and what the draft begins with.
     """
+    sent = request.POST if request.method == "POST" else request.GET
+    kind = sent.get("kind") or "metric"
+    if kind not in KINDS:
+        raise Http404
+    # A metric is changed by its name, as its page has always linked here.
+    changing = sent.get("of", "") or (sent.get("metric", "") if kind == "metric" else "")
+    suggested = _suggested(kind, sent)
     if request.method != "POST":
         answer = permissions.decide(request.user, "proposal.create", environment)
         drafts = Proposal.objects.filter(
             project=environment.project, author=request.user, status="draft"
         ).order_by("-changed_at")[:10]
-        return page(
-            request,
-            "proposals/propose.html",
-            {
-                "environment": environment,
-                "may_propose": answer,
-                "drafts": drafts,
-                "suggested": _suggested(request.GET),
-                "changing": _changing(environment, request.GET.get("metric", "")),
-            },
+        context = {
+            "environment": environment,
+            "may_propose": answer,
+            "drafts": drafts,
+            "kind": KINDS[kind],
+            "suggested": _in_words(kind, suggested),
+            "given": suggested,
+            "changing": changing,
+            "title": _title(request, environment, kind, changing),
+        }
+        return page(request, "proposals/propose.html", context)
+    begun = FIELDS[kind].from_json(suggested) if suggested else None
+    if request.POST.get("draft"):
+        proposal = _mine(request, environment, _number(request.POST["draft"]))
+        item = authoring.item_add(
+            proposal=proposal, kind=kind, changing=changing, suggested=begun, actor=request.user
         )
-    suggested = _suggested(request.POST)
+        return go(request, _address(environment, proposal, item))
     proposal = authoring.proposal_open(
-        project=environment.project,
-        author=request.user,
-        suggested=MetricFields.from_json(suggested) if suggested else None,
-        changing=request.POST.get("metric", ""),
+        project=environment.project, author=request.user, kind=kind, suggested=begun, changing=changing
     )
-    return go(
-        request, reverse("proposal-edit", args=[environment.project.slug, environment.slug, proposal.number])
-    )
+    return go(request, _address(environment, proposal))
 
 
-def _changing(environment: Environment, name: str) -> Definition | None:
-    """The metric that the address says is to be changed."""
-    if not name:
-        return None
-    return get_object_or_404(Definition, project=environment.project, kind="metric", name=name)
+def _title(request: Request, environment: Environment, kind: str, changing: str) -> str:
+    """What dbt calls the thing that the address says is to be changed."""
+    if not changing:
+        return ""
+    known = generate.known_in(environment.project, environment)
+    fields, base = KINDS[kind].begun(changing, known, request.user)
+    return str((base or fields).title)
 
 
-def _suggested(data: QueryDict) -> dict[str, Any]:
+def _number(text: str) -> int:
+    if not text.isdecimal() or len(text) > 9:
+        raise Http404
+    return int(text)
+
+
+def _address(environment: Environment, proposal: Proposal, item: Item | None = None) -> str:
+    place = [environment.project.slug, environment.slug, proposal.number]
+    return reverse("proposal-edit", args=[*place, item.pk] if item else place)
+
+
+def _suggested(kind: str, data: QueryDict) -> dict[str, Any]:
     """What the draft begins with, as far as an address or a form brings it."""
-    names = ("label", "meaning", "formula", "model", "time")
+    names = FORMS[kind].suggestible
     return {name: data[name] for name in names if data.get(name)}
+
+
+def _in_words(kind: str, suggested: Mapping[str, Any]) -> list[tuple[str, str, bool]]:
+    form, mono = FORMS[kind], {*KINDS[kind].mono, "model"}
+    return [(form.label_of(name), form.said(name, value), name in mono) for name, value in suggested.items()]
+
+
+@require_POST
+@in_environment
+def remove(request: Request, environment: Environment, number: int, item: int) -> HttpResponse:
+    """Take one change out of a draft of several."""
+    proposal = _mine(request, environment, number)
+    authoring.item_remove(item=_item(proposal, item), actor=request.user)
+    return go(request, _address(environment, proposal), say=_("The change is out of this proposal."))
 
 
 @require_safe
@@ -140,7 +176,7 @@ def measure(_request: Request, project: Project, unique_id: str, column: str) ->
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 @in_environment
-def edit(request: Request, environment: Environment, number: int) -> HttpResponse:
+def edit(request: Request, environment: Environment, number: int, item: int | None = None) -> HttpResponse:
     """The draft's own page. POST saves it, and sends it for review where the button says so.
 
     Never cached: a page from yesterday would be filled from yesterday's version.
@@ -148,32 +184,52 @@ def edit(request: Request, environment: Environment, number: int) -> HttpRespons
     proposal = _mine(request, environment, number)
     if proposal.status != "draft":
         return go(request, reverse("proposal", args=[environment.project.slug, number]))
+    found = _item(proposal, item)
     if request.method == "POST":
-        return _posted(request, environment, proposal)
-    revision = _revision(proposal)
-    shown = MetricForm.initial_of(revision.metric, revision.version)
-    form = _form(environment, initial=shown, base=revision.agreed)
-    return _page(request, environment, proposal, form, revision)
+        return _posted(request, environment, found)
+    return _stored(request, environment, found)
 
 
-def _posted(request: Request, environment: Environment, proposal: Proposal) -> HttpResponse:
-    typed = request.POST.copy()
+def _stored(
+    request: Request,
+    environment: Environment,
+    item: Item,
+    problems: Mapping[str, Sequence[str]] | None = None,
+) -> HttpResponse:
+    """The form as it is stored, with what is told of it."""
+    revision = item.revision
+    shown = FORMS[revision.kind].initial_of(revision.content, revision.version)
+    if not problems:
+        return _page(request, environment, item, _form(environment, revision, initial=shown))
+    form = _form(environment, revision, FORMS[revision.kind].as_sent(shown))
+    form.is_valid()
+    _tell(form, problems)
+    return _page(request, environment, item, form, status=422)
+
+
+def _tell(form: ItemForm, problems: Mapping[str, Sequence[str]]) -> None:
+    for name, sentences in problems.items():
+        field = form.field_of(name)
+        form.add_error(field if field in form.fields else None, list(sentences))
+
+
+def _posted(request: Request, environment: Environment, item: Item) -> HttpResponse:
+    typed, proposal, revision = request.POST.copy(), item.proposal, item.revision
     if fix := request.POST.get("fix"):  # the repair that the line below the formula offers
         typed["formula"] = str(fix)
-    base = _revision(proposal).agreed
-    form = _form(environment, typed, base=base)
-    fields = _typed(form)
-    saved = _saved(request, proposal, form, fields)
+    form = _form(environment, revision, typed)
+    fields = _typed(form, revision)
+    saved = _saved(request, item, form, fields)
     if saved is None:
-        return _page(
-            request, environment, proposal, form, _revision(proposal), fields, conflict=True, status=409
-        )
+        return _page(request, environment, item, form, fields, conflict=True, status=409)
     sending = typed.get("act") == "send"
     problems = {**saved.problems} if sending else {**saved.refused}
     if sending and not problems and form.is_valid():
         try:
             authoring.proposal_submit(proposal=proposal, actor=request.user)
         except InvalidInput as exc:
+            if exc.about not in {0, item.pk}:
+                return _stored(request, environment, _item(proposal, exc.about), exc.fields)
             problems.update(exc.fields)
         except authoring.InFlight as exc:
             problems["name"] = [str(exc)]
@@ -185,120 +241,96 @@ def _posted(request: Request, environment: Environment, proposal: Proposal) -> H
             )
     typed["version"] = str(saved.revision.version)
     lost = _lost(form, saved)
-    form = _form(environment, typed, base=base)
+    form = _form(environment, revision, typed)
     form.is_valid()
-    for name, sentences in problems.items():
-        form.add_error("label" if name == "name" else name if name in form.fields else None, sentences)
+    _tell(form, problems)
     status = 422 if form.errors else 200
-    return _page(request, environment, proposal, form, saved.revision, fields, lost=lost, status=status)
+    item.revision = saved.revision
+    return _page(request, environment, item, form, fields, lost=lost, status=status)
 
 
-def _lost(form: MetricForm, saved: authoring.Saved) -> list[tuple[str, str, str]]:
+def _lost(form: ItemForm, saved: authoring.Saved) -> list[tuple[str, str, str]]:
     """What could be neither read nor kept."""
     unread: dict[str, Sequence[str]] = {name: list(map(str, told)) for name, told in form.errors.items()}
-    return MetricForm.told({**unread, **saved.refused})
+    return form.told({**unread, **saved.refused})
 
 
-def _revision(proposal: Proposal) -> Revision:
-    return proposal.items.select_related("revision").get().revision
-
-
-def _saved(
-    request: Request, proposal: Proposal, form: MetricForm, fields: MetricFields
-) -> authoring.Saved | None:
+def _saved(request: Request, item: Item, form: ItemForm, fields: Fields) -> authoring.Saved | None:
     """What was saved; None where another window has saved something else meanwhile.
 
     The same content once more is no conflict, and whoever has seen the conflict may decide to go on.
     """
-    version = form.cleaned_data.get("version") or 0
-    stored = _revision(proposal)
-    fields = form.kept(fields, stored.metric)
-    if base := stored.agreed:
-        fields = replace(fields, name=base.name, model="")
+    version, stored = form.cleaned_data.get("version") or 0, item.revision
+    fields = kind_of(stored).complete(form.kept(fields, stored.content), stored.agreed)
     if request.POST.get("act") == "mine":
         version, fields = stored.version, _untouched_kept(request.POST.get("filled", ""), fields, stored)
-    elif stored.metric == fields:
+    elif stored.content == fields:
         version = stored.version
     try:
-        return authoring.draft_save(proposal=proposal, fields=fields, version=version, actor=request.user)
+        return authoring.draft_save(item=item, fields=fields, version=version, actor=request.user)
     except authoring.EditedMeanwhile:
         return None
 
 
-def _untouched_kept(filled: str, typed: MetricFields, stored: Revision) -> MetricFields:
+def _untouched_kept(filled: str, typed: Fields, stored: Revision) -> Fields:
     """What was typed; where that is what the form was filled with, what was merged or decided since stays."""
     try:
         before = json.loads(filled)
     except ValueError:
         return typed
     now = typed.agreed()
-    same = [name for name in MERGED if isinstance(before, dict) and before.get(name) == now[name]]
-    return replace(typed, **{name: getattr(stored.metric, name) for name in same})
+    same = [name for name in typed.MERGED if isinstance(before, dict) and before.get(name) == now[name]]
+    return typed.keeping(stored.content, same)
 
 
 def _page(
     request: Request,
     environment: Environment,
-    proposal: Proposal,
-    form: MetricForm,
-    revision: Revision,
-    typed: MetricFields | None = None,
+    item: Item,
+    form: ItemForm,
+    typed: Fields | None = None,
     *,
     conflict: bool = False,
     lost: Sequence[tuple[str, str, str]] = (),
     status: int = 200,
 ) -> HttpResponse:
     """The form with what was `typed`, or with what is stored."""
-    fields, base = typed or revision.metric, revision.agreed
+    proposal, revision = item.proposal, item.revision
+    fields, base, face = typed or revision.content, revision.agreed, FACES[revision.kind]
     context = {
         "environment": environment,
         "proposal": proposal,
+        "item": item,
+        "items": list(proposal.items.select_related("revision").order_by("id")),
+        "kind": kind_of(revision),
+        "face": face,
         "form": form,
-        "name": base.name if base else fields.name or name_from(fields.label),
+        "name": base.name if base else fields.name,
         "base": base,
         # Of a change, what the form was filled with; where it was refused, what it was filled with then.
-        "filled": request.POST.get("filled", "") if conflict else json.dumps(revision.metric.agreed()),
+        "filled": request.POST.get("filled", "") if conflict else json.dumps(revision.content.agreed()),
         "undecided": Conflict.objects.filter(item__proposal=proposal, state=ConflictState.OPEN).exists(),
         "conflict": conflict,
         "lost": lost,
         "saved_at": proposal.changed_at,
-        **_shown(request, environment, fields, base),
+        **face.shown(request, environment, fields, base),
     }
     return page(request, "proposals/proposal_edit.html", context, status=status)
 
 
-def _shown(
-    request: Request, environment: Environment, fields: MetricFields, base: MetricFields | None
-) -> dict[str, object]:
-    """What the panel beside the form needs."""
-    if base:
-        fields = replace(fields, name=base.name, model="")
-    shown = previewed(fields, environment, grain=_grain(request), base=base)
-    unfit = {name: " ".join(sentences) for name, sentences in shown.unfit.items()}
-    return {
-        "preview": shown,
-        "missing": MetricForm.told(shown.missing),
-        "unfit": [(name, unfit.get(name, "")) for name in LOOKED_AT],
-        "grains": GRAINS,
-        "fields": fields,
-    }
-
-
 @require_POST
 @in_environment
-def save(request: Request, environment: Environment, number: int) -> HttpResponse:
+def save(request: Request, environment: Environment, number: int, item: int | None = None) -> HttpResponse:
     """The autosave: answers with the line that says when it was saved, and the next version."""
-    proposal = _mine(request, environment, number)
-    form = _form(environment, request.POST, base=_revision(proposal).agreed)
-    fields = _typed(form)
-    saved = _saved(request, proposal, form, fields)
+    found = _item(_mine(request, environment, number), item)
+    form = _form(environment, found.revision, request.POST)
+    fields = _typed(form, found.revision)
+    saved = _saved(request, found, form, fields)
+    context: dict[str, object] = {"environment": environment, "proposal": found.proposal, "item": found}
     if saved is None:
-        context: dict[str, object] = {"conflict": True, "environment": environment, "proposal": proposal}
-        return page(request, "proposals/proposal_saved.html", context, status=409)
-    context = {
+        return page(request, "proposals/proposal_saved.html", {**context, "conflict": True}, status=409)
+    context |= {
         "conflict": False,
-        "environment": environment,
-        "proposal": proposal,
         "saved_at": saved.revision.saved_at,
         "version": saved.revision.version,
         "lost": _lost(form, saved),
@@ -309,12 +341,13 @@ def save(request: Request, environment: Environment, number: int) -> HttpRespons
 
 @require_POST
 @in_environment
-def preview(request: Request, environment: Environment, number: int) -> HttpResponse:
+def preview(request: Request, environment: Environment, number: int, item: int | None = None) -> HttpResponse:
     """The live preview of what is in the form now, saved or not."""
-    base = _revision(_mine(request, environment, number)).agreed
-    fields = _typed(_form(environment, request.POST, base=base))
-    context = {"environment": environment, "oob": True, **_shown(request, environment, fields, base)}
-    return page(request, "proposals/proposal_preview.html", context)
+    found = _item(_mine(request, environment, number), item)
+    revision, face = found.revision, FACES[found.revision.kind]
+    fields = _typed(_form(environment, revision, request.POST), revision)
+    shown = face.shown(request, environment, fields, revision.agreed)
+    return page(request, face.parts, {"environment": environment, "oob": True, "item": found, **shown})
 
 
 @require_safe

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -24,9 +25,11 @@ from governance.permissions import Decision
 from governance.web import Request, in_project
 from notify.selectors import CHOICES, muted
 from proposals import content, rules, selectors
-from proposals.actions import authoring, publishing, reviewing
-from proposals.changed import changes_of
-from proposals.models import Check, CheckKind, Item, Proposal, ProposalStatus
+from proposals.actions import authoring, checks, publishing, reviewing
+from proposals.changed import FieldChange, changes_of, rows_of
+from proposals.kinds import Kind, kind_of
+from proposals.models import Check, CheckKind, CheckStatus, Item, Proposal, ProposalStatus
+from semantic.fields import Fields
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrPromise
@@ -103,7 +106,7 @@ def _detail(
         "proposal": proposal,
         "tone": TONES.get(proposal.target.kind, "dev"),
         "items": items,
-        "told": [(item.revision.metric, changes_of(item.revision)) for item in items],
+        "told": _told(items, checks),
         **_numbers(items, checks),
         "stands": [] if swapping(request) else selectors.stands_on(proposal, items),
         "files": _files(items),
@@ -171,25 +174,75 @@ def _turn(proposal: Proposal, may: Mapping[str, Decision], *, ready: bool, stopp
     return turns.get(proposal.status, False)
 
 
-def _numbers(items: list[Item], checks: list[Check]) -> dict[str, Any]:
-    """What the last check computed, and how the formula reads."""
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One change as its section tells it: what it says, and field by field what it changes."""
+
+    item: Item
+    kind: Kind[Any]
+    content: Fields
+    changes: Sequence[FieldChange]
+    rows: Sequence[FieldChange]
+    reads_as: str
+
+
+def _told(items: Sequence[Item], checks: Sequence[Check]) -> list[Told]:
+    """Each change of a proposal, with how the last check read its formula."""
+    check = next((check for check in checks if check.kind == CheckKind.RULES), None)
+    read = check.result.get("reads_as", "") if check else ""
+    return [
+        Told(
+            item,
+            kind_of(item.revision),
+            item.revision.content,
+            changes_of(item.revision),
+            rows_of(item.revision),
+            str(read.get(str(item.pk), "")) if isinstance(read, dict) else str(read),
+        )
+        for item in items
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What the last check computed of one metric."""
+
+    title: str
+    value_format: str
+    shown: Numbers | None
+    total: float | None
+    today: float | None
+    compared: Sequence[tuple[str, Any, Any]]
+    new: bool
+
+
+def _numbers(items: Sequence[Item], checks: Sequence[Check]) -> dict[str, Any]:
+    """What the last check computed, metric by metric; nothing where no number changes."""
     found = next((check for check in checks if check.kind == CheckKind.NUMBERS), None)
-    rules_check = next((check for check in checks if check.kind == CheckKind.RULES), None)
     results = (found.result.get("metrics") or []) if found else []
-    first = results[0] if results else None
-    before = first.get("before") if first else None
-    shown = Numbers.stored(first["points"]) if first and first["points"] else None
+    # What was checked before a proposal could hold several changes names none.
+    by_item = {result.get("item", items[0].pk): result for result in results} if items else {}
+    known = [_figures(item, by_item[item.pk]) for item in items if item.pk in by_item]
+    done = found is not None and found.status == CheckStatus.PASSED
     return {
-        "as_before": first is not None and not first["points"],
-        "today": dict(Numbers.stored(before["points"]).by_name).get(shown.now_name)
-        if before and shown
-        else None,
-        "compared": _compared(before, first) if before and first else [],
-        "shown": shown,
-        "total": first["total"] if first else None,
-        "value_format": items[0].revision.metric.value_format if items else "number",
-        "reads_as": rules_check.result.get("reads_as", "") if rules_check else "",
+        "figures": [one for one in known if one.shown is not None],
+        "as_before": done and not any(one.shown for one in known),
     }
+
+
+def _figures(item: Item, result: Mapping[str, Any]) -> Figures:
+    before = result.get("before")
+    shown = Numbers.stored(result["points"]) if result["points"] else None
+    then = dict(Numbers.stored(before["points"]).by_name) if before else {}
+    return Figures(
+        title=item.revision.content.title,
+        value_format=str(result.get("format") or "number"),
+        shown=shown,
+        total=result["total"],
+        today=then.get(shown.now_name) if shown else None,
+        compared=_compared(before, result) if before else [],
+        new=not item.revision.base,
+    )
 
 
 def _compared(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
@@ -201,7 +254,7 @@ def _compared(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[tuple
     return rows if totals == (None, None) else [(str(_("All time")), *totals), *rows]
 
 
-def _files(items: list[Item]) -> list[tuple[str, bool, Diff]]:
+def _files(items: Sequence[Item]) -> list[tuple[str, bool, Diff]]:
     return [
         (file["path"], file["new"], diff(file["before"], file["after"], language=language(file["path"])))
         for file in (items[0].files if items else [])
@@ -272,7 +325,7 @@ publish_again = _post(
 )
 check_again = _post(
     _("The checks have begun again."),
-    lambda proposal, actor, _sent: authoring.checks_repeat(proposal=proposal, actor=actor),
+    lambda proposal, actor, _sent: checks.checks_repeat(proposal=proposal, actor=actor),
 )
 take_back = _post(
     _("It is a draft again."),

@@ -16,6 +16,7 @@ Entry: TypeAlias = dict[str, Any]
 # `tests`: dbt model → list; `time_spine`: list, the model that brings the project one.
 # `change`, where there is a metric already: its name as `metric`, dbt's keys that change as `values`, those
 # of Bisync's mapping in its `meta` as `own`, the tests that go as `dropped`: dbt model → names.
+# What is no part of a semantic layer stands in `edits`, a list of plain data, one for each edit.
 Entries: TypeAlias = dict[str, Any]
 
 # Names that dbt's semantic layer keeps for itself, and words that no warehouse takes as a column's name.
@@ -189,15 +190,16 @@ def parts(entries: Mapping[str, Any]) -> frozenset[str]:
 
 
 def _parts(entries: Mapping[str, Any]) -> Iterator[tuple[str, str, Entry]]:
-    for model in entries["semantic_models"]:
+    for model in entries.get("semantic_models", ()):
         inside = ("dimensions", "measures")
         yield "semantic_models", "", {key: part for key, part in model.items() if key not in inside}
         for kind in inside:
             yield from ((kind, model["name"], entry) for entry in model[kind])
     for kind in ("dimensions", "measures", "tests"):
-        for home, added in entries[kind].items():
+        for home, added in entries.get(kind, {}).items():
             yield from ((kind, home, entry) for entry in added)
-    yield from (("metrics", "", entry) for entry in entries["metrics"])
+    yield from (("metrics", "", entry) for entry in entries.get("metrics", ()))
+    yield from (("edits", "", edit) for edit in entries.get("edits", ()))
     # What was sent before there were such things has none.
     yield from (("time_spine", "", {"name": name}) for name in entries.get("time_spine", ()))
     change = entries.get("change") or {}

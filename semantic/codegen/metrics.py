@@ -63,7 +63,8 @@ class Compiled:
 
     `entries` is plain data, equal after a trip through JSON; what it `uses` are the metrics that the formula
     names, each with a digest of what it means now. `metrics` names the metric and its helpers,
-    `models` the dbt models it reads; `notes` tell people what they would not expect.
+    `models` the dbt models it reads; `notes` tell people what they would not expect. `after` are the names
+    that there will be, None where no formula can use more or others than before.
     """
 
     changes: tuple[FileChange, ...]
@@ -72,6 +73,7 @@ class Compiled:
     models: tuple[str, ...]
     yaml_preview: str
     notes: tuple[str, ...] = ()
+    after: Vocabulary | None = None
 
 
 def compile_metric(

@@ -83,7 +83,7 @@ def client(boss: User) -> Client:
 def furnish(world: World, boss: User) -> None:
     """A row of everything that the world does not have by itself."""
     project, now = world.project, timezone.now()
-    draft_save(proposal=project.proposals.get(), fields=FIELDS, version=1, actor=world.author)
+    draft_save(item=project.proposals.get().items.get(), fields=FIELDS, version=1, actor=world.author)
     node = project.nodes.get()
     snapshot = project.snapshots.first()
     assert snapshot is not None

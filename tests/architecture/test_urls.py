@@ -53,7 +53,7 @@ def patterns(
 ALL: list[Address] = sorted((name, tuple(sorted(arguments))) for name, arguments in patterns())
 OF_A_PROJECT = [(name, arguments) for name, arguments in ALL if "project" in arguments]
 # Those that name something inside the project which another project may have as well.
-THINGS = {"pk", "number", "name", "command", "unique_id", "member", "key", "hold"}
+THINGS = {"pk", "number", "name", "command", "unique_id", "member", "key", "hold", "item"}
 OF_A_THING = [(n, a) for n, a in OF_A_PROJECT if THINGS & set(a)]
 OF_THE_INSTALLATION = [(name, arguments) for name, arguments in ALL if name.startswith("system")]
 
@@ -101,6 +101,7 @@ class World:
             "queue": "quick",
             "key": audit.key(made[-1]),
             "hold": make_hold(self.project).pk,
+            "item": made[-1].items.get().pk,
             "conflict": Conflict.objects.create(item=made[-1].items.get(), field="formula").pk,
             "hook": "no-such-hook",
             "token": token_create(user=self.author, name="export", scopes=["read"], days=1)[0].pk,

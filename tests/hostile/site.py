@@ -23,7 +23,7 @@ from governance.models import ApiToken, AuditEvent, User
 from governance.roles import Role
 from notify.models import Notification
 from proposals import content
-from proposals.actions.authoring import proposal_open
+from proposals.actions.authoring import item_add, proposal_open
 from proposals.models import Check, CheckKind, Conflict, Item, Proposal
 from semantic.fields import MetricFields
 from tests.factories import PASSWORD, make_environment, make_hold, make_member, make_project, make_proposal
@@ -58,6 +58,7 @@ HERE: dict[str, dict[str, Any]] = {
     "connect-warehouse": {"password": "a-secret"},
     "conflict-decide": {"choice": "own", "own": "In other words."},
     "conflict-try": {"own": "SUM(quantity)"},
+    "propose": {"kind": "metric", "of": "", "metric": "", "draft": ""},
     "notification-thread": {"choice": "mute"},
     "renamed": {"same": "yes"},
     "saved-views": {"query": "kind=model"},
@@ -103,6 +104,8 @@ class Site:
         self.clashed = proposal_open(project=self.project, author=self.maya, changing="revenue")
         clash = {"base": "All net revenue.", "ours": "Ours.", "theirs": "Theirs."}
         self.formula = Conflict.objects.create(item=self.clashed.items.get(), field="formula", **clash)
+        self.pair = proposal_open(project=self.project, author=self.maya)
+        self.second = item_add(proposal=self.pair, kind="metric", actor=self.maya, changing="revenue")
         self.reviewed = self._in_review(
             MetricFields.from_json({**FIELDS.to_json(), "name": "other_share", "label": "Other"})
         )
@@ -160,6 +163,9 @@ class Site:
         found = dict(self.arguments)
         authoring = name in {"proposal-edit", "proposal-save", "proposal-preview"}
         found["number"] = (self.draft if authoring else self.reviewed).number
+        found["item"] = self.draft.items.get().pk
+        if name == "proposal-item-remove":
+            found |= {"number": self.pair.number, "item": self.second.pk}
         if name.startswith("conflict"):
             found["number"] = self.clashed.number
         if name == "conflict-try":

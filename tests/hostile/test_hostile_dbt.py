@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from proposals.generate import compiled, file_edits
+from proposals.generate import file_edits
+from proposals.kinds import KINDS
 from semantic.fields import MetricFields, with_plain_lines
+from semantic.known import Known
 from semantic.rules.metric import typing_problems
 from tests.hostile.texts import CANARY, JINJA, MARKER, TEXTS, harm
 from tests.ready import Ready
@@ -42,13 +44,14 @@ def hostile_metrics() -> list[MetricFields]:
 def test_what_is_not_refused_reaches_dbt_as_it_was_typed(ready: Ready, tmp_path: Path) -> None:
     MARKER.unlink(missing_ok=True)
     metrics = hostile_metrics()
-    names = ready.vocabulary
+    known = Known(ready.vocabulary, lambda: pytest.fail("a metric needs no manifest"))
     tree = ready.origin(tmp_path / "git").clone
 
     def present(path: str) -> bytes | None:
         return (tree / path).read_bytes() if (tree / path).exists() else None
 
-    for edit in file_edits([compiled(one, names, dialect="duckdb") for one in metrics], present):
+    code = [KINDS["metric"].compiled(one, known, dialect="duckdb", base=None) for one in metrics]
+    for edit in file_edits(code, present):
         (tree / edit.path).parent.mkdir(parents=True, exist_ok=True)
         (tree / edit.path).write_bytes(edit.after)
     place = Location(adapter="duckdb", schema="analytics", path=str(tmp_path / "v" / "warehouse.duckdb"))

@@ -19,7 +19,7 @@ from notify import actions, selectors, telling
 from notify.actions import announce, thread_choose
 from notify.models import Announced, Notification
 from proposals import content
-from proposals.actions import authoring, publishing, reviewing
+from proposals.actions import authoring, checks, publishing, reviewing
 from proposals.models import Proposal
 from tests.factories import make_hold, make_member, make_proposal
 from tests.programs import Program
@@ -42,7 +42,7 @@ def checked(story: Story, *, status: str = "passed") -> Proposal:
     """As if its checks had run."""
     proposal = sent(story)
     proposal.checks.update(status=status)
-    authoring.checks_ended(proposal=proposal, run=proposal.checks.first().run)
+    checks.checks_ended(proposal=proposal, run=proposal.checks.first().run)
     announce()
     return proposal
 
@@ -88,7 +88,7 @@ def test_a_reviewer_is_not_told_to_approve_what_is_their_own(story: Story) -> No
     proposal = make_proposal(story.project, author=both, fields=FIELDS)
     authoring.proposal_submit(proposal=proposal, actor=both)
     proposal.checks.update(status="passed")
-    authoring.checks_ended(proposal=proposal, run=proposal.checks.first().run)
+    checks.checks_ended(proposal=proposal, run=proposal.checks.first().run)
     announce()
 
     assert heard(both) == []

@@ -91,7 +91,7 @@ class Story:
     def proposed(self, fields: MetricFields = FIELDS) -> Proposal:
         """A proposal of Maya's that was sent for review and checked."""
         proposal = authoring.proposal_open(project=self.project, author=self.maya)
-        authoring.draft_save(proposal=proposal, fields=fields, version=1, actor=self.maya)
+        authoring.draft_save(item=proposal.items.get(), fields=fields, version=1, actor=self.maya)
         authoring.proposal_submit(proposal=proposal, actor=self.maya)
         self.work()
         proposal.refresh_from_db()
@@ -101,7 +101,7 @@ class Story:
         """A draft of Maya's that changes these fields of a metric."""
         proposal = authoring.proposal_open(project=self.project, author=self.maya, changing=name)
         fields = replace(proposal.items.get().revision.metric, **to)
-        authoring.draft_save(proposal=proposal, fields=fields, version=1, actor=self.maya)
+        authoring.draft_save(item=proposal.items.get(), fields=fields, version=1, actor=self.maya)
         proposal.refresh_from_db()
         return proposal
 

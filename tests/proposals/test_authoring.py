@@ -15,7 +15,7 @@ from environments.models import Environment
 from governance.models import AuditEvent, User
 from governance.roles import Role
 from proposals import content
-from proposals.actions import authoring, reviewing
+from proposals.actions import authoring, checks, reviewing
 from proposals.actions.authoring import EditedMeanwhile, InFlight, NotADraft, NoTarget
 from proposals.checking import CheckRun
 from proposals.models import Check, Proposal, ProposalStatus
@@ -50,7 +50,13 @@ def opened(author: User) -> Proposal:
 def saved(proposal: Proposal, fields: MetricFields = FIELDS, **options: Any) -> authoring.Saved:
     version = Revision.objects.get(item__proposal=proposal).version
     return authoring.draft_save(
-        **{"proposal": proposal, "fields": fields, "version": version, "actor": proposal.author, **options}
+        **{
+            "item": proposal.items.get(),
+            "fields": fields,
+            "version": version,
+            "actor": proposal.author,
+            **options,
+        }
     )
 
 
@@ -435,17 +441,17 @@ def test_checks_can_be_run_again_by_those_who_propose(maya: User) -> None:
     Run.objects.update(status="failed")
     Check.objects.update(status="failed")
 
-    authoring.checks_repeat(proposal=proposal, actor=make_member(proposal.project, Role.REVIEWER))
+    checks.checks_repeat(proposal=proposal, actor=make_member(proposal.project, Role.REVIEWER))
 
     assert set(proposal.checks.values_list("status", flat=True)) == {"waiting"}
     assert Run.objects.filter(status="queued").count() == 1
     with pytest.raises(NotAllowed):
-        authoring.checks_repeat(proposal=proposal, actor=make_user())
+        checks.checks_repeat(proposal=proposal, actor=make_user())
 
 
 def test_checks_of_a_draft_are_not_run(maya: User) -> None:
-    with pytest.raises(authoring.NotUnderReview):
-        authoring.checks_repeat(proposal=opened(maya), actor=maya)
+    with pytest.raises(checks.NotUnderReview):
+        checks.checks_repeat(proposal=opened(maya), actor=maya)
 
 
 def test_checks_whose_run_is_cancelled_are_not_left_waiting(maya: User) -> None:
@@ -546,6 +552,6 @@ def test_a_lost_run_of_checks_is_repeated_while_the_proposal_is_under_review(may
     run_cancel(run=again, actor=maya)
     again.refresh_from_db()
     authoring.proposal_withdraw(proposal=proposal, actor=maya)
-    with pytest.raises(authoring.NotUnderReview, match="withdrawn"):
+    with pytest.raises(checks.NotUnderReview, match="withdrawn"):
         run_retry(run=again, actor=maya)
     assert "waiting" not in proposal.checks.values_list("status", flat=True)

@@ -12,6 +12,7 @@ from environments.selectors import reading
 from governance.actions import token_create
 from proposals import content
 from proposals.actions import authoring, publishing
+from proposals.kinds import metric
 from proposals.models import Item, Proposal
 from semantic.formula.tree import MetricRef
 from semantic.models import Definition
@@ -46,7 +47,7 @@ def test_a_change_begins_with_what_dbt_says(story: Story) -> None:
 
 
 def test_a_metric_that_is_not_there_cannot_be_changed(story: Story) -> None:
-    with pytest.raises(authoring.NoSuchMetric, match="dbt knows no metric nothing"):
+    with pytest.raises(metric.NoSuchMetric, match="dbt knows no metric nothing"):
         authoring.proposal_open(project=story.project, author=story.maya, changing="nothing")
     assert not Proposal.objects.exists()
 

@@ -150,7 +150,7 @@ def test_a_decision_can_be_undone_until_somebody_edits(story: Story) -> None:
     conflicts.conflict_decide(conflict=conflict, choice=THEIRS, actor=story.maya)
     version = proposal.items.get().revision.version
     edited = MetricFields.from_json({**said(proposal)[0].to_json(), "meaning": "Mine."})
-    authoring.draft_save(proposal=proposal, fields=edited, version=version, actor=story.maya)
+    authoring.draft_save(item=proposal.items.get(), fields=edited, version=version, actor=story.maya)
     with pytest.raises(conflicts.NotUndone):
         conflicts.conflict_reopen(conflict=conflict, actor=story.maya)
 
@@ -161,7 +161,7 @@ def test_what_was_typed_since_is_what_is_kept(story: Story) -> None:
     pull(story)
     version = proposal.items.get().revision.version
     newer = MetricFields.from_json({**said(proposal)[0].to_json(), "meaning": "Net of all tax."})
-    authoring.draft_save(proposal=proposal, fields=newer, version=version, actor=story.maya)
+    authoring.draft_save(item=proposal.items.get(), fields=newer, version=version, actor=story.maya)
 
     conflicts.conflict_decide(conflict=Conflict.objects.get(), choice=OURS, actor=story.maya)
 
@@ -324,7 +324,7 @@ def test_formulas_are_tried_out_only_by_whoever_may_decide_and_while_it_is_open(
 @pytest.mark.both
 def test_a_metric_that_dbt_brings_under_the_same_name_can_be_changed_instead(story: Story) -> None:
     proposal = authoring.proposal_open(project=story.project, author=story.maya)
-    authoring.draft_save(proposal=proposal, fields=FIELDS, version=1, actor=story.maya)
+    authoring.draft_save(item=proposal.items.get(), fields=FIELDS, version=1, actor=story.maya)
     text = story.git("show", "main:models/metrics.yml") + "\n"
     theirs = "  - name: discount_share\n    label: Theirs\n    type: simple\n    type_params: {measure: net_amount_total}\n"
     story.origin.commit({"models/metrics.yml": text + theirs}, "metrics: Add a share.")

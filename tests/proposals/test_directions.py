@@ -58,7 +58,7 @@ def test_a_change_of_what_comes_from_dbt_only_is_refused_beside_its_field(
 def test_a_new_metric_is_refused_where_metrics_tests_or_measures_come_from_dbt_only(story: Story) -> None:
     proposal = authoring.proposal_open(project=story.project, author=story.maya)
     fields = replace(FIELDS, formula="SUM(discount) * 3 / SUM(net_amount)")
-    authoring.draft_save(proposal=proposal, fields=fields, version=1, actor=story.maya)
+    authoring.draft_save(item=proposal.items.get(), fields=fields, version=1, actor=story.maya)
     refused: dict[str, list[str]] = {}
     for kind in ("semantic_layer", "tests", "models", "documentation"):
         choose(story, **{kind: "dbt_to_bisync"})

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from django.http import QueryDict
 
-from proposals.forms import MetricForm
+from proposals.forms import FormNames
+from proposals.forms.metric import MetricForm
 from semantic.definitions import Column, Dimension, Model, SemanticModel, ValueType, Vocabulary
 from semantic.fields import MetricFields, ValueRule
 
@@ -19,7 +20,7 @@ def model(name: str, *types: ValueType, kind: str = "model", **also: Any) -> Mod
 
 def offered(*models: Model, time_spine: str = "") -> tuple[list[Any], list[str]]:
     known = Vocabulary(models={m.name: m for m in models}, metrics={}, time_spine=time_spine)
-    form = MetricForm(vocabulary=known, groups=[])
+    form = MetricForm(known=FormNames(known, []))
     return form.fields["model"].choices[1:], [name for name, _label in form.fields["time"].choices[1:]]  # type: ignore[attr-defined]
 
 
@@ -67,15 +68,15 @@ def test_a_draft_that_came_by_api_is_the_same_after_it_was_opened_and_saved(
         label="Revenue", meaning="What came in.\nAll of it.", value_format="percent", rules=rules
     )
     nothing = Vocabulary(models={}, metrics={})
-    opened = MetricForm(vocabulary=nothing, groups=[], initial=MetricForm.initial_of(fields, 1))
+    opened = MetricForm(known=FormNames(nothing, []), initial=MetricForm.initial_of(fields, 1))
 
     sent = QueryDict(mutable=True)
     for name in opened.fields:
         value = opened[name].value()
         sent.setlist(name, value if isinstance(value, list) else ["" if value is None else str(value)])
-    saved = MetricForm(sent, vocabulary=nothing, groups=[])
+    saved = MetricForm(sent, known=FormNames(nothing, []))
 
     assert saved.is_valid()
-    again = saved.metric()
+    again = saved.content()
     assert {**again.to_json(), "rules": ()} == {**fields.to_json(), "rules": ()}
     assert set(again.rules) == set(rules)

@@ -16,7 +16,8 @@ from catalog.models import Snapshot
 from environments.numbers import Point
 from environments.selectors import reading
 from proposals import generate
-from proposals.checking import computed_twice
+from proposals.computing import computed_twice
+from proposals.kinds import KINDS
 from proposals.preview import Preview, preview
 from semantic.fields import MetricFields
 from semantic.query.engine import engine_for, with_metric, with_relations
@@ -91,7 +92,8 @@ def test_what_has_no_total_is_computed_twice_by_its_months_alone(
     assert story.production.live is not None
     version = reading(story.production.live)
     fields = replace(WHOLE, formula=formula)
-    code = generate.compiled(fields, version.vocabulary, dialect="duckdb")
+    known = generate.known_in(story.project, story.production)
+    code = KINDS["metric"].compiled(fields, known, dialect="duckdb", base=None)
     manifest = with_metric(
         json.loads(Artifact.objects.get(pk=version.semantic_manifest).content()), code.entries, {}
     )

@@ -36,7 +36,7 @@ class Killed(BaseException):
 def proposal(story: Story) -> Proposal:
     """Approved by Tom, and Priya has pressed the button."""
     found = authoring.proposal_open(project=story.project, author=story.maya)
-    authoring.draft_save(proposal=found, fields=FIELDS, version=1, actor=story.maya)
+    authoring.draft_save(item=found.items.get(), fields=FIELDS, version=1, actor=story.maya)
     authoring.proposal_submit(proposal=found, actor=story.maya)
     found.checks.update(status="passed")
     Run.objects.update(status="succeeded")
@@ -188,7 +188,7 @@ def test_a_name_that_a_colleague_took_meanwhile_gives_the_proposal_back_and_push
     # Its author finds another name and sends it again.
     other = replace(FIELDS, name="share_of_discounts", label="Share of discounts")
     version = proposal.items.get().revision.version
-    authoring.draft_save(proposal=proposal, fields=other, version=version, actor=story.maya)
+    authoring.draft_save(item=proposal.items.get(), fields=other, version=version, actor=story.maya)
     authoring.proposal_submit(proposal=proposal, actor=story.maya)
     assert proposal.status == "in_review"
 

@@ -39,7 +39,7 @@ def proposal(ready: Ready, data_dir: Path) -> Proposal:
     ready.live(make_environment(project))
     maya = make_member(project, Role.CONTRIBUTOR, name="Maya Chen")
     found = authoring.proposal_open(project=project, author=maya)
-    authoring.draft_save(proposal=found, fields=FIELDS, version=1, actor=maya)
+    authoring.draft_save(item=found.items.get(), fields=FIELDS, version=1, actor=maya)
     return checked(authoring.proposal_submit(proposal=found, actor=maya))
 
 
@@ -131,7 +131,10 @@ def test_what_changed_since_it_was_opened_is_not_approved(proposal: Proposal, to
     seen = content.hash_of(proposal)
     authoring.proposal_take_back(proposal=proposal, actor=proposal.author)
     authoring.draft_save(
-        proposal=proposal, fields=replace(FIELDS, formula="SUM(discount)"), version=2, actor=proposal.author
+        item=proposal.items.get(),
+        fields=replace(FIELDS, formula="SUM(discount)"),
+        version=2,
+        actor=proposal.author,
     )
     checked(authoring.proposal_submit(proposal=proposal, actor=proposal.author))
 
@@ -296,7 +299,7 @@ def sent_again(proposal: Proposal, **changes: Any) -> Proposal:
     revision = proposal.items.get().revision
     if changes:
         authoring.draft_save(
-            proposal=proposal,
+            item=proposal.items.get(),
             fields=replace(FIELDS, **changes),
             version=revision.version,
             actor=proposal.author,

@@ -30,7 +30,7 @@ def approved(story: Story, name: str, formula: str) -> Proposal:
     """Approved as all of them are, before any was published."""
     fields = replace(FIELDS, name=name, label=name.replace("_", " ").capitalize(), formula=formula, rules=())
     found = authoring.proposal_open(project=story.project, author=story.maya)
-    authoring.draft_save(proposal=found, fields=fields, version=1, actor=story.maya)
+    authoring.draft_save(item=found.items.get(), fields=fields, version=1, actor=story.maya)
     authoring.proposal_submit(proposal=found, actor=story.maya)
     found.checks.update(status="passed")
     Run.objects.update(status="succeeded")

@@ -354,7 +354,7 @@ def test_a_file_that_cannot_be_shown_whole_is_not_passed_off_as_shown(story: Sto
 def approved(story: Story) -> Proposal:
     """Without a build: the checks are not what this is about."""
     proposal = authoring.proposal_open(project=story.project, author=story.maya)
-    authoring.draft_save(proposal=proposal, fields=FIELDS, version=1, actor=story.maya)
+    authoring.draft_save(item=proposal.items.get(), fields=FIELDS, version=1, actor=story.maya)
     authoring.proposal_submit(proposal=proposal, actor=story.maya)
     Run.objects.filter(kind="proposal.check").update(status="succeeded")
     Check.objects.update(status="passed")
@@ -399,7 +399,7 @@ def test_publishing_checking_and_building_stop_at_a_held_commit_and_go_on_once_i
 @pytest.mark.django_db(transaction=True)
 def test_checks_on_a_held_commit_say_so_and_start_no_dbt(story: Story) -> None:
     proposal = authoring.proposal_open(project=story.project, author=story.maya)
-    authoring.draft_save(proposal=proposal, fields=FIELDS, version=1, actor=story.maya)
+    authoring.draft_save(item=proposal.items.get(), fields=FIELDS, version=1, actor=story.maya)
     authoring.proposal_submit(proposal=proposal, actor=story.maya)
     story.origin.commit({".env": "A=1\n"})
 

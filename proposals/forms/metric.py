@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from django import forms
@@ -12,8 +10,9 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from bisync.lib.numbers import NumberFormat
+from proposals.forms.base import FormNames, ItemForm
 from semantic.definitions import Model, Vocabulary
-from semantic.fields import MetricFields, RuleKind, ValueRule, with_plain_lines
+from semantic.fields import Fields, MetricFields, RuleKind, ValueRule, with_plain_lines
 from semantic.formula.types import DATES
 
 
@@ -35,11 +34,12 @@ SIMPLE_RULES: tuple[tuple[RuleKind, Any], ...] = (
 )
 
 
-class MetricForm(forms.Form):
-    """Everything optional here: a draft may be unfinished. The actions say what is missing or unsafe."""
+class MetricForm(ItemForm):
+    """The form of a metric."""
 
-    # Marked in the form: without these it cannot be sent for review.
     needed = frozenset({"label", "meaning", "formula", "owner"})
+    looked_at = ("label", "meaning", "context", "rules", "owner", "why")
+    suggestible = ("label", "meaning", "formula", "model", "time")
 
     label = forms.CharField(
         label=_("Name"), required=False, strip=True, widget=forms.TextInput(attrs={"autocomplete": "off"})
@@ -74,30 +74,16 @@ class MetricForm(forms.Form):
         label=_("Why do you need it?"), required=False, widget=forms.Textarea(attrs={"rows": 2}),
         help_text=_("Reviewers see this first."),
     )  # fmt: skip
-    version = forms.IntegerField(widget=forms.HiddenInput, min_value=1)
 
-    def __init__(
-        self,
-        *args: Any,
-        vocabulary: Vocabulary,
-        groups: list[str],
-        base: MetricFields | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(*args, **kwargs)
-        kept = base or MetricFields()
+    def fill(self, known: FormNames, base: Fields | None) -> None:
+        kept = base if isinstance(base, MetricFields) else MetricFields()
+        vocabulary = known.names
         self._choices("model", [("", _("Whatever the formula names")), *_models(vocabulary)])
         self._choices("time", [("", _("The model's usual date")), *_times(vocabulary, kept.time)])
-        names = sorted({*groups, kept.group} - {""})
+        names = sorted({*known.groups, kept.group} - {""})
         self._choices("group", [("", _("None")), *((name, name) for name in names)])
 
-    def _choices(self, name: str, choices: list[Any]) -> None:
-        field = self.fields[name]
-        assert isinstance(field, forms.ChoiceField)
-        field.choices = choices
-
-    def metric(self) -> MetricFields:
-        """What was typed, as far as the fields can be read; a bad choice keeps its default."""
+    def content(self) -> MetricFields:
         data = self.cleaned_data
         rules = [ValueRule(kind) for kind in data.get("rules") or []]
         if data.get("low") is not None or data.get("high") is not None:
@@ -109,20 +95,26 @@ class MetricForm(forms.Form):
             rules=tuple(rules),
         )
 
-    def kept(self, fields: MetricFields, stored: MetricFields) -> MetricFields:
-        """What was typed; what cannot be read of it stays as it was stored."""
-        unread = {"rules" if name in {"low", "high"} else name for name in self.errors} - {"version"}
-        return replace(fields, **{name: getattr(stored, name) for name in unread})
+    @property
+    def unread(self) -> set[str]:
+        return {"rules" if name in {"low", "high"} else name for name in super().unread}
 
     @classmethod
-    def told(cls, problems: Mapping[str, Sequence[str]]) -> list[tuple[str, str, str]]:
-        """The sentences about a metric, each with the field of the form that it is about, and its name."""
-        shown = [("label" if name == "name" else name, " ".join(found)) for name, found in problems.items()]
-        return [(name, str(cls.base_fields[name].label), sentence) for name, sentence in shown]
+    def field_of(cls, name: str) -> str:
+        return "label" if name == "name" else name
 
-    @staticmethod
-    def initial_of(fields: MetricFields, version: int) -> dict[str, object]:
-        """A stored revision as the form shows it."""
+    @classmethod
+    def said(cls, name: str, value: object) -> str:
+        if name == "rules":
+            fields = MetricFields.from_json({"rules": value if isinstance(value, list) else []})
+            return ", ".join(map(str, fields.rules))
+        if name == "value_format":
+            return str(dict(FORMATS).get(str(value), value))
+        return super().said(name, value)
+
+    @classmethod
+    def initial_of(cls, fields: Fields, version: int) -> dict[str, object]:
+        assert isinstance(fields, MetricFields)
         spread = next((rule for rule in fields.rules if rule.kind == "range"), ValueRule("range"))
         return {
             **{name: value for name, value in fields.to_json().items() if name != "rules"},

@@ -1,0 +1,159 @@
+"""A metric's number, computed twice: by MetricFlow's SQL and by our own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from environments.numbers import Point, day, differences, number, same
+from proposals.kinds.metric import analysis_of
+from semantic.definitions import Grain, Vocabulary
+from semantic.fields import MetricFields
+from semantic.formula.tree import Node
+from semantic.models import Revision
+from semantic.query.engine import Engine
+from semantic.query.spec import PeriodsOnly, QuerySpec
+from semantic.query.sql import metric_sql
+from semantic.rules.values import breach
+from workspace.warehouse.base import Warehouse
+
+GRAINS: tuple[Grain | None, ...] = (None, "month")
+COMPUTED = frozenset({"formula", "time"})
+VALUED = COMPUTED | {"value_format", "rules"}
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """Where a proposal has been built: the names before and after, where each model is, who computes."""
+
+    before: Vocabulary
+    after: Vocabulary
+    relations: Mapping[str, str]
+    engine: Engine
+    warehouse: Warehouse
+
+
+def metric_result(revision: Revision, trial: Trial) -> dict[str, Any]:
+    """What a metric comes to; under `wrong`, where it has one, why nobody should approve it."""
+    fields, base = revision.metric, revision.agreed_metric
+    if isinstance(base, MetricFields) and (
+        not fields.formula or not VALUED & fields.changes_from(base).keys()
+    ):
+        return as_before(fields)
+    result = computed_twice(fields, trial.after, trial.relations, trial.engine, trial.warehouse)
+    if isinstance(base, MetricFields) and COMPUTED & fields.changes_from(base).keys():
+        result["before"] = computed_alone(base, trial.before, trial.relations, trial.warehouse)
+    if result["mismatches"]:
+        result["wrong"] = mismatch_sentence(result)
+    elif broken := broken_rules(fields, result):
+        result["wrong"] = " ".join(broken)
+    return result
+
+
+def computed_twice(
+    fields: MetricFields,
+    after: Vocabulary,
+    relations: Mapping[str, str],
+    engine: Engine,
+    warehouse: Warehouse,
+) -> dict[str, Any]:
+    """A metric's total and months by MetricFlow's SQL and by our own, and where they differ.
+
+    A metric that only has values by period has no total, and its months are compared.
+    """
+    tree = analysis_of(fields, after).tree
+    assert tree is not None
+    series: dict[str, list[Point]] = {}
+    totals: dict[str, float | None] = {"metricflow": None, "bisync": None}
+    sql: dict[str, str] = {}
+    for grain, ours in _own_sql(tree, after, relations, warehouse.dialect, fields.time):
+        for who, text in (("metricflow", engine.sql(fields.name, grain=grain)), ("bisync", ours)):
+            sql[f"{who} {grain or 'total'}"] = text
+            rows = warehouse.query(text).rows
+            if grain is None:
+                totals[who] = number(rows[0][-1]) if rows else None
+            else:
+                points = (Point(day(row[0]), number(row[-1])) for row in rows if row[0] is not None)
+                series[who] = sorted(points, key=lambda point: point.period)
+    wrong = [[p.isoformat(), a, b] for p, a, b in differences(series["metricflow"], series["bisync"])]
+    if not same(totals["metricflow"], totals["bisync"]):
+        wrong.insert(0, ["all time", totals["metricflow"], totals["bisync"]])
+    compared = "months and the total" if "bisync total" in sql else "months"
+    return {
+        "metric": fields.name,
+        "format": fields.value_format,
+        "total": totals["bisync"],
+        "points": [[point.period.isoformat(), point.value] for point in series["bisync"]],
+        "mismatches": wrong[:20],
+        "sql": sql,
+        "sentence": f"{len(series['bisync'])} {compared} agree for {fields.label}",
+    }
+
+
+def _own_sql(
+    tree: Node, names: Vocabulary, relations: Mapping[str, str], dialect: str, time: str
+) -> Iterator[tuple[Grain | None, str]]:
+    """Our own SQL for the total, where there is one, and for the months."""
+    for grain in GRAINS:
+        spec = QuerySpec(grain=grain)
+        try:
+            sql = metric_sql(tree, names, relations, dialect=dialect, spec=spec, time_column=time)
+        except PeriodsOnly:
+            if grain is not None:
+                raise
+            continue
+        yield grain, sql
+
+
+def as_before(fields: MetricFields) -> dict[str, Any]:
+    """The result for a metric of which a change touches words alone."""
+    return {
+        "metric": fields.name,
+        "format": fields.value_format,
+        "total": None,
+        "points": [],
+        "mismatches": [],
+        "sql": {},
+        "sentence": f"{fields.label or fields.name} is computed as before",
+    }
+
+
+def computed_alone(
+    base: MetricFields, before: Vocabulary, relations: Mapping[str, str], warehouse: Warehouse
+) -> dict[str, Any] | None:
+    """A metric's total and months as they were agreed; None where formulas cannot say it.
+
+    `before` are the names that the agreed formula is read with; the data are those of the change.
+    """
+    tree = analysis_of(base, before).tree
+    if tree is None:
+        return None
+    total, points = None, []
+    for grain, sql in _own_sql(tree, before, relations, warehouse.dialect, base.time):
+        rows = warehouse.query(sql).rows
+        if grain is None:
+            total = number(rows[0][-1]) if rows else None
+        else:
+            points = sorted([day(row[0]).isoformat(), number(row[-1])] for row in rows if row[0] is not None)
+    return {"total": total, "points": points}
+
+
+def mismatch_sentence(result: Mapping[str, Any]) -> str:
+    """What to tell people when the two computations differ."""
+    when, theirs, ours = result["mismatches"][0]
+    return (
+        f"The two ways of computing {result['metric']} differ: for {when} dbt's semantic layer gives "
+        f"{theirs}, the formula gives {ours}. An analytics engineer should look at the generated code."
+    )
+
+
+def broken_rules(fields: MetricFields, result: Mapping[str, Any]) -> list[str]:
+    """The promised rules that a month's value does not keep, as sentences."""
+    broken = []
+    for rule in fields.rules:
+        for period, value in result["points"]:
+            if reason := breach(rule, value, percent=fields.value_format == "percent"):
+                broken.append(f"In {period[:7]} the value {reason}.")
+                break
+    return broken

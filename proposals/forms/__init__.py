@@ -1,0 +1,12 @@
+"""The forms in which people write proposals, one for each kind of definition."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from proposals.forms.base import FormNames, ItemForm
+from proposals.forms.metric import MetricForm
+
+__all__ = ["FORMS", "FormNames", "ItemForm"]
+
+FORMS: Mapping[str, type[ItemForm]] = {"metric": MetricForm}

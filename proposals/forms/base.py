@@ -1,0 +1,100 @@
+"""What the forms of all kinds have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, TypeVar
+
+from django import forms
+from django.http import QueryDict
+
+from semantic.definitions import Vocabulary
+from semantic.fields import Fields
+
+F = TypeVar("F", bound=Fields)
+
+
+@dataclass(frozen=True, slots=True)
+class FormNames:
+    """What may be chosen in a form: the names of an environment, and the project's groups."""
+
+    names: Vocabulary
+    groups: Sequence[str]
+
+
+class ItemForm(forms.Form):
+    """A draft's fields, all optional: it may be unfinished. Actions say what is missing or unsafe."""
+
+    # Marked in the form: without these it cannot be sent for review.
+    needed: ClassVar[frozenset[str]] = frozenset()
+    # Beside these the form says while somebody types that dbt may not read it.
+    looked_at: ClassVar[tuple[str, ...]] = ("why",)
+    # What an address may bring, so that a draft begins with it.
+    suggestible: ClassVar[tuple[str, ...]] = ()
+
+    version = forms.IntegerField(widget=forms.HiddenInput, min_value=1)
+
+    def __init__(self, *args: Any, known: FormNames, base: Fields | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fill(known, base)
+
+    def fill(self, known: FormNames, base: Fields | None) -> None:
+        """Offer what may be chosen."""
+
+    def content(self) -> Fields:
+        """What was typed, as far as it can be read; a bad choice keeps its default."""
+        raise NotImplementedError
+
+    @property
+    def unread(self) -> set[str]:
+        """The fields of the content that could not be read."""
+        return set(self.errors) - {"version"}
+
+    def kept(self, fields: F, stored: F) -> F:
+        """What was typed; what cannot be read of it stays as it was stored."""
+        return fields.keeping(stored, self.unread)
+
+    @classmethod
+    def initial_of(cls, fields: Fields, version: int) -> dict[str, object]:
+        """A stored revision as the form shows it."""
+        return {**fields.to_json(), "version": version}
+
+    @classmethod
+    def as_sent(cls, shown: Mapping[str, object]) -> QueryDict:
+        """What `initial_of` gives, as a browser would send it."""
+        sent = QueryDict(mutable=True)
+        for name, value in shown.items():
+            if isinstance(value, list):
+                sent.setlist(name, list(map(str, value)))
+            elif value is not None:
+                sent[name] = str(value)
+        return sent
+
+    @classmethod
+    def field_of(cls, name: str) -> str:
+        """The field of the form in which a field of the content is written."""
+        return name
+
+    @classmethod
+    def label_of(cls, name: str) -> str:
+        """What the form calls a field of the content."""
+        return str(cls.base_fields[cls.field_of(name)].label)
+
+    @classmethod
+    def said(cls, _name: str, value: object) -> str:
+        """The value of a field, as JSON holds it, in words; "" where there is none."""
+        if isinstance(value, list):
+            return ", ".join(map(str, value))
+        return str(value or "")
+
+    @classmethod
+    def told(cls, problems: Mapping[str, Iterable[str]]) -> list[tuple[str, str, str]]:
+        """The sentences about the content, each with the field of the form that it is about and its label."""
+        shown = [(cls.field_of(name), " ".join(found)) for name, found in problems.items()]
+        return [(name, str(cls.base_fields[name].label), sentence) for name, sentence in shown]
+
+    def _choices(self, name: str, choices: list[Any]) -> None:
+        field = self.fields[name]
+        assert isinstance(field, forms.ChoiceField)
+        field.choices = choices

@@ -1,0 +1,19 @@
+"""The kinds of definition that can be proposed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from proposals.kinds.base import CannotGenerate, Kind
+from proposals.kinds.metric import MetricKind
+from semantic.models import Revision
+
+__all__ = ["KINDS", "CannotGenerate", "Kind", "kind_of"]
+
+KINDS: Mapping[str, Kind[Any]] = {kind.key: kind for kind in (MetricKind(),)}
+
+
+def kind_of(revision: Revision) -> Kind[Any]:
+    """The kind of what a revision is of."""
+    return KINDS[revision.kind]

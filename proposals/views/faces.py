@@ -1,0 +1,61 @@
+"""What the form page shows for each kind of definition."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, get_args
+
+from environments.models import Environment
+from governance.web import Request
+from proposals.forms.metric import MetricForm
+from proposals.preview import preview
+from semantic.definitions import Grain
+from semantic.fields import MetricFields
+
+GRAINS: tuple[Grain, ...] = get_args(Grain)
+
+
+class Shown(Protocol):
+    def __call__(
+        self, request: Request, environment: Environment, fields: Any, base: Any, /
+    ) -> dict[str, object]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """The templates of a kind: the form's sections, the panel beside it, and its parts as they change.
+
+    `shown` gives what they need; `why` is the heading of the section that asks for the reason.
+    """
+
+    sections: str
+    panel: str
+    parts: str
+    shown: Shown
+
+
+def _grain(request: Request) -> Grain:
+    asked = request.POST.get("grain") or request.GET.get("grain")
+    return next((grain for grain in GRAINS if grain == asked), "month")
+
+
+def _metric(
+    request: Request, environment: Environment, fields: MetricFields, base: MetricFields | None
+) -> dict[str, object]:
+    shown = preview(fields, environment, grain=_grain(request), base=base)
+    unfit = {name: " ".join(sentences) for name, sentences in shown.unfit.items()}
+    return {
+        "preview": shown,
+        "missing": MetricForm.told(shown.missing),
+        "unfit": [(name, unfit.get(name, "")) for name in MetricForm.looked_at],
+        "grains": GRAINS,
+        "fields": fields,
+    }
+
+
+FACES: Mapping[str, Face] = {
+    "metric": Face(
+        "proposals/forms/metric.html", "proposals/_preview.html", "proposals/proposal_preview.html", _metric
+    )
+}

@@ -1,0 +1,9 @@
+"""The kinds of definition, each with the value that holds what a person edits of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from semantic.fields import Fields, MetricFields
+
+FIELDS: Mapping[str, type[Fields]] = {"metric": MetricFields}

@@ -1,0 +1,48 @@
+"""What a dbt project says at one commit, as far as somebody who changes it has to know."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+from catalog.reading import Manifest, NodeRecord, TestRecord, node_record, test_record
+from semantic.definitions import Vocabulary
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """The names that formulas use, and every entry of the manifest, read when it is asked for."""
+
+    names: Vocabulary
+    read: Callable[[], Manifest]
+
+    @cached_property
+    def manifest(self) -> Manifest:
+        """dbt's entries, most of them unread."""
+        return self.read()
+
+    def having(self, names: Vocabulary | None) -> Known:
+        """The same with other names, where somebody is about to add some."""
+        return self if names is None else Known(names, lambda: self.manifest)
+
+    def node(self, unique_id: str) -> NodeRecord | None:
+        """A model, source, docs block … as the catalogue has it; None where there is none of that id."""
+        entry = self.manifest.nodes.get(unique_id)
+        return node_record(entry) if entry is not None else None
+
+    def tests_of(self, unique_id: str) -> tuple[TestRecord, ...]:
+        """The data tests and unit tests that speak about a node, in dbt's order."""
+        found = (
+            test_record(entry) for name, entry in self.manifest.tests.items() if name in self._near(unique_id)
+        )
+        return tuple(test for test in found if test.node == unique_id)
+
+    def _near(self, unique_id: str) -> frozenset[str]:
+        parents = self.manifest.parts.parent_map
+        return frozenset(name for name, above in parents.items() if unique_id in above)
+
+    def owned(self, node: NodeRecord) -> bool:
+        """Whether its files are this project's own, and no package's."""
+        name = str(self.manifest.parts.metadata.get("project_name") or "")
+        return name in ("", node.package)
