@@ -8,6 +8,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from dataclasses import fields as dataclass_fields
 from typing import ClassVar, Literal, Self, TypeAlias, get_args
 
 ValueFormat: TypeAlias = Literal["number", "integer", "currency", "percent"]
@@ -95,6 +96,29 @@ class Fields(ABC):
         """
         changes = {name: list(pair) for name, pair in self.changes_from(base).items()}
         return _sha256({"name": base.name, "changes": changes})
+
+
+class PlainFields(Fields):
+    """Fields that are all texts, lists of texts, or yes and no; a frozen dataclass."""
+
+    __slots__ = ()
+
+    def to_json(self) -> dict[str, object]:
+        values = {one.name: getattr(self, one.name) for one in dataclass_fields(self)}  # type: ignore[arg-type]
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, object]) -> Self:
+        found: dict[str, object] = {}
+        for one in dataclass_fields(cls):  # type: ignore[arg-type]
+            value = values.get(one.name)
+            if isinstance(one.default, tuple):
+                found[one.name] = tuple(map(str, value)) if isinstance(value, list | tuple) else ()
+            elif isinstance(one.default, bool):
+                found[one.name] = value is True
+            else:
+                found[one.name] = str(value or "")
+        return cls(**found)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from semantic.described import ColumnFields, ModelFields
 from semantic.fields import Fields, MetricFields
 
-FIELDS: Mapping[str, type[Fields]] = {"metric": MetricFields}
+FIELDS: Mapping[str, type[Fields]] = {
+    "metric": MetricFields,
+    "model": ModelFields,
+    "column": ColumnFields,
+}

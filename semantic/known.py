@@ -42,6 +42,15 @@ class Known:
         parents = self.manifest.parts.parent_map
         return frozenset(name for name, above in parents.items() if unique_id in above)
 
+    def docs_of(self, unique_id: str, column: str = "") -> tuple[str, ...]:
+        """dbt's ids of the docs blocks that the description of a node, or of its column, is made of."""
+        entry = self.manifest.nodes.get(unique_id)
+        raw = entry.read() if entry is not None else {}
+        if column:
+            columns = {name.lower(): one for name, one in (raw.get("columns") or {}).items()}
+            raw = columns.get(column.lower(), {})
+        return tuple(raw.get("doc_blocks") or ())
+
     def owned(self, node: NodeRecord) -> bool:
         """Whether its files are this project's own, and no package's."""
         name = str(self.manifest.parts.metadata.get("project_name") or "")

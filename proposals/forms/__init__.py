@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from proposals.forms.base import FormNames, ItemForm
+from proposals.forms.described import ColumnForm, ModelForm
 from proposals.forms.metric import MetricForm
 
 __all__ = ["FORMS", "FormNames", "ItemForm"]
 
-FORMS: Mapping[str, type[ItemForm]] = {"metric": MetricForm}
+FORMS: Mapping[str, type[ItemForm]] = {
+    "metric": MetricForm,
+    "model": ModelForm,
+    "column": ColumnForm,
+}

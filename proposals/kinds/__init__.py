@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from proposals.kinds.base import CannotGenerate, Kind
+from proposals.kinds.described import ColumnKind, ModelKind
 from proposals.kinds.metric import MetricKind
 from semantic.models import Revision
 
 __all__ = ["KINDS", "CannotGenerate", "Kind", "kind_of"]
 
-KINDS: Mapping[str, Kind[Any]] = {kind.key: kind for kind in (MetricKind(),)}
+KINDS: Mapping[str, Kind[Any]] = {kind.key: kind for kind in (MetricKind(), ModelKind(), ColumnKind())}
 
 
 def kind_of(revision: Revision) -> Kind[Any]:

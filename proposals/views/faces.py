@@ -8,10 +8,13 @@ from typing import Any, Protocol, get_args
 
 from environments.models import Environment
 from governance.web import Request
+from proposals.forms import FORMS
 from proposals.forms.metric import MetricForm
+from proposals.kinds import KINDS
+from proposals.outlook import outlook, sentences
 from proposals.preview import preview
 from semantic.definitions import Grain
-from semantic.fields import MetricFields
+from semantic.fields import Fields, MetricFields
 
 GRAINS: tuple[Grain, ...] = get_args(Grain)
 
@@ -54,8 +57,36 @@ def _metric(
     }
 
 
+def _plain(kind: str) -> Shown:
+    """What the panel of a change without a number needs."""
+
+    def shown(
+        _request: Request, environment: Environment, fields: Fields, base: Fields | None
+    ) -> dict[str, object]:
+        form, found = FORMS[kind], outlook(KINDS[kind], fields, environment, base)
+        unfit = sentences(found.unfit)
+        return {
+            "preview": found,
+            "missing": form.told(found.missing),
+            "unfit": [(name, unfit.get(name, "")) for name in form.looked_at],
+            "fields": fields,
+        }
+
+    return shown
+
+
+def _plain_face(kind: str) -> Face:
+    return Face(
+        f"proposals/forms/{kind}.html",
+        "proposals/_outlook.html",
+        "proposals/proposal_outlook.html",
+        _plain(kind),
+    )
+
+
 FACES: Mapping[str, Face] = {
     "metric": Face(
         "proposals/forms/metric.html", "proposals/_preview.html", "proposals/proposal_preview.html", _metric
-    )
+    ),
+    **{kind: _plain_face(kind) for kind in ("model", "column")},
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
@@ -42,7 +43,19 @@ class AmendTests:
     tests: tuple[Entry, ...]
 
 
-AnyEdit: TypeAlias = Edit | AmendMetric | AmendTests
+class Intent(ABC):
+    """What is to become of an entry, to be spelled as the file spells it once that is at hand."""
+
+    @abstractmethod
+    def within(self, text: bytes) -> Iterator[Edit]:
+        """The edits of a file that is there. Raises YamlRefused."""
+
+    @abstractmethod
+    def alone(self) -> AddItem:
+        """The entry of a file that holds nothing yet."""
+
+
+AnyEdit: TypeAlias = Edit | AmendMetric | AmendTests | Intent
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +84,8 @@ def _data_after(edits: Sequence[AnyEdit]) -> Mapping[str, YamlValue]:
             raise _gone(edit.name)
         if isinstance(edit, AmendTests):
             edit = _described(edit)
+        elif isinstance(edit, Intent):
+            edit = edit.alone()
         data = reduce(applied, steps(data, edit), data)
     assert isinstance(data, dict)
     return data
@@ -83,6 +98,8 @@ def _as_the_file_says(edit: AnyEdit, text: bytes) -> Iterator[Edit]:
             yield _amend_metric(edit, _entry(text, "metrics", name))
         case AmendTests():
             yield from _amend_tests(edit, text)
+        case Intent():
+            yield from edit.within(text)
         case AddItem((_, Named(name), key)) if key == DATA_TESTS:
             yield replace(edit, path=(*edit.path[:2], _tests_under(_entry(text, "models", name), text)))
         case _:

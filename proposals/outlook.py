@@ -1,0 +1,47 @@
+"""What the form of a change without a number shows while somebody types: the code, and what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from environments.models import Environment
+from proposals import generate
+from proposals.directions import not_proposable_of
+from proposals.kinds import CannotGenerate, Kind
+from semantic.fields import Fields
+from semantic.rules.metric import Problems
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """The dbt code of a change, what sending would refuse, and of that what dbt may not read."""
+
+    yaml: str = ""
+    notes: tuple[str, ...] = ()
+    missing: Problems = field(default_factory=dict)
+    unfit: Problems = field(default_factory=dict)
+
+
+def outlook(kind: Kind[Any], fields: Fields, environment: Environment, base: Fields | None) -> Outlook:
+    """Find it out. Never raises for what a person typed."""
+    unfit = kind.typing_problems(fields, base)
+    try:
+        known = generate.known_in(environment.project, environment)
+    except generate.NothingPulled as exc:
+        return Outlook(missing={kind.computed: [str(exc)]}, unfit=unfit)
+    missing = kind.sending_problems(fields, known, base)
+    if missing:
+        return Outlook(missing=missing, unfit=unfit)
+    try:
+        code = kind.compiled(fields, known, dialect=environment.connection.adapter, base=base)
+    except CannotGenerate as exc:
+        return Outlook(missing={kind.computed: [str(exc)]}, unfit=unfit)
+    held = not_proposable_of(environment.project, kind, fields, base=base, entries=code.entries)
+    return Outlook(code.yaml_preview, code.notes, held, unfit)
+
+
+def sentences(told: Mapping[str, list[str]]) -> dict[str, str]:
+    """Each field with all that is said of it."""
+    return {name: " ".join(found) for name, found in told.items()}

@@ -1,0 +1,246 @@
+"""What people say about a model, a source or a column, written into its entry of a properties file."""
+
+from __future__ import annotations
+
+import copy
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import PurePosixPath
+from typing import Any
+
+from catalog.reading import NodeRecord
+from semantic.codegen.changes import FileChange, Intent
+from semantic.codegen.entries import Refused
+from semantic.codegen.layout import YAML
+from semantic.codegen.metrics import Compiled
+from semantic.codegen.yaml_emit import YamlValue, new_file
+from semantic.codegen.yaml_marks import YamlRefused, load
+from semantic.codegen.yaml_steps import AddItem, Edit, Named, Path, ReplaceItem
+from semantic.described import ColumnFields, ModelFields, split
+from semantic.known import Known
+
+# The key of dbt's entry that a field is; every other field stands in Bisync's part of `meta`.
+KEYS: Mapping[str, str] = {
+    "description": "description",
+    "group": "group",
+    "access": "access",
+    "deprecation_date": "deprecation_date",
+}
+# Where a key belongs that an entry does not have yet.
+ORDER = ("name", "description", "group", "access", "deprecation_date", "config", "meta", "data_type")
+SECTIONS: Mapping[str, str] = {
+    "model": "models",
+    "seed": "seeds",
+    "snapshot": "snapshots",
+    "source": "sources",
+}
+# From this version on dbt wants the meta of columns and sources in their config, as that of models.
+META_IN_CONFIG = (1, 10)
+
+
+@dataclass(frozen=True)
+class AmendWords(Intent):
+    """Give the entry at `path`, a list of names below a section, other words; None takes a key away.
+
+    `values` are keys of dbt's, `own` those of Bisync's mapping in its `meta`, which a new entry has in its
+    `config` where `in_config` says so. Entries that are missing on the way are added.
+    """
+
+    path: Path
+    values: Mapping[str, Any]
+    own: Mapping[str, Any]
+    in_config: bool = True
+
+    def within(self, text: bytes) -> Iterator[Edit]:
+        data = load(text.decode()) or {}
+        held, depth = _deepest(data, self.path)
+        if depth == len(self.path):
+            yield ReplaceItem(self.path, self._amended(held))
+        else:
+            yield AddItem(self.path[: depth + 1], self._entry(depth + 1))
+
+    def alone(self) -> AddItem:
+        return AddItem(self.path[:1], self._entry(1))
+
+    def _entry(self, depth: int) -> dict[str, Any]:
+        """The entry named at `path[depth]`, with all below it that is asked for."""
+        name = self.path[depth]
+        assert isinstance(name, Named)
+        if depth + 1 == len(self.path):
+            return self._amended({"name": name.value})
+        section = str(self.path[depth + 1])
+        return {"name": name.value, section: [self._entry(depth + 2)]}
+
+    def _amended(self, entry: Mapping[str, Any]) -> dict[str, Any]:
+        new: dict[str, Any] = copy.deepcopy(dict(entry))
+        for key, value in self.values.items():
+            config = new.get("config")
+            place = config if isinstance(config, dict) and key in config else new
+            _put(place, key, value)
+        if self.own:
+            self._note(new)
+        return new
+
+    def _note(self, entry: dict[str, Any]) -> None:
+        """Set Bisync's keys in the entry's `meta`, wherever it keeps that."""
+        for key, value in self.own.items():
+            home = _home(entry, key)
+            if home is None and value is not None:
+                home = self._new_home(entry)
+            if home is not None:
+                _put(home, key, value)
+
+    def _new_home(self, entry: dict[str, Any]) -> dict[str, Any]:
+        metas = [place["meta"] for place in _places(entry) if isinstance(place.get("meta"), dict)]
+        if metas:
+            meta = metas[0]
+        elif self.in_config:
+            if not isinstance(entry.get("config"), dict):
+                _put(entry, "config", {})
+            meta = entry["config"]["meta"] = {}
+        else:
+            _put(entry, "meta", {})
+            meta = entry["meta"]
+        own: dict[str, Any] = meta.setdefault("bisync", {})
+        return own
+
+
+def _deepest(data: Any, path: Path) -> tuple[Any, int]:
+    """The deepest entry of the path that is there, and how many parts of the path lead to it."""
+    held, depth, reached = data, 0, 0
+    while depth < len(path):
+        section, name = path[depth], path[depth + 1]
+        assert isinstance(name, Named)
+        listed = held.get(section) if isinstance(held, dict) else None
+        found = [one for one in listed or () if isinstance(one, dict) and one.get("name") == name.value]
+        if not found:
+            break
+        held, depth = found[0], depth + 2
+        reached = depth
+    return held, reached
+
+
+def _places(entry: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    for place in (entry.get("config"), entry):
+        if isinstance(place, dict):
+            yield place
+
+
+def _home(entry: Mapping[str, Any], key: str) -> dict[str, Any] | None:
+    """The mapping in `meta` that says the key already: Bisync's own, or else the project's."""
+    metas: list[dict[str, Any]] = [
+        place["meta"] for place in _places(entry) if isinstance(place.get("meta"), dict)
+    ]
+    owns: list[dict[str, Any]] = [meta["bisync"] for meta in metas if isinstance(meta.get("bisync"), dict)]
+    for home in (*owns, *metas):
+        if key in home:
+            return home
+    return owns[0] if owns else None
+
+
+def _put(entry: dict[str, Any], key: str, value: YamlValue) -> None:
+    """Set a key where it stands or where it belongs, or take it away; refuses what dbt would render first."""
+    if _has_jinja(entry.get(key)):
+        raise YamlRefused(
+            "not-literal",
+            f"{key} is made by Jinja in this file. Change what it refers to, or write it out here first.",
+        )
+    if value is None:
+        entry.pop(key, None)
+    elif key in entry or key not in ORDER:
+        entry[key] = value
+    else:
+        before = [known for known in ORDER[: ORDER.index(key)] if known in entry]
+        items = list(entry.items())
+        at = next((n for n, (known, _) in enumerate(items, 1) if before and known == before[-1]), len(items))
+        entry.clear()
+        entry.update([*items[:at], (key, value), *items[at:]])
+
+
+def _has_jinja(value: Any) -> bool:
+    return isinstance(value, str) and ("{{" in value or "{%" in value)
+
+
+# From fields to edits
+
+
+def compile_words(
+    base: ModelFields | ColumnFields, fields: ModelFields | ColumnFields, current: ModelFields | ColumnFields,
+    node: NodeRecord, known: Known,
+) -> Compiled:  # fmt: skip
+    """What has to be written so that dbt says `fields` of a thing, where `base` was agreed before.
+
+    A field that dbt has brought to the wanted value meanwhile is left out; one that it has brought elsewhere
+    is Refused.
+    """
+    asked = fields.changes_from(base)
+    left = [name for name in asked if name in fields.changes_from(current)]
+    if moved := [name for name in left if name in current.changes_from(base)]:
+        said = " and ".join(sorted(moved))
+        raise Refused(f"The {said} of {current.title} was changed in dbt meanwhile. Decide which one holds.")
+    path = path_of(node, split(fields.name)[1])
+    values = {KEYS[name]: _value(fields, name) for name in left if name in KEYS}
+    own = {name: _value(fields, name) for name in left if name not in KEYS}
+    plain = known.names.dbt_version < META_IN_CONFIG and (len(path) > 2 or node.resource_type == "source")
+    edit = AmendWords(path, values, own, in_config=not plain)
+    at = [part.value if isinstance(part, Named) else part for part in path]
+    edits = [{"at": at, "key": name, "value": _json(_value(fields, name))} for name in left]
+    return Compiled(
+        changes=(FileChange(properties_file(node, known), (edit,)),) if left else (),
+        entries={"edits": edits, "uses": {}},
+        metrics=(),
+        models=(),
+        yaml_preview=_preview(edit),
+    )
+
+
+def path_of(node: NodeRecord, column: str = "") -> Path:
+    """Where the entry of a node, or of one of its columns, stands in a properties file."""
+    section = SECTIONS[node.resource_type]
+    path: Path = (section, Named(node.name))
+    if node.resource_type == "source":
+        path = (section, Named(str(node.fields.get("source_name") or "")), "tables", Named(node.name))
+    return (*path, "columns", Named(column)) if column else path
+
+
+def properties_file(node: NodeRecord, known: Known) -> str:
+    """The file that describes a node; where none does, the one in which most of its folder is described,
+    else one of its own."""
+    if node.patch_path:
+        return node.patch_path
+    if node.path.endswith(YAML):
+        return node.path
+    folder = PurePosixPath(node.path).parent
+    shared = Counter(
+        model.file
+        for model in known.names.models.values()
+        if model.file.endswith(YAML) and PurePosixPath(model.file).parent == folder
+    )
+    several = {file: count for file, count in shared.items() if count > 1}
+    if several:
+        return min(several, key=lambda file: (-several[file], file))
+    return str(PurePosixPath(node.path).with_suffix(".yml"))
+
+
+def _value(fields: ModelFields | ColumnFields, name: str) -> Any:
+    value = getattr(fields, name)
+    if name == "deprecation_date" and value:
+        return date.fromisoformat(value)
+    return list(value) or None if isinstance(value, tuple) else value or None
+
+
+def _json(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def _preview(edit: AmendWords) -> str:
+    """The part of the entry that changes, as YAML for people to read."""
+    shown = AmendWords(
+        edit.path,
+        {key: value for key, value in edit.values.items() if value is not None},
+        {key: value for key, value in edit.own.items() if value is not None},
+        in_config=edit.in_config,
+    ).alone()
+    return new_file({str(shown.path[0]): [shown.value]})
