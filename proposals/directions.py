@@ -12,13 +12,11 @@ from bisync.lib.errors import BisyncError
 from governance.models import Project
 from proposals.kinds import Kind, kind_of
 from proposals.models import Item, Proposal
+from semantic.codegen.entries import about_models
 from semantic.fields import Fields
 from semantic.models import Revision
 from workspace.models import Strategy, SyncSettings, Winner
 from workspace.strategies import settings_of
-
-# What is written beside a model and not beside a metric.
-_OF_MODELS = ("semantic_models", "measures", "dimensions")
 
 
 class FromDbtOnly(BisyncError):
@@ -55,7 +53,7 @@ def not_proposable_of(
         for name in kind.asked(fields, base)
         if settings.of(kind.metadata[name], "strategy") != Strategy.BOTH
     }
-    if any(entries.get(part) for part in _OF_MODELS) and settings.of("models", "strategy") != Strategy.BOTH:
+    if about_models(entries) and settings.of("models", "strategy") != Strategy.BOTH:
         problems.setdefault(kind.computed, []).append(_sentence(settings, "models"))
     return problems
 

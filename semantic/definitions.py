@@ -20,6 +20,10 @@ Aggregation = Literal[
 ]
 EntityType = Literal["primary", "foreign", "unique", "natural"]
 MetricType = Literal["simple", "ratio", "derived", "cumulative", "conversion"]
+# Which of dbt's two specs an entry is written in: `semantic_models` with measures beside the models, or from
+# dbt 1.12 on what stands in the models' own entries, where simple metrics say their totals themselves.
+Spec = Literal["legacy", "latest"]
+LATEST_SPEC_SINCE = (1, 12)
 
 
 def name_key(name: str) -> str:
@@ -88,6 +92,7 @@ class SemanticModel:
     agg_time_dimension: str = ""
     primary_entity: str = ""
     file: str = ""
+    spec: Spec = "legacy"
 
     def entity(self, name: str) -> Entity | None:
         return next((e for e in self.entities if e.name == name), None)
@@ -119,6 +124,7 @@ class Model:
     description: str = ""
     file: str = ""
     semantic: SemanticModel | None = None
+    versioned: bool = False
 
     def column(self, name: str) -> Column | None:
         return next((c for c in self.columns if c.name.lower() == name.lower()), None)
@@ -178,6 +184,7 @@ class Metric:
     file: str = ""
     unique_id: str = ""
     meta: Mapping[str, object] = field(default_factory=dict)
+    spec: Spec = "legacy"
 
     @property
     def measures(self) -> tuple[str, ...]:
@@ -214,6 +221,21 @@ class Vocabulary:
             if model.semantic
             for measure in model.semantic.measures
         }
+
+    def spec_for(self, model: Model) -> Spec:
+        """In which spec the semantics of a model are written: its own, or for new ones the project's."""
+        if model.semantic:
+            return model.semantic.spec
+        # dbt reads the latest one in the entries of models alone, not in those of seeds and snapshots.
+        return self._spec if model.unique_id.startswith("model.") else "legacy"
+
+    @cached_property
+    def _spec(self) -> Spec:
+        """That of most of the project's own semantic models; without any, the one that its dbt prefers."""
+        known = [model.semantic for model in self.models.values() if model.semantic]
+        own = [semantic.spec for semantic in known if semantic.file]
+        latest = own.count("latest") * 2 >= len(own) if own else self.dbt_version >= LATEST_SPEC_SINCE
+        return "latest" if latest else "legacy"
 
     @property
     def has_time_spine(self) -> bool:

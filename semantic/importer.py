@@ -14,6 +14,7 @@ from bisync.lib.memory import collecting_later
 from catalog.annotations import annotations_of, meta_of
 from semantic.balances import Balance
 from semantic.definitions import (
+    LATEST_SPEC_SINCE,
     Aggregation,
     Column,
     ConversionParams,
@@ -27,6 +28,7 @@ from semantic.definitions import (
     MetricType,
     Model,
     SemanticModel,
+    Spec,
     ValueType,
     Vocabulary,
 )
@@ -157,6 +159,7 @@ def _model(
         description=node.get("description") or "",
         file=project.file(node, described or node.get("original_file_path")),
         semantic=semantic,
+        versioned=node.get("version") is not None,
     )
 
 
@@ -224,12 +227,15 @@ def _semantic_models(manifest: Raw, project: _Project) -> dict[str, SemanticMode
     found: dict[str, SemanticModel] = {}
     nodes = manifest.get("nodes") or {}
     inline = _inline_measures(manifest)
+    since = dbt_version(manifest) >= LATEST_SPEC_SINCE
     for raw in (manifest.get("semantic_models") or {}).values():
         behind = [name for name in (raw.get("depends_on") or {}).get("nodes") or [] if name in nodes]
         if not behind or not _enabled(raw):
             continue
-        semantic = _semantic_model(raw, nodes[behind[0]]["name"], project)
-        semantic = replace(semantic, measures=(*semantic.measures, *inline.get(semantic.name, ())))
+        node, own = nodes[behind[0]], inline.get(raw["name"], [])
+        semantic = _semantic_model(raw, node["name"], project)
+        spec: Spec = "latest" if own or (since and _in_model(raw, node)) else "legacy"
+        semantic = replace(semantic, measures=(*semantic.measures, *own), spec=spec)
         other = found.get(behind[0])
         if other is None or len(other.measures) < len(semantic.measures):
             found[behind[0]] = semantic
@@ -247,6 +253,22 @@ def _semantic_model(raw: Raw, model: str, project: _Project) -> SemanticModel:
         primary_entity=raw.get("primary_entity") or "",
         file=project.file(raw, raw.get("original_file_path")),
     )
+
+
+def _in_model(raw: Raw, node: Raw) -> bool:
+    """Whether a semantic model stands in the entry of its dbt model, which dbt does not say outright.
+
+    There, it has no measures, columns are marked as entities or dimensions, and it has the description of
+    the model, where a semantic model by itself has its own or none.
+    """
+    columns = (node.get("columns") or {}).values()
+    if raw.get("measures"):
+        return False
+    if any(column.get("entity") or column.get("dimension") for column in columns):
+        return True
+    described = str(node.get("patch_path") or "").partition("://")[2]
+    beside = raw.get("original_file_path") == described
+    return beside and raw.get("description") is not None and raw["description"] == node.get("description")
 
 
 def _inline_measures(manifest: Raw) -> dict[str, list[Measure]]:
@@ -344,6 +366,8 @@ def _metric(raw: Raw, others: Mapping[str, Raw], project: _Project) -> Metric:
         file=project.file(raw, raw.get("original_file_path")),
         unique_id=raw.get("unique_id") or "",
         meta=config.get("meta") or raw.get("meta") or {},
+        # Only the latest spec can hide a metric, so only there it is said whether one is.
+        spec="legacy" if params.get("is_private") is None else "latest",
     )
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from semantic.codegen.changes import DEFINITION, AmendMetric
-from semantic.codegen.entries import Additions, Entry, Refused, texts_in
+from semantic.codegen import latest
+from semantic.codegen.additions import Additions
+from semantic.codegen.decompose import Place
+from semantic.codegen.entries import Entry, Refused
 from semantic.codegen.files import file_changes, preview
+from semantic.codegen.metric_edits import LEGACY, AmendMetric
 from semantic.codegen.metrics import (
     Compiled,
     MetricDraft,
@@ -107,6 +110,8 @@ class _Change:
         if TESTED & left:
             self._tests(draft)
         amended = {"name": self.metric.name, **self.values}
+        if self.metric.spec == "latest":
+            amended = {key: value for key, value in amended.items() if value is not None}
         if self.own:
             amended["config"] = {"meta": {"bisync": self.own}}
         return Compiled(
@@ -118,7 +123,7 @@ class _Change:
                 dropped=self.dropped,
             ),
             entries=self._entries(using=using),
-            metrics=(*(entry["name"] for entry in self.additions.metrics), self.metric.name),
+            metrics=(*(metric.name for metric in self.additions.metrics), self.metric.name),
             models=self._models(computed=using),
             yaml_preview=preview(self.additions, amended),
             notes=(*notes_of(self.additions), *self.notes),
@@ -141,21 +146,44 @@ class _Change:
                 f"The formula uses {self.metric.name} itself, directly or by another metric, so it would go "
                 "in a circle. Write what it is made of instead."
             )
-        decompose(draft, tree, self.additions, dialect=self.dialect, keys=self.keys, settled=self.settled)
-        entry = self.additions.metrics.pop()
-        self.values |= {key: entry.get(key) for key in DEFINITION}
-        if unused := self._left_behind(entry):
+        additions = self.additions
+        place = Place(self.metric.spec, self._inside())
+        decompose(
+            draft, tree, additions, dialect=self.dialect, keys=self.keys, settled=self.settled, place=place
+        )
+        new = additions.metrics.pop()
+        entry = additions.spelled(new)
+        self.values |= {key: entry.get(key) for key in self._defining(new)}
+        if unused := self._left_behind(new):
             self.notes.append(
                 f"{' and '.join(unused)} may be without use afterwards; Bisync leaves what others may read."
             )
 
-    def _left_behind(self, entry: Entry) -> list[str]:
+    def _inside(self) -> str:
+        """The model in whose entry the metric is a simple one; "" elsewhere."""
+        if self.metric.type != "simple" or self.metric.measure not in self.vocabulary.measures:
+            return ""
+        model, measure = self.vocabulary.measures[self.metric.measure]
+        return model.name if measure.inline else ""
+
+    def _defining(self, new: Metric) -> Sequence[str]:
+        """The keys of the entry in which a calculation stands, the one that goes and the one that comes."""
+        if self.metric.spec == "legacy":
+            return LEGACY
+        return tuple(dict.fromkeys((*latest.KEYS[self.metric.type], *latest.KEYS[new.type])))
+
+    def _left_behind(self, new: Metric) -> list[str]:
         """The metric's measure and helpers that neither it nor another metric reads any more."""
-        others = list(self.additions.vocabulary.metrics.values())
-        used = {*texts_in([entry, *self.additions.metrics])}
-        used |= {part.name for m in others for part in (m.numerator, m.denominator, *m.inputs) if part}
-        used_measures = {name for m in others for name in m.measures} | used | {""}
-        found = [name for name in dict.fromkeys(self.metric.measures) if name not in used_measures]
+        others = [*self.additions.vocabulary.metrics.values(), *self.additions.metrics, new]
+        used = {part.name for m in others for part in (m.numerator, m.denominator, *m.inputs) if part}
+        # In the latest spec, a total has the name of the metric that says it.
+        used |= {name for m in others for name in m.measures if m.spec == "legacy" or name != m.name}
+        measures = self.vocabulary.measures
+        found = [
+            name
+            for name in dict.fromkeys(self.metric.measures)
+            if name and name not in used and name in measures and not measures[name][1].inline
+        ]
         return found + sorted(
             m.name for m in others if m.helper_of == self.metric.name and m.name not in used
         )

@@ -1,26 +1,34 @@
-"""A formula taken apart into dbt's measures and metrics, in the spelling that dbt 1.11 and earlier read."""
+"""A formula taken apart into dbt's metrics, and the measures or hidden metrics that they are made of."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any
 
 from sqlglot import exp
 
-from semantic.balances import Balance
-from semantic.codegen.conditions import filter_text, refuse_jinja, row_sql
-from semantic.codegen.entries import Additions, Entry, Refused, plain_name
-from semantic.definitions import Aggregation, Dimension, Measure, Model, Vocabulary
+from semantic.codegen.additions import Additions
+from semantic.codegen.conditions import filter_text, refuse_jinja
+from semantic.codegen.entries import Refused, plain_name
+from semantic.codegen.preparation import Preparation
+from semantic.codegen.totals import measure_of, same_total
+from semantic.definitions import (
+    ConversionParams,
+    Measure,
+    Metric,
+    MetricInput,
+    MetricType,
+    Model,
+    Spec,
+    Vocabulary,
+)
 from semantic.formula import conjuncts, metric_models, print_formula
-from semantic.formula.registry import TOTALS
 from semantic.formula.tree import (
     Binary,
     Call,
-    Case,
     ColumnRef,
     Conversion,
-    IsBlank,
     Literal_,
     MetricRef,
     Node,
@@ -31,11 +39,14 @@ from semantic.formula.tree import (
     shape,
     walk,
 )
-from semantic.formulas import all_of, meaning, metric_meaning
+from semantic.formulas import meaning, metric_meaning
 from semantic.query.expressions import Writer, portable
-from semantic.query.plan import counts_rows, model_of
-from semantic.query.rows import identifier, parsed
-from semantic.query.spec import Unsupported
+from semantic.query.plan import model_of
+
+FILLED = (
+    "dbt 1.12 drops fill_nulls_with of a metric in its model's entry, so 0 instead of blank is written as "
+    "COALESCE over another metric."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +55,27 @@ class Title:
 
     name: str
     label: str
-    description: str
-    config: Entry
+    description: str = ""
+    group: str = ""
+    own: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a metric stands that dbt has already: the spec of its entry, and the model in whose entry it is a
+    simple metric; "" for all that stand at the top level.
+    """
+
+    spec: Spec
+    model: str = ""
 
 
 @dataclass(slots=True)
 class Decomposer:
-    """Turns one formula into entries; helpers that it needs on the way come before the metric itself.
+    """Turns one formula into metrics; helpers that it needs on the way come before the metric itself.
 
     Where a choice of names was `settled` earlier, others of the same meaning are not used: they may have
-    come since.
+    come since. A metric that stays in its `place` may have to be one over a helper.
     """
 
     title: Title
@@ -62,11 +84,14 @@ class Decomposer:
     time_column: str = ""
     keys: Mapping[str, str] = field(default_factory=dict)
     settled: frozenset[str] | None = None
+    place: Place | None = None
     known: Vocabulary = field(init=False)
+    prepared: Preparation = field(init=False)
     _written: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.known = self.additions.vocabulary
+        self.prepared = Preparation(self.additions, self.dialect, self.time_column, self.keys, self.settled)
 
     @property
     def vocabulary(self) -> Vocabulary:
@@ -76,94 +101,136 @@ class Decomposer:
         """Add everything that the formula needs. Raises Refused."""
         refuse_jinja(tree)
         filled = _filled(tree)
-        if filled:
-            self._add(self.title, self._simple(filled[0], fill=filled[1]))
-        elif _is_total(tree) or isinstance(tree, Running | Conversion):
-            self._add(self.title, self._defined(tree))
+        if filled and self._spec_of(filled[0]) == "legacy" and self._fits(filled[0]):
+            metric = self._simple(self.title, filled[0], fill=filled[1])
+        elif _is_defined(tree) and self._fits(tree):
+            metric = self._defined(self.title, tree)
         elif isinstance(tree, MetricRef):
             raise Refused(f"This is the metric {tree.metric} itself. Use that one, or say what is different.")
         elif isinstance(tree, Binary) and tree.op == "/" and _is_share(tree):
-            self._add(self.title, self._ratio(tree))
+            metric = self._ratio(tree)
         else:
-            self._add(self.title, self._derived(tree))
+            metric = self._derived(tree)
+            if filled and metric.spec == "latest":
+                self.additions.notes.append(FILLED)
+        self.additions.metrics.append(metric)
 
-    def _add(self, title: Title, definition: Entry) -> None:
-        entry: Entry = {"name": title.name, "label": title.label}
-        if title.description:
-            entry["description"] = title.description
-        self.additions.metrics.append({**entry, **definition, "config": title.config})
+    def _named(self, title: Title, kind: MetricType, spec: Spec, **definition: Any) -> Metric:
+        return Metric(
+            name=title.name,
+            type=kind,
+            label=title.label,
+            description=title.description,
+            group=title.group,
+            meta={"bisync": dict(title.own)},
+            spec=spec,
+            **definition,
+        )
+
+    # In which spec
+
+    def _spec_of(self, node: Node) -> Spec:
+        """The spec of a total's model, or of what is made of several: the latest where a part has it."""
+        specs = {
+            self.vocabulary.metrics[part.metric].spec for part in walk(node) if isinstance(part, MetricRef)
+        }
+        totals = (part for part in walk(node) if isinstance(part, Total))
+        specs |= {self.vocabulary.spec_for(self.vocabulary.models[model_of(part)]) for part in totals}
+        return "latest" if "latest" in specs else "legacy"
+
+    def _fits(self, node: Node) -> bool:
+        """Whether a metric that is one total can say so where it stands."""
+        if self.place is None:
+            return True
+        if self._spec_of(node) != self.place.spec:
+            return False
+        total, _conditions = _split(node)
+        return (
+            not isinstance(total, Total) or self.place.spec == "legacy" or model_of(total) == self.place.model
+        )
 
     # Kinds of metrics
 
-    def _simple(self, node: Node, fill: float | None = None) -> Entry:
+    def _simple(self, title: Title, node: Node, fill: float | None = None) -> Metric:
         total, conditions = _split(node)
         assert isinstance(total, Total)
-        model = self._prepared(total)
-        filters, inline = self._sorted(model, total, conditions)
-        measure = self._measure(model, total, inline)
-        used: Entry | str = measure.name
-        if fill is not None:
-            used = {"name": measure.name, "fill_nulls_with": int(fill) if fill == int(fill) else fill}
-        return {"type": "simple", "type_params": {"measure": used}, **_filter(filters)}
+        model = self.prepared.model_for(total)
+        filters, inline = self.prepared.sorted(model, total, conditions)
+        spec = self.vocabulary.spec_for(model)
+        if spec == "latest":
+            return self._total(title, model, self._wanted(model, total, inline), filters)
+        measure = self._known_or_new(model, self._wanted(model, total, inline))
+        told = {"measure": measure.name, "filters": tuple(filters), "fill_nulls_with": fill}
+        return self._named(title, "simple", spec, **told)
 
-    def _defined(self, node: Node) -> Entry:
+    def _total(self, title: Title, model: Model, measure: Measure, filters: Sequence[str] = ()) -> Metric:
+        """A simple metric of the latest spec, which says its total itself."""
+        current = self.vocabulary.models[model.name]
+        self.additions.add_total(current, replace(measure, name=title.name))
+        return self._named(title, "simple", "latest", measure=title.name, filters=tuple(filters))
+
+    def _defined(self, title: Title, node: Node) -> Metric:
         """A metric that is a single total, at its time or along with time."""
         if isinstance(node, Conversion):
-            return self._conversion(node)
-        return self._cumulative(node) if isinstance(node, Running) else self._simple(node)
+            return self._conversion(title, node)
+        return self._cumulative(title, node) if isinstance(node, Running) else self._simple(title, node)
 
-    def _conversion(self, node: Conversion) -> Entry:
+    def _conversion(self, title: Title, node: Conversion) -> Metric:
         """A filter of such a metric is one of its first event; dbt has none for the other one alone."""
         total, conditions = _split(node.value)
         assert isinstance(total, Total)
         assert isinstance(node.then, Total)
-        model = self._prepared(total)
-        filters, _inline = self._sorted(model, total, conditions, filtering=True)
-        params: Entry = {"entity": node.entity, "calculation": "conversion_rate"}
-        base = self._measure(model, total, [])
-        following = self._prepared(node.then)
-        then = self._measure(following, node.then, [])
-        if then.name == base.name:
-            # MetricFlow takes the columns of both for one.
-            name = plain_name(f"{self.title.name}_following")
-            then = self._known_or_new(following, replace(base, name=name), but=base.name)
-        params |= {"base_measure": base.name, "conversion_measure": then.name}
-        if node.window:
-            params["window"] = node.window.words
-        return {"type": "conversion", "type_params": {"conversion_type_params": params}, **_filter(filters)}
+        model = self.prepared.model_for(total)
+        filters, _inline = self.prepared.sorted(model, total, conditions, filtering=True)
+        base = self._counted(model, total, [], "first event")
+        following = self.prepared.model_for(node.then)
+        spec = self.vocabulary.spec_for(following)
+        if spec != self.vocabulary.spec_for(model):
+            raise Refused(
+                f"dbt connects no events of {model.name} with those of {following.name}: one is described in "
+                "its legacy spec of semantic models, the other in its latest. Ask for both in the latest one."
+            )
+        # MetricFlow takes the columns of both for one where they are the same.
+        then = self._counted(following, node.then, [], "following", but=base)
+        params = ConversionParams(base, then, node.entity, node.window.words if node.window else "")
+        return self._named(title, "conversion", spec, conversion=params, filters=tuple(filters))
 
-    def _cumulative(self, node: Running) -> Entry:
+    def _cumulative(self, title: Title, node: Running) -> Metric:
         value, conditions = _split(node.value)
+        spec = self._spec_of(value)
         if isinstance(value, MetricRef):
             metric = self.vocabulary.metrics[value.metric]
-            measure = self._shared(*self.vocabulary.measures[metric.measure]).name
-            filters = [*metric.filters, *self._metric_filters(metric.name, conditions)]
+            extra = self._metric_filters(metric.name, conditions)
+            # In the latest spec it runs over the metric, filters included; else over the metric's measure.
+            own = () if spec == "latest" else metric.filters
+            source = metric.name if spec == "latest" else metric.measure
+            filters = [*own, *extra]
         else:
             assert isinstance(value, Total)
-            model = self._prepared(value)
-            filters, inline = self._sorted(model, value, conditions)
-            measure = self._measure(model, value, inline).name
-        along: Entry = {}
-        if node.window:
-            along["window"] = node.window.words
-        if node.to_date:
-            along["grain_to_date"] = node.to_date
-        # MetricFlow has the first day of a longer period otherwise.
-        along["period_agg"] = node.keep
-        params = {"measure": measure, "cumulative_type_params": along}
-        return {"type": "cumulative", "type_params": params, **_filter(filters)}
+            model = self.prepared.model_for(value)
+            filters, inline = self.prepared.sorted(model, value, conditions)
+            source = self._counted(model, value, inline, "total")
+        return self._named(
+            title,
+            "cumulative",
+            spec,
+            measure=source,
+            # Of the metric itself: MetricFlow overlooks one of its input.
+            filters=tuple(filters),
+            window=node.window.words if node.window else "",
+            grain_to_date=node.to_date or "",
+            # MetricFlow has the first day of a longer period otherwise.
+            period_agg=node.keep,
+        )
 
-    def _ratio(self, tree: Binary) -> Entry:
+    def _ratio(self, tree: Binary) -> Metric:
         # The denominator first: what is filtered above is often the very total below.
         bottom = self._input(tree.right, "denominator")
         top = self._input(tree.left, "numerator")
-        return {
-            "type": "ratio",
-            "type_params": {"numerator": _short(top), "denominator": _short(bottom)},
-        }
+        return self._named(self.title, "ratio", self._spec(tree), numerator=top, denominator=bottom)
 
-    def _derived(self, tree: Node) -> Entry:
-        inputs: dict[Node, Entry] = {}
+    def _derived(self, tree: Node) -> Metric:
+        inputs: dict[Node, MetricInput] = {}
 
         def leaf(node: Node) -> exp.Expr | None:
             if not _is_input(node):
@@ -171,46 +238,47 @@ class Decomposer:
             key = shape(node)
             if key not in inputs:
                 inputs[key] = self._input(node, f"part_{len(inputs) + 1}")
-            return exp.column(inputs[key].get("alias") or inputs[key]["name"])
+            return exp.column(inputs[key].alias or inputs[key].name)
 
         dialect = portable(self.dialect)
         sql = Writer(self.vocabulary, dialect, leaf).sql(tree).sql(dialect=dialect)
         if not inputs:
             raise Refused("The formula names no total and no metric.")
-        metrics: list[Entry | str] = []
-        for entry in map(_short, inputs.values()):
-            if entry not in metrics:
-                metrics.append(entry)
-        return {"type": "derived", "type_params": {"expr": sql, "metrics": metrics}}
+        used = tuple(inputs.values())
+        return self._named(self.title, "derived", self._spec(tree), expr=sql, inputs=used)
 
-    def _input(self, node: Node, role: str) -> Entry:
+    def _spec(self, tree: Node) -> Spec:
+        return self.place.spec if self.place else self._spec_of(tree)
+
+    def _input(self, node: Node, role: str) -> MetricInput:
         """How the metric uses a total or another metric: by name, under an alias where it is filtered."""
         if isinstance(node, Prior):
             used = self._input(node.value, role)
             alias = self.additions.free_metric_name(f"{role}_earlier")
-            return {**used, "alias": alias, "offset_window": node.length.words}
+            return replace(used, alias=alias, offset_window=node.length.words)
         if isinstance(node, Running):
-            return self._used(self._existing(node, self._counted(node)) or self._helper(node, role), [], role)
+            known = self._existing(node, self._run_over(node))
+            return MetricInput(known or self._helper(node, role))
         if isinstance(node, Conversion):
-            return self._used(self._written.get(self._meaning(node)) or self._helper(node, role), [], role)
+            return MetricInput(self._written.get(self._meaning(node)) or self._helper(node, role))
         value, conditions = _split(node)
         if isinstance(value, MetricRef):
             return self._used(value.metric, self._metric_filters(value.metric, conditions), role)
         assert isinstance(value, Total)
-        model = self._prepared(value)
+        model = self.prepared.model_for(value)
         existing = self._existing(node, model)
         if existing:
-            return self._used(existing, [], role)
-        filters, inline = self._sorted(model, value, conditions)
+            return MetricInput(existing)
+        filters, inline = self.prepared.sorted(model, value, conditions)
         if inline or not filters:
-            return self._used(self._helper(node, role), [], role)
+            return MetricInput(self._helper(node, role))
         return self._used(self._existing(value, model) or self._helper(value, role), filters, role)
 
-    def _used(self, metric: str, filters: list[str], role: str) -> Entry:
+    def _used(self, metric: str, filters: list[str], role: str) -> MetricInput:
         if not filters:
-            return {"name": metric}
+            return MetricInput(metric)
         # Without an alias MetricFlow computes a metric once and uses it for both, filtered and unfiltered.
-        return {"name": metric, "alias": self.additions.free_metric_name(role), **_filter(filters)}
+        return MetricInput(metric, self.additions.free_metric_name(role), tuple(filters))
 
     def _metric_filters(self, name: str, conditions: Sequence[Node]) -> list[str]:
         models = [self.vocabulary.models[model] for model in metric_models(self.vocabulary, name)]
@@ -228,16 +296,18 @@ class Decomposer:
 
     def _helper(self, node: Node, role: str) -> str:
         """A metric of its own for a part of the formula."""
-        words = role.replace("_", " ")
-        title = Title(
-            name=self.additions.free_metric_name(f"{self.title.name}_{role}"),
-            label=f"{self.title.label} ({words})",
-            description=f"Part of {self.title.label}: {print_formula(node)}",
-            config={"meta": {"bisync": {"helper_of": self.title.name}}},
+        metric = self._defined(self._part(role, print_formula(node)), node)
+        self.additions.metrics.append(metric)
+        self._written[self._meaning(node)] = metric.name
+        return metric.name
+
+    def _part(self, role: str, said: str) -> Title:
+        return Title(
+            name=self.additions.free_metric_name(f"{self.title.name}_{role.replace(' ', '_')}"),
+            label=self.additions.free_label(f"{self.title.label} ({role.replace('_', ' ')})"),
+            description=f"Part of {self.title.label}: {said}",
+            own={"helper_of": self.title.name},
         )
-        self._add(title, self._defined(node))
-        self._written[self._meaning(node)] = title.name
-        return title.name
 
     def _existing(self, node: Node, model: Model) -> str:
         """A metric, old or new, that computes this total already, dated the same way."""
@@ -251,19 +321,19 @@ class Decomposer:
             if known.name != model.name:
                 continue
             own = model.semantic.agg_time_dimension if model.semantic else ""
-            if (measure.agg_time_dimension or own) != (self._dated_by(model) or own):
+            if (measure.agg_time_dimension or own) != (self.prepared.dated_by(model) or own):
                 continue
             if metric_meaning(metric, self.known, dialect=self.dialect) == wanted:
                 return metric.name
         return self._written.get(wanted, "")
 
-    def _counted(self, node: Running) -> Model:
+    def _run_over(self, node: Running) -> Model:
         """The model whose rows run along."""
         value, _conditions = _split(node.value)
         if isinstance(value, MetricRef):
             return self.vocabulary.measures[self.vocabulary.metrics[value.metric].measure][0]
         assert isinstance(value, Total)
-        return self._prepared(value)
+        return self.prepared.model_for(value)
 
     def _may_use(self, name: str) -> bool:
         return self.settled is None or name in self.settled
@@ -271,121 +341,57 @@ class Decomposer:
     def _meaning(self, node: Node) -> str:
         return meaning(node, self.vocabulary, dialect=self.dialect)
 
-    # Models, dates and conditions
+    # Totals that other metrics name
 
-    def _prepared(self, total: Total) -> Model:
-        """The model of a total, with a semantic model and the time dimension that dates its rows."""
-        model = self.vocabulary.models[model_of(total)]
-        if not model.file:
-            raise Refused(f"{model.name} belongs to a package, whose files are not this project's.")
-        column = model.column(self.time_column) if self.time_column else None
-        if column is None:
-            if model.semantic and model.semantic.time_dimension(self.time_column):
-                return model
-            if model.semantic is None or not model.semantic.agg_time_dimension:
-                raise Refused(f"dbt does not know yet what dates the rows of {model.name}. Choose a date.")
-            return model
-        if column.type not in ("date", "timestamp", "any"):
-            raise Refused(f"{column.name} of {model.name} is no date. Choose another column.")
-        time = Dimension(plain_name(column.name), "time", column_sql(column.name), "day")
-        if model.semantic is None:
-            self.additions.add_semantic_model(model, time, self.keys.get(model.name, ""))
-        elif not _time_dimension(model, column.name):
-            self.additions.add_dimension(model, time)
-        return self.vocabulary.models[model.name]
+    def _counted(
+        self, model: Model, total: Total, inline: Sequence[Node], role: str, *, but: str = ""
+    ) -> str:
+        """The measure or metric, by its spec, that a running metric or a conversion counts; not `but`."""
+        wanted = self._wanted(model, total, inline)
+        if self.vocabulary.spec_for(model) == "latest":
+            return self._plain_metric(model, wanted, but) or self._hidden(model, wanted, total, role)
+        found = self._known_or_new(model, wanted)
+        if found.name == but:
+            name = plain_name(f"{self.title.name}_{role}")
+            found = self._known_or_new(model, replace(found, name=name), but=but)
+        return found.name
 
-    def _dated_by(self, model: Model) -> str:
-        """The time dimension of the new measure; "" for the semantic model's own."""
-        column = model.column(self.time_column) if self.time_column else None
-        found = _time_dimension(model, column.name) if column else ""
-        if column is None and model.semantic and model.semantic.time_dimension(self.time_column):
-            found = self.time_column
-        return "" if model.semantic and found == model.semantic.agg_time_dimension else found
-
-    def _sorted(
-        self, model: Model, total: Total, conditions: Sequence[Node], *, filtering: bool = False
-    ) -> tuple[list[str], list[Node]]:
-        """The conditions that dbt can filter by, as its text, and those that go into the measure.
-
-        All have to be dbt's where `filtering` is the only way.
-        """
-        filters: list[str] = []
-        inline: list[Node] = []
-        # A measure that counts different values is 0 where no row fulfils its own condition; a filter
-        # leaves it blank, as everywhere else.
-        needs_filter = filtering or total.name == "COUNTDISTINCT"
-        for condition in conditions:
-            self._declare(condition, model, everything=needs_filter)
-            base = self.vocabulary.models[model.name]
-            text = filter_text(condition, base, self.vocabulary, self.dialect)
-            if text is not None:
-                filters.append(text)
-            elif needs_filter or not _is_about(condition, model):
-                raise Refused(
-                    f"dbt cannot filter {model.name} by {print_formula(condition)}: a field in it is no "
-                    "dimension that its rows lead to, or is compared by the minute. Ask for the dimension, "
-                    "and compare dates with >= and <."
-                )
-            else:
-                inline.append(condition)
-        return filters, inline
-
-    def _declare(self, condition: Node, model: Model, *, everything: bool) -> None:
-        """Dimensions for the columns of a condition: the plain ones of a new semantic model, or all."""
-        for part in walk(condition):
-            if not isinstance(part, ColumnRef) or part.model != model.name:
+    def _plain_metric(self, model: Model, wanted: Measure, but: str) -> str:
+        """A simple metric that is this total and nothing else; "" without one."""
+        semantic = self.additions.semantic(model.name)
+        metrics = {**self.known.metrics, **{metric.name: metric for metric in self.additions.metrics}}
+        for measure in semantic.measures:
+            metric = metrics.get(measure.name)
+            if metric is None or metric.name == but or not self._is_plain(metric):
                 continue
-            current = self.vocabulary.models[model.name]
-            column = current.column(part.column)
-            semantic = current.semantic
-            if column is None or semantic is None or semantic.dimension_for(column.name):
-                continue
-            name, sql = plain_name(column.name), column_sql(column.name)
-            plain = column.type in ("text", "boolean") and model.name in self.additions.semantic_models
-            if plain or everything or (self.settled and name in self.settled):
-                dated = column.type in ("date", "timestamp")
-                kind: Literal["time", "categorical"] = "time" if dated else "categorical"
-                self.additions.add_dimension(current, Dimension(name, kind, sql, "day" if dated else None))
+            if same_total(measure, wanted, semantic.agg_time_dimension, self.dialect):
+                return metric.name
+        return ""
 
-    # Measures
+    def _is_plain(self, metric: Metric) -> bool:
+        if metric.name in self.known.metrics and not self._may_use(metric.name):
+            return False
+        altered = metric.filters or metric.join_to_timespine or metric.fill_nulls_with is not None
+        return metric.type == "simple" and not altered and metric.helper_of in ("", self.title.name)
 
-    def _measure(self, model: Model, total: Total, inline: Sequence[Node]) -> Measure:
-        return self._known_or_new(model, self._wanted(model, total, inline))
-
-    def _shared(self, model: Model, measure: Measure) -> Measure:
-        """The measure, or one like it where it is inside of a metric and nothing else can name it."""
-        if not measure.inline:
-            return measure
-        name = plain_name(f"{measure.name}_{measure.agg}")
-        return self._known_or_new(model, replace(measure, name=name, inline=False))
+    def _hidden(self, model: Model, measure: Measure, total: Total, role: str) -> str:
+        metric = self._total(self._part(role, print_formula(total)), model, measure)
+        self.additions.metrics.append(metric)
+        return metric.name
 
     def _known_or_new(self, model: Model, wanted: Measure, *, but: str = "") -> Measure:
         semantic = self.additions.semantic(model.name)
         for known in semantic.measures:
             usable = known.name != but and self._may_use(known.name)
-            if usable and self._same(known, wanted, semantic.agg_time_dimension):
+            if usable and same_total(known, wanted, semantic.agg_time_dimension, self.dialect):
                 return known
         return self.additions.add_measure(self.vocabulary.models[model.name], wanted)
 
     def _wanted(self, model: Model, total: Total, inline: Sequence[Node]) -> Measure:
-        agg: Aggregation = TOTALS[total.name]
-        percentile = total.fraction if agg == "percentile" else None
-        if percentile in (0, 1):
-            agg, percentile = ("min" if percentile == 0 else "max"), None
-        row = total.arg or Literal_(1)
-        if inline and agg == "count":
-            # Counting is adding ones, which stays blank where no row fulfils the condition.
-            agg = "sum"
-            row = Literal_(1) if total.arg is None else _one_if_filled(total.arg)
-        if inline:
-            row = Case(((all_of(inline), row),))
-        return Measure(
-            name=self._measure_name(model, total, plain=not inline),
-            agg=agg,
-            expr=row_sql(row, self.vocabulary, self.dialect, agg),
-            agg_time_dimension=self._dated_by(self.vocabulary.models[model.name]),
-            percentile=percentile,
-        )
+        current = self.vocabulary.models[model.name]
+        name = self._measure_name(model, total, plain=not inline)
+        date = self.prepared.dated_by(current)
+        return measure_of(total, inline, self.vocabulary, self.dialect, name=name, date=date)
 
     def _measure_name(self, model: Model, total: Total, *, plain: bool) -> str:
         suffix = "distinct" if total.name == "COUNTDISTINCT" else total.name.lower()
@@ -393,39 +399,6 @@ class Decomposer:
             return f"{self.additions.semantic(model.name).name}_count"
         stem = total.arg.column if plain and isinstance(total.arg, ColumnRef) else self.title.name
         return plain_name(f"{stem}_{suffix}")
-
-    def _same(self, known: Measure, wanted: Measure, own: str) -> bool:
-        """Whether a measure exists already; `own` is the semantic model's own time dimension."""
-        if isinstance(known, Balance) or known.inline:
-            return False
-        if known.percentile != wanted.percentile or (known.agg_time_dimension or own) != (
-            wanted.agg_time_dimension or own
-        ):
-            return False
-        if counts_rows(known) and counts_rows(wanted):
-            return True
-        try:
-            one, other = parsed(known.expr, self.dialect), parsed(wanted.expr, portable(self.dialect))
-        except Unsupported:
-            return False
-        return known.agg == wanted.agg and one == other
-
-
-def column_sql(name: str) -> str:
-    """A column as SQL, in quotes where it needs them."""
-    return identifier(name).sql(dialect="postgres")
-
-
-def _time_dimension(model: Model, column: str) -> str:
-    """The time dimension that shows a column; "" without one."""
-    dimensions = model.semantic.dimensions if model.semantic else ()
-    spellings = (column, column_sql(column))
-    return next((d.name for d in dimensions if d.type == "time" and d.expr in spellings), "")
-
-
-def _is_about(condition: Node, model: Model) -> bool:
-    """Whether a condition looks at columns of the model alone."""
-    return all(part.model == model.name for part in walk(condition) if isinstance(part, ColumnRef))
 
 
 def _split(node: Node) -> tuple[Node, tuple[Node, ...]]:
@@ -448,6 +421,10 @@ def _is_total(node: Node) -> bool:
     return isinstance(_split(node)[0], Total)
 
 
+def _is_defined(node: Node) -> bool:
+    return _is_total(node) or isinstance(node, Running | Conversion)
+
+
 def _filled(tree: Node) -> tuple[Node, float] | None:
     """The total and the number in `COALESCE(SUM(amount), 0)`."""
     if not isinstance(tree, Call) or tree.name != "COALESCE" or len(tree.args) != 2:
@@ -457,18 +434,3 @@ def _filled(tree: Node) -> tuple[Node, float] | None:
     if not _is_total(total) or isinstance(number, bool) or not isinstance(number, int | float):
         return None
     return total, number
-
-
-def _one_if_filled(value: Node) -> Node:
-    return Case(((IsBlank(value, negated=True), Literal_(1)),), Literal_(0))
-
-
-def _filter(filters: Sequence[str]) -> Entry:
-    if not filters:
-        return {}
-    return {"filter": filters[0] if len(filters) == 1 else list(filters)}
-
-
-def _short(entry: Entry) -> Entry | str:
-    """dbt's short form where there is nothing but a name."""
-    return str(entry["name"]) if len(entry) == 1 else entry

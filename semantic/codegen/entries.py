@@ -1,19 +1,18 @@
-"""What a metric adds to a dbt project's semantic layer, entry by entry, as dbt's YAML spells it."""
+"""What a metric adds to a dbt project's semantic layer, entry by entry, as plain data."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from semantic.codegen.time_spine import NAME as TIME_SPINE
-from semantic.definitions import Dimension, Entity, Measure, Model, SemanticModel, Vocabulary
+from semantic.definitions import Metric, MetricInput
 
 Entry: TypeAlias = dict[str, Any]
 # As JSON keeps it: `semantic_models`, `metrics`: lists; `measures`, `dimensions`: semantic model → list;
-# `tests`: dbt model → list; `time_spine`: list, the model that brings the project one.
+# `tests`: dbt model → list; `time_spine`: list, the model that brings the project one; in dbt's latest spec
+# `models`: dbt model → what its own entry gets (`semantic_model`, `columns`, `metrics` …).
 # `change`, where there is a metric already: its name as `metric`, dbt's keys that change as `values`, those
 # of Bisync's mapping in its `meta` as `own`, the tests that go as `dropped`: dbt model → names.
 # What is no part of a semantic layer stands in `edits`, a list of plain data, one for each edit.
@@ -44,144 +43,37 @@ def plain_name(text: str) -> str:
     return name
 
 
-@dataclass(slots=True)
-class Additions:
-    """Entries as they are decided on; `vocabulary` knows them at once, so later ones can use them."""
-
-    vocabulary: Vocabulary
-    semantic_models: dict[str, Entry] = field(default_factory=dict)
-    measures: dict[str, list[Entry]] = field(default_factory=dict)
-    dimensions: dict[str, list[Entry]] = field(default_factory=dict)
-    metrics: list[Entry] = field(default_factory=list)
-    tests: dict[str, list[Entry]] = field(default_factory=dict)
-    time_spine: list[str] = field(default_factory=list)
-
-    def as_json(self) -> Entries:
-        """The entries as plain data, equal to itself after a trip through JSON."""
-        return {
-            "semantic_models": list(self.semantic_models.values()),
-            "measures": self.measures,
-            "dimensions": self.dimensions,
-            "metrics": self.metrics,
-            "tests": self.tests,
-            "time_spine": self.time_spine,
-        }
-
-    def semantic(self, model: str) -> SemanticModel:
-        """The semantic model of a dbt model, new ones included."""
-        found = self.vocabulary.models[model].semantic
-        assert found is not None
-        return found
-
-    def add_semantic_model(self, model: Model, time: Dimension, key: str) -> None:
-        """A semantic model for a dbt model that has none; its primary entity is the model's key."""
-        if not self.vocabulary.has_time_spine:
-            self.time_spine.append(TIME_SPINE)
-        stem = PREFIXES.sub("", model.name)
-        taken = {m.semantic.name for m in self.vocabulary.models.values() if m.semantic}
-        name = self._free(plain_name(stem), taken)
-        entity = Entity(plain_name(KEY_ENDINGS.sub("", key)), "primary", key) if key else None
-        if entity and entity.name in (time.name, key):
-            entity = replace(entity, name=plain_name(f"{entity.name}_key"))
-        entry: Entry = {
-            "name": name,
-            "model": f"ref('{model.name}')",
-            "defaults": {"agg_time_dimension": time.name},
-        }
-        if entity:
-            entry["entities"] = [_named(entity.name, key, type="primary")]
-        else:
-            entry["primary_entity"] = f"{name}_row"
-        entry["dimensions"] = [_dimension_entry(time)]
-        entry["measures"] = []
-        self.semantic_models[model.name] = entry
-        self._put(
-            model,
-            SemanticModel(
-                name=name,
-                model=model.name,
-                entities=(entity,) if entity else (),
-                dimensions=(time,),
-                agg_time_dimension=time.name,
-                primary_entity="" if entity else f"{name}_row",
-            ),
-        )
-
-    def add_dimension(self, model: Model, dimension: Dimension) -> Dimension:
-        """The dimension under a name that is free in its semantic model."""
-        semantic = self.semantic(model.name)
-        dimension = replace(dimension, name=self._free(dimension.name, _elements(semantic)))
-        entry = _dimension_entry(dimension)
-        if model.name in self.semantic_models:
-            self.semantic_models[model.name]["dimensions"].append(entry)
-        else:
-            self.dimensions.setdefault(semantic.name, []).append(entry)
-        self._put(model, replace(semantic, dimensions=(*semantic.dimensions, dimension)))
-        return dimension
-
-    def add_measure(self, model: Model, measure: Measure) -> Measure:
-        """The measure under a name that is free everywhere."""
-        semantic = self.semantic(model.name)
-        taken = _elements(semantic) | set(self.vocabulary.measures) | set(self.vocabulary.metrics)
-        measure = replace(measure, name=self._free(measure.name, taken))
-        entry: Entry = {"name": measure.name, "agg": measure.agg, "expr": measure.expr}
-        if measure.agg_time_dimension:
-            entry["agg_time_dimension"] = measure.agg_time_dimension
-        if measure.percentile is not None:
-            entry["agg_params"] = {
-                "percentile": measure.percentile,
-                "use_discrete_percentile": False,
-                "use_approximate_percentile": False,
-            }
-        if model.name in self.semantic_models:
-            self.semantic_models[model.name]["measures"].append(entry)
-        else:
-            self.measures.setdefault(semantic.name, []).append(entry)
-        self._put(model, replace(semantic, measures=(*semantic.measures, measure)))
-        return measure
-
-    def free_metric_name(self, name: str) -> str:
-        """The name, numbered if something has it already."""
-        taken = {*self.vocabulary.metrics, *self.vocabulary.measures, *self.vocabulary.models}
-        return self._free(name, taken | {metric["name"] for metric in self.metrics})
-
-    def _put(self, model: Model, semantic: SemanticModel) -> None:
-        models = {**self.vocabulary.models, model.name: replace(model, semantic=semantic)}
-        self.vocabulary = replace(self.vocabulary, models=models)
-
-    @staticmethod
-    def _free(name: str, taken: set[str]) -> str:
-        if name not in taken:
-            return name
-        return next(f"{name}_{number}" for number in range(2, 10_000) if f"{name}_{number}" not in taken)
+def titled(metric: Metric, definition: Entry) -> Entry:
+    """A metric's entry: what it is called, its `definition`, and what is told about it."""
+    entry: Entry = {"name": metric.name, "label": metric.label}
+    if metric.description:
+        entry["description"] = metric.description
+    config: Entry = {"group": metric.group} if metric.group else {}
+    return {**entry, **definition, "config": {**config, "meta": dict(metric.meta)}}
 
 
-def _elements(semantic: SemanticModel) -> set[str]:
-    """dbt wants every name once among a semantic model's entities, dimensions and measures."""
-    names = {entity.name for entity in semantic.entities} | {d.name for d in semantic.dimensions}
-    return names | {measure.name for measure in semantic.measures} | {semantic.primary_entity}
+def used(part: MetricInput) -> Entry | str:
+    """How a metric names another one that it uses: shortly where there is nothing but a name."""
+    told: Entry = {"name": part.name}
+    if part.alias:
+        told["alias"] = part.alias
+    told |= filtered(part.filters)
+    if part.offset_window:
+        told["offset_window"] = part.offset_window
+    return told if len(told) > 1 else part.name
 
 
-def _dimension_entry(dimension: Dimension) -> Entry:
-    entry = _named(dimension.name, dimension.expr, type=dimension.type)
-    if dimension.type == "time":
-        entry["type_params"] = {"time_granularity": dimension.granularity or "day"}
-    return entry
+def filtered(filters: Sequence[str]) -> Entry:
+    """dbt's `filter`, where there is one."""
+    if not filters:
+        return {}
+    return {"filter": filters[0] if len(filters) == 1 else list(filters)}
 
 
-def _named(name: str, expr: str, **more: str) -> Entry:
-    """An entry whose `expr` is left out where it is the name again."""
-    entry: Entry = {"name": name, **more}
-    return entry if expr == name else {**entry, "expr": expr}
-
-
-def added_to(entries: Mapping[str, Any], semantic_model: str) -> dict[str, list[Entry]]:
-    """The measures and dimensions that an existing semantic model gets."""
-    return {
-        kind: entries[kind][semantic_model]
-        for kind in ("measures", "dimensions")
-        if semantic_model in entries[kind]
-    }
+def about_models(entries: Mapping[str, Any]) -> bool:
+    """Whether anything is added to a model besides metrics: measures, dimensions, a semantic model."""
+    legacy = any(entries.get(part) for part in ("semantic_models", "measures", "dimensions"))
+    return legacy or any(set(entry) - {"metrics"} for entry in entries.get("models", {}).values())
 
 
 def parts(entries: Mapping[str, Any]) -> frozenset[str]:
@@ -198,6 +90,8 @@ def _parts(entries: Mapping[str, Any]) -> Iterator[tuple[str, str, Entry]]:
     for kind in ("dimensions", "measures", "tests"):
         for home, added in entries.get(kind, {}).items():
             yield from ((kind, home, entry) for entry in added)
+    for home, added in entries.get("models", {}).items():
+        yield from _in_model(home, added)
     yield from (("metrics", "", entry) for entry in entries.get("metrics", ()))
     yield from (("edits", "", edit) for edit in entries.get("edits", ()))
     # What was sent before there were such things has none.
@@ -206,6 +100,23 @@ def _parts(entries: Mapping[str, Any]) -> Iterator[tuple[str, str, Entry]]:
     for kind in ("values", "own", "dropped"):
         for key, value in change.get(kind, {}).items():
             yield kind, change["metric"], {key: value}
+
+
+def _in_model(model: str, added: Entry) -> Iterator[tuple[str, str, Entry]]:
+    """Of a model's entry each key, each mark of a column, and each metric by itself."""
+    for key, value in added.items():
+        if key == "columns":
+            for column in value:
+                marks = (
+                    {"name": column["name"], mark: said} for mark, said in column.items() if mark != "name"
+                )
+                yield from (("columns", model, mark) for mark in marks)
+        elif key == "derived_semantics":
+            yield from ((kind, model, entry) for kind, entries in value.items() for entry in entries)
+        elif key == "metrics":
+            yield from (("metrics", model, entry) for entry in value)
+        else:
+            yield "models", model, {key: value}
 
 
 def texts_in(value: object) -> frozenset[str]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 from semantic.codegen import layout
-from semantic.codegen.changes import DATA_TESTS, AmendMetric, AmendTests, AnyEdit, FileChange
-from semantic.codegen.entries import Additions, Entry, Refused
+from semantic.codegen.additions import Additions
+from semantic.codegen.changes import DATA_TESTS, AmendTests, AnyEdit, FileChange
+from semantic.codegen.entries import Entry, Refused
+from semantic.codegen.metric_edits import AmendMetric
+from semantic.codegen.model_edits import DescribeModel
 from semantic.codegen.time_spine import time_spine_files
 from semantic.codegen.value_tests import MACRO, MACRO_FILE
 from semantic.codegen.yaml_files import AddItem, Named, YamlValue, new_file
@@ -38,16 +40,20 @@ def file_changes(
         add(layout.semantic_file(models[name]), AddItem(("semantic_models",), _without_empty(entry)))
     for model, found in _semantic_edits(additions, vocabulary):
         add(layout.semantic_file(model), *found)
-    if additions.metrics:
-        home = home or layout.metrics_file(_home(additions, vocabulary), vocabulary)
-        add(home, *(AddItem(("metrics",), entry) for entry in additions.metrics))
+    for name, entry in additions.in_models().items():
+        add(layout.properties_file(models[name]), DescribeModel(name, entry))
+    if at_top := additions.at_top():
+        add(
+            home or layout.metrics_file(_home(additions, vocabulary), vocabulary),
+            *(AddItem(("metrics",), entry) for entry in at_top),
+        )
     if amended and (amended.values or amended.own):
         add(home, amended)
     for model, found in _test_edits(additions, dropped or {}):
         add(layout.properties_file(model), *found)
     changes = [FileChange(path, tuple(found)) for path, found in edits.items()]
     if additions.time_spine:
-        beside = models[next(iter(additions.semantic_models))]
+        beside = next(models[name] for name in models if additions.is_new(name))
         changes += [FileChange(path, content=text) for path, text in time_spine_files(beside).items()]
     if any(_tests_something(edit) for found in edits.values() for edit in found):
         changes.append(FileChange(MACRO_FILE, content=MACRO))
@@ -55,9 +61,7 @@ def file_changes(
 
 
 def _tests_something(edit: AnyEdit) -> bool:
-    if isinstance(edit, AmendTests):
-        return bool(edit.tests)
-    return isinstance(edit, AddItem) and edit.path[0] == "models"
+    return isinstance(edit, AmendTests) and bool(edit.tests)
 
 
 def _without_empty(entry: Entry) -> Entry:
@@ -66,23 +70,15 @@ def _without_empty(entry: Entry) -> Entry:
 
 def _home(additions: Additions, vocabulary: Vocabulary) -> Model:
     """The model beside whose metrics the new one is written: that of its first total or metric."""
-    known = additions.vocabulary
     for metric in additions.metrics:
-        params = metric["type_params"]
-        measure = params.get("measure") or params.get("conversion_type_params", {}).get("base_measure")
-        if measure:
-            name = measure if isinstance(measure, str) else measure["name"]
-            return vocabulary.models[known.measures[name][0].name]
-    used = _inputs(additions.metrics[-1]["type_params"])
+        if total := next(filter(None, metric.measures), ""):
+            return vocabulary.models[additions.vocabulary.measures[total][0].name]
+    last = additions.metrics[-1]
+    used = [part.name for part in (*last.inputs, last.numerator, last.denominator) if part]
     models = sorted(model for name in used for model in metric_models(vocabulary, name))
     if not models:
         raise Refused("The formula uses metrics that dbt computes from no model. Ask an analytics engineer.")
     return vocabulary.models[models[0]]
-
-
-def _inputs(params: Mapping[str, Any]) -> list[str]:
-    parts = [*params.get("metrics", ()), params.get("numerator"), params.get("denominator")]
-    return [part if isinstance(part, str) else part["name"] for part in parts if part]
 
 
 def _semantic_edits(additions: Additions, vocabulary: Vocabulary) -> Iterator[tuple[Model, list[AnyEdit]]]:
@@ -98,13 +94,8 @@ def _test_edits(
     additions: Additions, dropped: Mapping[str, Sequence[str]]
 ) -> Iterator[tuple[Model, list[AnyEdit]]]:
     for name in {**additions.tests, **dropped}:
-        model, tests = additions.vocabulary.models[name], additions.tests.get(name, [])
-        if name in dropped:
-            yield model, [AmendTests(name, tuple(dropped[name]), tuple(tests))]
-        elif model.file.endswith(layout.YAML):
-            yield model, [AddItem(("models", Named(name), DATA_TESTS), test) for test in tests]
-        else:
-            yield model, [AddItem(("models",), {"name": name, DATA_TESTS: [*tests]})]
+        tests = tuple(additions.tests.get(name, ()))
+        yield additions.vocabulary.models[name], [AmendTests(name, tuple(dropped.get(name, ())), tests)]
 
 
 def preview(additions: Additions, amended: Entry | None = None) -> str:
@@ -116,7 +107,11 @@ def preview(additions: Additions, amended: Entry | None = None) -> str:
         semantic.append({"name": name, **{key: entries for key, entries in parts.items() if entries}})
     if semantic:
         shown["semantic_models"] = semantic
-    shown["metrics"] = [*additions.metrics, *([amended] if amended else [])]
-    if additions.tests:
-        shown["models"] = [{"name": name, DATA_TESTS: tests} for name, tests in additions.tests.items()]
-    return new_file(shown)
+    inside = additions.in_models()
+    models = {name: {"name": name, **entry} for name, entry in inside.items()}
+    for name, tests in additions.tests.items():
+        models.setdefault(name, {"name": name})[DATA_TESTS] = tests
+    metrics = [*additions.at_top(), *([amended] if amended else [])]
+    told: dict[str, YamlValue] = {"metrics": metrics, "models": [*models.values()]}
+    order = ("models", "metrics") if inside else ("metrics", "models")
+    return new_file(shown | {key: told[key] for key in order if told[key]})

@@ -12,14 +12,21 @@ YAML = (".yml", ".yaml")
 
 
 def metrics_file(model: Model, vocabulary: Vocabulary) -> str:
-    """Where metrics over `model` live: with most of those there are, else with its semantic model."""
+    """Where metrics over `model` live: with most of those there are, else with its semantic model.
+
+    Those in a model's own entry are where they have to be, and tell nothing about the others.
+    """
     homes = Counter(
         metric.file
         for metric in vocabulary.metrics.values()
-        if metric.file and model.name in metric_models(vocabulary, metric.name)
+        if metric.file
+        and not (metric.spec == "latest" and metric.type == "simple")
+        and model.name in metric_models(vocabulary, metric.name)
     )
     if homes:
         return min(homes, key=lambda file: (-homes[file], file))
+    if vocabulary.spec_for(model) == "latest":
+        return properties_file(model)
     return semantic_file(model)
 
 

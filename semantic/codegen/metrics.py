@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from semantic.codegen.additions import Additions
 from semantic.codegen.changes import FileChange
-from semantic.codegen.decompose import Decomposer, Title
-from semantic.codegen.entries import RESERVED, Additions, Entries, Entry, Refused, texts_in
+from semantic.codegen.decompose import Decomposer, Place, Title
+from semantic.codegen.entries import RESERVED, Entries, Entry, Refused, texts_in
 from semantic.codegen.files import file_changes, preview
 from semantic.codegen.value_tests import tested_rows, value_tests, whole
 from semantic.definitions import Vocabulary
@@ -102,7 +103,7 @@ def compile_metric(
     return Compiled(
         changes=file_changes(additions, vocabulary),
         entries={**additions.as_json(), "uses": uses(draft.formula, vocabulary, dialect)},
-        metrics=tuple(metric["name"] for metric in additions.metrics),
+        metrics=tuple(metric.name for metric in additions.metrics),
         models=tuple(sorted({*models_read(draft.formula, vocabulary), *additions.time_spine})),
         yaml_preview=preview(additions),
         notes=notes,
@@ -117,14 +118,17 @@ def decompose(
     dialect: str,
     keys: Mapping[str, str],
     settled: Mapping[str, Any] | None,
+    place: Place | None = None,
 ) -> None:
-    """Adds what the formula needs, the metric itself last. Raises Refused."""
-    own = {"meta": {"bisync": own_note(draft, tree, additions.vocabulary, dialect)}}
-    config: Entry = {"group": draft.group, **own} if draft.group else own
-    title = Title(draft.name, draft.label, draft.description, config)
+    """Adds what the formula needs, the metric itself last, which has its `place` already or is new.
+
+    Raises Refused.
+    """
+    own = own_note(draft, tree, additions.vocabulary, dialect)
+    title = Title(draft.name, draft.label, draft.description, draft.group, own)
     try:
         names = None if settled is None else texts_in(settled)
-        Decomposer(title, additions, dialect, draft.time_column, keys, names).run(tree)
+        Decomposer(title, additions, dialect, draft.time_column, keys, names, place).run(tree)
     except Unsupported as error:
         raise Refused(str(error)) from error
 
@@ -189,9 +193,9 @@ def _rule(rule: ValueRule) -> Entry:
 
 
 def notes_of(additions: Additions) -> tuple[str, ...]:
-    """What to tell about a time spine that the project gets."""
+    """What to tell about a time spine that the project gets, and about what dbt cannot say."""
     text = "dbt's metrics need a model with one row per day. This project has none, so {} is added."
-    return tuple(text.format(name) for name in additions.time_spine)
+    return (*(text.format(name) for name in additions.time_spine), *additions.notes)
 
 
 def value_tests_of(draft: MetricDraft, tree: Node, additions: Additions, dialect: str) -> tuple[str, ...]:

@@ -11,12 +11,12 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from catalog.reading import NodeRecord
-from semantic.codegen.changes import FileChange, Intent
+from semantic.codegen.changes import FileChange
 from semantic.codegen.entries import Refused
 from semantic.codegen.layout import YAML
 from semantic.codegen.metrics import Compiled
-from semantic.codegen.yaml_emit import YamlValue, new_file
-from semantic.codegen.yaml_marks import YamlRefused, load
+from semantic.codegen.yaml_files import YamlValue, new_file_of
+from semantic.codegen.yaml_marks import YamlRefused
 from semantic.codegen.yaml_steps import AddItem, Edit, Named, Path, ReplaceItem
 from semantic.described import ColumnFields, ModelFields, split
 from semantic.known import Known
@@ -41,7 +41,7 @@ META_IN_CONFIG = (1, 10)
 
 
 @dataclass(frozen=True)
-class AmendWords(Intent):
+class AmendWords:
     """Give the entry at `path`, a list of names below a section, other words; None takes a key away.
 
     `values` are keys of dbt's, `own` those of Bisync's mapping in its `meta`, which a new entry has in its
@@ -53,16 +53,12 @@ class AmendWords(Intent):
     own: Mapping[str, Any]
     in_config: bool = True
 
-    def within(self, text: bytes) -> Iterator[Edit]:
-        data = load(text.decode()) or {}
+    def edits(self, data: Any, _text: str) -> Iterator[Edit]:
         held, depth = _deepest(data, self.path)
         if depth == len(self.path):
             yield ReplaceItem(self.path, self._amended(held))
         else:
             yield AddItem(self.path[: depth + 1], self._entry(depth + 1))
-
-    def alone(self) -> AddItem:
-        return AddItem(self.path[:1], self._entry(1))
 
     def _entry(self, depth: int) -> dict[str, Any]:
         """The entry named at `path[depth]`, with all below it that is asked for."""
@@ -237,10 +233,7 @@ def _json(value: Any) -> Any:
 
 def _preview(edit: AmendWords) -> str:
     """The part of the entry that changes, as YAML for people to read."""
-    shown = AmendWords(
-        edit.path,
-        {key: value for key, value in edit.values.items() if value is not None},
-        {key: value for key, value in edit.own.items() if value is not None},
-        in_config=edit.in_config,
-    ).alone()
-    return new_file({str(shown.path[0]): [shown.value]})
+    values, own = (
+        {key: value for key, value in side.items() if value is not None} for side in (edit.values, edit.own)
+    )
+    return new_file_of((AmendWords(edit.path, values, own, in_config=edit.in_config),))

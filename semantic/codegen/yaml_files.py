@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import reduce
 from itertools import product, takewhile
-from typing import Any
+from typing import Any, Protocol
 
 from semantic.codegen.yaml_emit import YamlValue, new_file
 from semantic.codegen.yaml_marks import BOM, Document, MappingNode, YamlRefused, load, read
@@ -27,6 +27,7 @@ from semantic.codegen.yaml_steps import (
 
 __all__ = [
     "AddItem",
+    "Composite",
     "Edit",
     "Named",
     "Path",
@@ -40,11 +41,20 @@ __all__ = [
     "edited_bytes",
     "load",
     "new_file",
+    "new_file_of",
     "tests_key",
 ]
 
 
-def edited(text: str, edits: Sequence[Edit], *, path: str) -> str:
+class Composite(Protocol):
+    """Something to be true of a file, whose single edits depend on what the file says."""
+
+    def edits(self, data: Any, text: str) -> Iterable[Edit]:
+        """The single edits of a file with this text and data, None where there is none yet."""
+        ...
+
+
+def edited(text: str, edits: Sequence[Edit | Composite], *, path: str) -> str:
     """`text` with `edits` made in it and every other character as it was.
 
     Raises YamlRefused, naming `path`, where the file leaves open what the author meant or where the result,
@@ -58,7 +68,7 @@ def edited(text: str, edits: Sequence[Edit], *, path: str) -> str:
         raise
 
 
-def edited_bytes(raw: bytes, edits: Sequence[Edit], *, path: str) -> bytes:
+def edited_bytes(raw: bytes, edits: Sequence[Edit | Composite], *, path: str) -> bytes:
     """Like `edited`, for the bytes of a file."""
     try:
         text = raw.decode()
@@ -73,6 +83,16 @@ def edited_bytes(raw: bytes, edits: Sequence[Edit], *, path: str) -> bytes:
     return edited(text, edits, path=path).encode()
 
 
+def new_file_of(edits: Sequence[Edit | Composite]) -> str:
+    """The text of a file that consists of the edits alone."""
+    data: Any = None
+    for edit in edits:
+        for single in _singles(edit, data, ""):
+            data = reduce(applied, steps(data, single), data)
+    assert isinstance(data, dict)
+    return new_file(data)
+
+
 def tests_key(text: str) -> str:
     """The key under which this file lists data tests: `tests` where that is its habit, else `data_tests`."""
     counts = {"tests": 0, "data_tests": 0}
@@ -82,16 +102,21 @@ def tests_key(text: str) -> str:
     return "tests" if counts["tests"] > counts["data_tests"] else "data_tests"
 
 
-def _edited(text: str, edits: Sequence[Edit]) -> str:
+def _singles(edit: Edit | Composite, data: Any, text: str) -> Iterable[Edit]:
+    return [edit] if isinstance(edit, Edit) else edit.edits(data, text)
+
+
+def _edited(text: str, edits: Sequence[Edit | Composite]) -> str:
     original = read(text)
     # With every line ended, each entry is a number of whole lines; the last break is taken back afterwards.
     ended = text if not text or text.endswith("\n") else text + ("\r\n" if "\r\n" in text else "\n")
     document = original if ended == text else read(ended)
     taken: list[Step] = []
     for edit in edits:
-        for step in steps(document.data, edit):
-            document = _after(document, step)
-            taken.append(step)
+        for single in _singles(edit, document.data, document.text):
+            for step in steps(document.data, single):
+                document = _after(document, step)
+                taken.append(step)
     if not taken:
         return text
     return document.text if ended == text else _unended(document, reduce(applied, taken, original.data))

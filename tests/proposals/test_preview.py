@@ -20,8 +20,9 @@ from proposals.computing import computed_twice
 from proposals.kinds import KINDS
 from proposals.preview import Preview, preview
 from semantic.fields import MetricFields
-from semantic.query.engine import engine_for, with_metric, with_relations
+from semantic.query.engine import engine_for, with_relations
 from tests.factories import make_proposal
+from tests.manifests import with_metric
 from tests.proposals.story import Story
 from workspace.models import Artifact
 from workspace.warehouse.gate import open_warehouse

@@ -12,11 +12,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from semantic.codegen.entries import Additions
-from semantic.codegen.metrics import MetricDraft, decompose
 from semantic.definitions import Vocabulary
-from semantic.fields import MetricFields
-from semantic.formula import analyse
 from semantic.formula.tree import MetricRef
 from semantic.importer import vocabulary
 from semantic.query.spec import QuerySpec
@@ -102,14 +98,45 @@ def test_a_running_total_is_computed(known: Vocabulary) -> None:
     assert days[date(2026, 1, 1)] == 10
 
 
-def test_no_new_code_reads_a_total_that_has_no_name_of_its_own(known: Vocabulary) -> None:
-    analysis = analyse("SUM(amount)", known)
-    fields = MetricFields(name="turnover", label="Turnover", meaning="Money.", formula="SUM(amount)")
-    additions = Additions(known)
-    assert analysis.tree is not None
+def test_it_is_known_to_be_in_the_latest_spec(known: Vocabulary) -> None:
+    orders = known.models["fct_orders"]
+    assert orders.semantic is not None
 
-    draft = MetricDraft.from_fields(fields, analysis)
-    decompose(draft, analysis.tree, additions, dialect="duckdb", keys={}, settled=None)
+    assert {metric.spec for metric in known.metrics.values()} == {orders.semantic.spec} == {"latest"}
+    assert known.spec_for(known.models["days"]) == "latest"
 
-    (metric,) = additions.metrics
-    assert metric["type_params"]["measure"] == additions.measures["fct_orders"][0]["name"] != "revenue"
+
+def test_a_semantic_model_without_metrics_is_known_by_its_columns_or_its_description(
+    manifest: dict[str, Any],
+) -> None:
+    changed = json.loads(json.dumps(manifest))
+    node, semantic = (
+        changed["nodes"]["model.spelling.fct_orders"],
+        changed["semantic_models"]["semantic_model.spelling.fct_orders"],
+    )
+    changed["metrics"] = {}
+
+    def spec(**said: Any) -> str:
+        semantic.update(said)
+        found = vocabulary(changed, {}, COLUMNS).models["fct_orders"].semantic
+        assert found is not None
+        return found.spec
+
+    assert spec() == "latest"
+    for column in node["columns"].values():
+        column |= {"entity": None, "dimension": None}
+    assert spec() == "latest"
+    assert spec(description=None) == "legacy"
+    assert spec(description="", original_file_path="models/other.yml") == "legacy"
+    changed["metadata"]["dbt_version"] = "1.11.16"
+    assert spec(original_file_path="models/semantic.yml") == "legacy"
+
+
+def test_a_semantic_model_with_measures_is_in_the_legacy_spec() -> None:
+    manifest = json.loads(gzip.decompress(FIXTURE.with_name("manifest-1.12.json.gz").read_bytes()))
+
+    known = vocabulary(manifest, {})
+
+    assert {model.semantic.spec for model in known.models.values() if model.semantic} == {"legacy"}
+    assert {metric.spec for metric in known.metrics.values()} == {"legacy"}
+    assert {name for name, model in known.models.items() if model.versioned} == {"prices"}

@@ -6,9 +6,8 @@ from datetime import date
 
 import pytest
 
-from semantic.codegen.metrics import MetricDraft
 from semantic.formula.tree import MetricRef
-from semantic.query.engine import NotComputable, engine_for, with_metric, with_relations
+from semantic.query.engine import NotComputable, engine_for, with_relations
 from semantic.query.spec import QuerySpec
 from semantic.query.sql import metric_sql
 from tests.semantic.conftest import Known
@@ -87,13 +86,3 @@ def test_the_same_metrics_can_be_asked_of_other_tables(known: Known) -> None:
     assert '"candidate"."fct_orders"' in sql
     assert '"candidate"."days"' in sql
     assert engine_for(moved, "duckdb").sql("customers_total").count("candidate") == 0
-
-
-def test_a_proposed_metric_can_be_computed_before_dbt_has_read_it(known: Known) -> None:
-    formula = known.analysed("(SUM(minutes) WHERE device = 'web') / SUM(minutes)", "fct_visits")
-    draft = MetricDraft("web_share", "Web share", "", formula, "fct_visits", "visited_on")
-
-    manifest = with_metric(known.shop.semantic_manifest, known.compiled(draft).entries, known.relations)
-
-    sql = engine_for(manifest, "duckdb").sql("web_share")
-    assert known.shop.value(sql) == 0.3

@@ -12,7 +12,7 @@ from semantic.codegen import value_tests
 from semantic.codegen.conditions import filter_text
 from semantic.codegen.entries import Refused, parts, plain_name
 from semantic.codegen.metrics import Compiled, MetricDraft, compile_metric
-from semantic.definitions import Measure, Metric, Vocabulary
+from semantic.definitions import Vocabulary
 from semantic.fields import MetricFields, ValueRule
 from semantic.formula import analyse
 from semantic.formula.tree import Binary, ColumnRef, Literal_, Total, Where
@@ -272,25 +272,6 @@ def test_rows_dated_by_another_column_have_a_measure_of_their_own() -> None:
     (measure,) = code.entries["measures"]["orders"]
     assert measure["agg_time_dimension"] == "delivered_on"
     assert definition(code)["type_params"] == {"measure": "net_amount_sum"}
-
-
-def test_what_runs_along_names_a_measure_that_is_no_metrics_own() -> None:
-    """A metric that says its total itself, as dbt 1.12 lets it, has no measure for others."""
-    orders = SHOP.models["fct_orders"]
-    assert orders.semantic
-    own = Measure("discounts", "sum", "discount", inline=True)
-    semantic = replace(orders.semantic, measures=(*orders.semantic.measures, own))
-    metric = Metric("discounts", "simple", "Discounts", measure="discounts", file="models/metrics.yml")
-    known = replace(
-        SHOP,
-        models={**SHOP.models, "fct_orders": replace(orders, semantic=semantic)},
-        metrics={**SHOP.metrics, "discounts": metric},
-    )
-
-    code = compiled("ROLLING(discounts, 30 days)", "", known=known)
-
-    assert code.entries["measures"]["orders"] == [{"name": "discounts_sum", "agg": "sum", "expr": "discount"}]
-    assert definition(code)["type_params"]["measure"] == "discounts_sum"
 
 
 def test_a_date_is_chosen_by_the_name_of_its_dimension_too() -> None:

@@ -1,0 +1,85 @@
+"""How dbt's legacy spec spells the semantic layer: `semantic_models`, measures and `type_params`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from semantic.codegen.entries import Entry, filtered, titled, used
+from semantic.codegen.value_tests import whole
+from semantic.definitions import Dimension, Measure, Metric, MetricInput, SemanticModel
+
+
+def semantic_model(semantic: SemanticModel) -> Entry:
+    """The entry under `semantic_models`, which always has a list of measures."""
+    entry: Entry = {
+        "name": semantic.name,
+        "model": f"ref('{semantic.model}')",
+        "defaults": {"agg_time_dimension": semantic.agg_time_dimension},
+    }
+    if semantic.entities:
+        entry["entities"] = [_named(entity.name, entity.expr, entity.type) for entity in semantic.entities]
+    else:
+        entry["primary_entity"] = semantic.primary_entity
+    return {**entry, "dimensions": [dimension(one) for one in semantic.dimensions], "measures": []}
+
+
+def dimension(dimension: Dimension) -> Entry:
+    """An entry under a semantic model's `dimensions`."""
+    entry = _named(dimension.name, dimension.expr, dimension.type)
+    if dimension.type == "time":
+        entry["type_params"] = {"time_granularity": dimension.granularity or "day"}
+    return entry
+
+
+def measure(measure: Measure) -> Entry:
+    """An entry under a semantic model's `measures`."""
+    entry: Entry = {"name": measure.name, "agg": measure.agg, "expr": measure.expr}
+    if measure.agg_time_dimension:
+        entry["agg_time_dimension"] = measure.agg_time_dimension
+    if measure.percentile is not None:
+        entry["agg_params"] = {
+            "percentile": measure.percentile,
+            "use_discrete_percentile": False,
+            "use_approximate_percentile": False,
+        }
+    return entry
+
+
+def metric(metric: Metric) -> Entry:
+    """The entry under `metrics`."""
+    definition = {"type": metric.type, "type_params": _params(metric), **filtered(metric.filters)}
+    return titled(metric, definition)
+
+
+def _params(metric: Metric) -> Entry:
+    if metric.conversion:
+        counted: Entry = {"entity": metric.conversion.entity, "calculation": metric.conversion.calculation}
+        counted |= {"base_measure": metric.conversion.base, "conversion_measure": metric.conversion.then}
+        if metric.conversion.window:
+            counted["window"] = metric.conversion.window
+        return {"conversion_type_params": counted}
+    if metric.numerator and metric.denominator:
+        return {"numerator": used(metric.numerator), "denominator": used(metric.denominator)}
+    if metric.type == "derived":
+        return {"expr": metric.expr, "metrics": _inputs(metric.inputs)}
+    if metric.type == "cumulative":
+        along = {
+            "window": metric.window,
+            "grain_to_date": metric.grain_to_date,
+            "period_agg": metric.period_agg,
+        }
+        told = {key: value for key, value in along.items() if value}
+        return {"measure": metric.measure, "cumulative_type_params": told}
+    if metric.fill_nulls_with is None:
+        return {"measure": metric.measure}
+    return {"measure": {"name": metric.measure, "fill_nulls_with": whole(metric.fill_nulls_with)}}
+
+
+def _inputs(inputs: Sequence[MetricInput]) -> list[Entry | str]:
+    return [used(one) for one in dict.fromkeys(inputs)]
+
+
+def _named(name: str, expr: str, kind: str) -> Entry:
+    """An entry whose `expr` is left out where it is the name again."""
+    entry: Entry = {"name": name, "type": kind}
+    return entry if expr == name else {**entry, "expr": expr}

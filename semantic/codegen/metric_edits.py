@@ -1,0 +1,111 @@
+"""The entry of a metric that a properties file has already, wherever in the file it stands."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from semantic.codegen.latest import KEYS, METRICS
+from semantic.codegen.model_edits import entry_of
+from semantic.codegen.yaml_emit import YamlValue
+from semantic.codegen.yaml_marks import YamlRefused
+from semantic.codegen.yaml_steps import AddItem, Edit, Named, Path, RemoveItem, ReplaceItem
+
+LEGACY = ("type", "type_params", "filter")
+DEFINITION = tuple(dict.fromkeys(("type", "type_params", *(key for keys in KEYS.values() for key in keys))))
+# Where a key belongs that an entry does not have yet.
+ORDER = ("name", "label", "description", *DEFINITION, "hidden", "group", "config")
+
+
+@dataclass(frozen=True)
+class AmendMetric:
+    """Give an existing metric other words, another definition, another note for Bisync.
+
+    `values` holds the keys of the entry that change, `own` those of Bisync's mapping in its `meta`; None
+    takes a key away. Every other key stays. One that is no simple metric any more leaves its model's entry.
+    """
+
+    name: str
+    values: Mapping[str, Any]
+    own: Mapping[str, Any]
+
+    def edits(self, data: Any, _text: str) -> Iterator[Edit]:
+        """The single edits. Raises YamlRefused where the file has no such metric."""
+        home, entry = _found(data, self.name)
+        if not entry:
+            raise YamlRefused(
+                "no-such-entry",
+                f"The metric {self.name} is not in this file's list of metrics. It may have been moved: "
+                "pull first.",
+            )
+        new = self._amended(entry)
+        if len(home) > 1 and entry.get("type") == "simple" != new.get("type"):
+            yield RemoveItem((*home, Named(self.name)))
+            yield AddItem((METRICS,), new)
+        else:
+            yield ReplaceItem((*home, Named(self.name)), new)
+
+    def _amended(self, entry: Mapping[str, Any]) -> dict[str, Any]:
+        new: dict[str, Any] = copy.deepcopy(dict(entry))
+        values = dict(self.values)
+        if "group" in values and "group" in (new.get("config") or {}):
+            _put(new["config"], "group", values.pop("group"))
+        for key, value in values.items():
+            _put(new, key, value)
+        for key, value in self.own.items():
+            _put(_own_note(new), key, value)
+        return new
+
+
+def _found(data: Any, name: str) -> tuple[Path, Mapping[str, Any]]:
+    """The list in which a metric stands, of the file or of one of its models, and its entry there."""
+    if entry := entry_of(data, METRICS, name):
+        return (METRICS,), entry
+    models = (data.get("models") if isinstance(data, dict) else None) or []
+    for model in models:
+        if entry := entry_of(model, METRICS, name):
+            return ("models", Named(model["name"]), METRICS), entry
+    return (), {}
+
+
+def _put(entry: dict[str, Any], key: str, value: YamlValue) -> None:
+    """Set a key where it stands or where it belongs, or take it away; refuses what dbt would render first."""
+    if key not in DEFINITION and _has_jinja(entry.get(key)):
+        raise YamlRefused(
+            "not-literal",
+            f"{key} is made by Jinja in this file. Change what it refers to, or write it out here first.",
+        )
+    if value is None:
+        entry.pop(key, None)
+    elif key in entry or key not in ORDER:
+        entry[key] = value
+    else:
+        before = [known for known in ORDER[: ORDER.index(key)] if known in entry]
+        items = list(entry.items())
+        at = next((n for n, (known, _) in enumerate(items, 1) if before and known == before[-1]), len(items))
+        entry.clear()
+        entry.update([*items[:at], (key, value), *items[at:]])
+
+
+def _own_note(entry: dict[str, Any]) -> dict[str, Any]:
+    """Bisync's mapping in the metric's `meta`, wherever the entry keeps that."""
+    places: tuple[dict[str, Any], ...] = (entry.get("config") or {}, entry)
+    homes: list[dict[str, Any]] = [place["meta"] for place in places if isinstance(place.get("meta"), dict)]
+    home = next((meta for meta in homes if "bisync" in meta), homes[0] if homes else None)
+    if home is None:
+        if not isinstance(entry.get("config"), dict):
+            _put(entry, "config", {})
+        home = entry["config"]["meta"] = {}
+    if not isinstance(home.get("bisync"), dict):
+        home["bisync"] = {}
+    own: dict[str, Any] = home["bisync"]
+    return own
+
+
+def _has_jinja(value: Any) -> bool:
+    if isinstance(value, str):
+        return "{{" in value or "{%" in value
+    inside = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
+    return any(map(_has_jinja, inside))

@@ -1,0 +1,234 @@
+"""A metric of dbt's latest spec is changed where it stands: in its model's entry or at the top level."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from semantic.codegen.amend import compile_change
+from semantic.codegen.metric_edits import AmendMetric
+from semantic.codegen.metrics import Compiled
+from semantic.codegen.yaml_files import YamlRefused, edited
+from semantic.current import fields_of
+from semantic.definitions import Measure, Metric, Vocabulary
+from semantic.fields import ValueRule
+from semantic.formula import analyse
+from semantic.formulas import metric_formula
+from tests.semantic import latest_shop, shop
+from tests.semantic.codegen.test_amend import diff, with_formulas
+
+FILES = {path: text.lstrip() for path, text in latest_shop.FILES.items()}
+SHOP = with_formulas(latest_shop.SHOP)
+
+
+def change(name: str, known: Vocabulary = SHOP, **to: Any) -> Compiled:
+    base = fields_of(known.metrics[name], known)
+    fields = replace(base, **to)
+    return compile_change(base, fields, analyse(fields.formula, known), known)
+
+
+def test_words_of_a_metric_change_inside_its_models_entry() -> None:
+    code = change("orders_total", label="All orders", owner="Sales")
+
+    before = '      - {name: orders_total, label: Orders, type: simple, agg: count, expr: "1"}'
+    after = before.replace("Orders", "All orders").replace("}", ", config: {meta: {bisync: {owner: Sales}}}}")
+    assert diff(code, FILES) == {"models/schema.yml": [f"-{before}", f"+{after}"]}
+    assert code.metrics == ("orders_total",)
+
+
+def test_a_new_total_of_the_same_model_stays_in_its_entry() -> None:
+    code = change("completed_revenue", formula="COUNT(fct_orders.order_id)")
+
+    assert diff(code, FILES) == {
+        "models/schema.yml": [
+            "-        agg: sum",
+            "-        expr: net_amount",
+            "-        filter: \"{{ Dimension('order__order_status') }} = 'completed'\"",
+            "+        agg: count",
+            "+        expr: order_id",
+            "+        config:",
+            "+          meta:",
+            "+            bisync:",
+            "+              formula: COUNT(fct_orders.order_id)",
+        ]
+    }
+    assert code.notes == ()
+
+
+def test_what_the_old_kind_of_total_said_goes_with_it() -> None:
+    code = change("revenue", formula="PERCENTILE(fct_orders.net_amount, 0.9)")
+    again = change("revenue", formula="MAX(fct_orders.net_amount)", time="delivered_on")
+
+    values = code.entries["change"]["values"]
+    assert {key: value for key, value in values.items() if value is not None} == {
+        "type": "simple",
+        "agg": "percentile",
+        "expr": "CAST(net_amount AS DOUBLE PRECISION)",
+        "percentile": 0.9,
+    }
+    values = again.entries["change"]["values"]
+    assert (values["percentile"], values["fill_nulls_with"], values["join_to_timespine"]) == (
+        None,
+        None,
+        None,
+    )
+    assert values["agg_time_dimension"] == "delivered_on"
+
+
+def test_a_metric_that_becomes_a_calculation_leaves_its_models_entry() -> None:
+    """Inside, dbt 1.12 would find it twice when it reads the entry again."""
+    code = change("completed_revenue", formula="revenue / orders_total", meaning="What an order brings.")
+
+    assert diff(code, FILES) == {
+        "models/schema.yml": [
+            "-      - name: completed_revenue",
+            "-        label: Completed revenue",
+            "-        type: simple",
+            "-        agg: sum",
+            "-        expr: net_amount",
+            "-        filter: \"{{ Dimension('order__order_status') }} = 'completed'\"",
+            "+",
+            "+metrics:",
+            "+  - name: completed_revenue",
+            "+    label: Completed revenue",
+            "+    description: What an order brings.",
+            "+    type: ratio",
+            "+    numerator: revenue",
+            "+    denominator: orders_total",
+            "+    config:",
+            "+      meta:",
+            "+        bisync:",
+            "+          formula: revenue / orders_total",
+        ]
+    }
+
+
+def test_a_calculation_that_becomes_a_total_stays_at_the_top_level_over_a_hidden_one() -> None:
+    code = change("revenue_per_customer", formula="MAX(fct_orders.discount)")
+
+    found = diff(code, FILES)
+    assert found["models/metrics.yml"] == [
+        "-    type: ratio",
+        "-    numerator: revenue",
+        "-    denominator: customers_total",
+        "+    type: derived",
+        "+    expr: revenue_per_customer_part_1",
+        "+    input_metrics:",
+        "+      - revenue_per_customer_part_1",
+        "+    config:",
+        "+      meta:",
+        "+        bisync:",
+        "+          formula: MAX(fct_orders.discount)",
+    ]
+    assert "+        hidden: true" in found["models/schema.yml"]
+    assert code.metrics == ("revenue_per_customer_part_1", "revenue_per_customer")
+
+
+def test_a_total_of_another_model_cannot_stand_in_this_ones_entry() -> None:
+    code = change("completed_revenue", formula="COUNT(dim_customers.tier)")
+
+    assert code.entries["change"]["values"]["type"] == "derived"
+    (helper,) = code.entries["models"]["dim_customers"]["metrics"]
+    assert (helper["agg"], helper["expr"], helper["hidden"]) == ("count", "tier", True)
+
+
+def test_what_a_running_metric_says_changes_where_it_stands() -> None:
+    running = Metric(
+        "running", "cumulative", "Running", measure="revenue", window="30 days", period_agg="last",
+        file="models/metrics.yml", spec="latest",
+    )  # fmt: skip
+    known = replace(SHOP, metrics={**SHOP.metrics, "running": running})
+    running = replace(running, formula=metric_formula(running, known, dialect="duckdb"))
+    known = replace(known, metrics={**known.metrics, "running": running})
+
+    values = change("running", known, formula="TODATE(orders_total, month)").entries["change"]["values"]
+
+    assert {key: value for key, value in values.items() if value is not None} == {
+        "type": "cumulative",
+        "input_metric": "orders_total",
+        "grain_to_date": "month",
+        "period_agg": "last",
+    }
+    assert values["window"] is None
+
+
+@pytest.mark.parametrize("formula", ["SUM(fct_orders.discount)", "CUMULATIVE(SUM(fct_orders.discount))"])
+def test_a_metric_of_the_legacy_spec_stays_in_it_over_one_of_the_latest(formula: str) -> None:
+    old = shop.vocabulary()
+    known = with_formulas(
+        replace(
+            SHOP,
+            models={**SHOP.models, "dim_customers": old.models["dim_customers"]},
+            metrics={**SHOP.metrics, "customers_total": old.metrics["customers_total"]},
+        )
+    )
+
+    code = change("customers_total", known, formula=formula)
+
+    values = code.entries["change"]["values"]
+    assert values == {
+        "type": "derived",
+        "type_params": {"expr": "customers_total_part_1", "metrics": ["customers_total_part_1"]},
+        "filter": None,
+    }
+    assert code.entries["models"]["fct_orders"]["metrics"][0]["hidden"]
+
+
+def test_a_helper_that_nothing_reads_afterwards_is_told_and_left() -> None:
+    orders = SHOP.models["fct_orders"]
+    assert orders.semantic is not None
+    part = Measure("share_numerator", "max", "discount", inline=True)
+    semantic = replace(orders.semantic, measures=(*orders.semantic.measures, part))
+    helper = Metric(
+        "share_numerator", "simple", "Share (numerator)", measure="share_numerator", spec="latest",
+        meta={"bisync": {"helper_of": "revenue_per_customer"}},
+    )  # fmt: skip
+    known = with_formulas(
+        replace(
+            SHOP,
+            models={**SHOP.models, "fct_orders": replace(orders, semantic=semantic)},
+            metrics={**SHOP.metrics, "share_numerator": helper},
+        )
+    )
+
+    code = change("revenue_per_customer", known, formula="revenue / orders_total")
+    kept = change("revenue_per_customer", known, formula="MAX(fct_orders.discount) / orders_total")
+
+    assert code.notes == (
+        "share_numerator may be without use afterwards; Bisync leaves what others may read.",
+    )
+    assert (kept.notes, kept.metrics) == ((), ("revenue_per_customer",))
+
+
+def test_rules_change_with_the_formula_in_the_same_entry() -> None:
+    code = change("revenue", formula="SUM(fct_orders.discount)", rules=(ValueRule("positive"),))
+
+    found = diff(code, FILES)["models/schema.yml"]
+    assert "+          name: revenue_positive" in found
+    assert "+        expr: discount" in found
+
+
+INLINE = """models:
+  - name: fct_orders
+    semantic_model: true
+    metrics:
+      - {name: share, type: ratio, numerator: a, denominator: b}
+"""
+
+
+def test_a_calculation_that_its_author_keeps_in_the_models_entry_stays_there() -> None:
+    edit = AmendMetric(
+        "share", {"type": "derived", "expr": "a * 2", "numerator": None, "denominator": None}, {}
+    )
+
+    assert edited(INLINE, [edit], path="x.yml") == INLINE.replace(
+        "{name: share, type: ratio, numerator: a, denominator: b}",
+        "{name: share, type: derived, expr: a * 2}",
+    )
+
+
+def test_a_metric_that_stands_nowhere_in_the_file_is_not_changed() -> None:
+    with pytest.raises(YamlRefused, match="not in this file's list of metrics"):
+        edited(INLINE, [AmendMetric("other", {"label": "x"}, {})], path="x.yml")
