@@ -155,7 +155,7 @@ class Decomposer:
         total, conditions = _split(node)
         assert isinstance(total, Total)
         model = self.prepared.model_for(total)
-        filters, inline = self.prepared.sorted(model, total, conditions)
+        filters, inline = self.prepared.split(model, total, conditions)
         spec = self.vocabulary.spec_for(model)
         if spec == "latest":
             return self._total(title, model, self._wanted(model, total, inline), filters)
@@ -181,7 +181,7 @@ class Decomposer:
         assert isinstance(total, Total)
         assert isinstance(node.then, Total)
         model = self.prepared.model_for(total)
-        filters, _inline = self.prepared.sorted(model, total, conditions, filtering=True)
+        filters, _inline = self.prepared.split(model, total, conditions, filtering=True)
         base = self._counted(model, total, [], "first event")
         following = self.prepared.model_for(node.then)
         spec = self.vocabulary.spec_for(following)
@@ -208,7 +208,7 @@ class Decomposer:
         else:
             assert isinstance(value, Total)
             model = self.prepared.model_for(value)
-            filters, inline = self.prepared.sorted(model, value, conditions)
+            filters, inline = self.prepared.split(model, value, conditions)
             source = self._counted(model, value, inline, "total")
         return self._named(
             title,
@@ -269,7 +269,7 @@ class Decomposer:
         existing = self._existing(node, model)
         if existing:
             return MetricInput(existing)
-        filters, inline = self.prepared.sorted(model, value, conditions)
+        filters, inline = self.prepared.split(model, value, conditions)
         if inline or not filters:
             return MetricInput(self._helper(node, role))
         return self._used(self._existing(value, model) or self._helper(value, role), filters, role)

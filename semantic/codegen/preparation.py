@@ -58,7 +58,7 @@ class Preparation:
             found = self.time_column
         return "" if model.semantic and found == model.semantic.agg_time_dimension else found
 
-    def sorted(
+    def split(
         self, model: Model, total: Total, conditions: Sequence[Node], *, filtering: bool = False
     ) -> tuple[list[str], list[Node]]:
         """The conditions that dbt can filter by, as its text, and those that go into the measure.

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import psycopg
 import pytest
 
 from semantic.definitions import Vocabulary
@@ -21,7 +22,7 @@ from semantic.query.engine import Engine, engine_for, with_relations
 from semantic.query.spec import PeriodsOnly, QuerySpec, Unsupported
 from semantic.query.sql import metric_sql
 from tests.semantic import latest_shop
-from tests.semantic.published import PUBLISHED, TOTALS, draft_of
+from tests.semantic.published import ALONG, PUBLISHED, TOTALS, draft_of
 from tests.semantic.shop import RELATIONS, day, plain
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "dbt"
@@ -123,8 +124,31 @@ def test_the_totals_are_those_counted_by_hand(engine: Engine, warehouse: duckdb.
     assert found == {name: value if value is None else plain(value) for name, value in TOTALS.items()}
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("grain", [None, "month"])
+def test_the_same_files_give_the_same_numbers_on_postgresql(
+    after: Vocabulary,
+    warehouse: duckdb.DuckDBPyConnection,
+    engine: Engine,
+    postgres: psycopg.Connection[Any],
+    grain: Any,
+) -> None:
+    places = {name: f"public.{name}" for name in RELATIONS}
+    there = engine_for(with_relations(kept("latest-semantic"), places, after), "postgres")
+    apart = {}
+    for name in PUBLISHED.keys() - (set() if grain else ALONG):
+        rows = postgres.execute(there.sql(name, grain=grain).encode()).fetchall()
+        found = answer(warehouse, engine.sql(name, grain=grain)), answer_of(rows)
+        if found[0] != found[1]:
+            apart[name] = found
+    assert apart == {}
+
+
 def answer(warehouse: duckdb.DuckDBPyConnection, sql: str) -> dict[Any, Any]:
+    return answer_of(warehouse.execute(sql).fetchall())
+
+
+def answer_of(rows: list[tuple[Any, ...]]) -> dict[Any, Any]:
     """Period → value, or the one value; blanks left out."""
-    rows = warehouse.execute(sql).fetchall()
     pairs = [(day(row[0]) if len(row) > 1 else None, plain(row[-1])) for row in rows if row[0] is not None]
     return {period: value for period, value in pairs if value is not None}
