@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from semantic.codegen.entries import Entry
-from semantic.codegen.metric_edits import AmendMetric
-from semantic.codegen.model_edits import DescribeModel, entry_of
+from semantic.codegen.model_edits import entry_of
 from semantic.codegen.yaml_files import Composite, edited_bytes, new_file_of, tests_key
 from semantic.codegen.yaml_steps import AddItem, Edit, Named, RemoveItem, ReplaceItem
 
