@@ -451,6 +451,21 @@ _OTHERS = (
             "time_column": "time_column",
         },
     ),
+    Spelling("bisync_mostly_filled", BISYNC, tell.mostly_filled, {"at_least": "at_least"}),
+    Spelling("bisync_unique_together", BISYNC, tell.together, {"columns": "columns"}),
+    Spelling("bisync_not_accepted_values", BISYNC, tell.accepted, {"values": "values"}, {"negated": True}),
+    Spelling(
+        "bisync_in_range",
+        BISYNC,
+        tell.limits,
+        {"minimum": "minimum", "maximum": "maximum", "inclusive": "inclusive", "integer": "integer"},
+    ),
+    Spelling("bisync_matches_pattern", BISYNC, tell.pattern, {"patterns": "pattern", "negated": "negated"}),
+    Spelling(
+        "bisync_recent", BISYNC, tell.recent, {"field": "time_column", "unit": "unit", "interval": "interval"}
+    ),
+    Spelling("bisync_row_count", BISYNC, tell.rows, {"minimum": "minimum", "maximum": "maximum"}),
+    Spelling("bisync_always_true", BISYNC, tell.holds, {"expression": "condition"}),
     Spelling("is_between", PROJECTS, tell.limits, {"minimum": "minimum", "maximum": "maximum"}),
     Spelling("unique_proportion", PROJECTS, tell.mostly_unique, {"at_least": "at_least"}),
     Spelling(

@@ -148,7 +148,8 @@ def limits(given: Given) -> Told:
     """A lowest or a highest value, of the column or of what `of` names."""
     of = given.get("of")
     subject = f"the {of} of {given.subject}" if of else given.subject
-    return bounded(subject, given.get("minimum"), given.get("maximum"), strict=_is_strict(given), of=bool(of))
+    told = bounded(subject, given.get("minimum"), given.get("maximum"), strict=_is_strict(given), of=bool(of))
+    return (told[0], f"{told[1]} and always whole") if told and is_set(given.get("integer")) else told
 
 
 def expression_limits(given: Given) -> Told:

@@ -8,10 +8,9 @@ from typing import Any, TypeAlias
 
 from semantic.codegen.entries import Entry
 from semantic.codegen.model_edits import entry_of
+from semantic.codegen.quality.file_tests import DATA_TESTS
 from semantic.codegen.yaml_files import Composite, edited_bytes, new_file_of, tests_key
 from semantic.codegen.yaml_steps import AddItem, Edit, Named, RemoveItem, ReplaceItem
-
-DATA_TESTS = "data_tests"
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from semantic.codegen import layout
 from semantic.codegen.additions import Additions
-from semantic.codegen.changes import DATA_TESTS, AmendTests, AnyEdit, FileChange
+from semantic.codegen.changes import AmendTests, AnyEdit, FileChange
 from semantic.codegen.entries import Entry, Refused
 from semantic.codegen.metric_edits import AmendMetric
 from semantic.codegen.model_edits import DescribeModel
+from semantic.codegen.quality.file_tests import DATA_TESTS
 from semantic.codegen.time_spine import time_spine_files
 from semantic.codegen.value_tests import MACRO, MACRO_FILE
 from semantic.codegen.yaml_files import AddItem, Named, YamlValue, new_file

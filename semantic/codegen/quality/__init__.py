@@ -1,0 +1,1 @@
+"""Data quality rules as dbt's tests: the other direction of `catalog.quality`."""

@@ -1,0 +1,112 @@
+"""A rule that somebody adds, changes or takes away, as changes of the project's files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from semantic.codegen.changes import FileChange
+from semantic.codegen.quality.edits import AddTest, ChangeTest, RemoveTest, Written
+from semantic.codegen.quality.file_tests import Difference
+from semantic.codegen.quality.habits import Habits
+from semantic.codegen.quality.promises import (
+    NO_CONDITION,
+    AlwaysTrue,
+    Condition,
+    InRange,
+    Percentage,
+    PositiveInteger,
+)
+from semantic.codegen.quality.reading import CONDITION_ARGUMENTS, ROW_CONDITIONS, flat
+from semantic.codegen.quality.rule import QualityRule, Target
+from semantic.codegen.quality.spelled import MACRO_FILE, Compiles, Spelled, spelled
+from semantic.codegen.quality.ways import bare
+
+MACROS = Path(__file__).with_name("bisync_tests.sql").read_text(encoding="utf-8")
+
+
+def rule_added(
+    rule: QualityRule, target: Target, habits: Habits, *, path: str, compiles: Compiles
+) -> tuple[FileChange, ...]:
+    """The test in the properties file `path`, and Bisync's macros where it needs them. Raises Refused."""
+    test = spelled(rule, target, habits, compiles=compiles)
+    return (FileChange(path, (AddTest(target, test, habits.dbt_version),)), *macros_for(test))
+
+
+def rule_changed(
+    old: QualityRule,
+    new: QualityRule,
+    target: Target,
+    was: Written,
+    habits: Habits,
+    *,
+    path: str,
+    compiles: Compiles,
+) -> tuple[FileChange, ...]:
+    """The test that said `old` says `new`; only the lines of what differs are touched. Raises Refused.
+
+    Where no argument of the test can say it, another test takes its place.
+    """
+    if old == new:
+        return ()
+    standing = _standing(old, was)
+    like = was.test if _family(old) == _family(new) else ""
+    before = spelled(old, target, habits, compiles=compiles, like=was.test, standing=standing)
+    after = spelled(new, target, habits, compiles=compiles, like=like, standing=standing)
+    if after.column.casefold() != was.column.casefold():
+        edits: tuple[AddTest | RemoveTest, ...] = (
+            AddTest(target, after, habits.dbt_version),
+            RemoveTest(target, was),
+        )
+        return (FileChange(path, edits), *macros_for(after))
+    wanted = _difference(before, after, was)
+    return (FileChange(path, (ChangeTest(target, was, wanted),)), *macros_for(after))
+
+
+def rule_removed(target: Target, was: Written, *, path: str) -> tuple[FileChange, ...]:
+    """The test taken out of its file; the macros stay, since other tests may need them."""
+    return (FileChange(path, (RemoveTest(target, was),)),)
+
+
+def macros_for(test: Spelled) -> tuple[FileChange, ...]:
+    """The file with Bisync's own tests, where the test is one of them; it is written once."""
+    return (FileChange(MACRO_FILE, content=MACROS),) if test.is_own else ()
+
+
+def _difference(before: Spelled, after: Spelled, was: Written) -> Difference:
+    settings = {
+        key: getattr(after, key)
+        for key in ("severity", "where")
+        if getattr(before, key) != getattr(after, key)
+    }
+    meta = {
+        key: after.meta.get(key) for key in ("owner", "bisync") if before.meta.get(key) != after.meta.get(key)
+    }
+    name = after.name if before.name != after.name else None
+    if after.test != was.test:
+        return Difference(after.test, after.arguments, settings, meta, name)
+    arguments = {
+        key: after.arguments.get(key)
+        for key in (*before.arguments, *after.arguments)
+        if before.arguments.get(key) != after.arguments.get(key)
+    }
+    # A package's own argument for the rows that count stays the place where they are named.
+    place = next((name for name in ROW_CONDITIONS if name in flat(was.arguments)), "")
+    if place and "where" in settings:
+        arguments[place] = settings.pop("where") or None
+    return Difference("", arguments, settings, meta, name)
+
+
+def _family(rule: QualityRule) -> type:
+    """Promises that one test can say, the one as well as the other."""
+    promised = type(rule.promise)
+    return InRange if promised in (Percentage, PositiveInteger) else promised
+
+
+def _standing(old: QualityRule, was: Written) -> dict[Condition, str]:
+    """The conditions of a rule with the SQL that they have in dbt's file."""
+    arguments = flat(was.arguments)
+    where = was.where or next((arguments[name] for name in ROW_CONDITIONS if name in arguments), "")
+    found = {old.where: where} if old.where != NO_CONDITION else {}
+    if isinstance(old.promise, AlwaysTrue):
+        found[old.promise.condition] = arguments[CONDITION_ARGUMENTS[bare(was.test)]]
+    return found
