@@ -11,14 +11,12 @@ from functools import lru_cache
 from catalog.models import Column, Node, NodeTest, Outcome, Snapshot
 from catalog.narrowing import NOT_RUN, RulesAsked
 from catalog.outcomes import Tested, Trust, outcomes_of, outdated
-from catalog.quality.rules import Rule, constraints, freshness
+from catalog.quality.rules import METRIC_TESTS, Rule, constraints, freshness
 from catalog.quality.tellers import Reads, metric_of
 from catalog.search.index import owner_of
 from catalog.selectors import MOST, USED, reads_of
 from catalog.words import KINDS, Kind
 from governance.models import Project
-
-METRIC_TEST = "bisync_metric_in_range"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +117,7 @@ def below(project: Project, trust: Trust, *, but: str = "", metric: str = "", ad
     value = [(kept[one.unique_id], one) for one in mine if one.unique_id in kept]
     return Below(
         [(one, kept[one.unique_id].rule.sentence if one.unique_id in kept else "") for one in wrong],
-        [judged for judged in value if judged[0].spelled == METRIC_TEST],
+        [judged for judged in value if judged[0].spelled in METRIC_TESTS],
     )
 
 
@@ -226,7 +224,7 @@ def _read(project: int, pull: tuple[int, datetime, str]) -> tuple[Line, ...]:
     for column in Column.objects.filter(node__project=project, fields__has_key="constraints"):
         columns.setdefault(column.node_id, []).append(column)
     lines = [
-        _line(metrics.get(metric_of(kept.name)) or node if kept.spelled == METRIC_TEST else node, kept)
+        _line(metrics.get(metric_of(kept.name)) or node if kept.spelled in METRIC_TESTS else node, kept)
         for node in nodes.values()
         for kept in kept_by(node, columns.get(node.pk, ()), tests.get(node.pk, ()), reads)
     ]

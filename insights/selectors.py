@@ -11,14 +11,14 @@ from django.utils.translation import gettext as _
 from bisync.lib.errors import BisyncError
 from bisync.lib.search import every_word
 from catalog.quality.rules import Test, rule_of
-from catalog.rules import METRIC_TEST, Judged, Kept
+from catalog.rules import Judged, Kept
 from environments.models import Deployment, Environment, MetricSeries
 from environments.numbers import Numbers, by_period
 from environments.selectors import Reading, reading
 from governance.models import Project, User
 from proposals.models import Proposal
 from semantic import sync
-from semantic.codegen.value_tests import test_names
+from semantic.codegen.value_tests import said_alone, test_names
 from semantic.current import rules_noted
 from semantic.definitions import Grain, Metric
 from semantic.fields import ValueRule, currency, noted
@@ -26,7 +26,6 @@ from semantic.formula import analyse
 from semantic.formula.tree import MetricRef
 from semantic.models import Definition, DefinitionState
 from semantic.query.spec import Unsupported
-from semantic.rules.values import bounds
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +110,8 @@ def rules_of_value(definition: Definition, tested: Iterable[Judged]) -> list[Jud
 
 
 def _alone(definition: Definition, promise: ValueRule, name: str, *, percent: bool) -> Kept:
-    low, high = bounds(promise, percent=percent)
-    limits = {"minimum": low, "maximum": high, "allow_blank": promise.kind != "not_null"}
-    arguments = {**limits, "grain": "month", "time_column": "metric_time"}
-    rule = rule_of(Test(METRIC_TEST, name, definition.name, arguments=arguments))
+    test, arguments = said_alone(promise, percent=percent)
+    rule = rule_of(Test(test, name, definition.name, arguments=arguments))
     rule = replace(rule, consequence=_("Bisync checks it before a change is published"))
     return Kept(rule, "", "meta.bisync.rules", promise.kind, "", definition.file)
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, get_args
 
-from semantic.definitions import Measure, Metric, Model, Vocabulary
-from semantic.fields import FORMATS, RULES, MetricFields, ValueRule, noted, with_plain_lines
+from semantic.definitions import Grain, Measure, Metric, Model, Vocabulary
+from semantic.fields import FORMATS, RULES, MetricFields, RuleKind, ValueRule, noted, with_plain_lines
 from semantic.formulas import chosen_date
 
 
@@ -53,7 +53,26 @@ def _rules(written: object) -> Iterator[ValueRule]:
     for kind in RULES:
         rule = next((one for one in found if one.get("kind") == kind), None)
         if rule is not None:
-            yield ValueRule(kind, _number(rule.get("low")), _number(rule.get("high")))
+            yield _rule(kind, rule)
+
+
+def _rule(kind: RuleKind, written: Mapping[str, Any]) -> ValueRule:
+    """The rule as far as what is written of it is of the kind that it should be."""
+    numbers = ("low", "high", "increase", "decrease", "base", "tolerance", "sigma")
+    given: dict[str, Any] = {name: _number(written.get(name)) for name in numbers}
+    given |= {name: _count(written.get(name)) for name in ("periods", "hours")}
+    steps, grain = written.get("steps"), written.get("grain")
+    return ValueRule(
+        kind,
+        **given,
+        other=_text(written.get("other")),
+        steps=tuple(map(_text, steps)) if isinstance(steps, list) else (),
+        grain=next((known for known in get_args(Grain) if known == grain), ""),
+    )
+
+
+def _count(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _number(value: object) -> float | None:

@@ -6,32 +6,137 @@ import hashlib
 import json
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from dataclasses import fields as dataclass_fields
-from typing import ClassVar, Literal, Self, TypeAlias, get_args
+from typing import Any, ClassVar, Literal, Self, TypeAlias, get_args
+
+from semantic.definitions import Grain
 
 ValueFormat: TypeAlias = Literal["number", "integer", "currency", "percent"]
-RuleKind: TypeAlias = Literal["not_null", "positive", "percentage", "range"]
+RuleKind: TypeAlias = Literal[
+    "not_null",
+    "positive",
+    "percentage",
+    "range",
+    "reasonable_growth_rate",
+    "logical_cohort_progression",
+    "metric_consistency",
+    "historical_trend_validation",
+    "freshness",
+]
 FORMATS: tuple[ValueFormat, ...] = get_args(ValueFormat)
 RULES: tuple[RuleKind, ...] = get_args(RuleKind)
 
 
+# How far a value may lie from those of how many periods before it.
+SIGMA = 3.0
+PERIODS = 28
+
+
+def usual_grain(kind: RuleKind) -> Grain:
+    """The length of the periods that a kind of promise is about where nobody says another one."""
+    return "day" if kind == "historical_trend_validation" else "month"
+
+
 @dataclass(frozen=True, slots=True)
 class ValueRule:
-    """A promise about a metric's value in every period; `low` and `high` belong to `range`."""
+    """A promise about a metric's value in every period.
+
+    `low` and `high` belong to `range`; the others to the kinds that look at more than one value. `increase`
+    and `decrease` are the most that it grows and falls in percent, where it was at least `base` before. It is
+    the same as the metric `other`, within `tolerance` percent. It stays within `sigma` standard deviations of
+    the last `periods`. It is never above the last of the metrics `steps`, of which none is above the one
+    before. Its newest row is at most `hours` old. `grain` is the length of a period ("": the kind's own).
+    """
 
     kind: RuleKind
     low: float | None = None
     high: float | None = None
+    increase: float | None = None
+    decrease: float | None = None
+    base: float | None = None
+    other: str = ""
+    tolerance: float | None = None
+    sigma: float | None = None
+    periods: int | None = None
+    steps: tuple[str, ...] = ()
+    hours: int | None = None
+    grain: Grain | Literal[""] = ""
+
+    def __post_init__(self) -> None:
+        """What goes without saying is not said, so that equal promises are equal."""
+        usual = {
+            "sigma": SIGMA,
+            "periods": PERIODS,
+            "base": 0,
+            "tolerance": 0,
+            "grain": usual_grain(self.kind),
+        }
+        for name, value in usual.items():
+            if getattr(self, name) == value:
+                object.__setattr__(self, name, "" if name == "grain" else None)
 
     def __str__(self) -> str:
         """The promise in words."""
-        if self.kind == "range":
-            if self.low is None:
-                return f"at most {self.high:g}"
-            return f"at least {self.low:g}" if self.high is None else f"from {self.low:g} to {self.high:g}"
-        return {"not_null": "never blank", "positive": "never below zero"}.get(self.kind, "0 to 100 %")
+        return _WORDS[self.kind](self)
+
+    @property
+    def period(self) -> Grain:
+        """The length of the periods that it is about."""
+        return self.grain or usual_grain(self.kind)
+
+    @property
+    def numbers(self) -> tuple[float, ...]:
+        """Every number that it names."""
+        named = (self.low, self.high, self.increase, self.decrease, self.base, self.tolerance, self.sigma)
+        return tuple(one for one in (*named, self.periods, self.hours) if one is not None)
+
+    def to_json(self) -> dict[str, object]:
+        """As the database holds it: what is not said is left out."""
+        values = {one.name: getattr(self, one.name) for one in dataclass_fields(self)}
+        return {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in values.items()
+            if value not in (None, "", ())
+        }
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> ValueRule:
+        """The reverse of `to_json`; keys it does not know are left out."""
+        known = {one.name for one in dataclass_fields(cls)}
+        given = {name: value for name, value in values.items() if name in known and value is not None}
+        return cls(**{**given, "steps": tuple(given.get("steps") or ())})
+
+
+def _limits(rule: ValueRule) -> str:
+    if rule.low is None:
+        return f"at most {rule.high:g}"
+    return f"at least {rule.low:g}" if rule.high is None else f"from {rule.low:g} to {rule.high:g}"
+
+
+def _growth(rule: ValueRule) -> str:
+    ways = (("grows", rule.increase), ("falls", rule.decrease))
+    return " and ".join(f"{way} by at most {most:g} %" for way, most in ways if most is not None)
+
+
+def _consistency(rule: ValueRule) -> str:
+    return f"the same as {rule.other}" + (f", within {rule.tolerance:g} %" if rule.tolerance else "")
+
+
+_WORDS: Mapping[RuleKind, Callable[[ValueRule], str]] = {
+    "not_null": lambda _rule: "never blank",
+    "positive": lambda _rule: "never below zero",
+    "percentage": lambda _rule: "0 to 100 %",
+    "range": _limits,
+    "reasonable_growth_rate": _growth,
+    "logical_cohort_progression": lambda rule: f"never above {rule.steps[-1] if rule.steps else ''}",
+    "metric_consistency": _consistency,
+    "historical_trend_validation": lambda rule: (
+        f"within {rule.sigma or SIGMA:g} standard deviations of the last {rule.periods or PERIODS}"
+    ),
+    "freshness": lambda rule: f"at most {rule.hours} hours old",
+}
 
 
 class Fields(ABC):
@@ -145,20 +250,13 @@ class MetricFields(Fields):
     def to_json(self) -> dict[str, object]:
         values: dict[str, object] = {name: getattr(self, name) for name in TEXTS}
         values["value_format"] = self.value_format
-        values["rules"] = [
-            {
-                key: value
-                for key, value in (("kind", r.kind), ("low", r.low), ("high", r.high))
-                if value is not None
-            }
-            for r in self.rules
-        ]
+        values["rules"] = [rule.to_json() for rule in self.rules]
         return values
 
     @classmethod
     def from_json(cls, values: Mapping[str, object]) -> Self:
-        raw = values.get("rules") or []
-        rules = tuple(ValueRule(r["kind"], r.get("low"), r.get("high")) for r in raw)  # type: ignore[attr-defined]
+        raw: Any = values.get("rules") or []
+        rules = tuple(map(ValueRule.from_json, raw))
         texts = {name: str(values.get(name) or "") for name in TEXTS}
         return replace(
             cls(**texts),  # type: ignore[arg-type]

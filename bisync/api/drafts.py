@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_field
@@ -15,6 +15,7 @@ from catalog.reading import KINDS
 from proposals import content, selectors
 from proposals.actions.reviewing import APPROVALS_NEEDED
 from proposals.models import Check, Comment, Conflict, ConflictState, Proposal, ProposalStatus, Review
+from semantic.definitions import Grain
 from semantic.fields import FORMATS, RULES, MetricFields, name_from, with_plain_lines
 from semantic.models import DefinitionState
 from semantic.query.spec import GRAINS
@@ -71,11 +72,26 @@ class Body(serializers.Serializer[Any]):
 
 
 class RuleShape(Body):
-    """What always holds. `low` and `high` belong to a range, which needs one of them."""
+    """What always holds. `low` and `high` belong to a range, which needs one of them.
+
+    The others belong to rules about more than one value: by how many percent it grows and falls at most,
+    which metric it equals, how far it lies from its history, which metrics come before it, how old its newest
+    row may be.
+    """
 
     kind = serializers.ChoiceField(RULES)
     low = serializers.FloatField(required=False, allow_null=True)
     high = serializers.FloatField(required=False, allow_null=True)
+    increase = serializers.FloatField(required=False, allow_null=True)
+    decrease = serializers.FloatField(required=False, allow_null=True)
+    base = serializers.FloatField(required=False, allow_null=True)
+    other = serializers.CharField(required=False, allow_blank=True, max_length=255)
+    tolerance = serializers.FloatField(required=False, allow_null=True)
+    sigma = serializers.FloatField(required=False, allow_null=True)
+    periods = serializers.IntegerField(required=False, allow_null=True, min_value=3, max_value=1_000)
+    steps = serializers.ListField(child=serializers.CharField(max_length=255), required=False, max_length=20)
+    hours = serializers.IntegerField(required=False, allow_null=True, min_value=1, max_value=100_000)
+    grain = serializers.ChoiceField(["", *get_args(Grain)], required=False)
 
 
 class MetricDraft(Body):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from catalog.quality.spellings import BY_NAME, Spelling
-from catalog.quality.tellers import Given, Reads, metric_limits, metric_of, told_condition
+from catalog.quality.tellers import Given, Reads, metric_of, told_condition
 from catalog.quality.values import counted, duration, joined, number, object_of, several, short, table
 
 Raw: TypeAlias = Mapping[str, Any]
@@ -25,6 +25,13 @@ KINDS = (
     *("reasonable_growth_rate", "logical_cohort_progression", "metric_consistency"),
     *("historical_trend_validation", "row_count_between", "not_empty", "always_true", "no_gaps", "structure"),
     *(EXAMPLE, CUSTOM),
+)
+# Bisync's own tests of a metric's values; what they are called says which metric.
+METRIC_TESTS = frozenset(
+    (
+        *("bisync_metric_in_range", "bisync_metric_change_within", "bisync_metric_progression"),
+        *("bisync_metric_matches", "bisync_metric_within_history", "bisync_recent"),
+    )
 )
 # Where packages let a test look at some of the rows only, and at each group of them by itself.
 _WHERE = ("row_condition", "where_expression", "from_condition")
@@ -127,7 +134,7 @@ def _parameters(spelling: Spelling, arguments: Raw, name: str) -> dict[str, Any]
     given = {ours: arguments.get(theirs) for ours, theirs in spelling.arguments.items()}
     if there := table(given.get("to")):
         given["to"] = there
-    if spelling.tell is metric_limits:
+    if spelling.name in METRIC_TESTS:
         given["metric"] = metric_of(name) or None
     return {**given, **spelling.fixed}
 

@@ -33,6 +33,7 @@ class Spelling:
 
 
 _BETWEEN = {"minimum": "min_value", "maximum": "max_value", "strictly": "strictly", "inclusive": "inclusive"}
+_METRIC = {name: name for name in ("expression", "condition", "time_column", "grain")}
 _HISTORY = "historical_trend_validation"
 _never_blank = plain("not_null", "{subject} is never blank")
 _never_twice = plain("unique", "no {subject} appears twice")
@@ -462,7 +463,37 @@ _OTHERS = (
     ),
     Spelling("bisync_matches_pattern", BISYNC, tell.pattern, {"patterns": "pattern", "negated": "negated"}),
     Spelling(
-        "bisync_recent", BISYNC, tell.recent, {"field": "time_column", "unit": "unit", "interval": "interval"}
+        "bisync_recent",
+        BISYNC,
+        tell.metric_recent,
+        {"field": "time_column", "unit": "unit", "interval": "interval"},
+    ),
+    Spelling(
+        "bisync_metric_change_within",
+        BISYNC,
+        tell.metric_growth,
+        {**_METRIC, "increase": "increase", "decrease": "decrease", "base": "base"},
+    ),
+    Spelling("bisync_metric_progression", BISYNC, tell.metric_order, {"steps": "steps", "grain": "grain"}),
+    Spelling(
+        "bisync_metric_matches",
+        BISYNC,
+        tell.metric_same,
+        {
+            **_METRIC,
+            "other": "other",
+            "other_model": "other_model",
+            "other_expression": "other_expression",
+            "other_condition": "other_condition",
+            "other_time_column": "other_time_column",
+            "tolerance": "tolerance",
+        },
+    ),
+    Spelling(
+        "bisync_metric_within_history",
+        BISYNC,
+        tell.metric_history,
+        {**_METRIC, "periods": "periods", "sigma": "sigma"},
     ),
     Spelling("bisync_row_count", BISYNC, tell.rows, {"minimum": "minimum", "maximum": "maximum"}),
     Spelling("bisync_always_true", BISYNC, tell.holds, {"expression": "condition"}),

@@ -11,7 +11,18 @@ from dataclasses import dataclass
 from string import Formatter
 from typing import Any, TypeAlias
 
-from catalog.quality.values import counted, duration, is_set, joined, number, percent, said, several, short
+from catalog.quality.values import (
+    counted,
+    duration,
+    is_set,
+    joined,
+    number,
+    object_of,
+    percent,
+    said,
+    several,
+    short,
+)
 from catalog.quality.values import table as table_of
 
 # From a condition in SQL to the same as a formula, or "".
@@ -26,7 +37,12 @@ _BETWEEN = re.compile(rf"({_COLUMN})?\s*between\s+({_NUMBER})\s+and\s+({_NUMBER}
 _ORDER = re.compile(rf"({_COLUMN})\s*(>=|<=|>|<)\s*({_COLUMN})")
 _ORDERED = {">=": "never below", "<=": "never above", ">": "always above", "<": "always below"}
 # What a metric's test is called: the metric, and which of its promises the test keeps.
-_PROMISE = re.compile(r"(.+)_(?:not_null|positive|percentage|range)(?:_\d+)?")
+_PROMISES = (
+    *("not_null", "positive", "percentage", "range", "reasonable_growth_rate", "logical_cohort_progression"),
+    *("metric_consistency", "historical_trend_validation", "freshness"),
+)
+_PROMISE = re.compile(rf"(.+)_(?:{'|'.join(_PROMISES)})(?:_\d+)?")
+_GRAINS = frozenset({"day", "week", "month", "quarter", "year"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,15 +355,72 @@ def column_count(given: Given) -> Told:
 # -- Metrics --------------------------------------------------------------------------------------------
 
 
+def _metric(given: Given) -> str:
+    """The metric for which our own test is named."""
+    return metric_of(given.name) or "the value"
+
+
 def metric_limits(given: Given) -> Told:
     """Our own test of a metric's value: it is named for the metric and the promise."""
-    metric, grain = metric_of(given.name) or "the value", given.get("grain")
+    metric, grain = _metric(given), given.get("grain")
     timed = isinstance(grain, str) and grain and given.get("time_column")
     every = f", {said(grain)} by {said(grain)}" if timed else ""
     if given.get("allow_blank") is False:
         return "not_null", f"{metric} is never blank{every}"
     told = bounded(metric, given.get("minimum"), given.get("maximum"))
     return told and (told[0], f"{told[1]}{every}")
+
+
+def metric_growth(given: Given) -> Told:
+    """How fast a metric's value changes from one period to the next."""
+    ways = (("grows", given.get("increase")), ("falls", given.get("decrease")))
+    limits = [f"{way} by at most {said(most)} %" for way, most in ways if number(most) is not None]
+    if not limits:
+        return None
+    base = f", once it is {said(given.get('base'))} or more" if number(given.get("base")) else ""
+    return "reasonable_growth_rate", f"{_metric(given)} {joined(limits, 'and')}{_every(given)}{base}"
+
+
+def metric_order(given: Given) -> Told:
+    """Metrics of which none is above the one before; the last one is the metric itself."""
+    steps = given.get("steps")
+    found = [object_of(step).get("metric") for step in steps[:-1]] if isinstance(steps, list) else []
+    names = [name for name in found if isinstance(name, str) and name]
+    if not names or len(names) < len(found):
+        return None
+    words = f"{joined([*names, _metric(given)], 'and')} never rise from one to the next{_every(given)}"
+    return "logical_cohort_progression", words
+
+
+def metric_same(given: Given) -> Told:
+    """A metric that is as big as another one."""
+    other = given.get("other")
+    if not isinstance(other, str) or not other:
+        return None
+    tolerance = f", within {said(given.get('tolerance'))} %" if number(given.get("tolerance")) else ""
+    return "metric_consistency", f"{_metric(given)} is the same as {short(other)}{tolerance}{_every(given)}"
+
+
+def metric_history(given: Given) -> Told:
+    """A metric whose newest value is like those before it."""
+    sigma, periods, grain = given.get("sigma"), given.get("periods"), given.get("grain")
+    if number(sigma) is None or number(periods) is None:
+        return None
+    last = counted(periods, grain if grain in _GRAINS else "day")
+    words = f"{_metric(given)} stays within {said(sigma)} standard deviations of the {last} before"
+    return "historical_trend_validation", words
+
+
+def metric_recent(given: Given) -> Told:
+    """How old the newest row may be, of a table or of those from which a metric is computed."""
+    told = recent(given)
+    metric = metric_of(given.name)
+    return (told[0], f"{told[1]}, for {metric}") if told and metric else told
+
+
+def _every(given: Given) -> str:
+    grain = given.get("grain")
+    return f", {grain} by {grain}" if isinstance(grain, str) and grain in _GRAINS else ""
 
 
 def metric_of(name: str) -> str:

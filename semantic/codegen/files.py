@@ -11,8 +11,10 @@ from semantic.codegen.entries import Entry, Refused
 from semantic.codegen.metric_edits import AmendMetric
 from semantic.codegen.model_edits import DescribeModel
 from semantic.codegen.quality.file_tests import DATA_TESTS
+from semantic.codegen.quality.macros import MACRO_FILE as TESTS_FILE
+from semantic.codegen.quality.macros import MACROS
 from semantic.codegen.time_spine import time_spine_files
-from semantic.codegen.value_tests import MACRO, MACRO_FILE
+from semantic.codegen.value_tests import MACRO, MACRO_FILE, METRIC_IN_RANGE
 from semantic.codegen.yaml_files import AddItem, Named, YamlValue, new_file
 from semantic.definitions import Model, Vocabulary
 from semantic.formula import metric_models
@@ -56,13 +58,12 @@ def file_changes(
     if additions.time_spine:
         beside = next(models[name] for name in models if additions.is_new(name))
         changes += [FileChange(path, content=text) for path, text in time_spine_files(beside).items()]
-    if any(_tests_something(edit) for found in edits.values() for edit in found):
+    used = {next(iter(test)) for tests in additions.tests.values() for test in tests}
+    if METRIC_IN_RANGE in used:
         changes.append(FileChange(MACRO_FILE, content=MACRO))
+    if used - {METRIC_IN_RANGE}:
+        changes.append(FileChange(TESTS_FILE, content=MACROS))
     return tuple(changes)
-
-
-def _tests_something(edit: AnyEdit) -> bool:
-    return isinstance(edit, AmendTests) and bool(edit.tests)
 
 
 def _without_empty(entry: Entry) -> Entry:

@@ -12,13 +12,16 @@ from semantic.codegen.changes import FileChange
 from semantic.codegen.decompose import Decomposer, Place, Title
 from semantic.codegen.entries import RESERVED, Entries, Entry, Refused, texts_in
 from semantic.codegen.files import file_changes, preview
-from semantic.codegen.value_tests import tested_rows, value_tests, whole
+from semantic.codegen.quality.metric_tests import TESTS, named_in
+from semantic.codegen.quality.promises import whole
+from semantic.codegen.value_tests import tested_rows, value_tests
 from semantic.definitions import Vocabulary
 from semantic.fields import MetricFields, ValueRule
 from semantic.formula import Analysis, metric_models
-from semantic.formula.tree import Node
+from semantic.formula.tree import MetricRef, Node
 from semantic.formulas import full_meaning, readable_alone
 from semantic.query.spec import Unsupported
+from semantic.query.sql import RowQuery
 from semantic.rules.text import name_problems, text_problems
 
 __all__ = ["Compiled", "FileChange", "MetricDraft", "Refused", "compile_metric"]
@@ -188,14 +191,19 @@ def own_note(draft: MetricDraft, tree: Node | None, vocabulary: Vocabulary, dial
 
 
 def _rule(rule: ValueRule) -> Entry:
-    limits = {"low": rule.low, "high": rule.high}
-    return {"kind": rule.kind, **{key: whole(limit) for key, limit in limits.items() if limit is not None}}
+    return {key: whole(value) if isinstance(value, float) else value for key, value in rule.to_json().items()}
 
 
 def notes_of(additions: Additions) -> tuple[str, ...]:
     """What to tell about a time spine that the project gets, and about what dbt cannot say."""
     text = "dbt's metrics need a model with one row per day. This project has none, so {} is added."
     return (*(text.format(name) for name in additions.time_spine), *additions.notes)
+
+
+_ALONE = (
+    "Rules that name metrics over several models are checked by Bisync alone:"
+    " dbt's tests look at the rows of one model."
+)
 
 
 def value_tests_of(draft: MetricDraft, tree: Node, additions: Additions, dialect: str) -> tuple[str, ...]:
@@ -207,7 +215,21 @@ def value_tests_of(draft: MetricDraft, tree: Node, additions: Additions, dialect
         return ("The rules are checked by Bisync alone: dbt's tests look at the rows of one model.",)
     percent = draft.value_format == "percent"
     version = additions.vocabulary.dbt_version
-    additions.tests[rows.model] = value_tests(
-        draft.name, draft.validations, rows, percent=percent, dbt_version=version
+    others = _others(draft, additions.vocabulary, dialect)
+    tests = value_tests(
+        draft.name, draft.validations, rows, percent=percent, dbt_version=version, others=others
     )
-    return ()
+    if tests:
+        additions.tests[rows.model] = tests
+    return (_ALONE,) if len(tests) < len(draft.validations) else ()
+
+
+def _others(draft: MetricDraft, vocabulary: Vocabulary, dialect: str) -> dict[str, RowQuery]:
+    """The metrics that the rules name, as far as each is computed from the rows of one model."""
+    named = {name for rule in draft.validations if rule.kind in TESTS for name in named_in(rule)}
+    found = {
+        name: tested_rows(MetricRef(name), vocabulary, dialect=dialect, time_column="")
+        for name in sorted(named)
+        if name in vocabulary.metrics
+    }
+    return {name: rows for name, rows in found.items() if rows is not None}

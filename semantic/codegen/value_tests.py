@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 from semantic.codegen.entries import Entry
+from semantic.codegen.quality import metric_tests
+from semantic.codegen.quality.file_tests import NESTED_ARGUMENTS
+from semantic.codegen.quality.metric_tests import TESTS, metric_test
+from semantic.codegen.quality.promises import whole
 from semantic.definitions import Vocabulary
 from semantic.fields import ValueRule
 from semantic.formula.tree import Node
@@ -14,8 +20,7 @@ from semantic.query.spec import Unsupported
 from semantic.query.sql import RowQuery, row_query
 from semantic.rules.values import bounds
 
-# From this version on, dbt reads a test's arguments under a key of their own, and warns of the old way.
-NESTED_ARGUMENTS = (1, 11)
+METRIC_IN_RANGE = "bisync_metric_in_range"
 MACRO_FILE = "macros/bisync/bisync_metric_tests.sql"
 MACRO = Path(__file__).with_name("bisync_metric_tests.sql").read_text(encoding="utf-8")
 
@@ -29,11 +34,24 @@ def tested_rows(tree: Node, vocabulary: Vocabulary, *, dialect: str, time_column
 
 
 def value_tests(
-    metric: str, rules: Sequence[ValueRule], rows: RowQuery, *, percent: bool, dbt_version: tuple[int, int]
+    metric: str,
+    rules: Sequence[ValueRule],
+    rows: RowQuery,
+    *,
+    percent: bool,
+    dbt_version: tuple[int, int],
+    others: Mapping[str, RowQuery] = MappingProxyType({}),
 ) -> list[Entry]:
-    """A data test of the model for each rule; `percent` says that shares run from 0 to 1."""
+    """A data test of the model for each rule that dbt can test; `percent` says that shares run from 0 to 1.
+
+    `others` are the metrics that rules name, as far as they are computed from the rows of one model.
+    """
     tests: list[Entry] = []
     for rule, name in zip(rules, test_names(metric, rules), strict=True):
+        if rule.kind in TESTS:
+            found = metric_test(rule, name, rows, others, nested=dbt_version >= NESTED_ARGUMENTS)
+            tests += [found] if found else []
+            continue
         low, high = bounds(rule, percent=percent)
         arguments: Entry = {"expression": rows.value}
         if rows.condition:
@@ -46,8 +64,17 @@ def value_tests(
         if rule.kind == "not_null":
             arguments["allow_blank"] = False
         given = {"arguments": arguments} if dbt_version >= NESTED_ARGUMENTS else arguments
-        tests.append({"bisync_metric_in_range": {"name": name, **given}})
+        tests.append({METRIC_IN_RANGE: {"name": name, **given}})
     return tests
+
+
+def said_alone(rule: ValueRule, *, percent: bool) -> tuple[str, dict[str, Any]]:
+    """The test with the arguments that say what is promised, for a metric that dbt's tests cannot compute."""
+    if rule.kind in TESTS:
+        return metric_tests.said_alone(rule)
+    low, high = bounds(rule, percent=percent)
+    limits = {"minimum": low, "maximum": high, "allow_blank": rule.kind != "not_null"}
+    return METRIC_IN_RANGE, {**limits, "grain": "month", "time_column": "metric_time"}
 
 
 def test_names(metric: str, rules: Sequence[ValueRule]) -> list[str]:
@@ -57,8 +84,3 @@ def test_names(metric: str, rules: Sequence[ValueRule]) -> list[str]:
         f"{metric}_{kind}" + (f"_{number}" if kinds.count(kind) > 1 else "")
         for number, kind in enumerate(kinds, start=1)
     ]
-
-
-def whole(value: float) -> int | float:
-    """The number without the `.0` of a whole one."""
-    return int(value) if value == int(value) else value

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import get_args
 
-from semantic.definitions import Model, Vocabulary
+from semantic.definitions import Grain, Model, Vocabulary
 from semantic.fields import FORMATS, RULES, TEXTS, MetricFields, ValueRule
 from semantic.formula import Analysis
 from semantic.formula.tree import Total, walk
@@ -29,7 +30,7 @@ def keeping_problems(fields: MetricFields) -> Problems:
     problems = {name: found for name in TEXTS if (found := storing_problems(getattr(fields, name)))}
     if fields.value_format not in FORMATS:
         problems["value_format"] = ["Choose how to show the number."]
-    limits = (limit for rule in fields.rules for limit in (rule.low, rule.high) if limit is not None)
+    limits = (limit for rule in fields.rules for limit in rule.numbers)
     if any(rule.kind not in RULES for rule in fields.rules) or not all(map(math.isfinite, limits)):
         problems["rules"] = rules_problems(fields.rules)
     return problems
@@ -80,17 +81,49 @@ def rules_problems(rules: Sequence[ValueRule]) -> list[str]:
 
 def rule_problems(rule: ValueRule) -> list[str]:
     """Why one validation rule makes no sense; empty where it does."""
-    limits = [limit for limit in (rule.low, rule.high) if limit is not None]
     if rule.kind not in RULES:
         return ["Choose what always holds."]
-    if rule.kind != "range":
-        return ["Only a range has a lowest and a highest value."] if limits else []
-    if not all(math.isfinite(limit) for limit in limits):
+    if rule.kind != "range" and (rule.low is not None or rule.high is not None):
+        return ["Only a range has a lowest and a highest value."]
+    if rule.kind == "range":
+        return _range_problems(rule)
+    if not all(math.isfinite(number) and number >= 0 for number in rule.numbers):
+        return ["The numbers of a rule are never below 0."]
+    if any(name_problems(name) for name in (*rule.steps, *([rule.other] if rule.other else []))):
+        return ["Choose metrics by their names."]
+    if rule.grain not in ("", *get_args(Grain)):
+        return ["Choose days, weeks, months, quarters or years."]
+    return _missing(rule)
+
+
+def _range_problems(rule: ValueRule) -> list[str]:
+    if not all(math.isfinite(limit) for limit in rule.numbers):
         return ["The lowest and the highest value of a range have to be numbers."]
     if rule.low is None and rule.high is None:
         return ["A range needs a lowest or a highest value."]
     if rule.low is not None and rule.high is not None and rule.low > rule.high:
         return ["The lowest value of the range is above its highest."]
+    return []
+
+
+def _missing(rule: ValueRule) -> list[str]:
+    """What a rule about several values cannot do without."""
+    lacks = {
+        "reasonable_growth_rate": rule.increase is None and rule.decrease is None,
+        "logical_cohort_progression": not rule.steps,
+        "metric_consistency": not rule.other,
+        "freshness": not rule.hours,
+    }
+    said = {
+        "reasonable_growth_rate": "Say by how much the value grows or falls at most.",
+        "logical_cohort_progression": "Choose the metrics that come before this one.",
+        "metric_consistency": "Choose the metric that says the same.",
+        "freshness": "Say how many hours old the newest row may be.",
+    }
+    if lacks.get(rule.kind):
+        return [said[rule.kind]]
+    if rule.periods is not None and not 3 <= rule.periods <= 1_000:
+        return ["A history has between 3 and 1,000 periods."]
     return []
 
 

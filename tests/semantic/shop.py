@@ -262,8 +262,8 @@ class Shop:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(content)
 
-    def build(self) -> Mapping[str, str]:
-        """Run `dbt build`; returns each test's and model's outcome by its name."""
+    def build(self, **env: str) -> Mapping[str, str]:
+        """Run `dbt build` with these variables; returns each test's and model's outcome by its name."""
         done = subprocess.run(
             [
                 str(Path(sys.executable).with_name("dbt")),
@@ -274,6 +274,7 @@ class Shop:
                 "PATH": os.environ["PATH"],
                 "HOME": str(self.folder),
                 "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+                **env,
             },
             capture_output=True,
             text=True,

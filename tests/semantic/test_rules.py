@@ -28,6 +28,7 @@ from semantic.rules.similar import called_alike, likeness, similar
 from semantic.rules.text import name_problems, text_problems
 from semantic.rules.values import breach
 from tests.semantic import shop
+from tests.semantic.codegen.quality_rules import SERIES_RULES
 
 HOSTILE = {
     "a variable": "Revenue {{ env_var('SECRET_KEY') }}",
@@ -440,8 +441,9 @@ def test_a_promise_reads_as_words(rule: ValueRule, words: str) -> None:
 @pytest.mark.parametrize("kind", RULES)
 def test_a_kind_of_rule_is_there_once(kind: RuleKind) -> None:
     """The form has one place for each, and would drop another one without a word."""
-    low = 0.0 if kind == "range" else None
-    once, twice = (MetricFields(rules=tuple(ValueRule(kind, low) for _ in range(times))) for times in (1, 2))
+    rule = next((one for one in SERIES_RULES if one.kind == kind), ValueRule(kind))
+    rule = replace(rule, low=0.0) if kind == "range" else rule
+    once, twice = (MetricFields(rules=(rule,) * times) for times in (1, 2))
 
     assert typing_problems(once) == {}
     assert typing_problems(twice) == {"rules": ["Each kind of rule can be there once."]}
@@ -452,7 +454,12 @@ def test_a_kind_of_rule_is_there_once(kind: RuleKind) -> None:
         MetricFields,
         **{name: st.text(max_size=20) for name in TEXTS},
         value_format=st.sampled_from(["number", "percent"]),
-        rules=st.lists(st.builds(ValueRule, st.just("range"), st.floats(-9, 0), st.floats(0, 9))).map(tuple),
+        rules=st.lists(
+            st.one_of(
+                st.builds(ValueRule, st.just("range"), st.floats(-9, 0), st.floats(0, 9)),
+                st.sampled_from(SERIES_RULES),
+            )
+        ).map(tuple),
     )
 )
 def test_fields_survive_the_way_through_the_database(fields: MetricFields) -> None:

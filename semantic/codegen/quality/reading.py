@@ -111,7 +111,7 @@ def _promise(test: Test, arguments: Raw, hearing: _Hearing) -> Promise | None:
     spelling = BY_NAME.get(bare)
     if spelling is None or bare in _ONLY_ALIKE or set(arguments) - {*spelling.arguments.values(), *_NEUTRAL}:
         return None
-    told = rule_of(Test(test.kind, test.name, test.about, test.column, arguments))
+    told = rule_of(Test(test.kind, "", test.about, test.column, arguments))
     return _built(told.kind, dict(told.parameters), test.column)
 
 

@@ -12,6 +12,7 @@ from catalog.quality.spellings import BISYNC, BY_NAME, DBT
 from catalog.quality.tellers import Reads
 from semantic.codegen.entries import Refused
 from semantic.codegen.quality.habits import Habits
+from semantic.codegen.quality.macros import MACRO_FILE
 from semantic.codegen.quality.promises import NO_CONDITION, AlwaysTrue, Condition, Freshness
 from semantic.codegen.quality.rule import QualityRule, Target
 from semantic.codegen.quality.ways import WAYS, Arguments, Asked, arguments_of, bare, by_time_column
@@ -20,7 +21,6 @@ from semantic.rules.text import text_problems
 # From a condition as a formula to the same as SQL of the project's warehouse; raises Refused.
 Compiles: TypeAlias = Callable[[str], str]
 Standing: TypeAlias = Mapping[Condition, str]
-MACRO_FILE = "macros/bisync/bisync_tests.sql"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from semantic.codegen.changes import FileChange
 from semantic.codegen.quality.edits import AddTest, ChangeTest, RemoveTest, Written
 from semantic.codegen.quality.file_tests import Difference
 from semantic.codegen.quality.habits import Habits
+from semantic.codegen.quality.macros import MACRO_FILE, MACROS
 from semantic.codegen.quality.promises import (
     NO_CONDITION,
     AlwaysTrue,
@@ -18,10 +17,8 @@ from semantic.codegen.quality.promises import (
 )
 from semantic.codegen.quality.reading import CONDITION_ARGUMENTS, ROW_CONDITIONS, flat
 from semantic.codegen.quality.rule import QualityRule, Target
-from semantic.codegen.quality.spelled import MACRO_FILE, Compiles, Spelled, spelled
+from semantic.codegen.quality.spelled import Compiles, Spelled, spelled
 from semantic.codegen.quality.ways import bare
-
-MACROS = Path(__file__).with_name("bisync_tests.sql").read_text(encoding="utf-8")
 
 
 def rule_added(

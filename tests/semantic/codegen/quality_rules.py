@@ -26,6 +26,7 @@ from semantic.codegen.quality.promises import (
 from semantic.codegen.quality.rule import QualityRule, Target
 from semantic.codegen.quality.ways import WAYS
 from semantic.definitions import Column, Model, Vocabulary
+from semantic.fields import ValueRule
 
 ORDERS = Model(
     "orders",
@@ -100,6 +101,18 @@ PROMISES: tuple[tuple[str, Promise], ...] = (
     *(("", AlwaysTrue(Condition(formula))) for formula in CONDITIONS),
 )
 RULES = tuple((QualityRule(promise), Target("orders", column)) for column, promise in PROMISES)
+
+# Promises about more than one value of a metric.
+SERIES_RULES = (
+    ValueRule("reasonable_growth_rate", increase=50.0, decrease=30.0, base=100.0),
+    ValueRule("reasonable_growth_rate", increase=50.0, grain="week"),
+    ValueRule("logical_cohort_progression", steps=("visits", "signups")),
+    ValueRule("metric_consistency", other="booked", tolerance=2.0),
+    ValueRule("metric_consistency", other="booked"),
+    ValueRule("historical_trend_validation"),
+    ValueRule("historical_trend_validation", sigma=4.0, periods=12, grain="month"),
+    ValueRule("freshness", hours=24),
+)
 
 _names = st.from_regex(r"[a-z][a-z0-9]{1,20}", fullmatch=True)
 _numbers = st.one_of(st.integers(-1000, 1000), st.floats(-1e6, 1e6, allow_nan=False))

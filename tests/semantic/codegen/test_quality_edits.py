@@ -13,6 +13,7 @@ from catalog.quality.rules import Test
 from semantic.codegen.quality.conditions import compiler
 from semantic.codegen.quality.edits import Written
 from semantic.codegen.quality.habits import Habits
+from semantic.codegen.quality.macros import MACRO_FILE, MACROS
 from semantic.codegen.quality.promises import (
     AlwaysTrue,
     Condition,
@@ -28,8 +29,7 @@ from semantic.codegen.quality.promises import (
 )
 from semantic.codegen.quality.reading import rule_read
 from semantic.codegen.quality.rule import QualityRule, Target
-from semantic.codegen.quality.spelled import MACRO_FILE
-from semantic.codegen.quality.writing import MACROS, rule_added, rule_changed, rule_removed
+from semantic.codegen.quality.writing import rule_added, rule_changed, rule_removed
 from semantic.codegen.yaml_marks import YamlRefused
 from semantic.conditions import formula_of
 from tests.semantic.codegen.quality_rules import EXPECTATIONS, KNOWN, PLAIN, UTILS, rules

@@ -1,0 +1,8 @@
+"""The generic tests that Bisync brings along, as a file of the project."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+MACRO_FILE = "macros/bisync/bisync_tests.sql"
+MACROS = Path(__file__).with_name("bisync_tests.sql").read_text(encoding="utf-8")
