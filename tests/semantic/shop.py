@@ -264,10 +264,16 @@ class Shop:
 
     def build(self, **env: str) -> Mapping[str, str]:
         """Run `dbt build` with these variables; returns each test's and model's outcome by its name."""
+        self.run("build", **env)
+        results = self._artifact("run_results.json")["results"]
+        return {result["unique_id"].split(".")[2]: result["status"] for result in results}
+
+    def run(self, command: str, **env: str) -> None:
+        """Run a command of dbt's in the project; tests and models may fail, dbt itself may not."""
         done = subprocess.run(
             [
                 str(Path(sys.executable).with_name("dbt")),
-                *("build", "--no-use-colors", "--project-dir", ".", "--profiles-dir", "."),
+                *(command, "--no-use-colors", "--project-dir", ".", "--profiles-dir", "."),
             ],
             cwd=self.folder,
             env={
@@ -281,8 +287,6 @@ class Shop:
             check=False,
         )
         assert done.returncode < 2, done.stdout + done.stderr
-        results = self._artifact("run_results.json")["results"]
-        return {result["unique_id"].split(".")[2]: result["status"] for result in results}
 
     @property
     def manifest(self) -> dict[str, Any]:
