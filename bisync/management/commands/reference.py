@@ -22,6 +22,10 @@ from environments.findings import BAD, KINDS, WARN
 from environments.models import Finding
 from governance.deeds import DEEDS
 from governance.roles import GRANTS, LABELS, Role
+from semantic.codegen.quality.macros import MACRO_FILE
+from semantic.codegen.quality.metric_tests import TESTS as METRIC_TESTS
+from semantic.codegen.quality.promises import CLASSES as PROMISES
+from semantic.codegen.quality.ways import WAYS
 from semantic.formula import CODES
 from semantic.formula.errors import source
 from semantic.handbook.functions import elsewhere, entries
@@ -51,6 +55,7 @@ def pages() -> dict[str, str]:
             "formula-problems.md": _problems(),
             "permissions.md": _permissions(),
             "quality-rules.md": _rules(),
+            "rules-as-tests.md": _written_rules(),
             "settings.md": _settings(),
         }
 
@@ -190,6 +195,22 @@ def _rules() -> str:
         "every test, and arguments under `arguments:` as well. "
         f"The kinds of rules: {kinds}. `positive_integer` is any lowest value of 0 or 1 without a highest.",
         ("test", "from", "arguments that are read"),
+        rows,
+    )
+
+
+def _written_rules() -> str:
+    tests = {kind: [f"`{test}`" for test in WAYS[promised]] for kind, promised in PROMISES.items()}
+    for kind, test in METRIC_TESTS.items():
+        tests.setdefault(kind, []).append(f"`{test}` (of a metric)")
+    rows = [(f"{label} (`{kind}`)", ", ".join(tests[kind])) for kind, label in RULES.items() if kind in tests]
+    return _page(
+        "Rules as dbt tests",
+        "The tests as which each rule can be written. Of those that can say exactly what is promised, the "
+        "one that the project uses most is taken; else the first one that dbt brings, or a package that the "
+        "project uses; a project's own copy of a package's test counts like that. Tests that begin with "
+        f"`bisync_` come with the file `{MACRO_FILE}`, which is added with the first of them.",
+        ("rule", "tests"),
         rows,
     )
 
