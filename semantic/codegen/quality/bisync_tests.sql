@@ -97,7 +97,7 @@ from (
     from {{ model }}
 ) as ages
 where newest is null
-   or newest < {{ dbt.dateadd(unit, -interval, bisync_now()) }}
+   or newest < cast({{ dbt.dateadd(unit, -interval, bisync_now()) }} as {{ dbt.type_timestamp() }})
 {% endtest %}
 
 
@@ -159,7 +159,7 @@ where not ({{ condition }})
 with metric_values as (
     {{ bisync_metric_values(model, expression, condition, time_column, grain) }}
 ),
-changes as (
+metric_changes as (
     select
         metric_period,
         metric_value,
@@ -169,7 +169,7 @@ changes as (
     where metric_period < {{ dbt.date_trunc(grain, bisync_now()) }}
 )
 select *
-from changes
+from metric_changes
 where value_before <> 0
   and abs(value_before) >= {{ base }}
   and period_before = {{ bisync_period_before("metric_period", grain) }}
@@ -230,7 +230,7 @@ with metric_values as (
 other_values as (
     {{ bisync_metric_values(other_model or model, other_expression, other_condition, other_time_column, grain) }}
 ),
-pairs as (
+metric_pairs as (
     select
         coalesce(metric_values.metric_period, other_values.metric_period) as metric_period,
         metric_values.metric_value,
@@ -239,7 +239,7 @@ pairs as (
     full outer join other_values on metric_values.metric_period = other_values.metric_period
 )
 select *
-from pairs
+from metric_pairs
 where (metric_value is null and other_value is not null)
    or (metric_value is not null and other_value is null)
    or abs(metric_value - other_value) > {{ tolerance }} / 100.0 * abs(other_value)
@@ -257,7 +257,7 @@ where (metric_value is null and other_value is not null)
 with metric_values as (
     {{ bisync_metric_values(model, expression, condition, time_column, grain) }}
 ),
-history as (
+metric_history as (
     select
         metric_period,
         metric_value,
@@ -269,7 +269,7 @@ history as (
     where metric_period < {{ dbt.date_trunc(grain, bisync_now()) }}
 )
 select *
-from history
+from metric_history
 where age = 1
   and known_periods >= {{ [periods // 2, 2] | max }}
   and abs(metric_value - usual_value) > {{ sigma }} * usual_deviation + 0.000000001 * abs(usual_value)
@@ -285,5 +285,8 @@ where age = 1
 
 {# The beginning of the period before the one that begins there. #}
 {% macro bisync_period_before(period, grain) -%}
-    {{ dbt.dateadd("month" if grain == "quarter" else grain, -3 if grain == "quarter" else -1, period) }}
+    cast(
+        {{ dbt.dateadd("month" if grain == "quarter" else grain, -3 if grain == "quarter" else -1, period) }}
+        as {{ dbt.type_timestamp() }}
+    )
 {%- endmacro %}

@@ -20,6 +20,7 @@ from semantic.codegen.quality.rule import Target
 from semantic.codegen.quality.spelled import Spelled
 from semantic.codegen.yaml_files import tests_key
 from semantic.codegen.yaml_files import tests_key
+from semantic.codegen.yaml_files import tests_key
 from semantic.codegen.yaml_marks import YamlRefused
 from semantic.codegen.yaml_steps import AddItem, Edit, Named, Path, RemoveItem, ReplaceItem
 

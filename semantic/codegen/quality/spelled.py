@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
-from catalog.quality.rules import Rule, Test, rule_of, unread
+from catalog.quality.rules import Rule, Test, freshness, rule_of, unread
 from catalog.quality.spellings import BISYNC, BY_NAME, DBT
 from catalog.quality.tellers import Reads
 from semantic.codegen.entries import Refused
@@ -15,6 +15,7 @@ from semantic.codegen.quality.habits import Habits
 from semantic.codegen.quality.macros import MACRO_FILE
 from semantic.codegen.quality.promises import NO_CONDITION, AlwaysTrue, Condition, Freshness
 from semantic.codegen.quality.rule import QualityRule, Target
+from semantic.codegen.quality.source_freshness import FRESHNESS, is_of_source, source_arguments
 from semantic.codegen.quality.ways import WAYS, Arguments, Asked, arguments_of, bare, by_time_column
 from semantic.rules.text import text_problems
 
@@ -76,6 +77,10 @@ def spelled(
     the SQL that they have there.
     """
     _refuse(rule, target)
+    if is_of_source(rule, target):
+        why = f"{FRESHNESS}, the place that dbt itself has for the age of sources"
+        where = _sql(rule.where, compiles, standing)
+        return Spelled(FRESHNESS, source_arguments(rule), where=where, why=why)
     sql = _sql(rule.promise.condition, compiles, standing) if isinstance(rule.promise, AlwaysTrue) else ""
     test, arguments = _chosen(Asked(rule.promise, sql, habits.dialect), habits, like)
     column = target.column if rule.of_column else ""
@@ -162,6 +167,10 @@ def told(rule: QualityRule, target: Target, *, reads: Reads = unread) -> Rule:
 
     `reads` says conditions as formulas that are SQL.
     """
+    if is_of_source(rule, target):
+        raw = {**source_arguments(rule), "filter": rule.where.formula or rule.where.sql}
+        if (found := freshness(target.name, raw)) is not None:
+            return found
     condition = rule.promise.condition if isinstance(rule.promise, AlwaysTrue) else NO_CONDITION
     typed = {condition.formula, rule.where.formula}
     asked = Asked(rule.promise, condition.formula or condition.sql)

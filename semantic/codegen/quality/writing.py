@@ -16,7 +16,8 @@ from semantic.codegen.quality.promises import (
     PositiveInteger,
 )
 from semantic.codegen.quality.reading import CONDITION_ARGUMENTS, ROW_CONDITIONS, flat
-from semantic.codegen.quality.rule import QualityRule, Target
+from semantic.codegen.quality.rule import QualityRule, Severity, Target
+from semantic.codegen.quality.source_freshness import FRESHNESS, SetFreshness, is_of_source
 from semantic.codegen.quality.spelled import Compiles, Spelled, spelled
 from semantic.codegen.quality.ways import bare
 
@@ -24,7 +25,14 @@ from semantic.codegen.quality.ways import bare
 def rule_added(
     rule: QualityRule, target: Target, habits: Habits, *, path: str, compiles: Compiles
 ) -> tuple[FileChange, ...]:
-    """The test in the properties file `path`, and Bisync's macros where it needs them. Raises Refused."""
+    """The test in the properties file `path`, and Bisync's macros where it needs them. Raises Refused.
+
+    How old a source may be is no test: dbt has a place of its own for it.
+    """
+    if is_of_source(rule, target):
+        found = spelled(rule, target, habits, compiles=compiles)
+        edit = SetFreshness(target, found.arguments, found.where, habits.dbt_version)
+        return (FileChange(path, (edit,)),)
     test = spelled(rule, target, habits, compiles=compiles)
     return (FileChange(path, (AddTest(target, test, habits.dbt_version),)), *macros_for(test))
 
@@ -45,6 +53,8 @@ def rule_changed(
     """
     if old == new:
         return ()
+    if was.test == FRESHNESS:
+        return _freshness_changed(old, new, target, was, habits, path, compiles)
     standing = _standing(old, was)
     like = was.test if _family(old) == _family(new) else ""
     before = spelled(old, target, habits, compiles=compiles, like=was.test, standing=standing)
@@ -59,8 +69,30 @@ def rule_changed(
     return (FileChange(path, (ChangeTest(target, was, wanted),)), *macros_for(after))
 
 
-def rule_removed(target: Target, was: Written, *, path: str) -> tuple[FileChange, ...]:
-    """The test taken out of its file; the macros stay, since other tests may need them."""
+def _freshness_changed(
+    old: QualityRule,
+    new: QualityRule,
+    target: Target,
+    was: Written,
+    habits: Habits,
+    path: str,
+    compiles: Compiles,
+) -> tuple[FileChange, ...]:
+    test = spelled(new, target, habits, compiles=compiles, standing=_standing(old, was))
+    where = test.where if new.where != old.where else None
+    edit = SetFreshness(target, test.arguments, where, habits.dbt_version, old.severity)
+    return (FileChange(path, (edit,)),)
+
+
+def rule_removed(
+    target: Target, was: Written, *, path: str, severity: Severity = "error"
+) -> tuple[FileChange, ...]:
+    """The test taken out of its file; the macros stay, since other tests may need them.
+
+    Of a source's freshness, the limit of the `severity` goes.
+    """
+    if was.test == FRESHNESS:
+        return (FileChange(path, (SetFreshness(target, {}, None, (1, 11), severity),)),)
     return (FileChange(path, (RemoveTest(target, was),)),)
 
 

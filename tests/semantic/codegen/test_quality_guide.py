@@ -15,10 +15,11 @@ from semantic.codegen.quality.conditions import compiler
 from semantic.codegen.quality.edits import Written
 from semantic.codegen.quality.file_tests import read_test
 from semantic.codegen.quality.metric_tests import TESTS, metric_test, rule_of_test
+from semantic.codegen.quality.promises import Freshness
 from semantic.codegen.quality.reading import rule_read
-from semantic.codegen.quality.rule import Target
+from semantic.codegen.quality.rule import QualityRule, Target
 from semantic.codegen.quality.spelled import spelled, told
-from semantic.codegen.quality.writing import rule_changed
+from semantic.codegen.quality.writing import rule_added, rule_changed
 from semantic.conditions import formula_of
 from semantic.query.sql import RowQuery
 from tests.semantic.codegen.quality_rules import EXPECTATIONS, KNOWN, PLAIN, PROMISES, UTILS
@@ -119,6 +120,17 @@ def test_a_change_touches_what_the_guide_shows() -> None:
 
     assert change.apply(before.encode()).decode() == after
     assert f"> {told(new, target).sentence}\n" in TEXT
+
+
+def test_the_age_of_a_source_is_written_as_the_guide_shows() -> None:
+    shown = re.search(r"```yaml source\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
+    assert shown is not None
+    bare = shown[1].partition("        config:")[0]
+    rule, target = QualityRule(Freshness("seen_at", 24)), Target("people", "", "sources", "crm")
+
+    (change,) = rule_added(rule, target, PLAIN, path="models/crm.yml", compiles=compiles)
+
+    assert change.apply(bare.encode()).decode() == shown[1]
 
 
 def rule_in(text: str) -> Any:

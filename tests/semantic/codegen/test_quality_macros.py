@@ -182,6 +182,9 @@ def properties() -> dict[str, Any]:
     # A test looks at the rows of its condition alone.
     add("bad", NotNull(), "code", "where_passes", Condition("quantity < 15"))
     add("bad", NotNull(), "code", "where_fails", Condition("quantity > 15"))
+    # dbt puts quotes around each value and leaves it as it is.
+    add("broken_never", AcceptedValues(("it's", "its")), "line", "quoted_passes", Condition())
+    add("broken_never", AcceptedValues(("its",)), "line", "quoted_fails", Condition())
     for name, (rule, computed, others, keeps) in METRICS.items():
         test = metric_test(rule, f"{name}_{'passes' if keeps else 'fails'}", computed, others, nested=True)
         tested.setdefault(computed.model, {"name": computed.model, "data_tests": []})["data_tests"].append(
@@ -241,4 +244,4 @@ def test_what_keeps_a_rule_passes_and_what_breaks_it_fails(
     tests = {name: outcome for name, outcome in outcomes.items() if name not in models}
     assert {outcomes[name] for name in models} == {"success"}
     assert tests == {name: "pass" if name.endswith("_passes") else "fail" for name in tests}
-    assert len(tests) == 2 * len(PROMISES) + 2 + len(METRICS)
+    assert len(tests) == 2 * len(PROMISES) + 4 + len(METRICS)

@@ -20,9 +20,10 @@ from semantic.codegen.changes import FileChange
 from semantic.codegen.quality.conditions import compiler
 from semantic.codegen.quality.edits import Written
 from semantic.codegen.quality.habits import Habits, habits_of
-from semantic.codegen.quality.promises import Condition, NotNull
+from semantic.codegen.quality.promises import Condition, Freshness, NotNull
 from semantic.codegen.quality.reading import is_made_up, rule_read
 from semantic.codegen.quality.rule import QualityRule, Target
+from semantic.codegen.quality.source_freshness import source_rules
 from semantic.codegen.quality.spelled import told
 from semantic.codegen.quality.writing import rule_added, rule_changed, rule_removed
 from semantic.conditions import formula_of
@@ -32,6 +33,13 @@ from tests.semantic.shop import Shop
 pytestmark = [pytest.mark.dbt, pytest.mark.slow]
 
 MODELS: Mapping[str, Habits] = {"orders_plain": PLAIN, "orders_utils": UTILS, "orders_expected": EXPECTATIONS}
+SOURCE = (
+    (QualityRule(NotNull(), "warn"), Target("people", "id", "sources", "crm")),
+    (
+        QualityRule(Freshness("seen_at", 36), where=Condition("amount > 3")),
+        Target("people", "", "sources", "crm"),
+    ),
+)
 FILES = {
     "orders_plain": "models:\n  - name: orders_plain\n",
     "orders_utils": """\
@@ -123,10 +131,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Shop:
     for model, habits in MODELS.items():
         for rule, target in asked(model):
             write(shop, *rule_added(rule, target, habits, path=path(model), compiles=compiles))
-    target = Target("people", "id", "sources", "crm")
-    write(
-        shop, *rule_added(QualityRule(NotNull(), "warn"), target, PLAIN, path=path("crm"), compiles=compiles)
-    )
+    for rule, target in SOURCE:
+        write(shop, *rule_added(rule, target, PLAIN, path=path("crm"), compiles=compiles))
     shop.run("parse")
     return shop
 
@@ -230,3 +236,5 @@ def test_a_rule_of_a_source_is_a_test_that_dbt_attaches_to_it(project: Shop) -> 
     assert test["sources"] == [["crm", "people"]]
     found = Test("not_null", test["name"], "people", test["column_name"], severity="warn")
     assert rule_read(found) == QualityRule(NotNull(), "warn")
+    (source,) = project.manifest["sources"].values()
+    assert source_rules(source["freshness"], source["loaded_at_field"], reads=reads) == [SOURCE[1][0]]

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from catalog.quality.rules import Test, rule_of
 from semantic.codegen.entries import Refused
 from semantic.codegen.quality.conditions import canonical, compiler
-from semantic.codegen.quality.habits import Habits, Use
+from semantic.codegen.quality.file_tests import is_nested
+from semantic.codegen.quality.habits import Habits, Use, habits_of
 from semantic.codegen.quality.promises import (
     AcceptedValues,
     AlwaysTrue,
@@ -34,6 +35,8 @@ from semantic.codegen.quality.reading import rule_read
 from semantic.codegen.quality.rule import QualityRule, Target
 from semantic.codegen.quality.spelled import Spelled, spelled, told
 from semantic.conditions import formula_of
+from semantic.importer import dbt_version, dialect
+from tests.catalog.test_coverage import raw
 from tests.semantic.codegen.quality_rules import (
     COPIES,
     EVERY_HABIT,
@@ -294,6 +297,25 @@ def test_the_choice_of_a_spelling_is_told_with_what_the_project_shows(
     promise: Promise, habits: Habits, why: str
 ) -> None:
     assert written(QualityRule(promise), Target("orders", "amount"), habits).why == why
+
+
+@pytest.mark.parametrize(("version", "nested"), [("1.8", False), ("1.11", True)])
+def test_habits_of_the_demo_company(version: str, nested: bool) -> None:
+    manifest = json.loads(raw(version))
+
+    habits = habits_of(manifest, dialect=dialect(manifest), dbt_version=dbt_version(manifest))
+
+    assert (habits.dialect, habits.packages) == ("duckdb", {})
+    assert habits.uses["not_null"].count > habits.uses["relationships"].count > 0
+    assert habits.uses["not_null"].file.endswith(".yml")
+    assert {"not_null", "unique", "accepted_values", "relationships"} < habits.tests
+    found = written(QualityRule(InRange(1, 2)), Target("orders", "amount"), habits)
+    assert found.test == "bisync_in_range"
+    assert is_nested({}, habits.dbt_version) is nested
+
+
+def test_a_project_without_anything_has_no_habits() -> None:
+    assert habits_of({}, dialect="duckdb", dbt_version=(1, 11)) == Habits()
 
 
 def test_a_package_that_is_there_but_not_used_is_left_alone() -> None:
