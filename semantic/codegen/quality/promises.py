@@ -6,6 +6,7 @@ The kinds are those of `catalog.quality.rules`, and so are the sentences in whic
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Literal, TypeAlias, get_args
@@ -17,6 +18,15 @@ Scalar: TypeAlias = str | int | float | bool
 Unit: TypeAlias = Literal["hour", "day", "week", "month"]
 UNITS: tuple[Unit, ...] = get_args(Unit)
 TEXT_LIMIT = 1_000
+# What stands in SQL as it is: the name of a column, perhaps of a part of one.
+_COLUMN = re.compile(r"[^\W\d][\w$]*(\.[^\W\d][\w$]*)*")
+_TABLE = re.compile(r"\w+(\.\w+)?")
+
+
+def column_problems(*names: str) -> Iterator[str]:
+    """Why these cannot be the names of columns in a test."""
+    if any(not _COLUMN.fullmatch(name) for name in names):
+        yield "A test can only name columns of letters, digits and underscores."
 
 
 def whole(value: Number) -> Number:
@@ -81,6 +91,7 @@ class UniqueTogether:
     def problems(self) -> Iterator[str]:
         if len(self.columns) < 2 or len(set(self.columns)) < len(self.columns):
             yield "Choose two or more different columns."
+        yield from column_problems(*self.columns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +120,10 @@ class BelongsTo:
     kind: ClassVar[str] = "belongs_to"
 
     def problems(self) -> Iterator[str]:
-        if not self.to or not self.field:
+        if not _TABLE.fullmatch(self.to) or not self.field:
             yield "Say in which model and column the values exist."
+        else:
+            yield from column_problems(self.field)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +189,8 @@ class Freshness:
     def problems(self) -> Iterator[str]:
         if not self.time:
             yield "Choose the column that dates the rows."
+        else:
+            yield from column_problems(self.time)
         if self.unit not in UNITS or not 0 < self.count < 100_000:
             yield "Say how old the newest row may be, in hours, days, weeks or months."
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from ast import literal_eval
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -13,7 +15,13 @@ from catalog.quality.tellers import Reads
 from semantic.codegen.entries import Refused
 from semantic.codegen.quality.habits import Habits
 from semantic.codegen.quality.macros import MACRO_FILE
-from semantic.codegen.quality.promises import NO_CONDITION, AlwaysTrue, Condition, Freshness
+from semantic.codegen.quality.promises import (
+    NO_CONDITION,
+    AlwaysTrue,
+    Condition,
+    Freshness,
+    column_problems,
+)
 from semantic.codegen.quality.rule import QualityRule, Target
 from semantic.codegen.quality.source_freshness import FRESHNESS, is_of_source, source_arguments
 from semantic.codegen.quality.ways import WAYS, Arguments, Asked, arguments_of, bare, by_time_column
@@ -21,6 +29,8 @@ from semantic.rules.text import text_problems
 
 # From a condition as a formula to the same as SQL of the project's warehouse; raises Refused.
 Compiles: TypeAlias = Callable[[str], str]
+# As dbt's `add_rendered_test_kwargs` looks for it.
+_CALL = re.compile(r"\s*(env_var|ref|var|source|doc)\s*\(.+\)\s*$", re.DOTALL)
 Standing: TypeAlias = Mapping[Condition, str]
 
 
@@ -83,6 +93,7 @@ def spelled(
         return Spelled(FRESHNESS, source_arguments(rule), where=where, why=why)
     sql = _sql(rule.promise.condition, compiles, standing) if isinstance(rule.promise, AlwaysTrue) else ""
     test, arguments = _chosen(Asked(rule.promise, sql, habits.dialect), habits, like)
+    _refuse_read_anew([value for name, value in arguments.items() if name != "to"])
     column = target.column if rule.of_column else ""
     if isinstance(rule.promise, Freshness) and by_time_column(test):
         column = rule.promise.time
@@ -104,8 +115,27 @@ def _refuse(rule: QualityRule, target: Target) -> None:
         problems += text_problems(text, limit=300, lines=False)
     if rule.of_column and not target.column:
         problems.append("Choose the column that the rule is about.")
+    if target.column:
+        problems += column_problems(target.column)
     if problems:
         raise Refused(problems[0])
+
+
+def _refuse_read_anew(value: object) -> None:
+    """dbt runs what looks like a call of its own, and takes what looks like a value of Python for one."""
+    if isinstance(value, str):
+        if _CALL.match(value) or _as_python(value) != value:
+            raise Refused(f"dbt would not take “{value}” as it stands. Write it in another way.")
+    elif isinstance(value, list):
+        for one in value:
+            _refuse_read_anew(one)
+
+
+def _as_python(text: str) -> str:
+    try:
+        return str(literal_eval(text)) if not text.strip().startswith(("'", '"')) else text
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        return text
 
 
 def _sql(condition: Condition, compiles: Compiles, standing: Standing) -> str:

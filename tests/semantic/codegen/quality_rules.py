@@ -116,7 +116,7 @@ SERIES_RULES = (
 
 _names = st.from_regex(r"[a-z][a-z0-9]{1,20}", fullmatch=True)
 _numbers = st.one_of(st.integers(-1000, 1000), st.floats(-1e6, 1e6, allow_nan=False))
-_words = st.text("abc XYZ'0\\_-äé", min_size=1, max_size=12)
+_words = st.text("abc XYZ'\\_-äé", min_size=2, max_size=12).map("x{}".format)
 _ranges = st.tuples(_numbers, _numbers).map(sorted)
 
 

@@ -362,6 +362,18 @@ def test_the_test_that_is_used_most_is_taken() -> None:
         (QualityRule(AlwaysTrue(Condition("amount > 1) / COUNT(*"))), Target("orders"), "bracket"),
         (QualityRule(AlwaysTrue(Condition(sql="1 = 1"))), Target("orders"), "is SQL"),
         (QualityRule(NotNull(), where=Condition("nothing > 1")), Target("orders", "status"), "nothing"),
+        (QualityRule(NotNull()), Target("orders", "id) from secrets --"), "letters, digits"),
+        (QualityRule(UniqueTogether(("a", "b) from secrets --"))), Target("orders"), "letters, digits"),
+        (QualityRule(Freshness("now()) --", 1)), Target("orders"), "letters, digits"),
+        (QualityRule(BelongsTo("a') ~ env_var('SECRET", "id")), Target("orders", "status"), "which model"),
+        (QualityRule(BelongsTo("a", "b from secrets")), Target("orders", "status"), "letters, digits"),
+        # What dbt takes for a call of its own.
+        (QualityRule(MatchesPattern("env_var('DBT_SECRET')")), Target("orders", "status"), "another way"),
+        (QualityRule(AcceptedValues((" var (x) ",))), Target("orders", "status"), "another way"),
+        # What dbt takes for a number or a list, and writes differently.
+        (QualityRule(AcceptedValues(("a", "1.50"))), Target("orders", "status"), "another way"),
+        (QualityRule(AcceptedValues(("1e3",), negated=True)), Target("orders", "status"), "another way"),
+        (QualityRule(MatchesPattern("[1,2]")), Target("orders", "status"), "another way"),
         (QualityRule(NotNull(), name="Two words"), Target("orders", "status"), "lower-case"),
     ],
 )
