@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from ast import literal_eval
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -93,7 +92,7 @@ def spelled(
         return Spelled(FRESHNESS, source_arguments(rule), where=where, why=why)
     sql = _sql(rule.promise.condition, compiles, standing) if isinstance(rule.promise, AlwaysTrue) else ""
     test, arguments = _chosen(Asked(rule.promise, sql, habits.dialect), habits, like)
-    _refuse_read_anew([value for name, value in arguments.items() if name != "to"])
+    _refuse_calls([value for name, value in arguments.items() if name != "to"])
     column = target.column if rule.of_column else ""
     if isinstance(rule.promise, Freshness) and by_time_column(test):
         column = rule.promise.time
@@ -121,21 +120,12 @@ def _refuse(rule: QualityRule, target: Target) -> None:
         raise Refused(problems[0])
 
 
-def _refuse_read_anew(value: object) -> None:
-    """dbt runs what looks like a call of its own, and takes what looks like a value of Python for one."""
-    if isinstance(value, str):
-        if _CALL.match(value) or _as_python(value) != value:
-            raise Refused(f"dbt would not take “{value}” as it stands. Write it in another way.")
-    elif isinstance(value, list):
-        for one in value:
-            _refuse_read_anew(one)
-
-
-def _as_python(text: str) -> str:
-    try:
-        return str(literal_eval(text)) if not text.strip().startswith(("'", '"')) else text
-    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-        return text
+def _refuse_calls(value: object) -> None:
+    """dbt runs a text that looks like a call of its own, wherever in a test's arguments it stands."""
+    if isinstance(value, str) and _CALL.match(value):
+        raise Refused(f"dbt would run “{value}” rather than take it as text. Write it in another way.")
+    for one in value if isinstance(value, list) else ():
+        _refuse_calls(one)
 
 
 def _sql(condition: Condition, compiles: Compiles, standing: Standing) -> str:

@@ -370,10 +370,6 @@ def test_the_test_that_is_used_most_is_taken() -> None:
         # What dbt takes for a call of its own.
         (QualityRule(MatchesPattern("env_var('DBT_SECRET')")), Target("orders", "status"), "another way"),
         (QualityRule(AcceptedValues((" var (x) ",))), Target("orders", "status"), "another way"),
-        # What dbt takes for a number or a list, and writes differently.
-        (QualityRule(AcceptedValues(("a", "1.50"))), Target("orders", "status"), "another way"),
-        (QualityRule(AcceptedValues(("1e3",), negated=True)), Target("orders", "status"), "another way"),
-        (QualityRule(MatchesPattern("[1,2]")), Target("orders", "status"), "another way"),
         (QualityRule(NotNull(), name="Two words"), Target("orders", "status"), "lower-case"),
     ],
 )
