@@ -58,12 +58,16 @@ def file_changes(
     if additions.time_spine:
         beside = next(models[name] for name in models if additions.is_new(name))
         changes += [FileChange(path, content=text) for path, text in time_spine_files(beside).items()]
+    return (*changes, *_macros(additions))
+
+
+def _macros(additions: Additions) -> Iterator[FileChange]:
+    """The files of the generic tests that are used."""
     used = {next(iter(test)) for tests in additions.tests.values() for test in tests}
     if METRIC_IN_RANGE in used:
-        changes.append(FileChange(MACRO_FILE, content=MACRO))
+        yield FileChange(MACRO_FILE, content=MACRO)
     if used - {METRIC_IN_RANGE}:
-        changes.append(FileChange(TESTS_FILE, content=MACROS))
-    return tuple(changes)
+        yield FileChange(TESTS_FILE, content=MACROS)
 
 
 def _without_empty(entry: Entry) -> Entry:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from semantic.codegen.entries import Entry, filtered, titled, used
-from semantic.codegen.value_tests import whole
+from semantic.codegen.quality.promises import whole
 from semantic.definitions import Dimension, Measure, Metric, MetricInput, SemanticModel
 
 

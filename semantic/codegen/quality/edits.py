@@ -19,8 +19,6 @@ from semantic.codegen.quality.reading import flat
 from semantic.codegen.quality.rule import Target
 from semantic.codegen.quality.spelled import Spelled
 from semantic.codegen.yaml_files import tests_key
-from semantic.codegen.yaml_files import tests_key
-from semantic.codegen.yaml_files import tests_key
 from semantic.codegen.yaml_marks import YamlRefused
 from semantic.codegen.yaml_steps import AddItem, Edit, Named, Path, RemoveItem, ReplaceItem
 
