@@ -28,7 +28,7 @@ from catalog.models import (
 from catalog.narrowing import Narrowed
 from catalog.quality.rules import reader
 from catalog.quality.tellers import Reads
-from catalog.search.finding import fitting, looked_for, meant
+from catalog.search.finding import counts_of, fitting, looked_for, meant
 from catalog.search.words import Sought
 from catalog.words import COLUMN, FLAGS, FOUND, OWNER, PARTS, TEST
 from governance.models import Project, User
@@ -60,21 +60,16 @@ def catalogue(project: Project, by: Narrowed) -> Listed:
     if not by.search:
         # The parts of things are found by words, or where they are asked for.
         shown = every.order_by("place", "name", "key").exclude(kind__in={*PARTS} - {by.kind})
-        return _listed(shown, _counts(shown), by, Sought(()))
+        return _listed(shown, counts_of(shown), by, Sought(()))
     found = looked_for(every, by.search)
-    counts = _counts(found.rows)
+    counts = found.counts()
     if not counts:
         found = meant(every, found)
-        counts = _counts(found.rows)
+        counts = found.counts()
     return _listed(found.ranked(), counts, by, found.sought)
 
 
 Counts = Sequence[tuple[Any, ...]]
-
-
-def _counts(rows: QuerySet[SearchEntry]) -> Counts:
-    """How many there are of each kind, owner and state."""
-    return list(rows.order_by().values_list("kind", "owner", *FLAGS).annotate(n=Count("pk")))
 
 
 def _narrowed(rows: QuerySet[SearchEntry], by: Narrowed) -> QuerySet[SearchEntry]:

@@ -92,7 +92,8 @@ def bring(project: Project, *, step: Step = transaction.atomic) -> None:
         with step():
             _lock(project)
             rows.filter(node__in=some).exclude(kind=TEST).delete()
-            _write(entry for node, columns in _read(some) for entry in _of_node(node, columns, facts, state))
+            made = (_of_node(node, columns, facts, state) for node, columns in _read(some))
+            _write(sorted((entry for entries in made for entry in entries), key=_beside))
     with step():
         _lock(project)
         new = set(changed)
@@ -172,6 +173,11 @@ def _with(entry: SearchEntry, values: Mapping[str, Any]) -> SearchEntry:
     for name, value in values.items():
         setattr(entry, name, value)
     return entry
+
+
+def _beside(entry: SearchEntry) -> tuple[bool, str]:
+    """Nodes beside nodes, columns beside those of the same name: what is found together is read together."""
+    return entry.role != NODE, entry.exact
 
 
 def _owner(node: Node) -> str:
