@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
-from urllib.parse import urlencode
+from urllib.parse import quote_plus, urlencode
 
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
@@ -14,7 +14,7 @@ from catalog.lineage.graph import SIDES, ColumnFlow, ColumnKey, Drawn, Graph, Si
 from catalog.lineage.layout import layered
 from catalog.lineage.origins import How
 from catalog.models import Node
-from catalog.standing import NOTHING, Standing, Standings
+from catalog.standing import Standing, Standings
 from governance.models import Project
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ LEFT, TOP = 48, 20
 ALL = 99
 STEPS = (1, 2, 3, ALL)
 _MOST_OPENED = 60
+# From who is chosen and what is opened to an address.
+Urls = Callable[[str, Sequence[tuple[str, Side]]], str]
 # So many columns of one node the panel lists.
 MOST_COLUMNS = 300
 _LETTERS = 27
@@ -76,19 +78,24 @@ class State:
 
     def url(self) -> str:
         """The address of this state; what is as usual is left out."""
-        parts: list[tuple[str, str]] = []
-        for name, steps in (("up", self.up), ("down", self.down)):
-            if steps != 1:
-                parts.append((name, "all" if steps == ALL else str(steps)))
-        parts += [("open", f"{key}~{side}") for key, side in self.opened]
-        if self.at not in ("", self.start):
-            parts.append(("at", self.at))
-        if self.column:
-            parts.append(("column", self.column))
-        if self.table:
-            parts.append(("view", "table"))
+        return self.urls()(self.at, self.opened)
+
+    def urls(self) -> Urls:
+        """The address of this state with any other chosen and opened: hundreds differ in nothing else."""
+        sides = (("up", self.up), ("down", self.down))
+        steps = [(side, "all" if n == ALL else str(n)) for side, n in sides if n != 1]
+        rest = [("column", self.column)] if self.column else []
+        rest += [("view", "table")] if self.table else []
+        first, last = urlencode(steps), urlencode(rest)
         address = reverse("lineage", args=[self.project.slug, self.start])
-        return f"{address}?{urlencode(parts)}" if parts else address
+
+        def url(at: str, opened: Sequence[tuple[str, Side]]) -> str:
+            middle = [f"open={quote_plus(f'{key}~{side}')}" for key, side in opened]
+            middle += [f"at={quote_plus(at)}"] if at not in ("", self.start) else []
+            asked = "&".join(filter(None, (first, *middle, last)))
+            return f"{address}?{asked}" if asked else address
+
+        return url
 
 
 def _steps(asked: str | None) -> int:
@@ -128,35 +135,71 @@ class More:
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A node where it is drawn."""
+    """A node where it is drawn; its texts are made once, for there are hundreds."""
 
     node: Node
     x: int
     y: int
     height: int
     url: str
+    name: str
+    words: str  # how it stands
+    tone: str
+    look: str  # what the style sheet draws it by
     rows: tuple[Row, ...] = ()
     more: tuple[More, ...] = ()
     chosen: bool = False
-    start: bool = False
-    dim: bool = False
-    standing: Standing = NOTHING
+    first: str = ""  # what to look at first
 
-    @property
-    def name(self) -> str:
-        return self.node.label or self.node.name
+    @classmethod
+    def of(
+        cls,
+        node: Node,
+        place: tuple[int, int],
+        height: int,
+        url: str,
+        standing: Standing,
+        *,
+        state: State,
+        dim: bool = False,
+        rows: Iterable[Row] = (),
+        more: Iterable[More] = (),
+    ) -> Box:
+        """The box of a node at a place, in this state of the page."""
+        key, tone, first = node.unique_id, standing.tone, standing.first
+        looks = {
+            f"lin-of-{node.resource_type}": True,
+            "lin-at": key == state.at,
+            "lin-start": key == state.start,
+            "lin-dim": dim,
+            f"lin-own-{tone}": first is not None and standing.own,
+        }
+        return cls(
+            node,
+            *place,
+            height,
+            url,
+            name=node.label or node.name,
+            words=standing.words,
+            tone=tone,
+            look=" ".join(look for look, on in looks.items() if on),
+            rows=tuple(rows),
+            more=tuple(more),
+            chosen=key == state.at,
+            first=first.name if first is not None else "",
+        )
 
     @property
     def under(self) -> str:
         """What stands under its name: its kind, and its group as far as the state leaves room."""
-        kind, words = str(self.node.kind.one), self.standing.words
-        room = _LETTERS - len(kind) - len(words)
+        kind = str(self.node.kind.one)
+        room = _LETTERS - len(kind) - len(self.words)
         group = self.node.group.name if self.node.group else ""
         return f"{kind} · {_shortened(group, min(room - 3, 16))}" if group and room > 6 else kind
 
     @property
     def short(self) -> str:
-        return _shortened(self.name, _LETTERS - (7 if self.standing.tone else 4))
+        return _shortened(self.name, _LETTERS - (7 if self.tone else 4))
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,12 +207,11 @@ class Line:
     """A way from one box, or one row, to another."""
 
     path: str
-    how: How = How.SAME
-    dim: bool = False
+    look: str  # what the style sheet draws it by
 
-    @property
-    def kind(self) -> str:
-        return self.how.name.lower()
+    @classmethod
+    def of(cls, path: str, how: How = How.SAME, *, dim: bool = False) -> Line:
+        return cls(path, f"lin-{how.name.lower()}{' lin-dim' if dim else ''}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,34 +234,32 @@ def of_nodes(
     lit = {state.at, *graph.reached(state.at, "up"), *graph.reached(state.at, "down")}
     every = state.at == state.start or state.at not in keys
 
-    def box(key: str, x: int, y: int) -> Box:
-        return Box(
+    place, url = _Placed.of(dict.fromkeys(keys, HEAD), drawn.edges), state.urls()
+    boxes = [
+        Box.of(
             nodes[key],
-            x,
-            y,
+            place.at(key),
             HEAD,
-            url=replace(state, at=key).url(),
-            more=tuple(_more(state, key, drawn)),
-            chosen=key == state.at,
-            start=key == state.start,
+            url(key, state.opened),
+            stands.of(key),
+            state=state,
+            more=_more(state, key, drawn, url),
             dim=not every and key not in lit,
-            standing=stands.of(key),
         )
-
-    place = _Placed.of(dict.fromkeys(keys, HEAD), drawn.edges)
+        for key in keys
+    ]
     lines = tuple(
-        Line(place.line(parent, child), dim=not every and not {parent, child} <= lit)
+        Line.of(place.line(parent, child), dim=not every and not {parent, child} <= lit)
         for parent, child in drawn.edges
         if {parent, child} <= nodes.keys()
     )
-    return place.picture([box(key, *place.at(key)) for key in keys], lines)
+    return place.picture(boxes, lines)
 
 
-def _more(state: State, key: str, drawn: Drawn) -> Iterator[More]:
+def _more(state: State, key: str, drawn: Drawn, url: Urls) -> Iterator[More]:
     for side in SIDES:
         if count := drawn.hidden.get((key, side)):
-            opened = (*state.opened, (key, side))[-_MOST_OPENED:]
-            yield More(count, replace(state, opened=opened).url(), side)
+            yield More(count, url(state.at, (*state.opened, (key, side))[-_MOST_OPENED:]), side)
 
 
 def of_column(state: State, flow: ColumnFlow, nodes: Mapping[str, Node], stands: Standings) -> Picture:
@@ -229,23 +269,23 @@ def of_column(state: State, flow: ColumnFlow, nodes: Mapping[str, Node], stands:
     columns.setdefault(state.start, [state.column])
     between = {(parent[0], child[0]) for parent, child in flow.flows}
     place = _Placed.of({key: HEAD + ROW * len(names) + 6 for key, names in columns.items()}, between)
+    url = state.urls()
 
     def rows(key: str) -> Iterable[Row]:
         for number, name in enumerate(columns[key]):
-            url = replace(state, start=key, at=key, column=name).url()
+            flow_of = replace(state, start=key, at=key, column=name).url()
             top = HEAD + ROW * number
-            yield Row(name, url, top, (key, name) == start, (key, name) in flow.unknown)
+            yield Row(name, flow_of, top, (key, name) == start, (key, name) in flow.unknown)
 
     boxes = [
-        Box(
+        Box.of(
             nodes[key],
-            *place.at(key),
+            place.at(key),
             place.heights[key],
-            url=replace(state, at=key).url(),
-            rows=tuple(rows(key)),
-            chosen=key == state.at,
-            start=key == state.start,
-            standing=stands.of(key),
+            url(key, state.opened),
+            stands.of(key),
+            state=state,
+            rows=rows(key),
         )
         for key in columns
     ]
@@ -254,7 +294,7 @@ def of_column(state: State, flow: ColumnFlow, nodes: Mapping[str, Node], stands:
         return HEAD + ROW * columns[key[0]].index(key[1]) + ROW // 2
 
     lines = tuple(
-        Line(place.line(parent[0], child[0], middle(parent), middle(child)), how)
+        Line.of(place.line(parent[0], child[0], middle(parent), middle(child)), how)
         for (parent, child), how in flow.flows.items()
         if parent[0] in columns and child[0] in columns
     )

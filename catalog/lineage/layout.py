@@ -30,135 +30,147 @@ def layered(
     heights: Mapping[str, float], edges: Iterable[tuple[str, str]], *, gap: float, thread: float
 ) -> Layout:
     """A drawing of boxes with these heights; `thread` is the room for an edge that passes a column."""
-    pairs = sorted({pair for pair in edges if pair[0] != pair[1] and set(pair) <= heights.keys()})
-    rank = _ranks(list(heights), pairs)
-    pairs = [pair for pair in pairs if rank[pair[0]] < rank[pair[1]]]
-    layers, before, after, routes = _with_threads(list(heights), pairs, rank)
+    names = list(heights)
+    number = {name: at for at, name in enumerate(names)}
+    known = sorted({pair for pair in edges if pair[0] != pair[1] and set(pair) <= heights.keys()})
+    pairs = [(number[parent], number[child]) for parent, child in known]
+    rank = _ranks(len(names), pairs)
+    pairs = [(parent, child) for parent, child in pairs if rank[parent] < rank[child]]
+    layers, before, after, routes = _with_threads(pairs, rank)
     layers = _ordered(layers, before, after)
-    size = {
-        key: heights.get(key, thread) if isinstance(key, str) else thread for one in layers for key in one
-    }
+    size = [*heights.values(), *[thread] * (len(before) - len(names))]
     centre = _placed(layers, before, after, size, gap)
-    lowest = min((centre[key] - size[key] / 2 for key in centre), default=0.0)
+    lowest = min((at - high / 2 for at, high in zip(centre, size, strict=True)), default=0.0)
     return Layout(
-        rank,
-        {key: centre[key] - size[key] / 2 - lowest for key in heights},
-        {pair: tuple(centre[one] - lowest for one in passed) for pair, passed in routes.items()},
-        max((centre[key] + size[key] / 2 - lowest for key in centre), default=0.0),
+        dict(zip(names, rank, strict=True)),
+        {name: centre[key] - size[key] / 2 - lowest for key, name in enumerate(names)},
+        {
+            (names[parent], names[child]): tuple(centre[one] - lowest for one in passed)
+            for (parent, child), passed in routes.items()
+        },
+        max((at + high / 2 - lowest for at, high in zip(centre, size, strict=True)), default=0.0),
     )
 
 
-def _ranks(keys: Sequence[str], pairs: Sequence[tuple[str, str]]) -> dict[str, int]:
+def _ranks(count: int, pairs: Sequence[tuple[int, int]]) -> list[int]:
     """The length of the longest path to each; what nothing leads to stands right before what it leads to."""
-    after: dict[str, list[str]] = {key: [] for key in keys}
-    waits = dict.fromkeys(keys, 0)
+    after: list[list[int]] = [[] for _ in range(count)]
+    waits = [0] * count
     for parent, child in pairs:
         after[parent].append(child)
         waits[child] += 1
-    first = [key for key in keys if not waits[key]]
-    rank = dict.fromkeys(keys, 0)
-    ready, roots = list(first), set(first)
+    first = [key for key in range(count) if not waits[key]]
+    rank = [0] * count
+    ready = list(first)
     for key in ready:
         for child in after[key]:
             rank[child] = max(rank[child], rank[key] + 1)
             waits[child] -= 1
             if not waits[child]:
                 ready.append(child)
-    for key in roots:
+    for key in first:
         if after[key]:
             rank[key] = min(rank[child] for child in after[key]) - 1
-    lowest = min(rank.values(), default=0)
-    return {key: place - lowest for key, place in rank.items()}
-
-
-Thread = tuple[str, str, int]
-Key = str | Thread
+    lowest = min(rank, default=0)
+    return [place - lowest for place in rank]
 
 
 def _with_threads(
-    keys: Sequence[str], pairs: Sequence[tuple[str, str]], rank: Mapping[str, int]
-) -> tuple[list[list[Key]], dict[Key, list[Key]], dict[Key, list[Key]], dict[tuple[str, str], list[Key]]]:
-    """Layers in which an edge that passes a column takes room there, with the neighbours of each key."""
-    layers: list[list[Key]] = [[] for _ in range(max(rank.values(), default=0) + 1)]
-    for key in keys:
-        layers[rank[key]].append(key)
-    before: dict[Key, list[Key]] = {}
-    after: dict[Key, list[Key]] = {}
-    routes: dict[tuple[str, str], list[Key]] = {}
+    pairs: Sequence[tuple[int, int]], rank: Sequence[int]
+) -> tuple[list[list[int]], list[list[int]], list[list[int]], dict[tuple[int, int], list[int]]]:
+    """Layers in which an edge that passes a column takes room there, with the neighbours of each key.
+
+    Boxes are numbered in their order, and threads after them.
+    """
+    layers: list[list[int]] = [[] for _ in range(max(rank, default=0) + 1)]
+    for key, place in enumerate(rank):
+        layers[place].append(key)
+    before: list[list[int]] = [[] for _ in rank]
+    after: list[list[int]] = [[] for _ in rank]
+    routes: dict[tuple[int, int], list[int]] = {}
     for parent, child in pairs:
-        passed: list[Key] = [(parent, child, place) for place in range(rank[parent] + 1, rank[child])]
-        for thread, place in zip(passed, range(rank[parent] + 1, rank[child]), strict=True):
-            layers[place].append(thread)
-        chain: list[Key] = [parent, *passed, child]
-        for one, two in itertools.pairwise(chain):
-            after.setdefault(one, []).append(two)
-            before.setdefault(two, []).append(one)
+        passed = []
+        for place in range(rank[parent] + 1, rank[child]):
+            passed.append(len(before))
+            layers[place].append(len(before))
+            before.append([])
+            after.append([])
+        for one, two in itertools.pairwise([parent, *passed, child]):
+            after[one].append(two)
+            before[two].append(one)
         routes[parent, child] = passed
     return layers, before, after, routes
 
 
 def _ordered(
-    layers: list[list[Key]], before: Mapping[Key, list[Key]], after: Mapping[Key, list[Key]]
-) -> list[list[Key]]:
+    layers: list[list[int]], before: Sequence[list[int]], after: Sequence[list[int]]
+) -> list[list[int]]:
     best, fewest = [list(layer) for layer in layers], _crossings(layers, after)
+    place = [0.0] * len(before)
     for sweep in range(_SWEEPS):
-        beside = before if sweep % 2 == 0 else after
-        place = {key: float(at) for layer in layers for at, key in enumerate(layer)}
+        mean = _mean(place, before if sweep % 2 == 0 else after)
+        _count(layers, place)
         for layer in layers if sweep % 2 == 0 else reversed(layers):
-            layer.sort(key=_mean(place, beside))
-            place.update((key, float(at)) for at, key in enumerate(layer))
+            layer.sort(key=mean)
+            _count([layer], place)
         crossings = _crossings(layers, after)
         if crossings < fewest:
             best, fewest = [list(layer) for layer in layers], crossings
     return best
 
 
-def _mean(place: Mapping[Key, float], beside: Mapping[Key, list[Key]]) -> Callable[[Key], float]:
-    def of(key: Key) -> float:
-        others = beside.get(key)
-        return sum(place[one] for one in others) / len(others) if others else place[key]
+def _count(layers: Iterable[Sequence[int]], place: list[float]) -> None:
+    for layer in layers:
+        for at, key in enumerate(layer):
+            place[key] = float(at)
+
+
+def _mean(place: Sequence[float], beside: Sequence[Sequence[int]]) -> Callable[[int], float]:
+    def of(key: int) -> float:
+        others = beside[key]
+        return sum([place[one] for one in others]) / len(others) if others else place[key]
 
     return of
 
 
-def _crossings(layers: Sequence[Sequence[Key]], after: Mapping[Key, Sequence[Key]]) -> int:
+def _crossings(layers: Sequence[Sequence[int]], after: Sequence[Sequence[int]]) -> int:
     count = 0
     for left, right in itertools.pairwise(layers):
         place = {key: at for at, key in enumerate(right)}
         ends: list[int] = []
         for key in left:
-            mine = sorted(place[other] for other in after.get(key, ()))
-            count += sum(len(ends) - bisect_right(ends, end) for end in mine)
+            mine = sorted([place[other] for other in after[key]])
+            for end in mine:
+                count += len(ends) - bisect_right(ends, end)
             for end in mine:
                 insort(ends, end)
     return count
 
 
 def _placed(
-    layers: Sequence[Sequence[Key]],
-    before: Mapping[Key, list[Key]],
-    after: Mapping[Key, list[Key]],
-    size: Mapping[Key, float],
+    layers: Sequence[Sequence[int]],
+    before: Sequence[Sequence[int]],
+    after: Sequence[Sequence[int]],
+    size: Sequence[float],
     gap: float,
-) -> dict[Key, float]:
+) -> list[float]:
     """The centre of each key."""
-    centre: dict[Key, float] = {}
+    centre = [0.0] * len(size)
     for layer in layers:
-        _stack(layer, dict.fromkeys(layer, 0.0), size, gap, centre)
+        _stack(layer, [0.0] * len(layer), size, gap, centre)
     for sweep in range(_SWEEPS):
-        beside = before if sweep % 2 == 0 else after
+        mean = _mean(centre, before if sweep % 2 == 0 else after)
         for layer in layers if sweep % 2 == 0 else reversed(layers):
-            wished = {key: _mean(centre, beside)(key) for key in layer}
-            _stack(layer, wished, size, gap, centre)
+            _stack(layer, [mean(key) for key in layer], size, gap, centre)
     return centre
 
 
 def _stack(
-    layer: Sequence[Key],
-    wished: Mapping[Key, float],
-    size: Mapping[Key, float],
+    layer: Sequence[int],
+    wished: Sequence[float],
+    size: Sequence[float],
     gap: float,
-    centre: dict[Key, float],
+    centre: list[float],
 ) -> None:
     """Place a layer's keys in their order, `gap` apart, as near as can be to where each wishes to be.
 
@@ -170,11 +182,12 @@ def _stack(
         offsets.append(used + size[key] / 2)
         used += size[key] + gap
     pools: list[tuple[float, int]] = []
-    for key, offset in zip(layer, offsets, strict=True):
-        mean, count = wished[key] - offset, 1
+    for wish, offset in zip(wished, offsets, strict=True):
+        mean, count = wish - offset, 1
         while pools and pools[-1][0] >= mean:
             other, many = pools.pop()
             mean, count = (mean * count + other * many) / (count + many), count + many
         pools.append((mean, count))
     starts = [mean for mean, count in pools for _ in range(count)]
-    centre.update((key, start + offset) for key, start, offset in zip(layer, starts, offsets, strict=True))
+    for key, start, offset in zip(layer, starts, offsets, strict=True):
+        centre[key] = start + offset

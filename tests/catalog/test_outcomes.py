@@ -224,7 +224,7 @@ def test_every_page_that_names_it_says_so_and_leads_to_what_is_wrong(
     ):
         assert bad in told(path), path
     picture = client.get(f"/shop/lineage/{dashboard}/?up=all").context["picture"]
-    assert {box.node.unique_id: box.standing.own for box in picture.boxes if box.standing.first}[ORDERS]
+    assert "lin-own-bad" in {box.node.unique_id: box.look for box in picture.boxes}[ORDERS]
     sentence = "A check of fct_orders, which it is made from, fails: what it shows may be wrong."
     for path in (f"/shop/catalogue/{dashboard}/", "/shop/prod/metrics/revenue/"):
         assert f'<p>{sentence} <a href="{there}">See the test</a></p>' in told(path), path
