@@ -59,8 +59,9 @@ def parts() -> list[Part]:
     /health/ready reads them, so they name no project; `bisync.system.parts` adds those that do.
     """
     try:
+        apart = _answered()
         vital = [_database(), _migrations()]
-        workers = [*_workers(), _clock()] if ready(vital) else []
+        workers = [*_workers(), _clock(apart)] if ready(vital) else []
     except DatabaseError as exc:
         vital, workers = [_no_database(exc)], []
     return [*vital, _data_dir(), _broker(), *workers]
@@ -78,9 +79,16 @@ def state(found: list[Part]) -> str:
     return "degraded" if ready(found) else "unavailable"
 
 
-def _database() -> Part:
+def _answered() -> float | None:
+    """By how many seconds the database's clock is apart from ours; None where it has none of its own."""
+    own = connection.vendor == "postgresql"
     with connection.cursor() as cursor:
-        cursor.execute("SELECT 1")
+        cursor.execute("SELECT clock_timestamp()" if own else "SELECT 1")
+        answer = cursor.fetchone()[0]
+    return abs((timezone.now() - answer).total_seconds()) if own else None
+
+
+def _database() -> Part:
     vendor = {"postgresql": "PostgreSQL", "sqlite": "SQLite"}.get(connection.vendor, connection.vendor)
     return Part(_("Database"), ok=True, message=_("%(vendor)s answers.") % {"vendor": vendor}, vital=True)
 
@@ -215,14 +223,11 @@ def _lost(count: int, since: datetime | None) -> Part:
     )
 
 
-def _clock() -> Part:
+def _clock(apart: float | None) -> Part:
     """Leases go by the database's clock alone, so a difference stops nothing; times on pages are wrong."""
     name = _("Clock")
-    if connection.vendor != "postgresql":
+    if apart is None:
         return Part(name, ok=True, message=_("The database goes by this machine's clock."))
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT clock_timestamp()")
-        apart = abs((timezone.now() - cursor.fetchone()[0]).total_seconds())
     good = apart < CLOCKS_APART
     return Part(
         name,

@@ -23,8 +23,9 @@ def reading(work: runs.Work, repository: Repository, mirror: Mirror, commit: str
                 checkout=tree,
                 workdir=into,
                 target=repository.dbt_target,
-                location=reading_place(repository, into),
+                location=reading_place(repository),
                 executable=repository.dbt_executable,
+                kept=repository.parsed_path,
             )
         )
         dbt.deps()

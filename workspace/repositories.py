@@ -46,9 +46,12 @@ def project_folder(tree: Path, repository: Repository) -> Path:
     return folder
 
 
-def reading_place(repository: Repository, into: Path) -> Location:
-    """Where dbt thinks that it builds while it only reads the project: an empty file, or the real server."""
-    path = str(into / "warehouse.duckdb")
+def reading_place(repository: Repository) -> Location:
+    """Where dbt thinks that it builds while it only reads the project: an empty file, or the real server.
+
+    The file lies where dbt starts: a path of each run's own would have dbt forget what it has read.
+    """
+    path = "warehouse.duckdb"
     if repository.connection is not None:
         return repository.connection.location(schema="analytics", path=path)
     return Location(adapter="duckdb", schema="analytics", path=path)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -47,6 +49,8 @@ if TYPE_CHECKING:
     from workspace.warehouse.location import Location
 
 _PROJECT_FILE = "dbt_project.yml"
+# Where dbt leaves what it has read, and looks for it.
+_STATE = "partial_parse.msgpack"
 _NAMED_FAILURES = 3
 # Variables that change how a process starts, how git connects, or how dbt itself runs.
 _RESERVED = re.compile(r"(PATH|HOME|TMPDIR)$|LD_|PYTHON|GIT_|SSH_|PG|DBT_ENGINE_|DBT_ENV_SECRET_BISYNC_")
@@ -67,7 +71,8 @@ class DbtProject:
 
     `workdir` is this run's alone. `env` holds variables that the project reads by env_var(). `executable`
     is the dbt that the project wants; Bisync's own where empty. `checkout` is the root of the repository,
-    in which we look for other projects when there is none in `folder`.
+    in which we look for other projects when there is none in `folder`. `kept` is a file in which `parse`
+    keeps what dbt has read, to begin from there the next time; dbt itself tells whether it may.
     """
 
     folder: Path
@@ -78,6 +83,7 @@ class DbtProject:
     executable: str = ""
     env: Mapping[str, str] = field(default_factory=dict)
     checkout: Path | None = None
+    kept: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,11 +144,26 @@ class Dbt:
 
         The warehouse is not asked anything.
         """
-        finished = self._run("parse", "--no-partial-parse")
-        if finished.exit_code:
-            raise self._explained("parse", finished)
+        state, kept = self._target / _STATE, self._project.kept
+        if not (kept is not None and self._parse_on(kept, state)):
+            finished = self._run("parse", "--no-partial-parse")
+            if finished.exit_code:
+                raise self._explained("parse", finished)
+        if kept is not None:
+            _replace(kept, state)
         self._parsed = True
         return self._target
+
+    def _parse_on(self, kept: Path, state: Path) -> bool:
+        """Parse what differs from what is kept. Where dbt cannot, only a parse of everything tells why."""
+        try:
+            shutil.copyfile(kept, state)
+        except FileNotFoundError:
+            return False
+        if self._run("parse", "--partial-parse").exit_code == 0:
+            return True
+        state.unlink(missing_ok=True)
+        return False
 
     def build(
         self,
@@ -269,7 +290,8 @@ class Dbt:
             profile=profile,
             target=project.target,
             location=project.location,
-            folders=[project.folder],
+            # What is kept counts as long as no word of the connection changes; parsing opens none.
+            folders=[] if command == "parse" and project.kept else [project.folder],
             read_only=read_only,
             shared=shared,
         )
@@ -367,6 +389,16 @@ def _listed(flag: str, selections: Sequence[str]) -> list[str]:
         if not selection or selection.startswith("-"):
             raise DbtSelectionInvalid(selection=selection or '""')
     return [flag, *selections] if selections else []
+
+
+def _replace(kept: Path, state: Path) -> None:
+    """Whole or not at all: two may parse at once."""
+    new = kept.with_name(f"{kept.name}.{os.getpid()}.{threading.get_ident()}")
+    try:
+        shutil.copyfile(state, new)
+        new.replace(kept)
+    finally:
+        new.unlink(missing_ok=True)
 
 
 def _directory(path: Path) -> Path:

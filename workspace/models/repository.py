@@ -141,6 +141,11 @@ class Repository(models.Model):
         """The bare mirror on this machine: a cache, made again whenever it is missing."""
         return Path(settings.DATA_DIR) / "git" / f"{self.pk}.git"
 
+    @property
+    def parsed_path(self) -> Path:
+        """What dbt has read of it on this machine: a cache, too."""
+        return self.mirror_path.with_suffix(".parsed")
+
 
 class HoldState(models.TextChoices):
     OPEN = "open", _("Held")
