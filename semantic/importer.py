@@ -211,7 +211,7 @@ def _names_in(sql: str, dialect: str) -> list[str]:
 
 def _label(raw: Raw) -> str:
     """The name for people, from the `meta` of a model or column."""
-    for meta in ((raw.get("config") or {}).get("meta") or {}, raw.get("meta") or {}):
+    for meta in filter(None, ((raw.get("config") or {}).get("meta"), raw.get("meta"))):
         own = meta.get("bisync")
         label = (own.get("label") if isinstance(own, Mapping) else None) or meta.get("label")
         if isinstance(label, str):
