@@ -119,7 +119,7 @@ def _nodes(project: Project, text: str, most: int) -> list[Found]:
     """What dbt knows, but for metrics, which are found as such."""
     return [
         Found(
-            entry.label or entry.name,
+            entry.node.called if entry.node and entry.role == "node" else entry.label or entry.name,
             entry.get_absolute_url(),
             entry.what.icon,
             _in(entry),

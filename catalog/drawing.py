@@ -179,7 +179,7 @@ class Box:
             *place,
             height,
             url,
-            name=node.label or node.name,
+            name=node.called,
             words=standing.words,
             tone=tone,
             look=" ".join(look for look, on in looks.items() if on),

@@ -220,6 +220,17 @@ class Node(models.Model):
         """What people call its kind."""
         return KINDS[self.resource_type]
 
+    @property
+    def version(self) -> str:
+        """Which version of a model it is, as its id ends: "v2"; "" where there are none."""
+        head = f"model.{self.package}.{self.name}."
+        return self.unique_id[len(head) :] if self.unique_id.startswith(head) else ""
+
+    @property
+    def called(self) -> str:
+        """What people call it: two versions of a model have one name."""
+        return f"{self.label or self.name} {self.version}".rstrip()
+
 
 class Column(models.Model):
     """A column that the project documents or declares."""

@@ -236,7 +236,7 @@ def _line(node: Node, kept: Kept) -> Line:
     theirs = (group.owner_name or group.owner_email or group.name) if group is not None else ""
     return Line(
         node=node.unique_id,
-        name=node.label or node.name,
+        name=node.called,
         resource_type=node.resource_type,
         domain=group.name if group is not None else "",
         owner=kept.owner or theirs or owner_of(node.fields.get("owner") or node.meta.get("owner")),
