@@ -223,8 +223,11 @@ class Node(models.Model):
     @property
     def version(self) -> str:
         """Which version of a model it is, as its id ends: "v2"; "" where there are none."""
-        head = f"model.{self.package}.{self.name}."
-        return self.unique_id[len(head) :] if self.unique_id.startswith(head) else ""
+        if self.resource_type != "model":
+            return ""
+        # Lists do not read the package, which the id has, too.
+        name, rest = f"{self.name}.", self.unique_id.split(".", 2)[-1]
+        return rest.removeprefix(name) if rest.startswith(name) else ""
 
     @property
     def called(self) -> str:
