@@ -1,0 +1,53 @@
+"""What a project's habits are read from: how many files show one, and one of them as an example."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+_T = TypeVar("_T", bound=Hashable)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """`count` of the `of` files that show anything show this habit, `example` is one of them."""
+
+    trait: str
+    value: str
+    count: int = 0
+    of: int = 0
+    example: str = ""
+
+
+class Votes(Generic[_T]):
+    """One vote a file; a draw goes to the default, else to what comes first in order."""
+
+    def __init__(self) -> None:
+        self.files: dict[_T, list[str]] = {}
+
+    def add(self, value: _T, path: str) -> None:
+        self.files.setdefault(value, []).append(path)
+
+    def winner(self, default: _T) -> _T:
+        """What most files do."""
+        if not self.files:
+            return default
+        return min(self.files, key=lambda value: (-len(self.files[value]), value != default, str(value)))
+
+    def evidence(self, trait: str, default: _T, shown: str | None = None) -> Evidence:
+        """The habit of most files, and how many of them."""
+        value = self.winner(default)
+        found = self.files.get(value, [])
+        total = sum(map(len, self.files.values()))
+        return Evidence(
+            trait, str(value) if shown is None else shown, len(found), total, min(found, default="")
+        )
+
+
+def majority(values: Iterable[_T]) -> _T | None:
+    """What occurs most often, of several the first in order; None of nothing."""
+    counts: dict[_T, int] = {}
+    for value in values:
+        counts[value] = counts.get(value, 0) + 1
+    return min(counts, key=lambda value: (-counts[value], str(value))) if counts else None

@@ -1,0 +1,261 @@
+"""Where a project keeps its models, what it calls them by layer, and which files describe them."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Any, Literal, TypeAlias
+
+from semantic.codegen.layout import YAML
+from semantic.codegen.sql_models.evidence import Evidence, Votes, majority
+
+LayerKind: TypeAlias = Literal["staging", "intermediate", "marts"]
+YamlHabit: TypeAlias = Literal["folder", "model"]
+TestsKey: TypeAlias = Literal["data_tests", "tests"]
+_FOLDERS: Mapping[LayerKind, frozenset[str]] = {
+    "staging": frozenset(("staging", "stage", "stg", "base", "bronze")),
+    "intermediate": frozenset(("intermediate", "int", "silver")),
+    "marts": frozenset(("marts", "mart", "gold", "reporting", "reports", "datamarts")),
+}
+_PREFIXES: Mapping[LayerKind, frozenset[str]] = {
+    "staging": frozenset(("stg", "base", "src")),
+    "intermediate": frozenset(("int",)),
+    "marts": frozenset(("fct", "dim", "fact", "mart", "mrt", "rpt", "agg", "obt")),
+}
+_PREFIX = re.compile(r"[a-z]+(?=_)")
+USUAL_NAME = "_{folder}__models.yml"
+_USUAL_NAMES: Mapping[YamlHabit, str] = {"folder": USUAL_NAME, "model": "{model}.yml"}
+_DESCRIBES = re.compile(r"^(models|unit_tests):", re.MULTILINE)
+_TESTS = re.compile(r"^[ -]*(data_tests|tests):", re.MULTILINE)
+_VERSION = re.compile(r"^version:\s*2\b", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One of dbt's layers as a project has it: its folder and its models' prefixes, most usual first.
+
+    "" among the prefixes stands for models without one.
+    """
+
+    kind: LayerKind
+    folder: str
+    prefixes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where models and their descriptions go.
+
+    `yaml_name` is the name of a properties file, with `{model}`, `{folder}` or `{parent}` for what it is
+    called after; `version` whether these files begin with `version: 2`; `tests` is the key of their tests.
+    """
+
+    layers: tuple[Layer, ...] = ()
+    yaml: YamlHabit = "folder"
+    yaml_name: str = USUAL_NAME
+    version: bool = False
+    tests: TestsKey = "data_tests"
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any]) -> Places:
+        """What `asdict` told."""
+        layers = tuple(
+            Layer(one["kind"], one["folder"], tuple(one["prefixes"])) for one in data.get("layers", ())
+        )
+        rest = {key: data[key] for key in ("yaml", "yaml_name", "version", "tests") if key in data}
+        return cls(layers, **rest)
+
+    def layer(self, kind: LayerKind) -> Layer | None:
+        return next((layer for layer in self.layers if layer.kind == kind), None)
+
+    def folder_for(self, kind: LayerKind, beside: str, files: Mapping[str, str]) -> str:
+        """Where a model of a layer goes that belongs to the one at `beside`.
+
+        That is the folder of that name next to the other's, else the layer's, else the other's own.
+        """
+        at = PurePosixPath(beside)
+        if layer_of(beside) == kind:
+            return str(at.parent)
+        folders = {str(PurePosixPath(path).parent) for path in files if path.endswith(".sql")}
+        for place in reversed(range(len(at.parts) - 1)):
+            for name in sorted(_FOLDERS[kind]):
+                swapped = "/".join((*at.parts[:place], name, *at.parts[place + 1 : -1]))
+                if swapped in folders and layer_of(str(PurePosixPath(swapped) / at.name)) == kind:
+                    return swapped
+        layer = self.layer(kind)
+        return layer.folder if layer else str(at.parent)
+
+    def properties_file(self, path: str, files: Mapping[str, str]) -> str:
+        """Where the model at `path` is described: in the file of its folder, or in one of its own."""
+        at = PurePosixPath(path)
+        if self.yaml == "folder" and (beside := _beside(str(at.parent), files)):
+            return beside
+        twice = at.parent.name == "models" and self.yaml_name == USUAL_NAME
+        name = "_models.yml" if twice else self.yaml_name
+        name = name.format(model=at.stem, folder=at.parent.name, parent=at.parent.parent.name)
+        return str(at.with_name(name))
+
+
+def layer_of(path: str) -> LayerKind | None:
+    """The layer that a model is in by its folders, the innermost first, else by its prefix."""
+    at = PurePosixPath(path)
+    for folder in reversed(_folders(at)):
+        for kind, names in _FOLDERS.items():
+            if folder.lower() in names:
+                return kind
+    prefix = prefix_of(at.stem)
+    return next((kind for kind, names in _PREFIXES.items() if prefix in names), None)
+
+
+def _folders(at: PurePosixPath) -> tuple[str, ...]:
+    """The folders below `models`, where there is such a folder."""
+    parts = at.parts[:-1]
+    return parts[parts.index("models") + 1 :] if "models" in parts else parts
+
+
+def prefix_of(name: str) -> str:
+    """The prefix that tells the layer of a model, without its underscore; "" without one."""
+    found = _PREFIX.match(name)
+    known = frozenset().union(*_PREFIXES.values())
+    return found[0] if found and found[0] in known else ""
+
+
+def stem_of(name: str) -> str:
+    """The name of a model without the prefix of its layer."""
+    prefix = prefix_of(name)
+    return name.removeprefix(f"{prefix}_") if prefix else name
+
+
+def places_of(files: Mapping[str, str]) -> tuple[Places, tuple[Evidence, ...]]:
+    """Where the models of a project are and should be, and why; never raises."""
+    found = _Found(files)
+    return found.places(), tuple(found.evidence())
+
+
+@dataclass
+class _Layer:
+    named: Counter[str] = field(default_factory=Counter)
+    others: Counter[str] = field(default_factory=Counter)  # folders of models that only a prefix tells of
+    prefixes: Votes[str] = field(default_factory=Votes)
+
+    def evidence(self, trait: str) -> Evidence | None:
+        """The folder in which most models of the layer are, rather one that bears its name."""
+        folders = self.named or self.others
+        if not folders:
+            return None
+        folder = min(folders, key=lambda name: (-folders[name], name))
+        total = sum(self.named.values()) + sum(self.others.values())
+        return Evidence(trait, folder, folders[folder], total, folder)
+
+
+class _Found:
+    def __init__(self, files: Mapping[str, str]) -> None:
+        self.layers: dict[LayerKind, _Layer] = {kind: _Layer() for kind in _FOLDERS}
+        self.yaml: Votes[str] = Votes()
+        self.names: Votes[str] = Votes()
+        self.version: Votes[bool] = Votes()
+        self.tests: Votes[TestsKey] = Votes()
+        models = sorted(path for path in files if path.endswith(".sql"))
+        for path in models:
+            self._model(path)
+        stems = {str(PurePosixPath(path).with_suffix("")) for path in models}
+        folders = {str(PurePosixPath(path).parent) for path in models}
+        for path in sorted(path for path in files if path.endswith(YAML)):
+            if str(PurePosixPath(path).parent) in folders and _DESCRIBES.search(files[path]):
+                self._properties(path, stems)
+                self.version.add(bool(_VERSION.search(files[path])), path)
+                if key := majority(_TESTS.findall(files[path])):
+                    self.tests.add(key, path)
+
+    def _model(self, path: str) -> None:
+        kind = layer_of(path)
+        if kind is None:
+            return
+        layer, at = self.layers[kind], PurePosixPath(path)
+        if folder := _layer_folder(at, kind):
+            layer.named[folder] += 1
+        else:
+            layer.others[str(at.parent)] += 1
+        layer.prefixes.add(prefix_of(at.stem), path)
+
+    def _properties(self, path: str, stems: set[str]) -> None:
+        at = PurePosixPath(path)
+        stem = str(at.with_suffix(""))
+        if stem in stems:
+            self.yaml.add("model", path)
+            self.names.add("{model}" + at.suffix, path)
+        else:
+            self.yaml.add("folder", path)
+            self.names.add(_pattern(at), path)
+
+    def _habit(self) -> YamlHabit:
+        return "model" if self.yaml.winner("folder") == "model" else "folder"
+
+    def _fitting(self) -> Votes[str]:
+        """The names of properties files that keep the habit."""
+        fitting: Votes[str] = Votes()
+        for name, paths in self.names.files.items():
+            for path in paths if ("{model}" in name) == (self._habit() == "model") else ():
+                fitting.add(name, path)
+        return fitting
+
+    def places(self) -> Places:
+        name = self._fitting().winner(_USUAL_NAMES[self._habit()])
+        version, tests = self.version.winner(default=False), self.tests.winner("data_tests")
+        return Places(tuple(self._layers()), self._habit(), name, version, tests)
+
+    def _layers(self) -> Iterator[Layer]:
+        for kind, layer in self.layers.items():
+            if found := layer.evidence(f"{kind}_folder"):
+                yield Layer(kind, found.value, tuple(_usual(layer.prefixes)))
+
+    def evidence(self) -> Iterator[Evidence]:
+        for kind, layer in self.layers.items():
+            if found := layer.evidence(f"{kind}_folder"):
+                yield found
+                yield layer.prefixes.evidence(f"{kind}_prefix", "")
+        yield self.yaml.evidence("yaml", "folder")
+        yield self._fitting().evidence("yaml_name", _USUAL_NAMES[self._habit()])
+        yield self.version.evidence("version", default=False)
+        yield self.tests.evidence("tests", "data_tests")
+
+
+def _usual(prefixes: Votes[str]) -> list[str]:
+    """Those that at least a tenth of the models have, most usual first; "" among them means none."""
+    counts = {prefix: len(paths) for prefix, paths in prefixes.files.items()}
+    often = [prefix for prefix, count in counts.items() if count * 10 >= sum(counts.values())]
+    return sorted(often, key=lambda prefix: (-counts[prefix], prefix))
+
+
+def _layer_folder(at: PurePosixPath, kind: LayerKind) -> str:
+    """The path to the folder that is the layer; "" where only the model's prefix tells of it."""
+    parts = at.parts[:-1]
+    for place in reversed(range(len(parts) - len(_folders(at)), len(parts))):
+        if parts[place].lower() in _FOLDERS[kind]:
+            return "/".join(parts[: place + 1])
+    return ""
+
+
+def _pattern(at: PurePosixPath) -> str:
+    """The name of a properties file with marks for the folders that it is called after."""
+    name = at.name.replace("{", "").replace("}", "")
+    for mark, folder in (("{folder}", at.parent.name), ("{parent}", at.parent.parent.name)):
+        alone = rf"(?<![a-z0-9{{]){re.escape(folder)}(?![a-z0-9}}])"
+        if len(folder) > 1:
+            name = re.sub(alone, mark, name, count=1)
+    return name
+
+
+def _beside(folder: str, files: Mapping[str, str]) -> str:
+    """The file of a folder that describes most models; "" where there is none."""
+    found = [
+        path
+        for path in files
+        if path.endswith(YAML)
+        and str(PurePosixPath(path).parent) == folder
+        and _DESCRIBES.search(files[path])
+    ]
+    return min(found, key=lambda path: (-files[path].count("- name:"), path), default="")

@@ -1,0 +1,260 @@
+"""How a project writes its models, read from its files, with the evidence for each habit.
+
+A file has one vote on each habit that it shows. What no file shows is as dbt's own projects have it, and
+what cannot be read shows nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import PurePosixPath
+from typing import Any, Literal, TypeAlias
+
+from sqlglot import Token, TokenType
+from sqlglot.dialects.dialect import Dialect
+from sqlglot.errors import SqlglotError
+
+from semantic.codegen.sql_models.evidence import Evidence, Votes, majority
+from semantic.codegen.sql_models.folders import Places, places_of
+from semantic.codegen.sql_models.jinja import Masked, Unmaskable, mask, relation_call
+
+Case: TypeAlias = Literal["lower", "upper"]
+Commas: TypeAlias = Literal["trailing", "leading"]
+MOST_FILES = 3_000
+OWN_NAME = "{model}"
+_KEYWORDS = frozenset(
+    (TokenType.SELECT, TokenType.FROM, TokenType.WHERE, TokenType.ALIAS, TokenType.WITH, TokenType.JOIN)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectStyle:
+    """How new code looks and where it goes.
+
+    `hanging` says that with leading commas the first column stands as deep as the others, without a comma;
+    `imports` that models begin with a common table for each relation they read; `final` names the last common
+    table where they end in `select * from` it, `{model}` for the model's own name, "" where they end in the
+    select list itself; `airy` that a common table's query stands between blank lines; `with_alone` that WITH
+    has its own line. `evidence` tells why, and is no part of what the style is.
+    """
+
+    keywords: Case = "lower"
+    commas: Commas = "trailing"
+    indent: str = "    "
+    hanging: bool = False
+    imports: bool = True
+    final: str = ""
+    airy: bool = False
+    with_alone: bool = False
+    places: Places = field(default_factory=Places)
+    evidence: tuple[Evidence, ...] = ()
+
+    def data(self) -> dict[str, Any]:
+        """The style without its evidence, as plain data that can be stored and approved."""
+        return asdict(replace(self, evidence=()))
+
+
+def style_from(data: Mapping[str, Any]) -> ProjectStyle:
+    """The style that `ProjectStyle.data` told."""
+    known = {item.name for item in fields(ProjectStyle)} - {"places", "evidence"}
+    return ProjectStyle(
+        **{key: value for key, value in data.items() if key in known},
+        places=Places.from_data(data.get("places") or {}),
+    )
+
+
+def style_of(files: Mapping[str, str], *, dialect: str = "") -> ProjectStyle:
+    """The habits of a project by its model and properties files (path → text); never raises."""
+    shown = _Shown()
+    for path in sorted(path for path in files if path.endswith(".sql"))[:MOST_FILES]:
+        for look in _looks(files[path], dialect):
+            shown.add(look, path)
+    places, found = places_of(files)
+    return ProjectStyle(**shown.habits(), places=places, evidence=(*shown.evidence(), *found))
+
+
+def file_style(text: str, style: ProjectStyle, *, dialect: str = "") -> ProjectStyle:
+    """The style of one file, and what it leaves open as the project has it."""
+    changes: dict[str, Any] = {}
+    for look in _looks(text, dialect):
+        for name in ("keywords", "commas", "indent", "hanging"):
+            value = getattr(look, name)
+            if value is not None:
+                changes[name] = value
+    return replace(style, **changes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What one file shows; None where it shows nothing."""
+
+    keywords: Case | None = None
+    commas: Commas | None = None
+    indent: str | None = None
+    hanging: bool | None = None
+    imports: bool | None = None
+    final: str | None = None
+    airy: bool | None = None
+    with_alone: bool | None = None
+
+
+class _Shown:
+    def __init__(self) -> None:
+        self.votes: dict[str, Votes[Any]] = {item.name: Votes() for item in fields(_Look)}
+
+    def add(self, look: _Look, path: str) -> None:
+        for name, votes in self.votes.items():
+            value = getattr(look, name)
+            if name == "final" and value == PurePosixPath(path).stem.lower():
+                value = OWN_NAME
+            if value is not None:
+                votes.add(value, path)
+
+    def habits(self) -> dict[str, Any]:
+        found = {name: votes.winner(_DEFAULTS[name]) for name, votes in self.votes.items()}
+        found["final"] = self._final()
+        return found
+
+    def _final(self) -> str:
+        """What the last common table is called where most files end in it; mostly `final`."""
+        named = {name: len(paths) for name, paths in self.votes["final"].files.items() if name}
+        total = sum(named.values())
+        if total <= len(self.votes["final"].files.get("", ())):
+            return ""
+        usual = min(named, key=lambda name: (-named[name], name))
+        return usual if named[usual] * 2 > total else "final"
+
+    def evidence(self) -> Iterator[Evidence]:
+        for name, votes in self.votes.items():
+            yield votes.evidence(name, _DEFAULTS[name]) if name != "final" else self._final_evidence()
+
+    def _final_evidence(self) -> Evidence:
+        files, final = self.votes["final"].files, self._final()
+        total = sum(map(len, files.values()))
+        alike = [path for name, paths in files.items() if bool(name) == bool(final) for path in paths]
+        example = min(files.get(final, alike), default="")
+        return Evidence("final", final, len(alike), total, example)
+
+
+_DEFAULTS: Mapping[str, Any] = {
+    item.name: item.default for item in fields(ProjectStyle) if item.name not in {"places", "evidence"}
+}
+
+
+def _looks(text: str, dialect: str) -> Iterator[_Look]:
+    """What a file shows; nothing where it cannot be read."""
+    try:
+        masked = mask(text)
+        tokens = Dialect.get_or_raise(dialect or None).tokenize(masked.text)
+    except (Unmaskable, SqlglotError, ValueError, RecursionError):
+        return
+    if any(token.token_type is TokenType.SELECT for token in tokens):
+        yield _Reader(masked, tokens).look()
+
+
+class _Reader:
+    def __init__(self, masked: Masked, tokens: Sequence[Token]) -> None:
+        self.masked = masked
+        self.text = masked.text
+        self.tokens = tokens
+
+    def look(self) -> _Look:
+        tables = self._common_tables()
+        selects = [at for at, token in enumerate(self.tokens) if token.token_type is TokenType.SELECT]
+        commas = self._commas()
+        indents = [found for at in selects if (found := self._indent(at, commas or "trailing"))]
+        return _Look(
+            keywords=self._keywords(),
+            commas=commas,
+            indent=majority(indent for indent, _hanging in indents),
+            hanging=majority(hanging for _indent, hanging in indents) if commas == "leading" else None,
+            imports=self._imports(tables),
+            final=self._final(selects[-1], tables) if tables else None,
+            airy=majority(self._is_airy(begin) for _name, begin in tables),
+            with_alone=self._with_alone(tables),
+        )
+
+    def _keywords(self) -> Case | None:
+        words = [token.text for token in self.tokens if token.token_type in _KEYWORDS]
+        return majority("upper" if word.isupper() else "lower" for word in words)
+
+    def _commas(self) -> Commas | None:
+        found: list[Commas] = []
+        for before, comma, after in zip(self.tokens, self.tokens[1:], self.tokens[2:], strict=False):
+            if comma.token_type is TokenType.COMMA and self._breaks(before.end, after.start):
+                found.append("leading" if self._breaks(before.end, comma.start) else "trailing")
+        return majority(found)
+
+    def _breaks(self, start: int, end: int) -> bool:
+        return "\n" in self.text[start:end]
+
+    def _indent(self, select: int, commas: Commas) -> tuple[str, bool] | None:
+        """By how much a select list is indented, and whether its first line is by more."""
+        head = self.tokens[select]
+        first = next(iter(self.tokens[select + 1 : select + 2]), None)
+        if first is None or not self._breaks(head.end, first.start):
+            return None
+        outer, inner = self._margin(head.start), self._margin(first.start)
+        line = self._comma_line(first.start) if commas == "leading" else None
+        item = inner if line is None else line
+        if not item.startswith(outer) or item == outer:
+            return None
+        return item.removeprefix(outer), len(inner) > len(item)
+
+    def _comma_line(self, at: int) -> str | None:
+        """The margin of the next line, if it begins with a comma."""
+        end = self.text.find("\n", at)
+        found = re.compile(r"\n([ \t]*),").match(self.text, end) if end >= 0 else None
+        return found[1] if found else None
+
+    def _margin(self, at: int) -> str:
+        line = self.text[self.text.rfind("\n", 0, at) + 1 : at]
+        return line[: len(line) - len(line.lstrip(" \t"))]
+
+    def _common_tables(self) -> list[tuple[str, int]]:
+        """The name of each outermost common table, and its bracket's place among the tokens."""
+        types, found, depth, inside = TokenType, [], 0, False
+        for at, token in enumerate(self.tokens):
+            if token.token_type is types.WITH and depth == 0:
+                inside = True
+            elif token.token_type is types.SELECT and depth == 0:
+                inside = False
+            elif token.token_type is types.L_PAREN:
+                if inside and depth == 0 and at > 1 and self.tokens[at - 1].token_type is types.ALIAS:
+                    found.append((self.tokens[at - 2].text.lower(), at))
+                depth += 1
+            elif token.token_type is types.R_PAREN:
+                depth -= 1
+        return found
+
+    def _imports(self, tables: Sequence[tuple[str, int]]) -> bool | None:
+        """Whether a common table does nothing but read a relation; None where no relation is read."""
+        read = [name for name, jinja in self.masked.names.items() if relation_call(jinja)]
+        if not any(name in self.text for name in read):
+            return None
+        plain = (TokenType.SELECT, TokenType.STAR, TokenType.FROM)
+        for _name, at in tables:
+            body = self.tokens[at + 1 : at + 5]
+            if tuple(token.token_type for token in body[:3]) == plain and body[3].text in self.masked.names:
+                return True
+        return False
+
+    def _final(self, select: int, tables: Sequence[tuple[str, int]]) -> str:
+        rest = self.tokens[select + 1 :]
+        known = {name for name, _at in tables}
+        star = len(rest) > 2 and rest[0].token_type is TokenType.STAR and rest[1].token_type is TokenType.FROM
+        name = rest[2].text.lower() if star else ""
+        return name if name in known and len(rest) == 3 else ""
+
+    def _is_airy(self, bracket: int) -> bool:
+        after = self.tokens[bracket + 1 : bracket + 2]
+        end = after[0].start if after else len(self.text)
+        return self.text[self.tokens[bracket].end + 1 : end].count("\n") > 1
+
+    def _with_alone(self, tables: Sequence[tuple[str, int]]) -> bool | None:
+        if not tables:
+            return None
+        word = self.tokens[tables[0][1] - 3]
+        return self._breaks(word.end, self.tokens[tables[0][1] - 2].start)
