@@ -10,6 +10,7 @@ from semantic.codegen.entries import Entry
 from semantic.codegen.model_edits import entry_of
 from semantic.codegen.quality.file_tests import DATA_TESTS
 from semantic.codegen.yaml_files import Composite, edited_bytes, new_file_of, tests_key
+from semantic.codegen.yaml_marks import YamlRefused
 from semantic.codegen.yaml_steps import AddItem, Edit, Named, RemoveItem, ReplaceItem
 
 
@@ -47,15 +48,21 @@ AnyEdit: TypeAlias = Edit | Composite
 
 @dataclass(frozen=True, slots=True)
 class FileChange:
-    """What happens to one file of the dbt project: edits of its YAML, or a whole text that Bisync owns."""
+    """What happens to one file of the dbt project: edits of its YAML, or a whole text that Bisync owns.
+
+    A text that is `fresh` belongs to whoever asked for it: no other file may be in its place.
+    """
 
     path: str
     edits: tuple[AnyEdit, ...] = ()
     content: str = ""
+    fresh: bool = False
 
     def apply(self, text: bytes | None) -> bytes:
         """The file as it will be; `text` is None where there is none yet. Raises YamlRefused."""
         if self.content:
+            if self.fresh and text not in (None, self.content.encode()):
+                raise _occupied(self.path)
             return self.content.encode() if text is None else text
         if text is None:
             return new_file_of(self.edits).encode()
@@ -72,3 +79,9 @@ def test_name(test: object) -> str:
     arguments = next(iter(test.values()), None) if isinstance(test, dict) and len(test) == 1 else test
     name = arguments.get("name") if isinstance(arguments, dict) else None
     return name if isinstance(name, str) else ""
+
+
+def _occupied(path: str) -> YamlRefused:
+    refusal = YamlRefused("exists-already", "There is a file of this name already. Choose another name.")
+    refusal.path = path
+    return refusal

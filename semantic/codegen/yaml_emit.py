@@ -29,6 +29,7 @@ Quote: TypeAlias = Literal["'", '"']
 Where: TypeAlias = Literal["block", "flow", "key"]
 _T = TypeVar("_T")
 
+LONGEST_ROW = 100
 QUOTES: Mapping[str, Quote] = {"'": "'", '"': '"'}
 
 # Words and numbers of YAML 1.1 or 1.2, generously: a needless quote is harmless, a missing one is not.
@@ -53,6 +54,10 @@ class Style:
     quote: Quote = '"'
     always_quote: bool = False
     block: Literal["", "|", ">"] = ""  # the block indicator to use even for a single line
+
+
+class Row(dict[str, Any]):
+    """A mapping to write on one line, `{status: paid, amount: 5}`, unless that would be too long."""
 
 
 class Rendered(NamedTuple):
@@ -98,7 +103,8 @@ def plain_data(value: Any) -> Any:
             )
         return value
     if isinstance(value, Mapping):
-        return {plain_data(key): plain_data(item) for key, item in value.items()}
+        kind = Row if isinstance(value, Row) else dict
+        return kind({plain_data(key): plain_data(item) for key, item in value.items()})
     if isinstance(value, Sequence) and not isinstance(value, bytes):
         return [plain_data(item) for item in value]
     if value is None or isinstance(value, int | float | date):
@@ -158,6 +164,8 @@ def under_key(value: Any, column: int, style: Style) -> Rendered:
 def behind_dash(value: Any, column: int, width: int, style: Style) -> Rendered:
     """`value` for a dash at `column`."""
     inner = column + width
+    if isinstance(value, Row) and len(line := flow_text(value, style)) <= LONGEST_ROW:
+        return Rendered(line, [])
     if isinstance(value, dict) and value:
         below = [pair_lines(key, item, inner, style) for key, item in value.items()]
     elif isinstance(value, list) and value:

@@ -1,0 +1,185 @@
+"""A new dbt model: its SQL in the project's style, its description, and its tests, each in its place."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Any
+
+from semantic.codegen.changes import AnyEdit, FileChange
+from semantic.codegen.entries import Entry, Refused
+from semantic.codegen.layout import YAML
+from semantic.codegen.sql_models.jinja import RelationCall
+from semantic.codegen.sql_models.style import ProjectStyle
+from semantic.codegen.sql_models.writing import Selection, jinja_of, model_text
+from semantic.codegen.value_tests import NESTED_ARGUMENTS
+from semantic.codegen.yaml_emit import Row
+from semantic.codegen.yaml_files import AddItem, SetKey
+from semantic.definitions import Model
+from semantic.rules.sets import Value
+from semantic.rules.text import name_problems, text_problems
+
+DESCRIPTION_LIMIT = 4_000
+# Where a quote within a text is written with a backslash.
+BACKSLASHED = frozenset(("bigquery", "databricks", "spark"))
+
+
+@dataclass(frozen=True)
+class Project:
+    """The dbt project that a model is written for.
+
+    `files` are its model and properties files (path → text), `taken` the names of its models, seeds and
+    snapshots wherever they stand.
+    """
+
+    files: Mapping[str, str]
+    style: ProjectStyle
+    dialect: str
+    taken: Collection[str] = frozenset()
+    dbt_version: tuple[int, int] = (1, 11)
+
+    def sql_file(self, model: Model) -> str:
+        """The path of a model's SQL; where it is not among the files, that of what describes it."""
+        found = (path for path in self.files if PurePosixPath(path).stem == model.name)
+        return min(
+            (path for path in found if path.endswith(".sql")),
+            default=model.file or f"models/{model.name}.sql",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnWords:
+    """What the properties file says of a column."""
+
+    name: str
+    description: str = ""
+    tests: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NewModel:
+    """A model to write: its place, text and properties."""
+
+    name: str
+    folder: str
+    sql: str
+    description: str = ""
+    columns: tuple[ColumnWords, ...] = ()
+    unit_tests: tuple[Entry, ...] = ()
+
+    @property
+    def path(self) -> str:
+        return str(PurePosixPath(self.folder) / f"{self.name}.sql")
+
+    @property
+    def relation(self) -> RelationCall:
+        return RelationCall("ref", self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenModels:
+    """What becomes of the project's files, the same as plain data to approve, and what to know of it."""
+
+    changes: tuple[FileChange, ...]
+    entries: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def written(models: Sequence[NewModel], project: Project, *, notes: tuple[str, ...] = ()) -> WrittenModels:
+    """The files of new models. Raises Refused for names that are taken and texts that dbt would render."""
+    changes: list[FileChange] = []
+    edits: dict[str, list[AnyEdit]] = {}
+    entries: list[Entry] = []
+    for model in models:
+        _refuse(model, project, [other.name for other in models if other is not model])
+        changes.append(FileChange(model.path, content=model.sql, fresh=True))
+        properties = project.style.places.properties_file(model.path, project.files)
+        entry = _entry(model, project.style)
+        added = edits.setdefault(properties, _opening(properties, project))
+        added += [AddItem(("models",), entry)]
+        added += [AddItem(("unit_tests",), test) for test in model.unit_tests]
+        entries.append(
+            {
+                "name": model.name,
+                "path": model.path,
+                "sql": model.sql,
+                "properties": {"path": properties, "entry": entry, "unit_tests": [*model.unit_tests]},
+            }
+        )
+    changes += [FileChange(path, tuple(found)) for path, found in edits.items()]
+    return WrittenModels(tuple(changes), {"models": entries}, notes)
+
+
+def selected(name: str, selection: Selection, project: Project) -> str:
+    """The text of a model in the project's style."""
+    return model_text(selection, name, project.style, project.dialect)
+
+
+def key_tests(key: Sequence[str]) -> dict[str, tuple[Any, ...]]:
+    """Column → the tests by which it is the key, or a part of one: a part by itself is not unique."""
+    tests = ("unique", "not_null") if len(key) == 1 else ("not_null",)
+    return dict.fromkeys(key, tests)
+
+
+def accepted_values(values: Sequence[Value], project: Project) -> tuple[Entry, ...]:
+    """The test that a column has these values only; what is no text stands without quotes.
+
+    dbt writes each text between quotes as it is. Where a quote within cannot be doubled there is no test.
+    """
+    quoted = any(isinstance(value, str) and "'" in value for value in values)
+    if quoted and project.dialect in BACKSLASHED:
+        return ()
+    arguments: Entry = {
+        "values": [value.replace("'", "''") if isinstance(value, str) else value for value in values]
+    }
+    if not all(isinstance(value, str) for value in values):
+        arguments["quote"] = False
+    nested = project.dbt_version >= NESTED_ARGUMENTS
+    return ({"accepted_values": {"arguments": arguments} if nested else arguments},)
+
+
+def unit_test(
+    model: str, given: RelationCall, rows: Sequence[Mapping[str, Any]], expected: Sequence[Mapping[str, Any]]
+) -> Entry:
+    """One example a row: what the model makes of rows of what it reads."""
+    relation = jinja_of(given).removeprefix("{{ ").removesuffix(" }}")
+    return {
+        "name": f"{model}__examples",
+        "model": model,
+        "given": [{"input": relation, "rows": [Row(row) for row in rows]}],
+        "expect": {"rows": [Row(row) for row in expected]},
+    }
+
+
+def _opening(path: str, project: Project) -> list[AnyEdit]:
+    """What a properties file begins with that is not there yet."""
+    return [SetKey((), "version", 2)] if path not in project.files and project.style.places.version else []
+
+
+def _entry(model: NewModel, style: ProjectStyle) -> Entry:
+    columns: list[Entry] = []
+    for column in model.columns:
+        entry: Entry = {"name": column.name}
+        if column.description:
+            entry["description"] = column.description
+        if column.tests:
+            entry[style.places.tests] = [*column.tests]
+        columns.append(entry)
+    entry = {"name": model.name}
+    if model.description:
+        entry["description"] = model.description
+    return {**entry, "columns": columns} if columns else entry
+
+
+def _refuse(model: NewModel, project: Project, others: Sequence[str]) -> None:
+    if problems := name_problems(model.name.replace("__", "_")):
+        raise Refused(problems[0])
+    taken = {name.lower() for name in (*project.taken, *others)} | {
+        PurePosixPath(path).stem.lower() for path in project.files if not path.endswith(YAML)
+    }
+    if model.name.lower() in taken:
+        raise Refused(f"There is a model {model.name} already. Choose another name.")
+    for text in (model.description, *(column.description for column in model.columns)):
+        if problems := text_problems(text, limit=DESCRIPTION_LIMIT):
+            raise Refused(problems[0])

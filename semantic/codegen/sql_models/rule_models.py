@@ -1,0 +1,284 @@
+"""A business rule as dbt models: its CASE, its key and inputs, its examples as unit tests.
+
+Where a rule decides by columns of its model, one model is enough: it reads that model, and the unit test
+hands it rows of it. Where it decides by calculations (days since the last order), an example says what the
+calculation gives and not from which columns, so there are two: `int_<rule>_inputs` calculates, the rule's
+model decides by its columns, and the unit test hands it rows of the first. That also keeps examples true on
+every day, however the inputs depend on today. One model with a common table would look the same to whoever
+reads its result, but dbt's unit tests cannot reach into it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from pathlib import PurePosixPath
+from typing import Any
+
+from sqlglot import exp
+
+from semantic.codegen.entries import Entry, Refused, plain_name
+from semantic.codegen.sql_models.folders import layer_of, prefix_of
+from semantic.codegen.sql_models.jinja import RelationCall
+from semantic.codegen.sql_models.new_model import (
+    ColumnWords,
+    NewModel,
+    Project,
+    WrittenModels,
+    accepted_values,
+    key_tests,
+    selected,
+    unit_test,
+    written,
+)
+from semantic.codegen.sql_models.writing import Projection, Selection, column_name
+from semantic.definitions import Column, Model, Vocabulary
+from semantic.formula.tree import Call, Case, ColumnRef, InPeriod, Literal_, Node, shape, transform, walk
+from semantic.query.expressions import Writer, portable, value_type
+from semantic.rules.boxes import check_table
+from semantic.rules.constants import constant_of
+from semantic.rules.examples import Example
+from semantic.rules.sets import Kind, Value
+from semantic.rules.tables import Decision, Input, Mixed, input_of, to_case, to_table
+
+
+@dataclass(frozen=True, slots=True)
+class BusinessRule:
+    """A rule about the rows of `model`, as a table or as what a sentence means.
+
+    `name` is that of its column, and of its model behind the prefix of the layer. The values of `examples`
+    are those of `rule_inputs`, in that order; `input_names` may name the columns of calculated ones.
+    """
+
+    name: str
+    model: str
+    meaning: Decision | Case
+    description: str = ""
+    column_description: str = ""
+    examples: tuple[Example, ...] = ()
+    key: tuple[str, ...] = ()
+    input_names: tuple[str, ...] = ()
+
+
+def rule_inputs(meaning: Decision | Case, vocabulary: Vocabulary, model: str) -> tuple[Input, ...]:
+    """What a rule decides by: the columns of its table; where it is none, each column that it names."""
+    if isinstance(meaning, Decision):
+        return meaning.inputs
+    table = to_table(meaning, vocabulary)
+    if not isinstance(table, Mixed):
+        return table.inputs
+    columns = dict.fromkeys(shape(part) for part in walk(meaning) if isinstance(part, ColumnRef))
+    return tuple(input_of(node, _kind(node, vocabulary), vocabulary, model) for node in columns)
+
+
+def _kind(node: Node, vocabulary: Vocabulary) -> Kind:
+    found = value_type(node, vocabulary)
+    return "text" if found == "any" else found
+
+
+def rule_models(rule: BusinessRule, vocabulary: Vocabulary, project: Project) -> WrittenModels:
+    """The models of a rule. Raises Refused where its model has no key, or a name is taken."""
+    return _Rule(rule, vocabulary, project).written()
+
+
+class _Rule:
+    def __init__(self, rule: BusinessRule, vocabulary: Vocabulary, project: Project) -> None:
+        self.rule = rule
+        self.project = project
+        self.vocabulary = vocabulary
+        self.model = vocabulary.models[rule.model]
+        self.case = shape(rule.meaning if isinstance(rule.meaning, Case) else to_case(rule.meaning))
+        self.inputs = rule_inputs(rule.meaning, vocabulary, rule.model)
+        known = vocabulary.keys.get(rule.model, "")
+        self.key = rule.key or ((known,) if known else ())
+        if not self.key:
+            raise Refused(
+                f"Nobody knows what makes a row of {rule.model} the only one of its kind. Give the model a"
+                " key first: a column with the tests unique and not_null."
+            )
+        self.columns = self._named()
+
+    def _named(self) -> dict[str, Input]:
+        """Name of a column → the input that it holds, no two alike."""
+        columns: dict[str, Input] = {}
+        plain = {item.node.column.lower() for item in self.inputs if isinstance(item.node, ColumnRef)}
+        taken = {self.rule.name, *plain, *(part.lower() for part in self.key)}
+        wanted = dict(zip(self.inputs, self.rule.input_names, strict=False))
+        for item in self.inputs:
+            calculated = _free(wanted.get(item) or item.label, taken)
+            name = item.node.column if isinstance(item.node, ColumnRef) else calculated
+            columns[name] = item
+            taken.add(name.lower())
+        if self.rule.name.lower() in {*plain, *(part.lower() for part in self.key)}:
+            raise Refused(f"The rule reads a column {self.rule.name} itself. Choose another name for it.")
+        return columns
+
+    def written(self) -> WrittenModels:
+        read = self._relation_name()
+        models = [self._inputs_model(read)] if read != self.model.name else []
+        rule, notes = self._rule_model(read)
+        return written([*models, rule], self.project, notes=notes)
+
+    def _relation_name(self) -> str:
+        """The model that the rule reads: its own, or a new one that calculates its inputs."""
+        if all(isinstance(item.node, ColumnRef) for item in self.inputs):
+            return self.model.name
+        layer = self.project.style.places.layer("intermediate")
+        usual = layer.prefixes[0] if layer and layer.prefixes else "int"
+        return f"{usual}_{self.rule.name}_inputs" if usual else f"{self.rule.name}_inputs"
+
+    # -- the models
+
+    def _inputs_model(self, name: str) -> NewModel:
+        columns = [Projection(part, self._column(part)) for part in self.key]
+        columns += [
+            Projection(column, self._sql(item.node, self.vocabulary))
+            for column, item in self.columns.items()
+            if column not in self.key
+        ]
+        selection = Selection(RelationCall("ref", self.model.name), tuple(columns))
+        beside = self.project.sql_file(self.model)
+        return NewModel(
+            name,
+            self.project.style.places.folder_for("intermediate", beside, self.project.files),
+            selected(name, selection, self.project),
+            f"What the rule {self.rule.name} decides by, for each row of {self.model.name}.",
+            self._words(),
+        )
+
+    def _rule_model(self, read: str) -> tuple[NewModel, tuple[str, ...]]:
+        """The model that decides by the columns of what it reads, and what to know of it."""
+        name, folder = self._place()
+        vocabulary, case = self._over(read)
+        relation = RelationCall("ref", read)
+        kept = dict.fromkeys((*self.key, *self.columns))
+        columns = [Projection(column, self._column(column)) for column in kept]
+        columns.append(Projection(self.rule.name, self._sql(case, vocabulary)))
+        sql = selected(name, Selection(relation, tuple(columns)), self.project)
+        output = ColumnWords(self.rule.name, self.rule.column_description, self._output_tests())
+        tests, notes = self._examples(name, relation)
+        return NewModel(name, folder, sql, self.rule.description, (*self._words(), output), tests), notes
+
+    def _place(self) -> tuple[str, str]:
+        """The name and folder of the rule's model: beside its model, or among the marts."""
+        beside = self.project.sql_file(self.model)
+        places, layer = self.project.style.places, layer_of(beside)
+        if layer in {"staging", "intermediate"}:
+            marts = places.layer("marts")
+            folder = places.folder_for("marts", beside, self.project.files)
+            prefix = marts.prefixes[0] if marts and marts.prefixes else ""
+        else:
+            folder, prefix = str(PurePosixPath(beside).parent), prefix_of(self.model.name)
+        return (f"{prefix}_{self.rule.name}" if prefix else self.rule.name), folder
+
+    def _over(self, model: str) -> tuple[Vocabulary, Node]:
+        """The rule's CASE over the columns of what it reads, and what is known of them."""
+        if model == self.model.name:
+            return self.vocabulary, self.case
+        swapped: dict[Node, Node] = {}
+
+        def swap(part: Node) -> Node:
+            return swapped.get(part, part)
+
+        # Calculations from the smallest up, so that each is found with the parts of it already swapped.
+        ordered = sorted(self.columns.items(), key=lambda item: sum(1 for _ in walk(item[1].node)))
+        for name, item in ordered:
+            swapped[transform(shape(item.node), swap)] = ColumnRef(model, name)
+        columns = tuple(Column(name, item.kind, item.label) for name, item in self.columns.items())
+        models = {**self.vocabulary.models, model: Model(model, "", columns)}
+        return replace(self.vocabulary, models=models), transform(self.case, swap)
+
+    def _sql(self, node: Node, vocabulary: Vocabulary) -> exp.Expr:
+        def leaf(part: Node) -> exp.Expr | None:
+            return self._column(part.column) if isinstance(part, ColumnRef) else None
+
+        return Writer(vocabulary, portable(self.project.dialect), leaf).sql(node)
+
+    def _column(self, name: str) -> exp.Expr:
+        return exp.column(column_name(name, self.project.dialect))
+
+    # -- what the properties file says
+
+    def _words(self) -> tuple[ColumnWords, ...]:
+        tests = key_tests(self.key)
+        described = {column.name.lower(): column.description for column in self.model.columns}
+        words = {name: described.get(name.lower(), "") for name in (*self.key, *self.columns)}
+        for name, item in self.columns.items():
+            if not isinstance(item.node, ColumnRef):
+                words[name] = item.label[:1].upper() + item.label[1:] + "."
+        return tuple(ColumnWords(name, text, tests.get(name, ())) for name, text in words.items())
+
+    def _output_tests(self) -> tuple[Any, ...]:
+        outcomes = list(self._outcomes())
+        if not all(constant or _is_blank(node) for node, constant in outcomes):
+            return ()
+        values = [constant[0] for _node, constant in outcomes if constant]
+        tests = accepted_values([*dict.fromkeys(values)], self.project) if values else ()
+        return (*tests, "not_null") if self._is_complete() else tests
+
+    def _outcomes(self) -> Iterator[tuple[Node, tuple[Value, ...]]]:
+        """Each outcome, and its value where it is a constant."""
+        assert isinstance(self.case, Case)
+        otherwise = self.case.otherwise
+        for node in (*(then for _when, then in self.case.whens), *([otherwise] if otherwise else [])):
+            value = constant_of(node)
+            yield node, () if value is None else (value,)
+
+    def _is_complete(self) -> bool:
+        """Whether every row has an outcome, and none is blank."""
+        assert isinstance(self.case, Case)
+        if not all(constant for _node, constant in self._outcomes()):
+            return False
+        if self.case.otherwise is not None:
+            return True
+        meaning = self.rule.meaning
+        table = meaning if isinstance(meaning, Decision) else to_table(meaning, self.vocabulary)
+        if isinstance(table, Mixed):
+            return False
+        report = check_table(table, self.vocabulary)
+        return not report.more and not any(finding.kind == "gap" for finding in report.findings)
+
+    # -- examples
+
+    def _examples(self, name: str, read: RelationCall) -> tuple[tuple[Entry, ...], tuple[str, ...]]:
+        """The unit test of the examples, or the note why there is none."""
+        if not self.rule.examples:
+            return (), ()
+        if read.name == self.model.name and any(_depends_on_today(part) for part in walk(self.case)):
+            return (), ("The examples become no unit test: what the rule says of them depends on the day.",)
+        given: dict[tuple[object, ...], tuple[dict[str, Any], Value | None]] = {}
+        for example in self.rule.examples:
+            if len(example.values) != len(self.columns):
+                raise Refused("An example says nothing of some of the rule's inputs. Fill it in.")
+            row = {name: _plain(value) for name, value in zip(self.columns, example.values, strict=True)}
+            key = tuple((type(value), value) for value in example.values)
+            before = given.setdefault(key, (row, example.outcome))
+            if (type(before[1]), before[1]) != (type(example.outcome), example.outcome):
+                raise Refused("Two examples have the same values and different outcomes. Keep one of them.")
+        rows = [row for row, _outcome in given.values()]
+        expected = [{**row, self.rule.name: _plain(outcome)} for row, outcome in given.values()]
+        return (unit_test(name, read, rows, expected),), ()
+
+
+def _free(label: str, taken: set[str]) -> str:
+    """A column's name from the words for a calculation."""
+    name = plain_name(label)
+    if name not in taken:
+        return name
+    return next(f"{name}_{count}" for count in range(2, len(taken) + 3) if f"{name}_{count}" not in taken)
+
+
+def _depends_on_today(node: Node) -> bool:
+    return isinstance(node, InPeriod) or (isinstance(node, Call) and node.name == "TODAY")
+
+
+def _is_blank(node: Node) -> bool:
+    return isinstance(node, Literal_) and node.value is None
+
+
+def _plain(value: Value | None) -> Any:
+    """A value as dbt's unit tests take it."""
+    if isinstance(value, datetime):
+        return value.isoformat(" ")
+    return value.isoformat() if isinstance(value, date) else value

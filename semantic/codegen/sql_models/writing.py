@@ -1,0 +1,228 @@
+"""SQL as text in a project's style: expressions, select lists, and whole models over `ref` and `source`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlglot import TokenType, exp
+from sqlglot.dialects.dialect import Dialect
+
+from semantic.codegen.sql_models.jinja import RelationCall
+from semantic.codegen.sql_models.style import OWN_NAME, Case, ProjectStyle
+from semantic.query.expressions import portable
+
+WIDTH = 96
+# Stands behind a name that is to be written without quotes: no name has it.
+_BARE = "\ue000"
+# Names of columns that every warehouse takes for something else.
+_RESERVED = """
+    all and any as asc between by case check column constraint create cross current_date default delete desc
+    distinct drop else end except exists false for foreign from full grant group having in inner insert
+    intersect into is join left like limit natural not null offset on or order outer primary references right
+    select table then to true union unique update user using values when where window with
+"""
+RESERVED = frozenset(_RESERVED.split())
+
+
+@dataclass(frozen=True, slots=True)
+class Projection:
+    """A column of a new model: its name, and what it is."""
+
+    name: str
+    value: exp.Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """A relation that is joined by the left, its columns qualified by its name in the model."""
+
+    relation: RelationCall
+    on: exp.Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What a new model says: columns of a relation, and of those joined to it."""
+
+    relation: RelationCall
+    columns: tuple[Projection, ...]
+    joins: tuple[Joined, ...] = ()
+
+
+def jinja_of(relation: RelationCall) -> str:
+    """`{{ ref('orders') }}` or `{{ source('shop', 'orders') }}`"""
+    names = [name for name in (relation.package, relation.name) if name]
+    return "{{ " + relation.kind + "(" + ", ".join(f"'{name}'" for name in names) + ") }}"
+
+
+def column_name(name: str, dialect: str) -> exp.Identifier:
+    """A column's name, in quotes only where the warehouse would otherwise misread it."""
+    plain = name.isidentifier() and name.isascii()
+    if Dialect.get_or_raise(dialect or None).NORMALIZATION_STRATEGY.name == "UPPERCASE":
+        if plain and (name.isupper() or name.islower()):
+            bare = name.lower() not in RESERVED
+            return exp.to_identifier(name.lower() if bare else name.upper(), quoted=not bare)
+        return exp.to_identifier(name, quoted=True)
+    return exp.to_identifier(name, quoted=not (plain and name.islower() and name not in RESERVED))
+
+
+def expression_lines(value: exp.Expr, style: ProjectStyle, dialect: str) -> list[str]:
+    """An expression on one line; CASE, and what is long, on several."""
+    if not isinstance(value, exp.Case):
+        line = sql_text(value, style.keywords, dialect)
+        if len(line) <= WIDTH:
+            return [line]
+        indent = len(style.indent.expandtabs(4))
+        return sql_text(value, style.keywords, dialect, indent=indent).split("\n")
+
+    def text(part: exp.Expr) -> str:
+        return sql_text(part, style.keywords, dialect)
+
+    operand = value.this
+    lines = [f"case {text(operand)}" if operand else "case"]
+    for branch in value.args["ifs"]:
+        lines += [style.indent + line for line in _branch(branch, style, dialect)]
+    if default := value.args.get("default"):
+        lines.append(f"{style.indent}{_word('else', style)} {text(default)}")
+    lines[0] = _word("case", style) + lines[0][4:]
+    return [*lines, _word("end", style)]
+
+
+def _branch(branch: exp.If, style: ProjectStyle, dialect: str) -> list[str]:
+    """`when … then …`, on a line for each condition where it is long."""
+    when, then = _word("when", style), _word("then", style)
+    outcome = sql_text(branch.args["true"], style.keywords, dialect)
+    line = f"{when} {sql_text(branch.this, style.keywords, dialect)} {then} {outcome}"
+    parts = list(branch.this.flatten()) if isinstance(branch.this, exp.And) else [branch.this]
+    if len(line) <= WIDTH - len(style.indent) or len(parts) == 1:
+        return [line]
+    texts = [sql_text(part, style.keywords, dialect) for part in parts]
+    rest = [f"{style.indent}{_word('and', style)} {part}" for part in texts[1:]]
+    return [f"{when} {texts[0]}", *rest, f"{style.indent}{then} {outcome}"]
+
+
+def _word(word: str, style: ProjectStyle) -> str:
+    return word.upper() if style.keywords == "upper" else word
+
+
+def sql_text(value: exp.Expr, keywords: Case, dialect: str, *, indent: int = 0) -> str:
+    """SQL with its keywords, functions and types in that case, and its names as they are."""
+    spelled = portable(dialect)
+    value = value.copy()
+    for name in value.find_all(exp.Identifier):
+        if not name.args.get("quoted"):
+            name.set("this", name.this + _BARE)
+            name.set("quoted", True)
+    pretty: dict[str, Any] = {"pretty": True, "indent": indent, "pad": indent} if indent else {}
+    return _cased(value.sql(dialect=spelled, comments=False, **pretty), keywords, spelled)
+
+
+def _cased(sql: str, keywords: Case, dialect: str) -> str:
+    parts, at = [], 0
+    for token in Dialect.get_or_raise(dialect or None).tokenize(sql):
+        text = sql[token.start : token.end + 1]
+        if token.token_type is TokenType.IDENTIFIER:
+            text = token.text.removesuffix(_BARE) if token.text.endswith(_BARE) else text
+        elif token.token_type not in _AS_THEY_ARE:
+            text = text.upper() if keywords == "upper" else text.lower()
+        parts += [sql[at : token.start], text]
+        at = token.end + 1
+    return "".join([*parts, sql[at:]])
+
+
+_AS_THEY_ARE = frozenset(
+    kind
+    for kind in TokenType
+    if kind.name.endswith("STRING") or kind in {TokenType.NUMBER, TokenType.PARAMETER}
+)
+
+
+def projection_lines(column: Projection, style: ProjectStyle, dialect: str) -> list[str]:
+    """A column with its name, which is left out where it is the same."""
+    name = column_name(column.name, dialect)
+    lines = expression_lines(column.value, style, dialect)
+    bare = column.value.this if isinstance(column.value, exp.Column) else None
+    if isinstance(bare, exp.Identifier) and bare == name:
+        return lines
+    alias = f"{_word('as', style)} {name.sql(dialect=portable(dialect) or None)}"
+    return [*lines[:-1], f"{lines[-1]} {alias}"]
+
+
+def model_text(selection: Selection, name: str, style: ProjectStyle, dialect: str) -> str:
+    """The text of a new model that is called `name`."""
+    relations = [selection.relation, *(joined.relation for joined in selection.joins)]
+    names = {relation: relation.name for relation in relations}
+    if not style.imports:
+        direct = {relation: f"{jinja_of(relation)}" for relation in relations}
+        aliased = {
+            relation: f"{text} {_word('as', style)} {names[relation]}" if selection.joins else text
+            for relation, text in direct.items()
+        }
+        return "\n".join(_select(selection, aliased, style, dialect)) + "\n"
+    tables = [(names[relation], [_everything(jinja_of(relation), style)]) for relation in names]
+    query = list(_select(selection, names, style, dialect))
+    if style.final:
+        final = _final(name, {table for table, _lines in tables}, style)
+        tables.append((final, query))
+        query = [_everything(final, style)]
+    return "\n".join([*_with(tables, style), "", *query]) + "\n"
+
+
+def _final(name: str, taken: set[str], style: ProjectStyle) -> str:
+    final = name if style.final == OWN_NAME else style.final
+    return (
+        final
+        if final not in taken
+        else next(
+            f"{final}_{number}" for number in range(2, len(taken) + 3) if f"{final}_{number}" not in taken
+        )
+    )
+
+
+def _everything(relation: str, style: ProjectStyle) -> str:
+    return " ".join((_word("select", style), "*", _word("from", style), relation))
+
+
+def _with(tables: Sequence[tuple[str, list[str]]], style: ProjectStyle) -> Iterator[str]:
+    """Common tables, the last without a comma behind it."""
+    gap = [""] if style.airy else []
+    head, opening = _word("with", style), f"{_word('as', style)} ("
+    if style.with_alone:
+        yield from (head, *gap)
+        head = ""
+    for place, (name, lines) in enumerate(tables):
+        first = f"{head} {name}" if head and place == 0 else name
+        yield f"{first} {opening}"
+        yield from gap
+        yield from (style.indent + line for line in lines)
+        yield from gap
+        if place == len(tables) - 1:
+            yield ")"
+        else:
+            yield from ("),", "")
+
+
+def _select(
+    selection: Selection, tables: dict[RelationCall, str], style: ProjectStyle, dialect: str
+) -> Iterator[str]:
+    yield _word("select", style)
+    yield from select_list(selection.columns, style, dialect)
+    yield f"{_word('from', style)} {tables[selection.relation]}"
+    for joined in selection.joins:
+        yield f"{_word('left join', style)} {tables[joined.relation]}"
+        yield f"{style.indent}{_word('on', style)} {sql_text(joined.on, style.keywords, dialect)}"
+
+
+def select_list(columns: Sequence[Projection], style: ProjectStyle, dialect: str) -> Iterator[str]:
+    """The lines of a select list, with the commas where the project has them."""
+    for place, column in enumerate(columns):
+        first, *rest = projection_lines(column, style, dialect)
+        if style.commas == "trailing":
+            lines = [first, *rest]
+            lines[-1] += "," if place < len(columns) - 1 else ""
+        else:
+            inner = "  " if place or style.hanging else ""
+            lines = [f"{', ' if place else inner}{first}", *(inner + line for line in rest)]
+        yield from (style.indent + line for line in lines)

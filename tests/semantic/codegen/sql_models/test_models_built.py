@@ -1,0 +1,62 @@
+"""What dbt makes of the models that were written: it builds them, and their examples hold or fail."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from semantic.codegen.changes import FileChange
+from semantic.codegen.sql_models.rule_models import rule_models
+from tests.semantic.codegen.sql_models.golden_models import PLAIN_RULE, rule_of, rules_of
+from tests.semantic.codegen.sql_models.projects import PROJECTS, SETTINGS, Styled
+from tests.semantic.shop import Shop
+
+pytestmark = [pytest.mark.dbt, pytest.mark.slow]
+
+
+def project_at(folder: Path, styled: Styled) -> Shop:
+    shop = Shop(folder)
+    for name, text in {**SETTINGS, **styled.files}.items():
+        shop.write(name, text.encode())
+    return shop
+
+
+def write_into(shop: Shop, changes: Sequence[FileChange]) -> None:
+    for change in changes:
+        shop.write(change.path, change.apply(shop.read(change.path)))
+
+
+def failed(outcomes: Mapping[str, str]) -> list[str]:
+    return sorted(name for name, status in outcomes.items() if status not in {"success", "pass"})
+
+
+@pytest.mark.parametrize("style", ["labs", "leading"])
+def test_dbt_builds_the_rules_and_their_examples_hold(style: str, tmp_path: Path) -> None:
+    styled = PROJECTS[style]
+    shop = project_at(tmp_path, styled)
+    for written in rules_of(styled):
+        write_into(shop, written.changes)
+    outcomes = shop.build()
+    assert failed(outcomes) == []
+    prefix = "dim_" if styled.model.startswith("dim_") else ""
+    with duckdb.connect(str(tmp_path / "tiny.duckdb")) as base:
+        rows = base.execute(f"select customer_id, customer_health from {prefix}customer_health order by 1")
+        assert rows.fetchall() == [(1, "big"), (2, "lost"), (3, "lost")]
+        rows = base.execute(f"select customer_id, win_back from {prefix}win_back order by 1")
+        assert rows.fetchall()[1:] == [(2, 1), (3, 2)]
+
+
+def test_an_example_that_the_rule_does_not_keep_fails_and_so_does_nothing_else(tmp_path: Path) -> None:
+    styled = PROJECTS["labs"]
+    rule = rule_of("customer_health", PLAIN_RULE, styled)
+    wrong = (replace(rule.examples[0], outcome="healthy"), *rule.examples[1:])
+    shop = project_at(tmp_path, styled)
+    write_into(shop, rule_models(replace(rule, examples=wrong), styled.vocabulary, styled.project).changes)
+    outcomes = shop.build()
+    unit_test = "dim_customer_health"
+    assert outcomes[unit_test] != "success"
+    assert all("customer_health" in name for name in failed(outcomes))
