@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from semantic.codegen.entries import Entry
 from semantic.codegen.model_edits import entry_of
 from semantic.codegen.quality.file_tests import DATA_TESTS
+from semantic.codegen.sql_models.add_column import AddColumn, ColumnRefused
 from semantic.codegen.yaml_files import Composite, edited_bytes, new_file_of, tests_key
 from semantic.codegen.yaml_marks import YamlRefused
 from semantic.codegen.yaml_steps import AddItem, Edit, Named, RemoveItem, ReplaceItem
@@ -43,7 +44,7 @@ class AmendTests:
         yield from (RemoveItem((*path, place)) for place in reversed(gone))
 
 
-AnyEdit: TypeAlias = Edit | Composite
+AnyEdit: TypeAlias = Edit | Composite | AddColumn
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +65,28 @@ class FileChange:
             if self.fresh and text not in (None, self.content.encode()):
                 raise _occupied(self.path)
             return self.content.encode() if text is None else text
+        if columns := [edit for edit in self.edits if isinstance(edit, AddColumn)]:
+            return _with_columns(text, columns, self.path)
+        edits = [edit for edit in self.edits if not isinstance(edit, AddColumn)]
         if text is None:
-            return new_file_of(self.edits).encode()
-        return edited_bytes(text, self.edits, path=self.path)
+            return new_file_of(edits).encode()
+        return edited_bytes(text, edits, path=self.path)
+
+
+def _with_columns(text: bytes | None, columns: Sequence[AddColumn], path: str) -> bytes:
+    """The query of a model with more columns."""
+    try:
+        if text is None:
+            raise YamlRefused("no-such-entry", "The model's file is not there any more: pull first.")
+        query = text.decode()
+        for column in columns:
+            query = column.apply(query)
+    except (UnicodeDecodeError, ColumnRefused) as error:
+        words = "The file is not UTF-8." if isinstance(error, UnicodeDecodeError) else str(error)
+        refusal = YamlRefused("unsupported-shape", words)
+        refusal.path = path
+        raise refusal from error
+    return query.encode()
 
 
 def _tests_under(entry: Mapping[str, Any], text: str) -> str:

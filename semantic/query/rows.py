@@ -95,14 +95,14 @@ def parsed(sql: str, dialect: str) -> exp.Expr:
         tree = parse_one(sql, dialect=dialect)
     except (SqlglotError, RecursionError) as error:
         raise Unsupported(f"`{sql}` is SQL that Bisync cannot read.") from error
-    if _deeper(tree, MOST_LEVELS):
+    if deeper(tree, MOST_LEVELS):
         raise Unsupported(f"`{sql[:60]}…` is nested more deeply than the SQL that Bisync reads.")
     if tree.find(exp.Query, exp.Command, exp.DDL, exp.Block):
         raise Unsupported(f"`{sql}` holds a query of its own.")
     return tree
 
 
-def _deeper(tree: exp.Expr, levels: int) -> bool:
+def deeper(tree: exp.Expr, levels: int) -> bool:
     """Whether a tree has more levels than whoever reads it level by level can take."""
     waiting = [(tree, 1)]
     while waiting:

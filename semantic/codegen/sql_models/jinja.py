@@ -25,6 +25,12 @@ _RELATION = re.compile(
 )
 _NOT_YET = re.compile(r"\bnot\s+loop\s*\.\s*(last|first)\b")
 _ROUNDS = re.compile(r"\bloop\s*\.\s*(last|first)\b")
+# Jinja of a known meaning that is no name: types, and dbt_utils' list of the first columns.
+_TYPE = re.compile(r"\{\{-?\s*(?:\w+\.)?type_\w+\(")
+_GROUPS = re.compile(r"\{\{-?\s*(?:\w+\.)?group_by\(")
+# What stands behind common tables: one more, or the query.
+_BEHIND_TABLES = re.compile(r"\s*(?:,\s*\w+\s+as\s*\(|select\b)", re.IGNORECASE)
+_COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
 # What such a block holds stands nowhere, or somewhere else.
 _HIDDEN = frozenset(
     ("set", "macro", "call", "filter", "raw", "docs", "test", "data_test", "snapshot", "materialization")
@@ -104,6 +110,10 @@ def pieces(text: str) -> Iterator[Piece]:
         yield Piece(found[0], found.start(), at)
 
 
+def _uncommented(sql: str) -> str:
+    return _COMMENT.sub("", sql)
+
+
 def _end(text: str, opener: str, at: int) -> int:
     """Where the Jinja closes that opened before `at`; closing marks within quotes do not count."""
     closer = {"{{": "}}", "{%": "%}", "{#": "#}"}[opener]
@@ -155,12 +165,34 @@ class _Masking:
         text = "".join([*parts, self.text[at:]])
         for start, end in self.hidden:
             text = text[:start] + " " * (end - start) + text[end:]
+        for start, end, mark in self.marks:
+            if mark in self.names and _BEHIND_TABLES.match(_uncommented(text[end:])):
+                text = self._with_tables(text, start, end, mark)
         return text
+
+    def _with_tables(self, text: str, start: int, end: int, mark: str) -> str:
+        """The text with a common table in the place of Jinja that stands where only such can stand."""
+        before = _uncommented(text[:start]).rstrip().lower()
+        table = f"{mark.rstrip('_')} as(select 1)"
+        if not before:
+            table = f"with {table}"
+        elif before.endswith(")"):
+            table = f",{table}"
+        elif not before.endswith((",", "with")):
+            return text
+        if len(table) > end - start:
+            return text
+        self.names[mark.rstrip("_")] = self.names.pop(mark)
+        return text[:start] + table.ljust(end - start) + text[end:]
 
     def _piece(self, piece: Piece) -> None:
         inner = self.text[piece.start : piece.end]
         size = piece.end - piece.start
         if piece.kind == "{{" and not _SILENT.match(inner) and not _NOT_YET.search(inner):
+            if _TYPE.match(inner) or (_GROUPS.match(inner) and size >= len("group by 1")):
+                known = "text" if _TYPE.match(inner) else "group by 1"
+                self.marks.append((piece.start, piece.end, known.ljust(size)))
+                return
             name = self._name(size)
             self.names[name] = inner
             self.marks.append((piece.start, piece.end, name))

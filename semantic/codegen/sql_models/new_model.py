@@ -39,6 +39,10 @@ class Project:
     taken: Collection[str] = frozenset()
     dbt_version: tuple[int, int] = (1, 11)
 
+    def folder_of(self, model: Model) -> str:
+        """The folder of a model's SQL."""
+        return str(PurePosixPath(self.sql_file(model)).parent)
+
     def sql_file(self, model: Model) -> str:
         """The path of a model's SQL; where it is not among the files, that of what describes it."""
         found = (path for path in self.files if PurePosixPath(path).stem == model.name)
@@ -152,21 +156,22 @@ def unit_test(
     }
 
 
+def column_entry(column: ColumnWords, style: ProjectStyle) -> Entry:
+    """What a properties file says of a column."""
+    entry: Entry = {"name": column.name}
+    if column.description:
+        entry["description"] = column.description
+    return {**entry, style.places.tests: [*column.tests]} if column.tests else entry
+
+
 def _opening(path: str, project: Project) -> list[AnyEdit]:
     """What a properties file begins with that is not there yet."""
     return [SetKey((), "version", 2)] if path not in project.files and project.style.places.version else []
 
 
 def _entry(model: NewModel, style: ProjectStyle) -> Entry:
-    columns: list[Entry] = []
-    for column in model.columns:
-        entry: Entry = {"name": column.name}
-        if column.description:
-            entry["description"] = column.description
-        if column.tests:
-            entry[style.places.tests] = [*column.tests]
-        columns.append(entry)
-    entry = {"name": model.name}
+    columns = [column_entry(column, style) for column in model.columns]
+    entry: Entry = {"name": model.name}
     if model.description:
         entry["description"] = model.description
     return {**entry, "columns": columns} if columns else entry

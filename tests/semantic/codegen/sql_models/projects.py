@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from semantic.codegen.sql_models.new_model import Project
 from semantic.codegen.sql_models.style import style_of
 from semantic.definitions import Column, Model, Vocabulary
+from semantic.formula.names import Resolver
+from semantic.formula.parser import parse
+from semantic.formula.tree import Node
 
 COLUMNS = (
     Column("customer_id", "integer", description="One number a customer."),
@@ -201,6 +204,11 @@ class Styled:
     @property
     def project(self) -> Project:
         return Project(self.files, style_of(self.files, dialect="duckdb"), "duckdb", taken=("stg_customers",))
+
+
+def tree_of(formula: str, styled: Styled) -> Node:
+    """What a formula about one row means."""
+    return Resolver(formula, parse(formula), styled.vocabulary, styled.model).resolve()
 
 
 PROJECTS = {

@@ -10,9 +10,10 @@ import duckdb
 import pytest
 
 from semantic.codegen.changes import FileChange
+from semantic.codegen.sql_models.calculated import CalculatedColumn, calculated_column
 from semantic.codegen.sql_models.rule_models import rule_models
 from tests.semantic.codegen.sql_models.golden_models import PLAIN_RULE, rule_of, rules_of
-from tests.semantic.codegen.sql_models.projects import PROJECTS, SETTINGS, Styled
+from tests.semantic.codegen.sql_models.projects import PROJECTS, SETTINGS, Styled, tree_of
 from tests.semantic.shop import Shop
 
 pytestmark = [pytest.mark.dbt, pytest.mark.slow]
@@ -38,7 +39,9 @@ def failed(outcomes: Mapping[str, str]) -> list[str]:
 def test_dbt_builds_the_rules_and_their_examples_hold(style: str, tmp_path: Path) -> None:
     styled = PROJECTS[style]
     shop = project_at(tmp_path, styled)
-    for written in rules_of(styled):
+    tree = tree_of("IF(lifetime_value / orders_90d > 100, 'big', 'small')", styled)
+    column = CalculatedColumn("size", styled.model, tree, tests=("not_null",))
+    for written in (*rules_of(styled), calculated_column(column, styled.vocabulary, styled.project)):
         write_into(shop, written.changes)
     outcomes = shop.build()
     assert failed(outcomes) == []
@@ -46,6 +49,8 @@ def test_dbt_builds_the_rules_and_their_examples_hold(style: str, tmp_path: Path
     with duckdb.connect(str(tmp_path / "tiny.duckdb")) as base:
         rows = base.execute(f"select customer_id, customer_health from {prefix}customer_health order by 1")
         assert rows.fetchall() == [(1, "big"), (2, "lost"), (3, "lost")]
+        rows = base.execute(f"select customer_id, size from {styled.model} order by 1")
+        assert rows.fetchall() == [(1, "big"), (2, "small"), (3, "small")]
         rows = base.execute(f"select customer_id, win_back from {prefix}win_back order by 1")
         assert rows.fetchall()[1:] == [(2, 1), (3, 2)]
 

@@ -10,8 +10,6 @@ import pytest
 from semantic.codegen.entries import Refused
 from semantic.codegen.sql_models.rule_models import BusinessRule, rule_models
 from semantic.codegen.yaml_files import YamlRefused, load
-from semantic.formula.names import Resolver
-from semantic.formula.parser import parse
 from semantic.formula.tree import Case
 from semantic.rules.examples import Example
 from semantic.rules.sentences import read_sentence
@@ -26,7 +24,7 @@ from tests.semantic.codegen.sql_models.golden_models import (
     rule_of,
     rules_of,
 )
-from tests.semantic.codegen.sql_models.projects import PROJECTS
+from tests.semantic.codegen.sql_models.projects import PROJECTS, tree_of
 
 LABS = PROJECTS["labs"]
 
@@ -76,7 +74,7 @@ def test_a_sentence_becomes_the_model_that_its_table_would() -> None:
 
 def test_examples_that_depend_on_the_day_become_no_unit_test_and_it_is_said() -> None:
     formula = "IF(last_order_on > TODAY() - 30 days OR lifetime_value > orders_90d, 'new', 'old')"
-    tree = Resolver(formula, parse(formula), LABS.vocabulary, LABS.model).resolve()
+    tree = tree_of(formula, LABS)
     assert isinstance(tree, Case)
     rule = BusinessRule("age", LABS.model, tree, examples=(Example((None, 1, 2), "old", None),))
     written = rule_models(rule, LABS.vocabulary, LABS.project)

@@ -1,0 +1,145 @@
+"""A calculated column of an existing model: in the model itself, or in a model of its own."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from sqlglot import exp
+
+from semantic.codegen.changes import AnyEdit, FileChange
+from semantic.codegen.conditions import refuse_jinja
+from semantic.codegen.entries import Entry, Refused
+from semantic.codegen.layout import YAML
+from semantic.codegen.sql_models.add_column import AddColumn, with_column
+from semantic.codegen.sql_models.folders import prefix_of, stem_of
+from semantic.codegen.sql_models.jinja import RelationCall
+from semantic.codegen.sql_models.new_model import (
+    ColumnWords,
+    NewModel,
+    Project,
+    WrittenModels,
+    column_entry,
+    key_tests,
+    selected,
+    written,
+)
+from semantic.codegen.sql_models.writing import Projection, Selection, column_name
+from semantic.codegen.yaml_files import AddItem, Named
+from semantic.definitions import Model, Vocabulary
+from semantic.formula.tree import ColumnRef, Node, walk
+from semantic.query.expressions import Writer, portable
+from semantic.rules.text import name_problems, text_problems
+
+_INCREMENTAL = re.compile(r"materialized\s*=\s*['\"]incremental|is_incremental\(")
+INCREMENTAL = (
+    "This model is incremental: build it once with --full-refresh, or dbt leaves the new column out of the"
+    " table that is there."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CalculatedColumn:
+    """A calculation over one row of `model`, as a resolved tree, under a name of its own."""
+
+    name: str
+    model: str
+    tree: Node
+    description: str = ""
+    tests: tuple[Any, ...] = ()
+
+
+def calculated_column(column: CalculatedColumn, vocabulary: Vocabulary, project: Project) -> WrittenModels:
+    """The column in the model's own query and properties file.
+
+    Raises ColumnRefused where the query cannot take it safely, which `calculated_model` can always, and
+    Refused for names and words that dbt cannot have.
+    """
+    model = _checked(column, vocabulary)
+    path = project.sql_file(model)
+    text = project.files.get(path)
+    if text is None or not path.endswith(".sql"):
+        raise Refused(f"The SQL of {model.name} is not in this repository.")
+    known = tuple(known.name for known in model.columns)
+    sql = _sql(column.tree, vocabulary, project).sql(dialect=portable(project.dialect) or None)
+    edit = AddColumn(column.name, sql, project.dialect, known)
+    with_column(text, edit)
+    entry = column_entry(ColumnWords(column.name, column.description, column.tests), project.style)
+    properties, described = _described(model, path, entry, project)
+    changes = (FileChange(path, (edit,)), FileChange(properties, (described,)))
+    entries = {
+        "columns": [
+            {
+                "model": model.name,
+                "path": path,
+                "name": column.name,
+                "sql": sql,
+                "properties": {"path": properties, "entry": entry},
+            }
+        ]
+    }
+    return WrittenModels(changes, entries, (INCREMENTAL,) if _INCREMENTAL.search(text) else ())
+
+
+def calculated_model(
+    column: CalculatedColumn,
+    vocabulary: Vocabulary,
+    project: Project,
+    *,
+    name: str = "",
+    key: tuple[str, ...] = (),
+) -> WrittenModels:
+    """The column in a model of its own, beside the key and what it is calculated from.
+
+    Without a `name` the model is called after the old one and the column. Raises Refused without a key.
+    """
+    model = _checked(column, vocabulary)
+    known = vocabulary.keys.get(model.name, "")
+    key = key or ((known,) if known else ())
+    if not key:
+        raise Refused(f"Give {model.name} a key first: a column with the tests unique and not_null.")
+    read = (part.column for part in walk(column.tree) if isinstance(part, ColumnRef))
+    kept = [*dict.fromkeys((*key, *read))]
+    columns = [Projection(part, exp.column(column_name(part, project.dialect))) for part in kept]
+    columns.append(Projection(column.name, _sql(column.tree, vocabulary, project)))
+    prefix = prefix_of(model.name)
+    name = name or "_".join(filter(None, (prefix, stem_of(model.name), column.name)))
+    tests = key_tests(key)
+    described = {one.name.lower(): one.description for one in model.columns}
+    words = [ColumnWords(part, described.get(part.lower(), ""), tests.get(part, ())) for part in kept]
+    new = NewModel(
+        name,
+        project.folder_of(model),
+        selected(name, Selection(RelationCall("ref", model.name), tuple(columns)), project),
+        f"{column.name} for each row of {model.name}.",
+        (*words, ColumnWords(column.name, column.description, column.tests)),
+    )
+    return written([new], project)
+
+
+def _checked(column: CalculatedColumn, vocabulary: Vocabulary) -> Model:
+    """The model of a column, refused where a name or a text is nothing for dbt."""
+    problems = name_problems(column.name) + text_problems(column.description, limit=4_000)
+    if problems:
+        raise Refused(problems[0])
+    model = vocabulary.models[column.model]
+    if model.column(column.name):
+        raise Refused(f"{model.name} has a column {column.name} already. Choose another name.")
+    refuse_jinja(column.tree)
+    return model
+
+
+def _sql(tree: Node, vocabulary: Vocabulary, project: Project) -> exp.Expr:
+    def leaf(part: Node) -> exp.Expr | None:
+        return exp.column(column_name(part.column, project.dialect)) if isinstance(part, ColumnRef) else None
+
+    return Writer(vocabulary, portable(project.dialect), leaf).sql(tree)
+
+
+def _described(model: Model, path: str, entry: Entry, project: Project) -> tuple[str, AnyEdit]:
+    """Where the column is described: with its model, or with a first entry for it."""
+    if model.file.endswith(YAML):
+        return model.file, AddItem(("models", Named(model.name), "columns"), entry)
+    properties = project.style.places.properties_file(path, project.files)
+    return properties, AddItem(("models",), {"name": model.name, "columns": [entry]})
