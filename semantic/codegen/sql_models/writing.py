@@ -107,16 +107,29 @@ def _word(word: str, style: ProjectStyle) -> str:
     return word.upper() if style.keywords == "upper" else word
 
 
-def sql_text(value: exp.Expr, keywords: Case, dialect: str, *, indent: int = 0) -> str:
-    """SQL with its keywords, functions and types in that case, and its names as they are."""
+def sql_text(
+    value: exp.Expr,
+    keywords: Case,
+    dialect: str,
+    *,
+    indent: int = 0,
+    leading: bool = False,
+    comments: bool = False,
+) -> str:
+    """SQL with its keywords, functions and types in that case, and its names as they are.
+
+    With an `indent` it takes several lines, with commas that are `leading` or not.
+    """
     spelled = portable(dialect)
     value = value.copy()
     for name in value.find_all(exp.Identifier):
         if not name.args.get("quoted"):
             name.set("this", name.this + _BARE)
             name.set("quoted", True)
-    pretty: dict[str, Any] = {"pretty": True, "indent": indent, "pad": indent} if indent else {}
-    return _cased(value.sql(dialect=spelled, comments=False, **pretty), keywords, spelled)
+    pretty: dict[str, Any] = (
+        {"pretty": True, "indent": indent, "pad": indent, "leading_comma": leading} if indent else {}
+    )
+    return _cased(value.sql(dialect=spelled, comments=comments, **pretty), keywords, spelled)
 
 
 def _cased(sql: str, keywords: Case, dialect: str) -> str:

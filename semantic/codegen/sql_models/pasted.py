@@ -1,0 +1,302 @@
+"""A query that an engineer pastes, as the query of a dbt model: `ref` and `source` in the place of tables.
+
+The text stays as it was written but for the names of tables, stars whose columns are known, and a semicolon
+at its end; `formatted` lays it out as the project does.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from sqlglot import exp
+
+from catalog.lineage.queries import Untraceable, trace
+from semantic.codegen.entries import Refused
+from semantic.codegen.sql_models.jinja import (
+    RelationCall,
+    Unmaskable,
+    is_masked_name,
+    mask,
+    pieces,
+    relation_call,
+)
+from semantic.codegen.sql_models.new_model import (
+    ColumnWords,
+    NewModel,
+    Project,
+    WrittenModels,
+    key_tests,
+    written,
+)
+from semantic.codegen.sql_models.queries import NotAQuery, Query, query_of
+from semantic.codegen.sql_models.stars import Columns, Span, as_relations, spelled_out, types_of
+from semantic.codegen.sql_models.style import ProjectStyle, file_style
+from semantic.codegen.sql_models.writing import jinja_of, sql_text
+from semantic.definitions import Column
+from semantic.rules.text import text_problems
+
+MOST_TEXT = 100_000
+_NO_QUERY = (exp.DDL, exp.DML, exp.Command, exp.Into, exp.Lock, exp.Parameter, exp.Placeholder)
+
+
+class QueryRefused(ValueError):
+    """Why a text cannot be the query of a model, as a sentence that says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownRelation:
+    """A model or source: its name in the warehouse part by part, what dbt calls it, and its columns."""
+
+    name: tuple[str, ...]
+    call: RelationCall
+    columns: tuple[Column, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ReadQuery:
+    """The query of a model: its text, its columns with their types, what it reads, and what to know of it."""
+
+    sql: str
+    columns: tuple[Column, ...]
+    reads: tuple[RelationCall, ...]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PastedModel:
+    """What a pasted query is called, where it goes (by default among the marts), and what is said of it."""
+
+    name: str
+    folder: str = ""
+    description: str = ""
+    words: tuple[ColumnWords, ...] = ()
+    key: tuple[str, ...] = ()
+
+
+def query_model(query: ReadQuery, model: PastedModel, project: Project) -> WrittenModels:
+    """The model of a query, with all of its columns described, and the tests of its key. Raises Refused."""
+    names = [column.name for column in query.columns]
+    for name in (*model.key, *(word.name for word in model.words)):
+        if query.columns and name.lower() not in map(str.lower, names):
+            raise Refused(f"The query has no column {name}.")
+    said = {word.name.lower(): word for word in model.words}
+    tests = {name.lower(): found for name, found in key_tests(model.key).items()}
+    words = []
+    for name in names or [word.name for word in model.words]:
+        word = said.get(name.lower(), ColumnWords(name))
+        words.append(
+            replace(word, name=name, tests=tuple(dict.fromkeys((*tests.get(name.lower(), ()), *word.tests))))
+        )
+    layer = project.style.places.layer("marts")
+    folder = model.folder or (layer.folder if layer else "models")
+    new = NewModel(model.name, folder, query.sql, model.description, tuple(words))
+    found = written([new], project, notes=query.notes)
+    types = [{"name": column.name, "type": column.type} for column in query.columns]
+    return replace(found, entries={**found.entries, "columns_of_query": types})
+
+
+def read_query(
+    text: str,
+    relations: Sequence[KnownRelation],
+    style: ProjectStyle,
+    dialect: str,
+    *,
+    formatted: bool = False,
+) -> ReadQuery:
+    """What a pasted text becomes. Raises QueryRefused where it is not exactly one query of what dbt knows."""
+    text = _cleaned(text)
+    query = _parsed(text, dialect)
+    known = _Relations(relations)
+    names = dict(_read(query, known))
+    sql = _spliced(text, _renamed(query, names))
+    again = _parsed(sql, dialect)
+    columns = known.columns(again)
+    spans, notes = spelled_out(sql, again, columns, file_style(sql, style, dialect=dialect), dialect)
+    sql = _spliced(sql, spans)
+    final = _parsed(sql, dialect)
+    if formatted:
+        sql = _formatted(final, style, dialect)
+        final = _parsed(sql, dialect)
+    found = known.columns(final)
+    reads = tuple(dict.fromkeys(known.call_of(jinja) for jinja in final.masked.names.values()))
+    return ReadQuery(sql + "\n", _columns(final, found, dialect), reads, tuple(notes))
+
+
+# -- reading
+
+
+def _cleaned(text: str) -> str:
+    """The text without what only its paste brought along."""
+    text = text.replace("\r\n", "\n").strip().rstrip("; \n\t")
+    without_jinja = re.sub(r"\{\{|\}\}", "", text)
+    if problems := text_problems(without_jinja, limit=MOST_TEXT):
+        raise QueryRefused(problems[0])
+    try:
+        found = [text[piece.start : piece.end] for piece in pieces(text)]
+    except Unmaskable as error:
+        raise QueryRefused(str(error)) from None
+    for jinja in found:
+        if relation_call(jinja) is None:
+            raise QueryRefused(f"{jinja[:80]} is Jinja. Of that, a query may hold ref() and source() only.")
+    return text
+
+
+def _parsed(text: str, dialect: str) -> Query:
+    try:
+        query = query_of(mask(text), dialect)
+    except (NotAQuery, Unmaskable) as error:
+        raise QueryRefused(f"This is not exactly one query. {error}") from None
+    if not isinstance(query.tree, exp.Select | exp.SetOperation) or query.tree.find(*_NO_QUERY):
+        raise QueryRefused("A model is one query: SELECT, perhaps with common tables before it.")
+    return query
+
+
+class _Relations:
+    """What dbt knows by its names in the warehouse, and by how dbt calls it."""
+
+    def __init__(self, relations: Sequence[KnownRelation]) -> None:
+        self.relations = relations
+        self.by_call = {relation.call: relation for relation in relations}
+
+    def named(self, parts: tuple[str, ...]) -> KnownRelation:
+        """The one relation that a table's name means; its last parts are enough."""
+        found = [one for one in self.relations if _lower(one.name)[-len(parts) :] == parts]
+        models = [one for one in found if one.call.kind == "ref"]
+        found = models if len(models) == 1 else found
+        name = ".".join(parts)
+        if not found:
+            raise QueryRefused(f"dbt knows no table {name}. Declare it as a source of the project first.")
+        if len(found) > 1:
+            raise QueryRefused(f"{name} could be several tables. Write its schema before it.")
+        return found[0]
+
+    def call_of(self, jinja: str) -> RelationCall:
+        call = relation_call(jinja)
+        assert call is not None
+        if call not in self.by_call and not (call.kind == "ref" and call.package):
+            raise QueryRefused(f"dbt knows no {jinja}. Check its name.")
+        return call
+
+    def columns(self, query: Query) -> Columns:
+        """Name in the masked text → the columns of what it stands for."""
+        calls = {name: self.call_of(jinja) for name, jinja in query.masked.names.items()}
+        known = {name: self.by_call[call] for name, call in calls.items() if call in self.by_call}
+        return {name.lower(): relation.columns for name, relation in known.items()}
+
+
+def _lower(name: Sequence[str]) -> tuple[str, ...]:
+    return tuple(part.lower() for part in name)
+
+
+def _read(query: Query, known: _Relations) -> Iterator[tuple[exp.Table, KnownRelation]]:
+    """Each table in the query that is no common table, and the relation that it is."""
+    for table in query.tree.find_all(exp.Table):
+        if not isinstance(table.this, exp.Identifier) or is_masked_name(table.name):
+            continue
+        parts = _lower([part.name for part in table.parts])
+        if len(parts) > 1 or parts[0] not in _common_tables(table):
+            yield table, known.named(parts)
+
+
+def _common_tables(table: exp.Table) -> set[str]:
+    """The common tables that can be read where a table stands."""
+    found: set[str] = set()
+    path: list[exp.Expr] = []
+    around = table.parent
+    while around is not None:
+        if isinstance(with_ := around.args.get("with_"), exp.With):
+            for cte in with_.expressions:
+                if any(cte is part for part in path) and not with_.args.get("recursive"):
+                    break  # it cannot read itself, nor those behind it
+                found.add(cte.alias.lower())
+        path.append(around)
+        around = around.parent
+    return found
+
+
+# -- changing
+
+
+class _Place(NamedTuple):
+    start: int
+    end: int
+
+
+def _renamed(query: Query, names: Mapping[exp.Table, KnownRelation]) -> Iterator[Span]:
+    """The names of tables as dbt writes them, under the alias that columns are qualified with."""
+    qualifiers = {column.table.lower() for column in query.tree.find_all(exp.Column) if column.table}
+    for table, relation in names.items():
+        place = _place(table.parts)
+        alias = "" if table.alias or table.name.lower() not in qualifiers else f" as {_last(query, table)}"
+        yield Span(place.start, place.end, jinja_of(relation.call) + alias)
+    for column in query.tree.find_all(exp.Column):
+        if column.args.get("db"):
+            place = _place(column.parts)
+            kept = _place(column.parts[-2:])
+            yield Span(place.start, kept.start, "")
+
+
+def _last(query: Query, table: exp.Table) -> str:
+    """The last part of a table's name as it is written."""
+    place = _place(table.parts[-1:])
+    text = query.masked.text[place.start : place.end]
+    return text.strip("`").rpartition(".")[2] if text.startswith("`") else text
+
+
+def _place(parts: Sequence[exp.Expr]) -> _Place:
+    spots = [(part.meta.get("start"), part.meta.get("end")) for part in parts]
+    known = [(start, end) for start, end in spots if start is not None and end is not None]
+    if len(known) < len(spots):
+        name = ".".join(part.name for part in parts)
+        raise QueryRefused(f"Give the table of {name} a short name (AS), and write that before its columns.")
+    return _Place(min(start for start, _end in known), max(end for _start, end in known) + 1)
+
+
+def _spliced(text: str, spans: Iterator[Span] | Sequence[Span]) -> str:
+    parts, at = [], 0
+    for span in sorted(spans):
+        if span.start < at:
+            raise QueryRefused("This query names tables in a way that Bisync cannot change. Use short names.")
+        parts += [text[at : span.start], span.text]
+        at = span.end
+    return "".join([*parts, text[at:]])
+
+
+def _formatted(query: Query, style: ProjectStyle, dialect: str) -> str:
+    """The query laid out in the project's style; comments stay."""
+    indent = len(style.indent.expandtabs(4))
+    text = sql_text(
+        query.tree, style.keywords, dialect, indent=indent, leading=style.commas == "leading", comments=True
+    )
+    return query.masked.unmasked(text)
+
+
+# -- its columns
+
+
+def _columns(query: Query, known: Columns, dialect: str) -> tuple[Column, ...]:
+    """The columns that the query makes, in order; refused where two have one name, or one has none."""
+    try:
+        traced = trace(query.masked.text, dialect, as_relations(known))
+    except Untraceable as error:
+        raise QueryRefused(f"The columns of this query cannot be told: {error}.") from None
+    names = [name for name, _origin in traced.columns]
+    for name in names:
+        if name.startswith("#"):
+            raise QueryRefused(f"Column {name[1:]} of this query has no name. Give it one (AS).")
+        if names.count(name) > 1:
+            raise QueryRefused(f"This query has two columns {name}. Name or leave out one of them.")
+    types, written = types_of(query, known, dialect), dict(_quoted(query))
+    return tuple(Column(written.get(name, name), types.get(name, "any")) for name in names)
+
+
+def _quoted(query: Query) -> Iterator[tuple[str, str]]:
+    """The names of columns that stand between quotes, and so are as they are written."""
+    for found in query.chain():
+        for projection in found.node.expressions:
+            name = projection.args.get("alias") or projection.this
+            if isinstance(name, exp.Identifier) and name.args.get("quoted"):
+                yield name.name.lower(), name.name

@@ -1,0 +1,208 @@
+"""The stars of a query spelled out, and the types of its columns, as far as its relations are known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple, TypeAlias
+
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+from sqlglot.optimizer.annotate_types import annotate_types
+from sqlglot.optimizer.qualify import qualify
+
+from catalog.lineage.origins import Relation
+from catalog.lineage.queries import Name, Untraceable, trace
+from semantic.codegen.sql_models.queries import Query, SelectList
+from semantic.codegen.sql_models.style import ProjectStyle
+from semantic.codegen.sql_models.writing import Projection, column_name, projection_lines, select_list
+from semantic.definitions import Column, ValueType
+
+# Name of a relation in the masked text, in lower case → its columns; empty where nobody knows them.
+Columns: TypeAlias = Mapping[str, tuple[Column, ...]]
+_TYPES: Mapping[ValueType, str] = {
+    "integer": "BIGINT",
+    "number": "DOUBLE",
+    "text": "TEXT",
+    "date": "DATE",
+    "timestamp": "TIMESTAMP",
+    "boolean": "BOOLEAN",
+}
+_KINDS: tuple[tuple[ValueType, set[exp.DType]], ...] = (
+    ("integer", exp.DataType.INTEGER_TYPES),
+    ("number", exp.DataType.NUMERIC_TYPES),
+    ("text", exp.DataType.TEXT_TYPES),
+    ("date", {exp.DType.DATE, exp.DType.DATE32}),
+    ("timestamp", exp.DataType.TEMPORAL_TYPES),
+    ("boolean", {exp.DType.BOOLEAN}),
+)
+
+
+def as_relations(known: Columns) -> dict[Name, Relation]:
+    """The relations as lineage knows them."""
+    return {
+        (name,): Relation(name, tuple(column.name for column in columns), complete=bool(columns))
+        for name, columns in known.items()
+    }
+
+
+class Span(NamedTuple):
+    """A part of a text, and what stands there instead."""
+
+    start: int
+    end: int
+    text: str
+
+
+def spelled_out(
+    text: str, query: Query, known: Columns, style: ProjectStyle, dialect: str
+) -> tuple[list[Span], list[str]]:
+    """The stars of the select that makes the query's columns, as lists; else the note why they stay."""
+    chain = query.chain()
+    if not chain or not any(one.is_star for one in chain[0].node.expressions):
+        return [], []
+    found = chain[0]
+    names = list(_listed(query, found.node, known, dialect))
+    if not names:
+        note = (
+            "A * stays in this query, as nobody knows which columns it brings. Write them out where you can."
+        )
+        return [], [note]
+    if all(one.is_star for one in found.node.expressions):
+        return [_whole_list(text, query, found, names, style, dialect)], []
+    return list(_each_star(text, query, found, names, style, dialect)), []
+
+
+def _listed(query: Query, node: exp.Select, known: Columns, dialect: str) -> Iterator[list[exp.Column]]:
+    """The columns of each star in order; nothing where one of them is not known for sure."""
+    sources = _sources(node)
+    found = [_of_star(star, query, sources, known, dialect) for star in node.expressions if star.is_star]
+    yield from found if all(found) else ()
+
+
+def _sources(node: exp.Select) -> dict[str, exp.Expr]:
+    """What a select reads by its names; nothing where some columns become one, or a name is missing."""
+    joins = node.args.get("joins") or []
+    merged = any(join.args.get("using") or join.args.get("method") for join in joins)
+    if merged or node.args.get("laterals") or not node.args.get("from_"):
+        return {}
+    sources = {one.alias_or_name: one for one in (node.args["from_"].this, *(join.this for join in joins))}
+    return sources if len(sources) == len(joins) + 1 and "" not in sources else {}
+
+
+def _of_star(
+    star: exp.Expr, query: Query, sources: Mapping[str, exp.Expr], known: Columns, dialect: str
+) -> list[exp.Column]:
+    """The columns that one star brings; none where they are not all known."""
+    inner = star.this if isinstance(star, exp.Column) else star
+    wanted = [star.table] if isinstance(star, exp.Column) else list(sources)
+    if any(inner.args.values()) or not all(name in sources for name in wanted):
+        return []
+    columns: list[exp.Column] = []
+    for name in wanted:
+        names = _columns_of(query, sources[name], known, dialect)
+        if not names:
+            return []
+        qualifier = name if len(sources) > 1 or isinstance(star, exp.Column) else ""
+        columns += [_column(one, qualifier, dialect) for one in names]
+    return columns
+
+
+def _column(name: str, qualifier: str, dialect: str) -> exp.Column:
+    table = column_name(qualifier, dialect) if qualifier else None
+    return exp.column(column_name(name, dialect), table=table)
+
+
+def _columns_of(query: Query, source: exp.Expr, known: Columns, dialect: str) -> Sequence[str]:
+    """The names of a source's columns, in order; none where they are not all known."""
+    if isinstance(source, exp.Table) and source.name.lower() in known:
+        return [column.name for column in known[source.name.lower()]]
+    if source.args.get("pivots"):
+        return []
+    reading = exp.select("*").from_(source.copy())
+    if with_ := query.tree.args.get("with_"):
+        reading.set("with_", with_.copy())
+    try:
+        traced = trace(reading.sql(dialect=dialect or None), dialect, as_relations(known))
+    except Untraceable:
+        return []
+    names = [name for name, _origin in traced.columns]
+    return [] if traced.through or any(name.startswith("#") for name in names) else names
+
+
+def _whole_list(
+    text: str,
+    query: Query,
+    found: SelectList,
+    names: list[list[exp.Column]],
+    style: ProjectStyle,
+    dialect: str,
+) -> Span:
+    """A list of stars alone as a list of columns, each on its line."""
+    head = query.tokens[found.first - 1]
+    margin = _margin(text, head.start)
+    end = query.tokens[found.end].start if found.end < len(query.tokens) else len(text)
+    lines = select_list(_projections(names), style, dialect)
+    return Span(head.end + 1, end, "\n" + "".join(f"{margin}{line}\n" for line in lines) + margin)
+
+
+def _each_star(
+    text: str,
+    query: Query,
+    found: SelectList,
+    names: list[list[exp.Column]],
+    style: ProjectStyle,
+    dialect: str,
+) -> Iterator[Span]:
+    """Each star as columns in its place, with the commas of the list around them."""
+    waiting = list(names)
+    at = found.first
+    for projection in found.node.expressions:
+        end = next((n for n in range(at, found.end) if _is_comma(query, n, found)), found.end)
+        if projection.is_star:
+            first, last = query.tokens[at], query.tokens[end - 1]
+            margin = _margin(text, first.start)
+            columns = [
+                line
+                for column in _projections([waiting.pop(0)])
+                for line in projection_lines(column, style, dialect)
+            ]
+            glue = f"\n{margin}, " if style.commas == "leading" else f",\n{margin}"
+            alone = text[text.rfind("\n", 0, first.start) + 1 : first.start].strip() in {"", ","}
+            yield Span(first.start, last.end + 1, (glue if alone else ", ").join(columns))
+        at = end + 1
+
+
+def _is_comma(query: Query, at: int, found: SelectList) -> bool:
+    return query.tokens[at].text == "," and query.depths[at] == query.depths[found.first - 1]
+
+
+def _projections(names: list[list[exp.Column]]) -> list[Projection]:
+    return [Projection(column.name, column) for columns in names for column in columns]
+
+
+def _margin(text: str, at: int) -> str:
+    line = text[text.rfind("\n", 0, at) + 1 : at]
+    return line[: len(line) - len(line.lstrip(" \t"))]
+
+
+def types_of(query: Query, known: Columns, dialect: str) -> dict[str, ValueType]:
+    """The types of the query's columns by their names, as far as they follow from those of its relations."""
+    schema: dict[str, object] = {
+        name: {column.name: _TYPES.get(column.type, "UNKNOWN") for column in columns}
+        for name, columns in known.items()
+        if columns
+    }
+    try:
+        tree = qualify(
+            query.tree.copy(), schema=schema, dialect=dialect or None, validate_qualify_columns=False
+        )
+        typed = annotate_types(tree, schema=schema, dialect=dialect or None)
+    except (SqlglotError, RecursionError, ValueError, KeyError, AttributeError):
+        return {}
+    selects = typed.selects if isinstance(typed, exp.Query) else []
+    return {one.alias_or_name.lower(): _kind(one) for one in selects}
+
+
+def _kind(projection: exp.Expr) -> ValueType:
+    found = projection.type.this if projection.type is not None else None
+    return next((kind for kind, types in _KINDS if found in types), "any")

@@ -1,0 +1,140 @@
+"""How a project writes its models, read from its files: the habits, their evidence, and hostile files."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from semantic.codegen.sql_models.folders import Layer, layer_of
+from semantic.codegen.sql_models.jinja import Unmaskable, mask
+from semantic.codegen.sql_models.style import ProjectStyle, style_from, style_of
+from tests.semantic.codegen.sql_models.projects import PROJECTS, ROWS
+
+
+@pytest.mark.parametrize(
+    ("style", "habits"),
+    [
+        ("labs", ("lower", "trailing", "    ", False, True, "final", True, True)),
+        ("leading", ("lower", "leading", "    ", True, False, "", False, False)),
+        ("upper", ("upper", "trailing", "  ", False, True, "{model}", False, False)),
+        ("plain", ("lower", "trailing", "    ", False, True, "", False, False)),
+    ],
+)
+def test_the_habits_of_a_project_are_those_of_most_of_its_files(
+    style: str, habits: tuple[object, ...]
+) -> None:
+    files = {path: text for path, text in PROJECTS[style].files.items() if text != ROWS}
+    found = style_of(files, dialect="duckdb")
+    shown = (
+        *(found.keywords, found.commas, found.indent, found.hanging),
+        *(found.imports, found.final, found.airy, found.with_alone),
+    )
+    assert shown == habits
+    assert style_of(dict(reversed(files.items())), dialect="duckdb") == found
+
+
+def test_a_style_says_where_models_and_their_descriptions_go() -> None:
+    upper = style_of(PROJECTS["upper"].files).places
+    assert upper.layer("marts") == Layer("marts", "models/mart", ("dim",))
+    assert upper.layer("intermediate") == Layer("intermediate", "models/intermediate", ("int",))
+    assert (upper.yaml, upper.yaml_name, upper.version, upper.tests) == (
+        *("folder", "_{folder}__models.yml"),
+        *(True, "tests"),
+    )
+    labs = style_of(PROJECTS["labs"].files).places
+    assert (labs.yaml, labs.yaml_name, labs.version, labs.tests) == (
+        "model",
+        "{model}.yml",
+        False,
+        "data_tests",
+    )
+    path = "models/marts/core/dim_new.sql"
+    assert labs.properties_file(path, PROJECTS["labs"].files) == "models/marts/core/dim_new.yml"
+    beside = "models/mart/core/dim_customers.sql"
+    assert upper.folder_for("intermediate", beside, PROJECTS["upper"].files) == "models/intermediate/core"
+
+
+def test_each_habit_has_its_evidence_for_whoever_approves_it() -> None:
+    files = {
+        "models/a.sql": "select\n    a\n    , b\nfrom t",
+        "models/b.sql": "select\n    a\n    , b\nfrom t",
+        "models/c.sql": "SELECT\n  a,\n  b\nFROM t",
+    }
+    evidence = {one.trait: one for one in style_of(files).evidence}
+    commas = evidence["commas"]
+    assert (commas.value, commas.count, commas.of, commas.example) == ("leading", 2, 3, "models/a.sql")
+    assert (evidence["keywords"].count, evidence["keywords"].of) == (2, 3)
+    assert (evidence["imports"].count, evidence["imports"].of) == (0, 0)
+
+
+def test_an_approved_style_comes_back_from_plain_data() -> None:
+    for styled in PROJECTS.values():
+        style = style_of(styled.files)
+        data = json.loads(json.dumps(style.data()))
+        assert style_from(data).data() == style.data()
+    assert style_of({}).data() == ProjectStyle().data()
+
+
+def test_the_folder_tells_the_layer_and_else_the_prefix() -> None:
+    assert layer_of("transform/models/marts/core/stg_orders.sql") == "marts"
+    assert layer_of("marts/models/sales/fct_orders.sql") == "marts"
+    assert layer_of("models/sales/stg_orders.sql") == "staging"
+    assert layer_of("models/sales/orders.sql") is None
+
+
+@given(st.dictionaries(st.sampled_from(["models/a.sql", "models/b.yml", "x.sql", "a/b/c.sql"]), st.text()))
+def test_no_file_makes_it_fail(files: dict[str, str]) -> None:
+    assert asdict(style_of(files))
+
+
+HOSTILE = [
+    "{{",
+    "{% if %}",
+    "{% endif %}",
+    "{#",
+    "select 'a",
+    "\x00",
+    "((((" * 3_000,
+    "{{ 'x }} ' }}",
+    "\ufeffselect 1",
+]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_files_show_nothing_or_something_and_never_fail(text: str) -> None:
+    assert style_of({"models/a.sql": text, "models/a.yml": text}).keywords == "lower"
+
+
+@given(st.lists(st.sampled_from(
+    ["select a", "{{ x }}", "{{ ref('t') }}", "{% if a %}", "{% else %}", "{% endif %}", "{# c #}", "\n", "'{{ y }}'",
+     "{% for x in y %}", "{% endfor %}", "{% set z %}", "{% endset %}", "{% set z = 1 %}", ", b as (", ")", "{{ group_by(1) }}"]
+)))  # fmt: skip
+def test_each_place_in_a_masked_text_is_the_same_in_the_file(parts: list[str]) -> None:
+    text = "".join(parts)
+    for last in (False, True):
+        try:
+            masked = mask(text, last=last)
+        except Unmaskable:
+            return
+        assert len(masked.text) == len(text)
+        assert not set("{}%#") & set(masked.text)
+        assert masked.text == text or "{" in text
+
+
+def test_one_branch_of_an_if_and_one_round_of_a_loop_stay() -> None:
+    text = "a{% if x %}b{% elif y %}c{% else %}d{% endif %}{% for z in w %}e{% if not loop.last %},{% endif %}{% endfor %}"
+    assert "".join(mask(text).text.split()) == "abe"
+    assert "".join(mask(text, last=True).text.split()) == "ade"
+    assert "".join(mask("a{% set x %}b{% endset %}{% macro m() %}c{% endmacro %}").text.split()) == "a"
+    assert "".join(mask("a{% raw %}{{ b }}{% endraw %}").text.split()) == "a"
+
+
+def test_jinja_of_a_known_meaning_keeps_it() -> None:
+    assert mask("cast(a as {{ dbt.type_string() }})").text.split()[2] == "text"
+    assert "group by 1" in mask("select a from t {{ dbt_utils.group_by(n=1) }}").text
+    tables = mask("{{ simple_cte([('a', 'b')]) }}, c as (select 1)").text
+    assert tables.startswith("with ")

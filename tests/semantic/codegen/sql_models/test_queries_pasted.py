@@ -1,0 +1,201 @@
+"""Queries that engineers paste, as models of dbt: names, stars, columns with types, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from semantic.codegen.entries import Refused
+from semantic.codegen.sql_models.jinja import RelationCall
+from semantic.codegen.sql_models.new_model import ColumnWords
+from semantic.codegen.sql_models.pasted import (
+    KnownRelation,
+    PastedModel,
+    QueryRefused,
+    ReadQuery,
+    query_model,
+    read_query,
+)
+from semantic.codegen.sql_models.style import ProjectStyle
+from semantic.definitions import Column
+from tests.semantic.codegen.sql_models.projects import PROJECTS
+
+ORDERS = RelationCall("source", "orders", "raw")
+CUSTOMERS = RelationCall("ref", "dim_customers")
+RELATIONS = (
+    KnownRelation(
+        ("db", "shop", "customers"), CUSTOMERS, (Column("customer_id", "integer"), Column("tier", "text"))
+    ),
+    KnownRelation(
+        ("db", "raw", "orders"),
+        ORDERS,
+        (Column("order_id", "integer"), Column("customer_id", "integer"), Column("amount", "number")),
+    ),
+    KnownRelation(("db", "raw", "events"), RelationCall("source", "events", "raw")),
+    KnownRelation(("db", "old", "events"), RelationCall("source", "events", "old")),
+)
+
+
+def read(
+    text: str, *, formatted: bool = False, dialect: str = "duckdb", style: ProjectStyle | None = None
+) -> ReadQuery:
+    return read_query(text, RELATIONS, style or ProjectStyle(), dialect, formatted=formatted)
+
+
+@pytest.mark.parametrize(
+    ("pasted", "sql"),
+    [
+        (
+            "SELECT  o.amount -- kept\nFROM db.raw.orders o ;\n",
+            "SELECT  o.amount -- kept\nFROM {{ source('raw', 'orders') }} o\n",
+        ),
+        (
+            "select customers.tier, shop.customers.customer_id from shop.customers",
+            "select customers.tier, customers.customer_id from {{ ref('dim_customers') }} as customers\n",
+        ),
+        (
+            "with orders as (select amount from orders) select amount from orders",
+            "with orders as (select amount from {{ source('raw', 'orders') }}) select amount from orders\n",
+        ),
+        (
+            "select amount from orders where customer_id in (select customer_id from customers)",
+            (
+                "select amount from {{ source('raw', 'orders') }}"
+                " where customer_id in (select customer_id from {{ ref('dim_customers') }})\n"
+            ),
+        ),
+        (
+            "select tier from {{ ref('dim_customers') }}",
+            "select tier from {{ ref('dim_customers') }}\n",
+        ),
+        (
+            "select order_id from orders union all select customer_id from customers",
+            (
+                "select order_id from {{ source('raw', 'orders') }}"
+                " union all select customer_id from {{ ref('dim_customers') }}\n"
+            ),
+        ),
+    ],
+)
+def test_tables_become_ref_and_source_and_all_else_stays(pasted: str, sql: str) -> None:
+    assert read(pasted).sql == sql
+    assert read(sql).sql == sql
+
+
+def test_names_are_found_in_the_spelling_of_the_warehouse() -> None:
+    assert read('select "AMOUNT" from "DB"."RAW"."ORDERS"', dialect="snowflake").reads == (ORDERS,)
+    bigquery = read(
+        "select o.amount from `db.raw.orders` o join `db`.shop.customers c on true", dialect="bigquery"
+    )
+    assert bigquery.sql == (
+        "select o.amount from {{ source('raw', 'orders') }} o join {{ ref('dim_customers') }} c on true\n"
+    )
+    assert bigquery.reads == (ORDERS, CUSTOMERS)
+
+
+def test_stars_are_spelled_out_where_their_columns_are_known() -> None:
+    assert read("select * from customers").sql == (
+        "select\n    customer_id,\n    tier\nfrom {{ ref('dim_customers') }}\n"
+    )
+    joined = read("select o.*, c.tier from orders o join customers c on true").sql
+    assert joined.startswith("select o.order_id, o.customer_id, o.amount, c.tier from")
+    own_line = read("select\n    *,\n    amount * 2 as twice\nfrom orders").sql
+    assert own_line.startswith(
+        "select\n    order_id,\n    customer_id,\n    amount,\n    amount * 2 as twice\n"
+    )
+    handed = read("with o as (\n    select * from orders\n)\nselect * from o").sql
+    assert handed.endswith("\nselect * from o\n")
+    assert "        order_id,\n" in handed
+
+
+def test_a_name_between_quotes_keeps_its_capitals() -> None:
+    columns = read('select order_id as "Order", amount as Amount from orders').columns
+    assert [column.name for column in columns] == ["Order", "amount"]
+
+
+def test_a_star_that_nobody_knows_stays_and_it_is_said() -> None:
+    found = read("select * from raw.events")
+    assert found.sql == "select * from {{ source('raw', 'events') }}\n"
+    assert found.notes
+    assert found.columns == ()
+
+
+def test_columns_are_told_with_their_types() -> None:
+    text = "select c.tier, count(*) as n, sum(o.amount) as total, max(o.order_id) > 3 as many from orders o join customers c on true group by 1"
+    assert [(column.name, column.type) for column in read(text).columns] == [
+        ("tier", "text"),
+        ("n", "integer"),
+        ("total", "number"),
+        ("many", "boolean"),
+    ]
+
+
+@pytest.mark.parametrize("commas", ["leading", "trailing"])
+def test_a_query_is_laid_out_as_the_project_does(commas: str) -> None:
+    style = ProjectStyle(keywords="upper", commas=commas)  # type: ignore[arg-type]
+    found = read(
+        "select tier, count(*) n from customers where tier <> 'x' group by tier", formatted=True, style=style
+    )
+    first = "    tier,\n    COUNT(*) AS n\n" if commas == "trailing" else "    tier\n    , COUNT(*) AS n\n"
+    assert found.sql.startswith(f"SELECT\n{first}FROM {{{{ ref('dim_customers') }}}}\n")
+    assert read(found.sql, formatted=True, style=style) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "not exactly one query"),
+        ("select 1 as a; select 2 as b", "not exactly one query"),
+        ("select (", "not exactly one query"),
+        ("delete from orders", "A model is one query"),
+        ("create table t as select 1 as a", "A model is one query"),
+        ("with d as (delete from orders returning *) select * from d", "A model is one query"),
+        ("select order_id into t from orders", "A model is one query"),
+        ("select order_id from orders for update", "A model is one query"),
+        ("grant all on orders to public", "A model is one query"),
+        ("select a from nowhere", "dbt knows no table nowhere"),
+        ("select a from events", "could be several tables"),
+        ("select {{ var('x') }} as a", "Jinja"),
+        ("select a from {{ ref('x') }}", "dbt knows no"),
+        ("{% if x %} select 1 as a {% endif %}", "templates"),
+        ("select 1 as a {# hidden #}", "templates"),
+        ("select '{{' as a", "does not close"),
+        ("select amount * 2 from orders", "has no name"),
+        ("select order_id, amount as order_id from orders", "two columns order_id"),
+        ("select o.*, c.* from orders o join customers c on true", "two columns customer_id"),
+    ],
+)
+def test_what_is_not_one_query_of_known_tables_is_refused(text: str, words: str) -> None:
+    with pytest.raises(QueryRefused, match=words):
+        read(text)
+
+
+def test_a_column_behind_a_long_quoted_name_is_refused() -> None:
+    with pytest.raises(QueryRefused, match="short name"):
+        read("select `db.raw.orders`.amount from `db.raw.orders`", dialect="bigquery")
+
+
+def test_the_model_of_a_query_describes_each_of_its_columns() -> None:
+    project = PROJECTS["labs"].project
+    model = PastedModel(
+        "dim_tiers",
+        description="Tiers and how many are in them.",
+        words=(ColumnWords("N", "How many.", ("not_null",)),),
+        key=("tier",),
+    )
+    query = read("select tier, count(*) as n from customers group by tier")
+    written = query_model(query, model, project)
+    assert json.loads(json.dumps(written.entries)) == written.entries
+    assert written.entries["columns_of_query"] == [
+        {"name": "tier", "type": "text"},
+        {"name": "n", "type": "integer"},
+    ]
+    assert written.changes[0].path == "models/marts/dim_tiers.sql"
+    assert written.entries["models"][0]["properties"]["entry"]["columns"] == [
+        {"name": "tier", "data_tests": ["unique", "not_null"]},
+        {"name": "n", "description": "How many.", "data_tests": ["not_null"]},
+    ]
+    with pytest.raises(Refused, match="no column size"):
+        query_model(query, replace(model, key=("size",)), project)
