@@ -30,7 +30,7 @@ class Project:
     """The dbt project that a model is written for.
 
     `files` are its model and properties files (path → text), `taken` the names of its models, seeds and
-    snapshots wherever they stand.
+    snapshots wherever they stand, `ephemeral` those of models that have no table or view of their own.
     """
 
     files: Mapping[str, str]
@@ -38,6 +38,13 @@ class Project:
     dialect: str
     taken: Collection[str] = frozenset()
     dbt_version: tuple[int, int] = (1, 11)
+    ephemeral: frozenset[str] = frozenset()
+
+    def may_be_ephemeral(self, path: str) -> bool:
+        """Whether a model is ephemeral, or one of its folder is: mostly folders are configured so."""
+        folder = PurePosixPath(path).parent
+        beside = {PurePosixPath(one).stem for one in self.files if PurePosixPath(one).parent == folder}
+        return not self.ephemeral.isdisjoint({*beside, PurePosixPath(path).stem})
 
     def folder_of(self, model: Model) -> str:
         """The folder of a model's SQL."""
@@ -144,14 +151,24 @@ def accepted_values(values: Sequence[Value], project: Project) -> tuple[Entry, .
 
 
 def unit_test(
-    model: str, given: RelationCall, rows: Sequence[Mapping[str, Any]], expected: Sequence[Mapping[str, Any]]
+    model: str,
+    given: RelationCall,
+    rows: Sequence[Mapping[str, Any]] | str,
+    expected: Sequence[Mapping[str, Any]],
 ) -> Entry:
-    """One example a row: what the model makes of rows of what it reads."""
+    """One example a row: what the model makes of rows of what it reads.
+
+    Rows that are SQL say their types themselves. Of others dbt asks the table or view that they stand for,
+    which an ephemeral model does not have.
+    """
+    fixture: Entry = {"rows": [Row(row) for row in rows if isinstance(row, Mapping)]}
+    if isinstance(rows, str):
+        fixture = {"format": "sql", "rows": rows}
     relation = jinja_of(given).removeprefix("{{ ").removesuffix(" }}")
     return {
         "name": f"{model}__examples",
         "model": model,
-        "given": [{"input": relation, "rows": [Row(row) for row in rows]}],
+        "given": [{"input": relation, **fixture}],
         "expect": {"rows": [Row(row) for row in expected]},
     }
 

@@ -10,7 +10,7 @@ reads its result, but dbt's unit tests cannot reach into it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import PurePosixPath
@@ -32,12 +32,19 @@ from semantic.codegen.sql_models.new_model import (
     unit_test,
     written,
 )
-from semantic.codegen.sql_models.writing import Projection, Selection, column_name
+from semantic.codegen.sql_models.writing import (
+    TYPES,
+    Projection,
+    Selection,
+    column_name,
+    projection_lines,
+    word,
+)
 from semantic.definitions import Column, Model, Vocabulary
 from semantic.formula.tree import Call, Case, ColumnRef, InPeriod, Literal_, Node, shape, transform, walk
 from semantic.query.expressions import Writer, portable, value_type
 from semantic.rules.boxes import check_table
-from semantic.rules.constants import constant_of
+from semantic.rules.constants import constant_of, literal
 from semantic.rules.examples import Example
 from semantic.rules.sets import Kind, Value
 from semantic.rules.tables import Decision, Input, Mixed, input_of, to_case, to_table
@@ -247,18 +254,58 @@ class _Rule:
             return (), ()
         if read.name == self.model.name and any(_depends_on_today(part) for part in walk(self.case)):
             return (), ("The examples become no unit test: what the rule says of them depends on the day.",)
-        given: dict[tuple[object, ...], tuple[dict[str, Any], Value | None]] = {}
+        examples = self._different()
+        given = [self._row(example) for example in examples]
+        expected = [
+            {**row, self.rule.name: _plain(example.outcome)}
+            for row, example in zip(given, examples, strict=True)
+        ]
+        rows = self._as_sql(examples) if self._reads_ephemeral(read) else given
+        return (unit_test(name, read, rows, expected),), ()
+
+    def _different(self) -> list[Example]:
+        """The examples, each once; refused where two contradict each other."""
+        found: dict[tuple[object, ...], Example] = {}
         for example in self.rule.examples:
             if len(example.values) != len(self.columns):
                 raise Refused("An example says nothing of some of the rule's inputs. Fill it in.")
-            row = {name: _plain(value) for name, value in zip(self.columns, example.values, strict=True)}
+            # True and 1 are equal to Python, not to people.
             key = tuple((type(value), value) for value in example.values)
-            before = given.setdefault(key, (row, example.outcome))
-            if (type(before[1]), before[1]) != (type(example.outcome), example.outcome):
+            before = found.setdefault(key, example).outcome
+            if (type(before), before) != (type(example.outcome), example.outcome):
                 raise Refused("Two examples have the same values and different outcomes. Keep one of them.")
-        rows = [row for row, _outcome in given.values()]
-        expected = [{**row, self.rule.name: _plain(outcome)} for row, outcome in given.values()]
-        return (unit_test(name, read, rows, expected),), ()
+        return list(found.values())
+
+    def _row(self, example: Example) -> dict[str, Any]:
+        return {name: _plain(value) for name, value in zip(self.columns, example.values, strict=True)}
+
+    def _reads_ephemeral(self, read: RelationCall) -> bool:
+        beside = self.project.sql_file(self.model)
+        if read.name == self.model.name:
+            return read.name in self.project.ephemeral
+        folder = self.project.style.places.folder_for("intermediate", beside, self.project.files)
+        return self.project.may_be_ephemeral(f"{folder}/{read.name}.sql")
+
+    def _as_sql(self, examples: Sequence[Example]) -> str:
+        """The rows as a query with all columns that the rule's model names, each value with its type."""
+        known = {column.name.lower(): column.type for column in self.model.columns}
+        keys = [
+            Projection(name, exp.cast(exp.null(), TYPES.get(known.get(name.lower(), "any"), "TEXT")))
+            for name in self.key
+            if name not in self.columns
+        ]
+        style, dialect = self.project.style, self.project.dialect
+        lines = []
+        for example in examples:
+            pairs = zip(self.columns.items(), example.values, strict=True)
+            values = [Projection(name, self._typed(value, item.kind)) for (name, item), value in pairs]
+            texts = (" ".join(projection_lines(one, style, dialect)) for one in [*keys, *values])
+            lines.append(f"{word('select', style)} {', '.join(texts)}")
+        return f"\n{word('union all', style)}\n".join(lines)
+
+    def _typed(self, value: Value | None, kind: Kind) -> exp.Expr:
+        constant = self._sql(literal(value), self.vocabulary)
+        return constant if kind == "date" and value is not None else exp.cast(constant, TYPES[kind])
 
 
 def _free(label: str, taken: set[str]) -> str:

@@ -14,19 +14,11 @@ from catalog.lineage.origins import Relation
 from catalog.lineage.queries import Name, Untraceable, trace
 from semantic.codegen.sql_models.queries import Query, SelectList
 from semantic.codegen.sql_models.style import ProjectStyle
-from semantic.codegen.sql_models.writing import Projection, column_name, projection_lines, select_list
+from semantic.codegen.sql_models.writing import TYPES, Projection, column_name, projection_lines, select_list
 from semantic.definitions import Column, ValueType
 
 # Name of a relation in the masked text, in lower case → its columns; empty where nobody knows them.
 Columns: TypeAlias = Mapping[str, tuple[Column, ...]]
-_TYPES: Mapping[ValueType, str] = {
-    "integer": "BIGINT",
-    "number": "DOUBLE",
-    "text": "TEXT",
-    "date": "DATE",
-    "timestamp": "TIMESTAMP",
-    "boolean": "BOOLEAN",
-}
 _KINDS: tuple[tuple[ValueType, set[exp.DType]], ...] = (
     ("integer", exp.DataType.INTEGER_TYPES),
     ("number", exp.DataType.NUMERIC_TYPES),
@@ -188,7 +180,7 @@ def _margin(text: str, at: int) -> str:
 def types_of(query: Query, known: Columns, dialect: str) -> dict[str, ValueType]:
     """The types of the query's columns by their names, as far as they follow from those of its relations."""
     schema: dict[str, object] = {
-        name: {column.name: _TYPES.get(column.type, "UNKNOWN") for column in columns}
+        name: {column.name: TYPES.get(column.type, "UNKNOWN") for column in columns}
         for name, columns in known.items()
         if columns
     }

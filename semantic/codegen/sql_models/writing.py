@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,9 +11,18 @@ from sqlglot.dialects.dialect import Dialect
 
 from semantic.codegen.sql_models.jinja import RelationCall
 from semantic.codegen.sql_models.style import OWN_NAME, Case, ProjectStyle
+from semantic.definitions import ValueType
 from semantic.query.expressions import portable
 
 WIDTH = 96
+TYPES: Mapping[ValueType, str] = {
+    "integer": "BIGINT",
+    "number": "DOUBLE",
+    "text": "TEXT",
+    "date": "DATE",
+    "timestamp": "TIMESTAMP",
+    "boolean": "BOOLEAN",
+}
 # Stands behind a name that is to be written without quotes: no name has it.
 _BARE = "\ue000"
 # Names of columns that every warehouse takes for something else.
@@ -85,26 +94,27 @@ def expression_lines(value: exp.Expr, style: ProjectStyle, dialect: str) -> list
     for branch in value.args["ifs"]:
         lines += [style.indent + line for line in _branch(branch, style, dialect)]
     if default := value.args.get("default"):
-        lines.append(f"{style.indent}{_word('else', style)} {text(default)}")
-    lines[0] = _word("case", style) + lines[0][4:]
-    return [*lines, _word("end", style)]
+        lines.append(f"{style.indent}{word('else', style)} {text(default)}")
+    lines[0] = word("case", style) + lines[0][4:]
+    return [*lines, word("end", style)]
 
 
 def _branch(branch: exp.If, style: ProjectStyle, dialect: str) -> list[str]:
     """`when … then …`, on a line for each condition where it is long."""
-    when, then = _word("when", style), _word("then", style)
+    when, then = word("when", style), word("then", style)
     outcome = sql_text(branch.args["true"], style.keywords, dialect)
     line = f"{when} {sql_text(branch.this, style.keywords, dialect)} {then} {outcome}"
     parts = list(branch.this.flatten()) if isinstance(branch.this, exp.And) else [branch.this]
     if len(line) <= WIDTH - len(style.indent) or len(parts) == 1:
         return [line]
     texts = [sql_text(part, style.keywords, dialect) for part in parts]
-    rest = [f"{style.indent}{_word('and', style)} {part}" for part in texts[1:]]
+    rest = [f"{style.indent}{word('and', style)} {part}" for part in texts[1:]]
     return [f"{when} {texts[0]}", *rest, f"{style.indent}{then} {outcome}"]
 
 
-def _word(word: str, style: ProjectStyle) -> str:
-    return word.upper() if style.keywords == "upper" else word
+def word(text: str, style: ProjectStyle) -> str:
+    """Keywords in the project's case."""
+    return text.upper() if style.keywords == "upper" else text
 
 
 def sql_text(
@@ -159,7 +169,7 @@ def projection_lines(column: Projection, style: ProjectStyle, dialect: str) -> l
     bare = column.value.this if isinstance(column.value, exp.Column) else None
     if isinstance(bare, exp.Identifier) and bare == name:
         return lines
-    alias = f"{_word('as', style)} {name.sql(dialect=portable(dialect) or None)}"
+    alias = f"{word('as', style)} {name.sql(dialect=portable(dialect) or None)}"
     return [*lines[:-1], f"{lines[-1]} {alias}"]
 
 
@@ -170,7 +180,7 @@ def model_text(selection: Selection, name: str, style: ProjectStyle, dialect: st
     if not style.imports:
         direct = {relation: f"{jinja_of(relation)}" for relation in relations}
         aliased = {
-            relation: f"{text} {_word('as', style)} {names[relation]}" if selection.joins else text
+            relation: f"{text} {word('as', style)} {names[relation]}" if selection.joins else text
             for relation, text in direct.items()
         }
         return "\n".join(_select(selection, aliased, style, dialect)) + "\n"
@@ -195,13 +205,13 @@ def _final(name: str, taken: set[str], style: ProjectStyle) -> str:
 
 
 def _everything(relation: str, style: ProjectStyle) -> str:
-    return " ".join((_word("select", style), "*", _word("from", style), relation))
+    return " ".join((word("select", style), "*", word("from", style), relation))
 
 
 def _with(tables: Sequence[tuple[str, list[str]]], style: ProjectStyle) -> Iterator[str]:
     """Common tables, the last without a comma behind it."""
     gap = [""] if style.airy else []
-    head, opening = _word("with", style), f"{_word('as', style)} ("
+    head, opening = word("with", style), f"{word('as', style)} ("
     if style.with_alone:
         yield from (head, *gap)
         head = ""
@@ -220,12 +230,12 @@ def _with(tables: Sequence[tuple[str, list[str]]], style: ProjectStyle) -> Itera
 def _select(
     selection: Selection, tables: dict[RelationCall, str], style: ProjectStyle, dialect: str
 ) -> Iterator[str]:
-    yield _word("select", style)
+    yield word("select", style)
     yield from select_list(selection.columns, style, dialect)
-    yield f"{_word('from', style)} {tables[selection.relation]}"
+    yield f"{word('from', style)} {tables[selection.relation]}"
     for joined in selection.joins:
-        yield f"{_word('left join', style)} {tables[joined.relation]}"
-        yield f"{style.indent}{_word('on', style)} {sql_text(joined.on, style.keywords, dialect)}"
+        yield f"{word('left join', style)} {tables[joined.relation]}"
+        yield f"{style.indent}{word('on', style)} {sql_text(joined.on, style.keywords, dialect)}"
 
 
 def select_list(columns: Sequence[Projection], style: ProjectStyle, dialect: str) -> Iterator[str]:

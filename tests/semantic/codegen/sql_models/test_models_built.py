@@ -11,8 +11,15 @@ import pytest
 
 from semantic.codegen.changes import FileChange
 from semantic.codegen.sql_models.calculated import CalculatedColumn, calculated_column
+from semantic.codegen.sql_models.jinja import RelationCall
+from semantic.codegen.sql_models.pasted import KnownRelation, PastedModel, query_model, read_query
 from semantic.codegen.sql_models.rule_models import rule_models
-from tests.semantic.codegen.sql_models.golden_models import PLAIN_RULE, rule_of, rules_of
+from tests.semantic.codegen.sql_models.golden_models import (
+    CALCULATED_RULE,
+    PLAIN_RULE,
+    rule_of,
+    rules_of,
+)
 from tests.semantic.codegen.sql_models.projects import PROJECTS, SETTINGS, Styled, tree_of
 from tests.semantic.shop import Shop
 
@@ -53,6 +60,32 @@ def test_dbt_builds_the_rules_and_their_examples_hold(style: str, tmp_path: Path
         assert rows.fetchall() == [(1, "big"), (2, "small"), (3, "small")]
         rows = base.execute(f"select customer_id, win_back from {prefix}win_back order by 1")
         assert rows.fetchall()[1:] == [(2, 1), (3, 2)]
+
+
+def test_examples_of_rows_that_no_table_has_hold_too(tmp_path: Path) -> None:
+    styled = PROJECTS["labs"]
+    shop = project_at(tmp_path, styled)
+    settings = SETTINGS["dbt_project.yml"].replace("}}", ", intermediate: {+materialized: ephemeral}}}")
+    shop.write("dbt_project.yml", settings.encode())
+    rule = rule_of("win_back", CALCULATED_RULE, styled, names=("days", "twice"))
+    project = replace(styled.project, ephemeral=frozenset(["int_customers"]))
+    write_into(shop, rule_models(rule, styled.vocabulary, project).changes)
+    name = RelationCall("ref", styled.model)
+    table = KnownRelation(
+        ("tiny", "main", styled.model), name, styled.vocabulary.models[styled.model].columns
+    )
+    query = read_query(
+        f"select tier, count(*) as n from main.{styled.model} where tier > '' group by tier",
+        [table],
+        project.style,
+        "duckdb",
+    )
+    write_into(shop, query_model(query, PastedModel("dim_tiers", key=("tier",)), project).changes)
+    outcomes = shop.build()
+    assert failed(outcomes) == []
+    with duckdb.connect(str(tmp_path / "tiny.duckdb")) as base:
+        rows = base.execute("select * from dim_tiers order by tier").fetchall()
+        assert rows == [("gold", 1), ("silver", 1)]
 
 
 def test_an_example_that_the_rule_does_not_keep_fails_and_so_does_nothing_else(tmp_path: Path) -> None:
