@@ -189,8 +189,8 @@ def types_of(query: Query, known: Columns, dialect: str) -> dict[str, ValueType]
             query.tree.copy(), schema=schema, dialect=dialect or None, validate_qualify_columns=False
         )
         typed = annotate_types(tree, schema=schema, dialect=dialect or None)
-    except (SqlglotError, RecursionError, ValueError, KeyError, AttributeError):
-        return {}
+    except (SqlglotError, RecursionError, ValueError, LookupError, TypeError, AttributeError, AssertionError):
+        return {}  # the types are a help, and the optimiser stumbles over much that it can parse
     selects = typed.selects if isinstance(typed, exp.Query) else []
     return {one.alias_or_name.lower(): _kind(one) for one in selects}
 

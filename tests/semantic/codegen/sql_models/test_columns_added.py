@@ -201,6 +201,23 @@ def test_every_other_byte_stays_and_the_column_can_be_taken_out_again(
     assert refused.value.cause == "taken"
 
 
+_PARTS = st.sampled_from(
+    ["select ", "a, b ", "from t ", "(", ") ", "with x as (", "union all ", "{{ m() }} ", "{% if x %}", "{% else %}",
+     "{% endif %}", "{# ", "#} ", "'", '"', "case ", "end ", "* ", ", ", ";", "join u using (a) ", "as ", "\x00", "[", "}"]
+)  # fmt: skip
+
+
+@given(st.lists(_PARTS, max_size=25) | st.text())
+def test_no_text_makes_it_fail_otherwise_than_by_a_refusal(parts: list[str] | str) -> None:
+    text = "".join(parts)
+    try:
+        changed = with_column(text, SUM)
+    except ColumnRefused:
+        return
+    rest = iter(changed)
+    assert all(char in rest for char in text)
+
+
 @pytest.mark.parametrize("style", PROJECTS)
 def test_a_calculated_column_is_written_and_described(style: str) -> None:
     styled = PROJECTS[style]
