@@ -322,18 +322,19 @@ class _Splice:
             yield from (Insertion(self.last.end + 1, ","), Insertion(self._line_behind(), added))
 
     def _inline(self, lines: Sequence[str], margin: str) -> Iterator[Insertion]:
-        """Behind the last column on its line; on lines of its own where it needs several."""
+        """Behind the last column on its line; on lines of its own where that would be too long."""
         at = self.last.end + 1
-        if len(lines) > 1 or len(lines[0]) > WIDTH // 2:
+        whole = " ".join(line.strip() for line in lines)
+        if len(whole) > WIDTH:
             inner = margin + self.style.indent
             lines = ["" if self.comma_last else ",", *(inner + line for line in lines)]
             yield Insertion(
                 at + self.comma_last, self.line_end.join(lines) + ("," if self.comma_last else "")
             )
         elif self.comma_last:
-            yield Insertion(at + 1, f" {lines[0]},")
+            yield Insertion(at + 1, f" {whole},")
         else:
-            yield Insertion(at, f", {lines[0]}")
+            yield Insertion(at, f", {whole}")
 
     def _joined(self, lines: Sequence[str]) -> str:
         return self.line_end + self.line_end.join(lines)

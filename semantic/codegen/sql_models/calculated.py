@@ -25,11 +25,11 @@ from semantic.codegen.sql_models.new_model import (
     selected,
     written,
 )
-from semantic.codegen.sql_models.writing import Projection, Selection, column_name
-from semantic.codegen.yaml_files import AddItem, Named
+from semantic.codegen.sql_models.writing import TYPES, Projection, Selection, column_name
+from semantic.codegen.yaml_files import AddItem, Named, YamlRefused, load
 from semantic.definitions import Model, Vocabulary
 from semantic.formula.tree import ColumnRef, Node, walk
-from semantic.query.expressions import Writer, portable
+from semantic.query.expressions import Writer, portable, value_type
 from semantic.rules.text import name_problems, text_problems
 
 _INCREMENTAL = re.compile(r"materialized\s*=\s*['\"]incremental|is_incremental\(")
@@ -66,6 +66,8 @@ def calculated_column(column: CalculatedColumn, vocabulary: Vocabulary, project:
     edit = AddColumn(column.name, sql, project.dialect, known)
     with_column(text, edit)
     entry = column_entry(ColumnWords(column.name, column.description, column.tests), project.style)
+    if typed := _type_in_contract(column.tree, model, vocabulary, project):
+        entry = {"name": entry["name"], "data_type": typed, **entry}
     properties, described = _described(model, path, entry, project)
     changes = (FileChange(path, (edit,)), FileChange(properties, (described,)))
     entries = {
@@ -135,6 +137,23 @@ def _sql(tree: Node, vocabulary: Vocabulary, project: Project) -> exp.Expr:
         return exp.column(column_name(part.column, project.dialect)) if isinstance(part, ColumnRef) else None
 
     return Writer(vocabulary, portable(project.dialect), leaf).sql(tree)
+
+
+def _type_in_contract(tree: Node, model: Model, vocabulary: Vocabulary, project: Project) -> str:
+    """The column's type where the properties file says those of its neighbours, as contracts want it."""
+    try:
+        data = load(project.files.get(model.file, "")) if model.file.endswith(YAML) else None
+    except YamlRefused:
+        return ""  # whoever writes into the file will be told
+    listed = (data or {}).get("models") or []
+    found = next((one for one in listed if isinstance(one, dict) and one.get("name") == model.name), {})
+    types = [one.get("data_type") for one in found.get("columns") or [] if isinstance(one, dict)]
+    said = [one for one in types if isinstance(one, str)]
+    kind = TYPES.get(value_type(tree, vocabulary))
+    if not kind or len(said) * 2 <= len(types):
+        return ""
+    name = exp.DataType.build(kind).sql(dialect=project.dialect or None)
+    return name if said[0].isupper() else name.lower()
 
 
 def _described(model: Model, path: str, entry: Entry, project: Project) -> tuple[str, AnyEdit]:

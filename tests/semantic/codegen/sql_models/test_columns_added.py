@@ -81,6 +81,12 @@ def test_a_long_calculation_takes_lines_of_its_own() -> None:
         FROM t""")
 
 
+def test_a_list_on_one_line_stays_on_it_while_there_is_room() -> None:
+    assert added("select a, b from t", CASE) == "select a, b, case when a > 1 then b end as total from t"
+    long = replace(CASE, sql=f"case when a = '{'x' * 100}' then b end")
+    assert added("select a, b\nfrom t", long).splitlines()[:2] == ["select a, b,", "    case"]
+
+
 def test_the_column_goes_into_the_common_table_that_the_last_select_hands_on() -> None:
     text = """\
         with t as (select * from {{ ref('t') }}),
@@ -229,6 +235,20 @@ def test_a_calculated_column_is_written_and_described(style: str) -> None:
     assert " as size" in sql.lower()
     assert load(properties)["models"][0]["columns"][-1]["name"] == "size"
     assert written == calculated_column(column, styled.vocabulary, styled.project)
+
+
+def test_a_column_has_its_type_where_its_neighbours_have_theirs() -> None:
+    styled = PROJECTS["labs"]
+    path = "models/marts/core/dim_customers.yml"
+    text = "models:\n  - name: dim_customers\n    columns:\n      - name: customer_id\n        data_type: integer\n"
+    project = replace(styled.project, files={**styled.files, path: text})
+    column = CalculatedColumn(
+        "double_value", styled.model, tree_of("lifetime_value * 2", styled), "Twice it."
+    )
+    written = calculated_column(column, styled.vocabulary, project)
+    assert written.changes[1].apply(text.encode()).decode() == text + (
+        "      - name: double_value\n        data_type: double\n        description: Twice it.\n"
+    )
 
 
 def test_an_incremental_model_says_what_has_to_be_done() -> None:
