@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
@@ -21,6 +22,7 @@ from semantic.rules.sets import Value
 from semantic.rules.text import name_problems, text_problems
 
 DESCRIPTION_LIMIT = 4_000
+_STEP = re.compile(r"(?!\.)[\w .-]+")
 # Where a quote within a text is written with a backslash.
 BACKSLASHED = frozenset(("bigquery", "databricks", "spark"))
 
@@ -39,6 +41,13 @@ class Project:
     taken: Collection[str] = frozenset()
     dbt_version: tuple[int, int] = (1, 11)
     ephemeral: frozenset[str] = frozenset()
+
+    @property
+    def roots(self) -> set[str]:
+        """The folders that hold all models: up to `models`, or the outermost."""
+        steps = [path.split("/")[:-1] for path in self.files]
+        ends = [one.index("models") + 1 if "models" in one else 1 for one in steps]
+        return {"/".join(one[:end]) for one, end in zip(steps, ends, strict=True) if one} or {"models"}
 
     def may_be_ephemeral(self, path: str) -> bool:
         """Whether a model is ephemeral, or one of its folder is: mostly folders are configured so."""
@@ -202,6 +211,9 @@ def _refuse(model: NewModel, project: Project, others: Sequence[str]) -> None:
     }
     if model.name.lower() in taken:
         raise Refused(f"There is a model {model.name} already. Choose another name.")
+    inside = any(f"{model.folder}/".startswith(f"{root}/") for root in project.roots)
+    if not inside or not all(map(_STEP.fullmatch, model.folder.split("/"))):
+        raise Refused(f"{model.folder} is no folder for models of this project. Choose one of its own.")
     for text in (model.description, *(column.description for column in model.columns)):
         if problems := text_problems(text, limit=DESCRIPTION_LIMIT):
             raise Refused(problems[0])

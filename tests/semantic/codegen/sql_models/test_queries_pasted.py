@@ -199,3 +199,8 @@ def test_the_model_of_a_query_describes_each_of_its_columns() -> None:
     ]
     with pytest.raises(Refused, match="no column size"):
         query_model(query, replace(model, key=("size",)), project)
+    for folder in ("../models", "/models", "models/../..", "macros", "models//x", "models/.git"):
+        with pytest.raises(Refused, match="no folder for models"):
+            query_model(query, replace(model, folder=folder), project)
+    inside = query_model(query, replace(model, folder="models/marts/new area"), project)
+    assert inside.changes[0].path == "models/marts/new area/dim_tiers.sql"
