@@ -234,10 +234,11 @@ class _Reader:
         read = [name for name, jinja in self.masked.names.items() if relation_call(jinja)]
         if not any(name in self.text for name in read):
             return None
-        plain = (TokenType.SELECT, TokenType.STAR, TokenType.FROM)
+        plain = [TokenType.SELECT, TokenType.STAR, TokenType.FROM, TokenType.R_PAREN]
         for _name, at in tables:
-            body = self.tokens[at + 1 : at + 5]
-            if tuple(token.token_type for token in body[:3]) == plain and body[3].text in self.masked.names:
+            body = list(self.tokens[at + 1 : at + 6])
+            relation = body.pop(3).text if len(body) == 5 else ""
+            if relation in self.masked.names and [token.token_type for token in body] == plain:
                 return True
         return False
 

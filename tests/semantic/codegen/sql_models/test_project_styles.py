@@ -101,6 +101,9 @@ HOSTILE = [
     "((((" * 3_000,
     "{{ 'x }} ' }}",
     "\ufeffselect 1",
+    "with x as (select * from {{ ref('a') }}",
+    "with x as (",
+    "select",
 ]
 
 
