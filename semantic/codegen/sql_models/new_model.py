@@ -11,10 +11,10 @@ from typing import Any
 from semantic.codegen.changes import AnyEdit, FileChange
 from semantic.codegen.entries import Entry, Refused
 from semantic.codegen.layout import YAML
+from semantic.codegen.quality.file_tests import NESTED_ARGUMENTS
 from semantic.codegen.sql_models.jinja import RelationCall
 from semantic.codegen.sql_models.style import ProjectStyle
 from semantic.codegen.sql_models.writing import Selection, jinja_of, model_text
-from semantic.codegen.value_tests import NESTED_ARGUMENTS
 from semantic.codegen.yaml_emit import Row
 from semantic.codegen.yaml_files import AddItem, SetKey
 from semantic.definitions import Model
