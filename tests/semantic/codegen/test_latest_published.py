@@ -25,32 +25,30 @@ from tests.semantic import latest_shop
 from tests.semantic.published import ALONG, PUBLISHED, TOTALS, draft_of
 from tests.semantic.shop import RELATIONS, day, plain
 
-FIXTURES = Path(__file__).parents[2] / "fixtures" / "dbt"
+FIXTURES = Path(__file__).parents[2] / "fixtures" / "dbt" / "latest"
 
 
 def kept(name: str) -> dict[str, Any]:
-    data: dict[str, Any] = json.loads(
-        gzip.decompress((FIXTURES / f"manifest-1.12-{name}.json.gz").read_bytes())
-    )
+    data: dict[str, Any] = json.loads(gzip.decompress((FIXTURES / f"{name}.json.gz").read_bytes()))
     return data
 
 
 @pytest.fixture(scope="module")
 def before() -> Vocabulary:
     """The shop as its analysts left it."""
-    return vocabulary(kept("latest"), kept("latest-semantic"), latest_shop.columns())
+    return vocabulary(kept("before"), kept("semantic"), latest_shop.columns())
 
 
 @pytest.fixture(scope="module")
 def after() -> Vocabulary:
     """The shop as dbt 1.12 read it after every formula had been written into it."""
-    return vocabulary(kept("latest-written"), kept("latest-semantic"), latest_shop.columns())
+    return vocabulary(kept("after"), kept("semantic"), latest_shop.columns())
 
 
 @pytest.fixture(scope="module")
 def engine(after: Vocabulary) -> Engine:
     places = {name: f"main.{name}" for name in RELATIONS}
-    return engine_for(with_relations(kept("latest-semantic"), places, after), "duckdb")
+    return engine_for(with_relations(kept("semantic"), places, after), "duckdb")
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +64,7 @@ def test_the_files_are_those_that_dbt_read(before: Vocabulary) -> None:
         path: text for path, text in files.items() if path.startswith("models/") and path.endswith(".yml")
     }
     read = {
-        str(file.relative_to(FIXTURES / "latest_written")): file.read_text(encoding="utf-8")
+        str(file.relative_to(FIXTURES / "written")): file.read_text(encoding="utf-8")
         for file in FIXTURES.glob("latest_written/models/*.yml")
     }
     assert found == read
@@ -134,7 +132,7 @@ def test_the_same_files_give_the_same_numbers_on_postgresql(
     grain: Any,
 ) -> None:
     places = {name: f"public.{name}" for name in RELATIONS}
-    there = engine_for(with_relations(kept("latest-semantic"), places, after), "postgres")
+    there = engine_for(with_relations(kept("semantic"), places, after), "postgres")
     apart = {}
     for name in PUBLISHED.keys() - (set() if grain else ALONG):
         rows = postgres.execute(there.sql(name, grain=grain).encode()).fetchall()
