@@ -65,7 +65,7 @@ def test_the_files_are_those_that_dbt_read(before: Vocabulary) -> None:
     }
     read = {
         str(file.relative_to(FIXTURES / "written")): file.read_text(encoding="utf-8")
-        for file in FIXTURES.glob("latest_written/models/*.yml")
+        for file in FIXTURES.glob("written/models/*.yml")
     }
     assert found == read
     assert latest_shop.written(before) == files
