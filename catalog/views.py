@@ -54,6 +54,10 @@ class _Counted(Paginator[Any]):
         self.count = count
 
 
+# The kind of proposal that gives a thing other words.
+DESCRIBABLE = {**dict.fromkeys(("model", "seed", "snapshot", "source"), "model"), "doc": "doc"}
+
+
 @require_safe
 @in_project
 def node_list(request: Request, project: Project) -> HttpResponse:
@@ -182,6 +186,8 @@ def node_detail(request: Request, project: Project, unique_id: str) -> HttpRespo
         "meta": [(name, line_of(value)) for name, value in node.meta.items()],
         "semantic_layer": layer if isinstance(layer, str) else "",
         "totals": AGGREGATIONS,
+        "describable": DESCRIBABLE.get(node.resource_type, ""),
+        "may_propose": permissions.decide(request.user, "proposal.create", project),
     }
     return page(request, "catalog/node_detail.html", context)
 

@@ -20,6 +20,7 @@ urlpatterns = [
     path("proposals/<int:number>/conflicts/<int:conflict>/decide/", conflicts.decide, name="conflict-decide"),
     path("proposals/<int:number>/conflicts/<int:conflict>/try/", conflicts.attempt, name="conflict-try"),
     path("proposals/<int:number>/conflicts/<int:conflict>/undo/", conflicts.undo, name="conflict-undo"),
+    path("propose/", draft.propose_here, name="propose-here"),
     path("formulas/", formulas.functions, name="formulas"),
     path("catalogue/<str:unique_id>/measures/<path:column>/", draft.measure, name="propose-measure"),
     path("<slug:environment>/propose/", draft.propose, name="propose"),

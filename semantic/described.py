@@ -61,6 +61,34 @@ class ColumnFields(PlainFields):
         return {"description": self.description}
 
 
+@dataclass(frozen=True, slots=True)
+class DocFields(PlainFields):
+    """A docs block: text that several descriptions may refer to; `name` is dbt's id of it.
+
+    A new one has none but what its own name will make; `about` is the table or column that it describes.
+    """
+
+    MERGED: ClassVar[tuple[str, ...]] = ("text",)
+
+    name: str = ""
+    block: str = ""
+    text: str = ""
+    about: str = ""
+    why: str = ""
+
+    @property
+    def title(self) -> str:
+        return self.block
+
+    def row(self) -> dict[str, str]:
+        return {"description": self.text}
+
+
+def doc_fields(node: NodeRecord) -> DocFields:
+    """What a docs block says."""
+    return DocFields(name=node.unique_id, block=node.name, text=_text(node.description))
+
+
 def split(name: str) -> tuple[str, str]:
     """dbt's id of a table and the name of one of its columns, of a name as `ColumnFields` has it."""
     table, _colon, column = name.partition(":")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from semantic.described import ColumnFields, ModelFields
+from semantic.described import ColumnFields, DocFields, ModelFields
 from semantic.fields import Fields, MetricFields
 
 FIELDS: Mapping[str, type[Fields]] = {
     "metric": MetricFields,
     "model": ModelFields,
     "column": ColumnFields,
+    "doc": DocFields,
 }

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from proposals.forms.base import FormNames, ItemForm
 from proposals.forms.described import ColumnForm, ModelForm
+from proposals.forms.docs import DocForm
 from proposals.forms.metric import MetricForm
 
 __all__ = ["FORMS", "FormNames", "ItemForm"]
@@ -14,4 +15,5 @@ FORMS: Mapping[str, type[ItemForm]] = {
     "metric": MetricForm,
     "model": ModelForm,
     "column": ColumnForm,
+    "doc": DocForm,
 }

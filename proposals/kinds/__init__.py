@@ -7,12 +7,15 @@ from typing import Any
 
 from proposals.kinds.base import CannotGenerate, Kind
 from proposals.kinds.described import ColumnKind, ModelKind
+from proposals.kinds.docs import DocKind
 from proposals.kinds.metric import MetricKind
 from semantic.models import Revision
 
 __all__ = ["KINDS", "CannotGenerate", "Kind", "kind_of"]
 
-KINDS: Mapping[str, Kind[Any]] = {kind.key: kind for kind in (MetricKind(), ModelKind(), ColumnKind())}
+KINDS: Mapping[str, Kind[Any]] = {
+    kind.key: kind for kind in (MetricKind(), ModelKind(), ColumnKind(), DocKind())
+}
 
 
 def kind_of(revision: Revision) -> Kind[Any]:

@@ -152,6 +152,16 @@ def remove(request: Request, environment: Environment, number: int, item: int) -
 
 @require_safe
 @in_project
+def propose_here(request: Request, project: Project) -> HttpResponse:
+    """To the beginning of a proposal, in the environment whose numbers stand beside the form."""
+    here = production(project) or environments_of(project).first()
+    if here is None:
+        raise authoring.NoTarget
+    return redirect(f"{reverse('propose', args=[project.slug, here.slug])}?{request.GET.urlencode()}")
+
+
+@require_safe
+@in_project
 def measure(_request: Request, project: Project, unique_id: str, column: str) -> HttpResponse:
     """To the beginning of a metric that adds up a column as its model's SQL says."""
     columns = Column.objects.filter(node__project=project).select_related("node")

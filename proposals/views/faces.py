@@ -88,5 +88,5 @@ FACES: Mapping[str, Face] = {
     "metric": Face(
         "proposals/forms/metric.html", "proposals/_preview.html", "proposals/proposal_preview.html", _metric
     ),
-    **{kind: _plain_face(kind) for kind in ("model", "column")},
+    **{kind: _plain_face(kind) for kind in ("model", "column", "doc")},
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -44,7 +45,39 @@ class AmendTests:
         yield from (RemoveItem((*path, place)) for place in reversed(gone))
 
 
-AnyEdit: TypeAlias = Edit | Composite | AddColumn
+@dataclass(frozen=True)
+class WriteBlock:
+    """Let a docs block say this: the one that said `was`, or a new one at the end of its file."""
+
+    name: str
+    text: str
+    was: str | None = None
+
+    def written(self, before: str | None) -> str:
+        """The file as it will be. Raises YamlRefused where the block is not there as it was."""
+        if self.was is None:
+            gap = "" if not before else "\n" if before.endswith("\n") else "\n\n"
+            return f"{before or ''}{gap}{{% docs {self.name} %}}\n{self.text}\n{{% enddocs %}}\n"
+        block = re.compile(
+            r"(\{%-?\s*docs\s+" + re.escape(self.name) + r"\s*-?%\}\s*)(.*?)(\s*\{%-?\s*enddocs\s*-?%\})",
+            re.DOTALL,
+        )
+        found = list(block.finditer(before or ""))
+        if len(found) != 1 or _plain(found[0][2]) != self.was:
+            raise YamlRefused(
+                "no-such-entry",
+                f"The docs block {self.name} is not in this file as dbt read it. Pull first.",
+            )
+        ends = "\r\n" if "\r\n" in (before or "") else "\n"
+        start, end = found[0].span(2)
+        return f"{(before or '')[:start]}{self.text.replace(chr(10), ends)}{(before or '')[end:]}"
+
+
+def _plain(text: str) -> str:
+    return text.replace("\r\n", "\n").strip()
+
+
+AnyEdit: TypeAlias = Edit | Composite | AddColumn | WriteBlock
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +100,28 @@ class FileChange:
             return self.content.encode() if text is None else text
         if columns := [edit for edit in self.edits if isinstance(edit, AddColumn)]:
             return _with_columns(text, columns, self.path)
-        edits = [edit for edit in self.edits if not isinstance(edit, AddColumn)]
+        if blocks := [edit for edit in self.edits if isinstance(edit, WriteBlock)]:
+            return _with_blocks(text, blocks, self.path)
+        edits = [edit for edit in self.edits if not isinstance(edit, AddColumn | WriteBlock)]
         if text is None:
             return new_file_of(edits).encode()
         return edited_bytes(text, edits, path=self.path)
+
+
+def _with_blocks(text: bytes | None, blocks: Sequence[WriteBlock], path: str) -> bytes:
+    """The Markdown file with its docs blocks changed or added."""
+    try:
+        whole = text.decode() if text is not None else None
+        for block in blocks:
+            whole = block.written(whole)
+    except (UnicodeDecodeError, YamlRefused) as error:
+        if isinstance(error, YamlRefused):
+            error.path = path
+            raise
+        refusal = YamlRefused("unsafe-text", "The file is not UTF-8. Save it as UTF-8 in your editor first.")
+        refusal.path = path
+        raise refusal from error
+    return (whole or "").encode()
 
 
 def _with_columns(text: bytes | None, columns: Sequence[AddColumn], path: str) -> bytes:

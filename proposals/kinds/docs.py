@@ -1,0 +1,105 @@
+"""Docs blocks: texts that several descriptions share."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from django.utils.translation import gettext as _now
+from django.utils.translation import gettext_lazy as _
+
+from governance.models import User
+from proposals.kinds.base import CannotGenerate, Kind
+from proposals.kinds.described import FilesOfAPackage, NothingOfThatName
+from semantic.codegen.docs_blocks import compile_block
+from semantic.codegen.entries import Entries, Refused
+from semantic.codegen.metrics import Compiled
+from semantic.described import DESCRIBED, DocFields, doc_fields, split
+from semantic.known import Known
+from semantic.rules.metric import Problems
+from semantic.rules.text import name_problems, storing_problems, text_problems
+
+TEXT_LIMIT = 20_000
+
+
+class DocKind(Kind[DocFields]):
+    key = "doc"
+    new = _("Write a docs block")
+    chip = _("New docs block")
+    whole = _("The whole block")
+    area = "docs"
+    computed = "text"
+    metadata = {"text": "documentation"}
+
+    def begun(self, name: str, known: Known | None, author: User) -> tuple[DocFields, DocFields | None]:  # noqa: ARG002
+        if known is None:
+            return DocFields(), None
+        node = known.node(split(name)[0])
+        if node is None or node.resource_type not in {*DESCRIBED, "doc"}:
+            raise NothingOfThatName(name=name)
+        if not known.owned(node):
+            raise FilesOfAPackage(name=node.name)
+        if node.resource_type == "doc":
+            base = doc_fields(node)
+            return base, base
+        block = "_".join(filter(None, (node.name, split(name)[1].lower())))
+        return DocFields(block=block, text=node.description.strip(), about=name), None
+
+    def said(self, name: str, known: Known) -> DocFields | None:
+        node = known.node(name)
+        return doc_fields(node) if node is not None and node.resource_type == "doc" else None
+
+    def over(self, begun: DocFields, suggested: DocFields, base: DocFields | None) -> DocFields:
+        return replace(base or begun, text=suggested.text or begun.text, why=suggested.why)
+
+    def complete(self, fields: DocFields, base: DocFields | None) -> DocFields:
+        if base is not None:
+            return replace(fields, name=base.name, block=base.block)
+        return replace(fields, name=f"doc.{fields.block}" if fields.block else "")
+
+    def keeping_problems(self, fields: DocFields) -> Problems:
+        texts = {"block": fields.block, "text": fields.text, "about": fields.about, "why": fields.why}
+        return {name: found for name, text in texts.items() if (found := storing_problems(text))}
+
+    def typing_problems(self, fields: DocFields, base: DocFields | None) -> Problems:
+        told: Problems = {}
+        if found := text_problems(fields.text, limit=TEXT_LIMIT):
+            told["text"] = found
+        if found := text_problems(fields.why, limit=2_000):
+            told["why"] = found
+        if base is None and fields.block and (found := name_problems(fields.block)):
+            told["block"] = found
+        return told
+
+    def sending_problems(self, fields: DocFields, known: Known, base: DocFields | None) -> Problems:
+        told = self.typing_problems(fields, base)
+        if not fields.text:
+            told.setdefault("text", []).append(_now("Write what it says."))
+        if base is not None and not fields.changes_from(base):
+            told.setdefault("text", []).append(
+                _now("Nothing is changed yet: all of this is what dbt says already.")
+            )
+        if base is None and not fields.block:
+            told["block"] = [_now("Give it a name that descriptions can refer to.")]
+        if fields.about and known.docs_of(*split(fields.about)):
+            told.setdefault("block", []).append(_now("The description is made of a docs block already."))
+        return told
+
+    def compiled(
+        self,
+        fields: DocFields,
+        known: Known,
+        *,
+        dialect: str,  # noqa: ARG002
+        base: DocFields | None,
+        settled: Entries | None = None,  # noqa: ARG002
+    ) -> Compiled:
+        try:
+            return compile_block(base, fields, known)
+        except Refused as exc:
+            raise CannotGenerate(why=str(exc)) from exc
+
+    def unique_id(self, name: str, known: Known) -> str:
+        return name if self.said(name, known) is not None else ""
+
+    def verb(self, base: DocFields | None) -> str:
+        return "Write" if base is None else "Rewrite"
