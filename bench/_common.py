@@ -4,13 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-import sys
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
-
-# A benchmark may be started by its file name, from anywhere.
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 
 def emit(

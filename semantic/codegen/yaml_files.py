@@ -7,9 +7,10 @@ from functools import reduce
 from itertools import product, takewhile
 from typing import Any, Protocol
 
+from bisync.lib.memory import collecting_later
 from semantic.codegen.yaml_emit import YamlValue, new_file
 from semantic.codegen.yaml_marks import BOM, Document, MappingNode, YamlRefused, load, read
-from semantic.codegen.yaml_splice import spliced
+from semantic.codegen.yaml_splice import ends_in_block, spliced
 from semantic.codegen.yaml_steps import (
     AddItem,
     Edit,
@@ -54,6 +55,7 @@ class Composite(Protocol):
         ...
 
 
+@collecting_later()
 def edited(text: str, edits: Sequence[Edit | Composite], *, path: str) -> str:
     """`text` with `edits` made in it and every other character as it was.
 
@@ -107,10 +109,9 @@ def _singles(edit: Edit | Composite, data: Any, text: str) -> Iterable[Edit]:
 
 
 def _edited(text: str, edits: Sequence[Edit | Composite]) -> str:
-    original = read(text)
     # With every line ended, each entry is a number of whole lines; the last break is taken back afterwards.
     ended = text if not text or text.endswith("\n") else text + ("\r\n" if "\r\n" in text else "\n")
-    document = original if ended == text else read(ended)
+    document = read(ended)
     taken: list[Step] = []
     for edit in edits:
         for single in _singles(edit, document.data, document.text):
@@ -119,7 +120,7 @@ def _edited(text: str, edits: Sequence[Edit | Composite]) -> str:
                 taken.append(step)
     if not taken:
         return text
-    return document.text if ended == text else _unended(document, reduce(applied, taken, original.data))
+    return document.text if ended == text else _unended(document, text, taken)
 
 
 def _after(document: Document, step: Step) -> Document:
@@ -137,15 +138,18 @@ def _after(document: Document, step: Step) -> Document:
     return result
 
 
-def _unended(document: Document, wanted: Any) -> str:
+def _unended(document: Document, before: str, taken: Sequence[Step]) -> str:
     """The text without its last line break, unless that would change a value.
 
     A block of text at the very end reads differently with and without the break, so both data count as
     intended: those of the file as it was and those of the file with its last line ended.
     """
     text = document.text.removesuffix("\n").removesuffix("\r")
+    if not ends_in_block(document):
+        return text
     data = read(text).data
-    return text if same(data, wanted) or same(data, document.data) else document.text
+    intended = same(data, document.data) or same(data, reduce(applied, taken, read(before).data))
+    return text if intended else document.text
 
 
 def _not_as_intended(document: Document, text: str) -> YamlRefused:

@@ -7,10 +7,10 @@ knows where its text begins and ends.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Literal, TypeAlias
 
 import yaml
@@ -33,7 +33,7 @@ Refusal: TypeAlias = Literal[
 Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 MAX_BYTES = 1_000_000
-MAX_EVENTS = 200_000
+MAX_NODES = 200_000
 MAX_DEPTH = 40
 # An alias costs nothing to write and its whole target to read: twenty lines can stand for a billion nodes.
 MAX_EXPANDED_NODES = 1_000_000
@@ -64,16 +64,17 @@ class YamlRefused(ValueError):
         return f"{place}: {self.sentence}" if place else self.sentence
 
 
-@dataclass(slots=True, eq=False, kw_only=True)
+@dataclass(slots=True, eq=False)
 class Node:
     """A value in the text; `start` and `end` are offsets, `uses` counts the aliases that point to it."""
 
     start: int
     end: int
     line: int
-    anchor: str = ""
-    uses: int = 0
-    size: int = 0  # nodes below it and itself with aliases expanded; 0 while it is being read
+    anchor: str = field(default="", kw_only=True)
+    uses: int = field(default=0, kw_only=True)
+    # Nodes below it and itself with aliases expanded; 0 while it is being read.
+    size: int = field(default=0, kw_only=True)
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -190,6 +191,7 @@ def dash(text: str, item: Node) -> int | None:
     return begin + len(before) - 1 if before.endswith("-") else None
 
 
+@lru_cache(10_000)
 def plain_tag(value: str) -> str:
     """How YAML 1.1, dbt's reader, understands `value` without quotes: `str`, `bool`, `int`, `timestamp` …"""
     first = value[:1]
@@ -285,15 +287,14 @@ class _Reader:
     """Builds the nodes of one text and stops early where it would cost too much."""
 
     def __init__(self, text: str) -> None:
-        self.events: Iterator[Any] = self._counted(yaml.parse(text, Loader=Loader))
+        self.next_event: Callable[[], Any] = yaml.parse(text, Loader=Loader).__next__
         self.anchors: dict[str, Node] = {}
-        self.depth = 0
+        self.depth = self.count = 0
 
     def document(self) -> Node | None:
         root: Node | None = None
         documents = 0
-        for event in self.events:
-            line = event.start_mark.line + 1
+        while not isinstance(event := self.next_event(), yaml.StreamEndEvent):
             if isinstance(event, yaml.DocumentStartEvent):
                 documents += 1
                 if documents > 1:
@@ -301,60 +302,56 @@ class _Reader:
                         "multi-document",
                         "The file holds several YAML documents (---) and dbt reads only one."
                         " Split it into several files.",
-                        line=line,
+                        line=event.start_mark.line + 1,
                     )
-                root = self._node(next(self.events))
+                root = self._node(self.next_event())
         return None if isinstance(root, ScalarNode) and root.is_empty else root
 
-    def _counted(self, events: Iterator[Any]) -> Iterator[Any]:
-        for count, event in enumerate(events):
-            if count > MAX_EVENTS:
-                raise YamlRefused("too-large", "The file has too many entries. Split it into several files.")
-            yield event
-
     def _node(self, event: Any) -> Node:
-        start, end, line, anchor = self._place(event)
+        self.count += 1
+        if self.count > MAX_NODES:
+            raise YamlRefused("too-large", "The file has too many entries. Split it into several files.")
+        begin = event.start_mark
+        start, end, line = begin.index, event.end_mark.index, begin.line + 1
         if isinstance(event, yaml.AliasEvent):
-            target = self._target(anchor, line)
+            target = self._target(event.anchor, line)
             return AliasNode(start=start, end=end, line=line, target=target, size=target.size)
-        _refuse_tag(event.tag, line)
-        if not isinstance(event, yaml.ScalarEvent):
-            return self._collection(event)
-        style = event.style or ""
-        is_text = bool(style or event.tag) or plain_tag(event.value) == "str"
-        node = ScalarNode(
-            start=start, end=end, line=line, size=1, value=event.value, style=style, is_text=is_text
-        )
-        self._remember(anchor, node)
+        tag: str | None = event.tag
+        if tag not in _COMMON_TAGS:
+            raise _strange_tag(tag, line)
+        node: Node
+        if isinstance(event, yaml.ScalarEvent):
+            value, style = event.value, event.style or ""
+            is_text = bool(style or tag) or plain_tag(value) == "str"
+            node = ScalarNode(start, end, line, size=1, value=value, style=style, is_text=is_text)
+        else:
+            kind = SequenceNode if isinstance(event, yaml.SequenceStartEvent) else MappingNode
+            node = kind(start, end, line, flow=bool(event.flow_style))
+        if event.anchor:
+            node.anchor = event.anchor
+            self.anchors[event.anchor] = node
+        if not isinstance(node, ScalarNode):
+            self._fill(node)
         return node
 
-    def _collection(self, event: Any) -> Node:
-        start, end, line, anchor = self._place(event)
-        kind = SequenceNode if isinstance(event, yaml.SequenceStartEvent) else MappingNode
-        node = kind(start=start, end=end, line=line, flow=bool(event.flow_style))
-        self._remember(anchor, node)
-        self._enter(line)
+    def _fill(self, node: SequenceNode | MappingNode) -> None:
+        """Reads what stands in a list or mapping, up to its end."""
+        self._enter(node.line)
         size = 1
-        for inner in self.events:
-            node.end = inner.end_mark.index
-            if isinstance(inner, yaml.CollectionEndEvent):
-                break
-            child = self._node(inner)
+        while not isinstance(event := self.next_event(), yaml.CollectionEndEvent):
+            child = self._node(event)
             size += child.size
             if isinstance(node, MappingNode):
-                value = self._node(next(self.events))
+                value = self._node(self.next_event())
                 size += value.size
                 node.pairs.append(Pair(child, value))
             else:
                 node.items.append(child)
-            _refuse_size(size, child.line)
+            if size > MAX_EXPANDED_NODES:
+                raise _expanded(child.line)
+        node.end = event.end_mark.index
         node.size = size
         self.depth -= 1
-        return node
-
-    def _place(self, event: Any) -> tuple[int, int, int, str]:
-        start = event.start_mark
-        return start.index, event.end_mark.index, start.line + 1, event.anchor or ""
 
     def _enter(self, line: int) -> None:
         self.depth += 1
@@ -362,11 +359,6 @@ class _Reader:
             raise YamlRefused(
                 "too-large", f"The file is nested deeper than {MAX_DEPTH} levels. Make it flatter.", line=line
             )
-
-    def _remember(self, anchor: str, node: Node) -> None:
-        if anchor:
-            node.anchor = anchor
-            self.anchors[anchor] = node
 
     def _target(self, anchor: str, line: int) -> Node:
         target = self.anchors.get(anchor)
@@ -387,19 +379,17 @@ class _Reader:
         return target
 
 
-def _refuse_tag(tag: str | None, line: int) -> None:
-    if tag not in _COMMON_TAGS:
-        raise YamlRefused(
-            "unsupported-shape",
-            f"The file uses the YAML tag {tag}, which Bisync does not edit. Change it by hand.",
-            line=line,
-        )
+def _strange_tag(tag: str | None, line: int) -> YamlRefused:
+    return YamlRefused(
+        "unsupported-shape",
+        f"The file uses the YAML tag {tag}, which Bisync does not edit. Change it by hand.",
+        line=line,
+    )
 
 
-def _refuse_size(size: int, line: int) -> None:
-    if size > MAX_EXPANDED_NODES:
-        raise YamlRefused(
-            "too-large",
-            "The references (*name) in this file stand for too many entries. Use fewer of them.",
-            line=line,
-        )
+def _expanded(line: int) -> YamlRefused:
+    return YamlRefused(
+        "too-large",
+        "The references (*name) in this file stand for too many entries. Use fewer of them.",
+        line=line,
+    )

@@ -75,6 +75,12 @@ def spliced(document: Document, step: Step) -> str:
     return text[: cut.start] + cut.new + text[cut.end :]
 
 
+def ends_in_block(document: Document) -> bool:
+    """Whether the last value of a file is a block of text, to which the last line break may belong."""
+    leaf = _last_leaf(document.root) if document.root else None
+    return isinstance(leaf, ScalarNode) and leaf.is_block
+
+
 # Replacing a value
 
 

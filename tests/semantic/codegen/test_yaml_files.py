@@ -364,7 +364,7 @@ def test_a_file_that_cannot_be_read_safely_is_refused_with_its_line(
 
 
 def test_a_file_with_too_many_entries_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(yaml_marks, "MAX_EVENTS", 50)
+    monkeypatch.setattr(yaml_marks, "MAX_NODES", 50)
 
     assert refusal("a: [" + "1," * 60 + "]\n", SetKey((), "a", 2)).code == "too-large"
     assert changed("a: [" + "1," * 30 + "]\n", SetKey((), "a", 2)) == "a: 2\n"
