@@ -169,7 +169,7 @@ def changes(data: Data, text: str, chance: random.Random) -> Iterator[Change]:
         yield _renamed(path)
         yield _replaced(path, entry)
     yield from _tests(pick, both, tests_key(text))
-    yield from _whole_entries(pick, models)
+    yield from _whole_entries(pick, models, data)
 
 
 def _tests(pick: Callable[..., Any], things: list[Any], key: str) -> Iterator[Change]:
@@ -196,9 +196,9 @@ def _tests(pick: Callable[..., Any], things: list[Any], key: str) -> Iterator[Ch
         yield _added_key("add the key for tests", path, key, ["not_null", TEST])
 
 
-def _whole_entries(pick: Callable[..., Any], models: list[Any]) -> Iterator[Change]:
-    yield _added_item("add a model", ("models",), MODEL)
-    yield _added_item("add a metric", ("metrics",), METRIC)
+def _whole_entries(pick: Callable[..., Any], models: list[Any], data: Data) -> Iterator[Change]:
+    yield _added_item("add a model", ("models",), MODEL, fills=data.get("models") == [])
+    yield _added_item("add a metric", ("metrics",), METRIC, fills=data.get("metrics") == [])
     for path, _ in pick(models):
         yield _drop_item("remove a model", path)
     for path, _ in pick([one for one in models if one[0][0] == "models"]):
@@ -236,13 +236,17 @@ def _added_key(kind: str, path: Place, key: str, value: Any, after: str | None =
     return Change(kind, edit, lambda data: find(data, path).update({key: value}), RemoveKey(path, key))
 
 
-def _added_item(kind: str, path: Place, value: dict[str, Any], *, behind: int = 0) -> Change:
+def _added_item(
+    kind: str, path: Place, value: dict[str, Any], *, behind: int = 0, fills: bool = False
+) -> Change:
+    """A new item; where it `fills` a list that was written empty, `[]` has to go for it."""
+
     def wanted(data: Data) -> None:
         parent = find(data, path[:-1])
         parent[path[-1]] = [*(parent.get(path[-1]) or ()), value]
 
     at = Named(value["name"]) if "name" in value else behind
-    return Change(kind, AddItem(path, value), wanted, RemoveItem((*path, at)))
+    return Change(kind, AddItem(path, value), wanted, None if fills else RemoveItem((*path, at)))
 
 
 def _drop_key(kind: str, path: Place, key: str) -> Change:
@@ -350,8 +354,10 @@ def _report(outcome: Outcome) -> None:
     for kind in sorted(outcome.done.keys() | outcome.refused.keys()):
         there = outcome.done[kind]
         emit("yaml", f"done: {kind}, of {there + outcome.refused[kind]}", there, "edits")
-    for cause_, count in (outcome.causes + outcome.unreadable).most_common():
-        emit("yaml", f"refused: {cause_}", count, "edits")
+    for why, count in outcome.causes.most_common():
+        emit("yaml", f"refused: {why}", count, "edits")
+    for why, count in outcome.unreadable.most_common():
+        emit("yaml", f"no YAML that dbt reads: {why}", count, "files")
     emit("yaml", "wrong", len(outcome.wrong), "edits")
     emit("yaml", "insertions that touched what was there", len(outcome.touched), "edits")
     emit("yaml", f"insertions taken back to the very bytes, of {outcome.undone}", outcome.restored, "edits")

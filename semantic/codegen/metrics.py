@@ -16,7 +16,7 @@ from semantic.codegen.quality.metric_tests import TESTS, named_in
 from semantic.codegen.quality.promises import whole
 from semantic.codegen.value_tests import tested_rows, value_tests
 from semantic.definitions import Vocabulary
-from semantic.fields import MetricFields, ValueRule
+from semantic.fields import MetricFields, ValueRule, with_plain_lines
 from semantic.formula import Analysis, metric_models
 from semantic.formula.tree import MetricRef, Node
 from semantic.formulas import full_meaning, readable_alone
@@ -182,7 +182,7 @@ def models_read(formula: Analysis, vocabulary: Vocabulary) -> set[str]:
 
 def own_note(draft: MetricDraft, tree: Node | None, vocabulary: Vocabulary, dialect: str) -> Entry:
     """What Bisync keeps in the metric's `meta`: the formula in words, and what dbt has no place for."""
-    written = draft.formula.text.strip()
+    written = with_plain_lines(draft.formula.text.strip())
     text = readable_alone(tree, vocabulary, dialect=dialect, written=written) if tree else ""
     own: Entry = {"formula": text or written, "format": draft.value_format}
     own |= {key: text for key, text in (("owner", draft.owner), ("context", draft.context)) if text}

@@ -7,7 +7,7 @@ knows where its text begins and ends.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property, lru_cache
@@ -287,14 +287,15 @@ class _Reader:
     """Builds the nodes of one text and stops early where it would cost too much."""
 
     def __init__(self, text: str) -> None:
-        self.next_event: Callable[[], Any] = yaml.parse(text, Loader=Loader).__next__
+        self.events: Iterator[Any] = yaml.parse(text, Loader=Loader)
         self.anchors: dict[str, Node] = {}
         self.depth = self.count = 0
 
     def document(self) -> Node | None:
         root: Node | None = None
         documents = 0
-        while not isinstance(event := self.next_event(), yaml.StreamEndEvent):
+        for event in self.events:
+            line = event.start_mark.line + 1
             if isinstance(event, yaml.DocumentStartEvent):
                 documents += 1
                 if documents > 1:
@@ -302,9 +303,9 @@ class _Reader:
                         "multi-document",
                         "The file holds several YAML documents (---) and dbt reads only one."
                         " Split it into several files.",
-                        line=event.start_mark.line + 1,
+                        line=line,
                     )
-                root = self._node(self.next_event())
+                root = self._node(next(self.events))
         return None if isinstance(root, ScalarNode) and root.is_empty else root
 
     def _node(self, event: Any) -> Node:
@@ -313,8 +314,9 @@ class _Reader:
             raise YamlRefused("too-large", "The file has too many entries. Split it into several files.")
         begin = event.start_mark
         start, end, line = begin.index, event.end_mark.index, begin.line + 1
+        anchor: str = event.anchor or ""
         if isinstance(event, yaml.AliasEvent):
-            target = self._target(event.anchor, line)
+            target = self._target(anchor, line)
             return AliasNode(start=start, end=end, line=line, target=target, size=target.size)
         tag: str | None = event.tag
         if tag not in _COMMON_TAGS:
@@ -327,9 +329,9 @@ class _Reader:
         else:
             kind = SequenceNode if isinstance(event, yaml.SequenceStartEvent) else MappingNode
             node = kind(start, end, line, flow=bool(event.flow_style))
-        if event.anchor:
-            node.anchor = event.anchor
-            self.anchors[event.anchor] = node
+        if anchor:
+            node.anchor = anchor
+            self.anchors[anchor] = node
         if not isinstance(node, ScalarNode):
             self._fill(node)
         return node
@@ -338,18 +340,20 @@ class _Reader:
         """Reads what stands in a list or mapping, up to its end."""
         self._enter(node.line)
         size = 1
-        while not isinstance(event := self.next_event(), yaml.CollectionEndEvent):
+        for event in self.events:
+            node.end = event.end_mark.index
+            if isinstance(event, yaml.CollectionEndEvent):
+                break
             child = self._node(event)
             size += child.size
             if isinstance(node, MappingNode):
-                value = self._node(self.next_event())
+                value = self._node(next(self.events))
                 size += value.size
                 node.pairs.append(Pair(child, value))
             else:
                 node.items.append(child)
             if size > MAX_EXPANDED_NODES:
                 raise _expanded(child.line)
-        node.end = event.end_mark.index
         node.size = size
         self.depth -= 1
 

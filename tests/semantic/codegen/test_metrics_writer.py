@@ -456,6 +456,12 @@ def test_a_formula_with_an_error_is_refused() -> None:
         compile_metric(MetricDraft("found", "Found", "", analyse("SUM(", SHOP)), SHOP)
 
 
+def test_the_lines_of_a_formula_are_kept_as_files_end_them() -> None:
+    (entry,) = compiled("SUM(discount)\r\n  / COUNT(*)").entries["metrics"][-1:]
+
+    assert entry["config"]["meta"]["bisync"]["formula"] == "SUM(discount)\n  / COUNT(*)"
+
+
 def test_the_model_of_a_package_is_not_written_to() -> None:
     theirs = replace(SHOP.models["fct_visits"], file="")
     known = replace(SHOP, models={**SHOP.models, "fct_visits": theirs})
