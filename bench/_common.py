@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 
 def emit(
@@ -28,6 +30,33 @@ def timings(call: Callable[[], object], *, repeat: int = 5, warm_up: int = 1) ->
         call()
         seconds.append(time.perf_counter() - started)
     return sorted(seconds)
+
+
+@dataclass
+class Clock:
+    """How long something took each time: as somebody waits for it, and as this process worked on it.
+
+    The two differ where other programs want the processor too.
+    """
+
+    waited: list[float] = field(default_factory=list)
+    worked: list[float] = field(default_factory=list)
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Takes the time of what is done inside, unless that raises."""
+        started, worked = time.perf_counter(), time.process_time()
+        yield
+        self.worked.append(time.process_time() - worked)
+        self.waited.append(time.perf_counter() - started)
+
+    def emit(self, bench: str, case: str) -> None:
+        """Print the mean and the percentiles of both."""
+        for kind, seconds in (("", self.waited), (", processor", self.worked)):
+            emit(bench, f"{case} mean{kind}", sum(seconds) / max(len(seconds), 1) * 1000, "ms")
+            for share in (0.5, 0.95, 0.99):
+                name = f"{case} p{share * 100:.0f}{kind}"
+                emit(bench, name, percentile(seconds or [0.0], share) * 1000, "ms")
 
 
 def percentile(values: Sequence[float], share: float) -> float:

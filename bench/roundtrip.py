@@ -22,9 +22,9 @@ from typing import Any
 
 from bench import _corpus
 from bench._common import emit
-from semantic.codegen.metrics import MetricDraft, Refused, compile_metric
+from semantic.codegen.metrics import Compiled, MetricDraft, Refused, compile_metric
 from semantic.codegen.yaml_files import YamlRefused
-from semantic.definitions import Metric, Vocabulary
+from semantic.definitions import Dimension, Measure, Metric, Model, Vocabulary
 from semantic.formula import analyse
 from semantic.formulas import chosen_date, metric_formula, metric_meaning, metric_tree
 from semantic.importer import dialect, vocabulary
@@ -99,9 +99,10 @@ def _measure(project: Path, known: Vocabulary, spelled: str, outcome: Outcome) -
                 continue
             outcome.readable[kind] += 1
             name = f"back_{len(named)}"
-            problem = _write(copy, name, metric, formula, known, spelled)
-            if problem:
-                outcome.lost(project.name, f"{metric.name} = {formula}", problem)
+            try:
+                known = _written(copy, name, metric, formula, known, spelled)
+            except Unwritten as reason:
+                outcome.lost(project.name, f"{metric.name} = {formula}", str(reason))
             else:
                 named[name] = kind, metric
         _filters(project.name, known, spelled, outcome)
@@ -141,25 +142,70 @@ def _cause(metric: Metric, known: Vocabulary, spelled: str) -> str:
     return "No text was found that means the same."
 
 
-def _write(copy: Path, name: str, metric: Metric, formula: str, known: Vocabulary, spelled: str) -> str:
-    """Writes the formula to the project as a new metric; returns why that cannot be."""
+class Unwritten(Exception):
+    """Why a formula did not find its way into the project."""
+
+
+def _written(
+    copy: Path, name: str, metric: Metric, formula: str, known: Vocabulary, spelled: str
+) -> Vocabulary:
+    """Writes the formula to the project as a new metric; returns what is known with what that brought."""
     model, measure = known.measures.get(metric.measure, (None, None))
     time = chosen_date(model, measure) if model and measure else ""
     # The metric itself must not be found again, or the formula would be nothing but its name.
     rest = replace(known, metrics={one: found for one, found in known.metrics.items() if one != metric.name})
     analysis = analyse(formula, rest)
     if analysis.tree is None:
-        return f"Not understood again: {analysis.problems[0].message}"
+        raise Unwritten(f"Not understood again: {analysis.problems[0].message}")
     draft = MetricDraft(name, f"Round trip {name}", "", analysis, model=analysis.model, time_column=time)
     try:
-        for change in compile_metric(draft, rest, dialect=spelled).changes:
+        compiled = compile_metric(draft, rest, dialect=spelled)
+        for change in compiled.changes:
             path = copy / change.path
             before = path.read_bytes() if path.exists() else None
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(change.apply(before))
     except (Refused, YamlRefused) as reason:
-        return f"Not written: {reason}"
-    return ""
+        raise Unwritten(f"Not written: {reason}") from reason
+    return replace(known, models={name: _grown(one, compiled) for name, one in known.models.items()})
+
+
+def _grown(model: Model, compiled: Compiled) -> Model:
+    """The model with the measures and dimensions that were added to it, so that none is added again."""
+    semantic = model.semantic
+    if semantic is None:
+        return model
+    measures = compiled.entries["measures"].get(semantic.name, ())
+    dimensions = compiled.entries["dimensions"].get(semantic.name, ())
+    grown = replace(
+        semantic,
+        measures=(
+            *semantic.measures,
+            *(
+                Measure(
+                    one["name"],
+                    one["agg"],
+                    str(one["expr"]),
+                    one.get("agg_time_dimension", ""),
+                    percentile=one.get("agg_params", {}).get("percentile"),
+                )
+                for one in measures
+            ),
+        ),
+        dimensions=(
+            *semantic.dimensions,
+            *(
+                Dimension(
+                    one["name"],
+                    one["type"],
+                    str(one.get("expr", one["name"])),
+                    one.get("type_params", {}).get("time_granularity"),
+                )
+                for one in dimensions
+            ),
+        ),
+    )
+    return replace(model, semantic=grown)
 
 
 def _compare(

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import random
 import sys
-import time
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -18,7 +17,7 @@ from typing import Any
 import yaml
 
 from bench import _corpus
-from bench._common import emit, percentile
+from bench._common import Clock, emit
 from semantic.codegen.yaml_files import (
     AddItem,
     Edit,
@@ -80,8 +79,7 @@ class Outcome:
     undone: int = 0
     restored: int = 0
     unrestored: list[str] = field(default_factory=list)
-    seconds: list[float] = field(default_factory=list)
-    worked: list[float] = field(default_factory=list)
+    clock: Clock = field(default_factory=Clock)
 
 
 def main() -> int:
@@ -110,16 +108,14 @@ def _measure(path: Path, name: str, outcome: Outcome) -> None:
 
 def _try(change: Change, raw: bytes, name: str, outcome: Outcome) -> None:
     where = f"{change.kind}: {name}"
-    started, worked = time.perf_counter(), time.process_time()
     try:
-        after = edited_bytes(raw, [change.edit], path=name)
+        with outcome.clock.running():
+            after = edited_bytes(raw, [change.edit], path=name)
     except YamlRefused as refusal:
         outcome.refused[change.kind] += 1
         outcome.causes[cause(refusal)] += 1
         print(f"{where}: {refusal}", file=sys.stderr)
         return
-    outcome.seconds.append(time.perf_counter() - started)
-    outcome.worked.append(time.process_time() - worked)
     outcome.done[change.kind] += 1
     if not any(same(load(after), one) for one in wanted_of(raw, change)):
         outcome.wrong.append(where)
@@ -361,10 +357,7 @@ def _report(outcome: Outcome) -> None:
     emit("yaml", "wrong", len(outcome.wrong), "edits")
     emit("yaml", "insertions that touched what was there", len(outcome.touched), "edits")
     emit("yaml", f"insertions taken back to the very bytes, of {outcome.undone}", outcome.restored, "edits")
-    for name, seconds in (("an edit", outcome.seconds), ("an edit, work alone", outcome.worked)):
-        emit("yaml", f"{name}, mean", sum(seconds) / max(done, 1) * 1000, "ms")
-        for share in (0.5, 0.95, 0.99):
-            emit("yaml", f"{name}, p{share * 100:.0f}", percentile(seconds, share) * 1000, "ms")
+    outcome.clock.emit("yaml", "an edit")
     for word, places in (
         ("wrong", outcome.wrong),
         ("touched", outcome.touched),

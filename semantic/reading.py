@@ -142,7 +142,7 @@ class Reader:
         return self.read(sql.this if isinstance(sql, exp.Cast) and _only_widens(sql) else sql)
 
     def _day(self, sql: exp.Expr) -> Node:
-        """One side of a difference in days, which looks at whole days without being told."""
+        """One side of a difference, which looks at whole days without being told."""
         constant = isinstance(sql.this, exp.Literal)
         return self.read(sql.this if isinstance(sql, exp.Cast) and not constant else sql)
 
@@ -264,6 +264,9 @@ class Reader:
             return value if dated else Call("STARTOF", (value, Period(1, "day")))
         if _only_widens(sql):
             return self.read(sql.this)
+        value = self.read(sql.this)
+        if sql.to.is_type(*exp.DataType.INTEGER_TYPES) and value_type(value, self.vocabulary) == "boolean":
+            return Case(((value, Literal_(1)), (Unary("NOT", value), Literal_(0))))
         raise Unsupported(f"`{sql.sql()}` changes the kind of a value, which formulas do not.")
 
     def extracted(self, sql: exp.Expr) -> Node:
@@ -276,7 +279,7 @@ class Reader:
         return Call("STARTOF", (self.read(sql.this), _unit(sql)))
 
     def difference(self, sql: exp.Expr) -> Node:
-        return Call("DATEDIFF", (self.read(sql.expression), self.read(sql.this), _unit(sql)))
+        return Call("DATEDIFF", (self._day(sql.expression), self._day(sql.this), _unit(sql)))
 
     def date_added(self, sql: exp.Expr) -> Node:
         later = isinstance(sql, exp.DateAdd | exp.TimestampAdd | exp.TsOrDsAdd)

@@ -200,6 +200,12 @@ def formula_of(metric: Metric, *measures: Measure, spelled: str = "duckdb") -> s
         ("sum_boolean", "status is not null and not is_gift", "SUM(IF(status IS NOT BLANK AND NOT is_gift, 1, 0))"),
         ("average", "delivered_on - ordered_at::date", "AVERAGE(DATEDIFF(STARTOF(ordered_at, day), delivered_on, day))"),
         ("average", "date_diff('day', ordered_at, delivered_on)", "AVERAGE(DATEDIFF(ordered_at, delivered_on, day))"),
+        (
+            "average",
+            "date_diff('month', ordered_at::date, delivered_on::date)",
+            "AVERAGE(DATEDIFF(ordered_at, delivered_on, month))",
+        ),
+        ("average", "is_gift::int", "AVERAGE(CASE WHEN is_gift THEN 1 WHEN NOT is_gift THEN 0 END)"),
         ("count_distinct", "date_trunc('month', ordered_at)", "COUNT(DISTINCT STARTOF(ordered_at, month))"),
         ("sum", "case when ordered_at >= current_date - interval 7 day then 1 end", "COUNT(*) WHERE ordered_at >= TODAY() - 7 days"),
         ("sum", "case when status like '%late%' then 1 end", "COUNT(*) WHERE CONTAINS(status, 'late')"),
