@@ -126,19 +126,22 @@ def steps(data: Any, edit: Edit) -> list[Step]:
 
 
 def applied(data: Any, step: Step) -> Any:
-    """A copy of `data` in which `step` has been taken."""
+    """`data` in which `step` has been taken; what stands elsewhere in it is shared, not copied."""
     if isinstance(step, Put | Drop) and not step.place:
-        return copy.deepcopy(step.value) if isinstance(step, Put) else None
-    data = copy.deepcopy(data)
+        return step.value if isinstance(step, Put) else None
+    place = step.place[:-1] if isinstance(step, Put | Drop) else step.place
+    data = node = copy.copy(data)
+    for key in place:
+        node[key] = node = copy.copy(node[key])
     match step:
-        case Put(place, value):
-            _get(data, place[:-1])[place[-1]] = copy.deepcopy(value)
-        case InsertKey(place, key, value):
-            _get(data, place)[key] = copy.deepcopy(value)
-        case InsertItem(place, index, value):
-            _get(data, place).insert(index, copy.deepcopy(value))
-        case Drop(place):
-            del _get(data, place[:-1])[place[-1]]
+        case Put(value=value):
+            node[step.place[-1]] = value
+        case InsertKey(key=key, value=value):
+            node[key] = value
+        case InsertItem(index=index, value=value):
+            node.insert(index, value)
+        case Drop():
+            del node[step.place[-1]]
     return data
 
 
