@@ -54,6 +54,7 @@ class Style:
     quote: Quote = '"'
     always_quote: bool = False
     block: Literal["", "|", ">"] = ""  # the block indicator to use even for a single line
+    blocks: bool = True  # whether a text of several lines may become a block
 
 
 class Row(dict[str, Any]):
@@ -201,7 +202,7 @@ def scalar_text(value: YamlScalar, style: Style, where: Where = "block") -> str:
 
 
 def _leaf(value: Any, column: int, style: Style) -> Rendered:
-    if isinstance(value, str) and not _NOT_LITERAL.search(value) and value:
+    if style.blocks and isinstance(value, str) and value and not _NOT_LITERAL.search(value):
         body = value.removesuffix("\n")
         if "\n" in value or style.block:
             indicator = ">" if style.block == ">" and "\n" not in body else "|"

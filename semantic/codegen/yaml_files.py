@@ -126,16 +126,19 @@ def _edited(text: str, edits: Sequence[Edit | Composite]) -> str:
 def _after(document: Document, step: Step) -> Document:
     """The document after `step`, refused if dbt would not read exactly what was asked for."""
     wanted = applied(document.data, step)
-    text = spliced(document, step)
-    try:
-        result = read(text)
-    except YamlRefused as refusal:
-        if refusal.code == "too-large":
-            raise
-        raise _not_as_intended(document, text) from refusal
-    if not same(result.data, wanted):
-        raise _not_as_intended(document, text)
-    return result
+    text = ""
+    # A block of text takes in what looks like an empty line below it and holds blanks; quotes do not.
+    for blocks in (True, False):
+        text = spliced(document, step, blocks=blocks)
+        try:
+            result = read(text)
+        except YamlRefused as refusal:
+            if refusal.code == "too-large":
+                raise
+            continue
+        if same(result.data, wanted):
+            return result
+    raise _not_as_intended(document, text)
 
 
 def _unended(document: Document, before: str, taken: Sequence[Step]) -> str:

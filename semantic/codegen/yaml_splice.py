@@ -60,9 +60,12 @@ class Entry(NamedTuple):
     end: int
 
 
-def spliced(document: Document, step: Step) -> str:
-    """The text of `document`, which ends with a line break, with `step` made in it."""
-    text, style = document.text, style_of(document)
+def spliced(document: Document, step: Step, *, blocks: bool = True) -> str:
+    """The text of `document`, which ends with a line break, with `step` made in it.
+
+    Text of several lines becomes a block, or is quoted on one line where there shall be no `blocks`.
+    """
+    text, style = document.text, replace(style_of(document), blocks=blocks)
     match step:
         case Put():
             cut = _put(document, step, style)

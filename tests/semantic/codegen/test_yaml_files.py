@@ -169,6 +169,12 @@ def test_a_block_at_the_end_of_a_file_without_line_break_keeps_its_own() -> None
     assert changed("b: 1\na: x", SetKey((), "a", "y\nz")) == "b: 1\na: |-\n  y\n  z"
 
 
+def test_lines_above_a_line_of_blanks_are_quoted_since_a_block_would_take_the_blanks_in() -> None:
+    before = "m:\n  - a: x\n          \n  - b: y\n"
+
+    assert changed(before, SetKey(("m", 0), "a", "one\ntwo")) == before.replace("x", r'"one\ntwo"')
+
+
 def test_a_folded_description_stays_folded() -> None:
     after = changed(PROJECT, SetKey(STATUS, "description", "Its state.\n"))
 
@@ -447,10 +453,10 @@ def test_nothing_is_half_applied() -> None:
 
 
 def test_a_result_that_reads_differently_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("semantic.codegen.yaml_files.spliced", lambda document, step: "a: [2\n")
+    monkeypatch.setattr("semantic.codegen.yaml_files.spliced", lambda document, step, blocks: "a: [2\n")
     assert refusal("a: 1\n", SetKey((), "a", 2)).code == "not-as-intended"
 
-    monkeypatch.setattr("semantic.codegen.yaml_files.spliced", lambda document, step: "a: '2'\n")
+    monkeypatch.setattr("semantic.codegen.yaml_files.spliced", lambda document, step, blocks: "a: '2'\n")
     assert refusal("a: 1\n", SetKey((), "a", 2)).code == "not-as-intended"
 
 
