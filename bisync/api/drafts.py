@@ -255,8 +255,10 @@ class Decision(Body):
 
 
 class ItemShape(serializers.Serializer[Any]):
+    id = serializers.IntegerField()
+    kind = serializers.CharField(source="revision.kind")
     version = serializers.IntegerField(source="revision.version")
-    metric = serializers.DictField(source="revision.fields")
+    content = serializers.DictField(source="revision.fields", help_text="What it says.")
     base = serializers.DictField(
         source="revision.base", help_text="What dbt says of it today; empty for something new."
     )

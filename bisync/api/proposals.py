@@ -55,7 +55,7 @@ class Proposals(Listing):
         except (metric.NoSuchMetric, metric.OfAPackage) as exc:
             raise InvalidInput({"changing": [str(exc)]}) from None
         _save(proposal, given, version=1, actor=self.user)
-        return Response(_shown(proposal), status=status.HTTP_201_CREATED)
+        return Response(shown(proposal), status=status.HTTP_201_CREATED)
 
 
 class InProposal(InProject):
@@ -71,13 +71,13 @@ class OneProposal(InProposal):
 
     @extend_schema(responses=drafts.ProposalDetail)
     def get(self, _request: Request, **_path: Any) -> Response:
-        return Response(_shown(self.proposal()))
+        return Response(shown(self.proposal()))
 
     @deed(Scope.PROPOSE, takes=drafts.DraftChange, gives={200: drafts.ProposalDetail})
     def patch(self, request: Request, **_path: Any) -> Response:
         proposal, change = self.proposal(), read(drafts.DraftChange, request.data)
         _save(proposal, change, version=change.pop("version"), actor=self.user)
-        return Response(_shown(proposal))
+        return Response(shown(proposal))
 
 
 class Preview(InProposal):
@@ -91,8 +91,8 @@ class Preview(InProposal):
         slug = self.asked.get("environment", proposal.target.slug)
         place = get_object_or_404(environments_of(self.project), slug=slug)
         revision = _metric_of(proposal).revision
-        shown = preview(revision.metric, place, grain=self.asked["grain"], base=revision.agreed_metric)
-        return Response(drafts.PreviewShape(shown).data)
+        found = preview(revision.metric, place, grain=self.asked["grain"], base=revision.agreed_metric)
+        return Response(drafts.PreviewShape(found).data)
 
 
 class Comments(InProposal):
@@ -124,7 +124,7 @@ class Decide(InConflict):
             own=given.get("own", ""),
             actor=self.user,
         )
-        return Response(_shown(proposal))
+        return Response(shown(proposal))
 
 
 class Undo(InConflict):
@@ -134,10 +134,10 @@ class Undo(InConflict):
     def post(self, _request: Request, **_path: Any) -> Response:
         proposal = self.proposal()
         conflicts.conflict_reopen(conflict=self.conflict(proposal), actor=self.user)
-        return Response(_shown(proposal))
+        return Response(shown(proposal))
 
 
-def _shown(proposal: Proposal) -> dict[str, Any]:
+def shown(proposal: Proposal) -> dict[str, Any]:
     """A proposal as it is now, with all that belongs to it."""
     items = Prefetch(
         "items",
@@ -145,8 +145,8 @@ def _shown(proposal: Proposal) -> dict[str, Any]:
     )
     found = Proposal.objects.select_related("author", "published_by", "target", "project")
     found = found.prefetch_related(items, "checks", "reviews__person", "comments__author")
-    shown: dict[str, Any] = drafts.ProposalDetail(found.get(pk=proposal.pk)).data
-    return shown
+    told: dict[str, Any] = drafts.ProposalDetail(found.get(pk=proposal.pk)).data
+    return told
 
 
 def _metric_of(proposal: Proposal) -> Item:
@@ -177,7 +177,7 @@ def step(name: str, scope: Scope, act: Act, takes: Shape | None = None) -> type[
         def post(self, request: Request, **_path: Any) -> Response:
             proposal = self.proposal()
             act(proposal, self.user, read(takes, request.data) if takes else {})
-            return Response(_shown(proposal))
+            return Response(shown(proposal))
 
     Step.__name__ = Step.__qualname__ = f"Proposal{name.title()}"
     return Step

@@ -4,7 +4,7 @@ from django.urls import path, register_converter
 from django.urls.converters import PathConverter
 from drf_spectacular.views import SpectacularAPIView
 
-from bisync.api import catalogue, docs, notifications, projects, proposals, syncing
+from bisync.api import catalogue, docs, items, notifications, projects, proposals, syncing
 from bisync.api.base import Nowhere
 
 
@@ -74,6 +74,9 @@ urlpatterns = [
     ),
     path(f"{PROJECT}/proposals/", proposals.Proposals.as_view(), name="api-proposals"),
     path(f"{PROPOSAL}/", proposals.OneProposal.as_view(), name="api-proposal"),
+    path(f"{PROPOSAL}/items/", items.Items.as_view(), name="api-items"),
+    path(f"{PROPOSAL}/items/<int:item>/", items.OneItem.as_view(), name="api-item"),
+    path(f"{PROPOSAL}/items/<int:item>/remove/", items.RemoveItem.as_view(), name="api-item-remove"),
     path(f"{PROPOSAL}/preview/", proposals.Preview.as_view(), name="api-preview"),
     path(
         f"{PROPOSAL}/conflicts/<int:conflict>/decide/", proposals.Decide.as_view(), name="api-conflict-decide"

@@ -37,6 +37,9 @@ api-rename-settle           POST   approve
 api-freshness               POST   operate
 api-proposals               POST   propose
 api-proposal                PATCH  propose
+api-items                   POST   propose
+api-item                    PATCH  propose
+api-item-remove             POST   propose
 api-comments                POST   propose
 api-conflict-decide         POST   propose
 api-conflict-undo           POST   propose
@@ -92,6 +95,7 @@ def test_a_method_that_an_address_does_not_have_is_told_so(world: World) -> None
         "api-saved-views",
         "api-proposals",
         "api-proposal",
+        "api-item",
     }
     assert {key: told for key, told in answers.items() if told != (405, key[0] not in deeds_alone)} == {}
 

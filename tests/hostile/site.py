@@ -119,6 +119,7 @@ class Site:
             "unique_id": "model.shop.fct_orders", "column": "net_amount",
             "conflict": Conflict.objects.create(item=self.clashed.items.get(), field="meaning", **clash).pk,
             "token": token_create(user=self.tom, name="export", scopes=["read"], days=1)[0].pk,
+            "item": self.draft.items.get().pk,
         }  # fmt: skip
         self.view = SavedView.objects.create(
             project=self.project, person=self.maya, name="Mine", query="kind=model"
@@ -163,7 +164,6 @@ class Site:
         found = dict(self.arguments)
         authoring = name in {"proposal-edit", "proposal-save", "proposal-preview"}
         found["number"] = (self.draft if authoring else self.reviewed).number
-        found["item"] = self.draft.items.get().pk
         if name == "proposal-item-remove":
             found |= {"number": self.pair.number, "item": self.second.pk}
         if name.startswith("conflict"):

@@ -51,6 +51,10 @@ RULED = {
     "body",
     "query",
     "pull",
+    "of",
+    "fields",
+    "low",
+    "high",
 }
 
 
@@ -95,7 +99,9 @@ class Fuzzer:
             **site.arguments,
             "id": site.project.snapshots.get().pk if "/pulls/" in path else site.key(path),
             "unique_id": "model.shop.fct_orders",
-            "number": (site.draft if path.endswith("{number}/") else site.reviewed).number,
+            "number": (
+                site.draft if path.endswith("{number}/") or "/items/" in path else site.reviewed
+            ).number,
         }
         return {name: value for name, value in known.items() if f"{{{name}}}" in path}
 

@@ -91,7 +91,7 @@ class Caller:
         site = self.site
         own = {
             **site.arguments, "id": site.key(path), "unique_id": "model.shop.fct_orders",
-            "number": (site.draft if path.endswith("{number}/") else site.reviewed).number,
+            "number": (site.draft if path.endswith("{number}/") or "/items/" in path else site.reviewed).number,
         }  # fmt: skip
         for name, value in {**own, **parts}.items():
             path = path.replace(f"{{{name}}}", quote(str(value), safe=""))
@@ -141,6 +141,9 @@ def try_out(caller: Caller, method: str, path: str, fields: set[str], label: str
         "version": 2,
         "model": "fct_orders",
         "changing": "",
+        "kind": "metric",
+        "of": "",
+        "fields": {},
         "choice": "own",
         "own": "In other words.",
         "same": True,
@@ -155,7 +158,7 @@ def try_out(caller: Caller, method: str, path: str, fields: set[str], label: str
         told = caller.judge(f"{method} {path} <- {label}", answer)
         refused = set(told.get("params", {}).get("fields", {})) if answer.status_code == 422 else set()
         if answer.status_code < 300 and isinstance(value, str) and "items" in told:
-            kept = told["items"][0]["metric"]
+            kept = told["items"][0]["content"]
             wrong = {name for name in hostile & kept.keys() if kept[name] != with_plain_lines(value.strip())}
             if wrong - {"rules"}:
                 caller.faults.append(f"{method} {path} <- {label}: kept {wrong} otherwise")

@@ -165,5 +165,5 @@ def test_a_change_is_opened_by_a_program(story: Story) -> None:
     wrong = client.post(where, {"changing": "nothing"}, "application/json", headers=headers)
 
     item = made.json()["items"][0]
-    assert (item["base"]["meaning"], item["metric"]["meaning"]) == ("All net revenue.", "Net of tax.")
+    assert (item["base"]["meaning"], item["content"]["meaning"]) == ("All net revenue.", "Net of tax.")
     assert (wrong.status_code, list(wrong.json()["params"]["fields"])) == (422, ["changing"])
