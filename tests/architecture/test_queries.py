@@ -52,6 +52,9 @@ def project(ready: Ready, data_dir: Path, tmp_path: Path) -> Project:
     authoring.proposal_submit(proposal=proposal, actor=proposal.author)
     reviewing.comment_add(proposal=proposal, body="Hello", actor=make_member(project, Role.REVIEWER))
     make_proposal(project, author=proposal.author)
+    orders = "model.shop.fct_orders"
+    several = authoring.proposal_open(project=project, author=proposal.author, kind="model", changing=orders)
+    authoring.item_add(proposal=several, kind="column", changing=f"{orders}:status", actor=proposal.author)
     thread_choose(actor=proposal.author, thread=audit.key(proposal), choice="follow")
     return project
 
@@ -91,7 +94,10 @@ def queries(client: Client, path: str) -> list[str]:
         "/shop/proposals/?tab=all",
         "/shop/proposals/1/",
         "/shop/prod/propose/",
+        "/shop/prod/propose/?kind=model&of=model.shop.fct_orders",
         "/shop/prod/proposals/2/edit/",
+        "/shop/prod/proposals/3/edit/",
+        "/shop/proposals/3/",
         "/shop/prod/vocabulary.json",
         "/shop/formulas/",
         "/shop/prod/metrics/",

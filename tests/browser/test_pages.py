@@ -20,7 +20,7 @@ from governance.models import User
 from notify.actions import announce, thread_choose
 from proposals import content
 from proposals.actions import authoring, reviewing
-from proposals.models import Conflict, Proposal
+from proposals.models import Conflict, Item, Proposal
 from semantic.fields import MetricFields
 from tests.browser.conftest import Enter, Shop, violations
 from tests.factories import make_proposal, make_user, work_off
@@ -62,6 +62,7 @@ def full(shop: Shop, staging: Environment) -> Shop:
     _sent(shop, MetricFields(**{**_texts(LONG), "name": "items", "label": "Items"}))
     thread_choose(actor=shop.maya, thread=audit.key(approved), choice="mute")
     _clashed(shop)
+    _several(shop)
     _unwell(shop)
     announce()
     return shop
@@ -85,6 +86,14 @@ def _clashed(shop: Shop) -> None:
         Conflict.objects.create(item=item, field=field, base=base, ours=ours, theirs=theirs, **told)
     decided = {"state": "theirs", "chosen": "Sales", "decided_at": timezone.now()}
     Conflict.objects.filter(field="label").update(**decided)
+
+
+def _several(shop: Shop) -> None:
+    """A draft that describes a model and one of its columns, and brings a docs block."""
+    orders = "model.shop.fct_orders"
+    proposal = authoring.proposal_open(project=shop.project, author=shop.maya, kind="model", changing=orders)
+    for kind, of in (("column", f"{orders}:status"), ("doc", "")):
+        authoring.item_add(proposal=proposal, kind=kind, changing=of, actor=shop.maya)
 
 
 def _unwell(shop: Shop) -> None:
@@ -141,6 +150,7 @@ def _visits(shop: Shop) -> Iterator[tuple[User | None, str, str]]:
     """Who looks, at what, and how its title begins."""
     runs = {run.kind: run.pk for run in Run.objects.filter(project=shop.project)}
     failed = Run.objects.get(project__slug="empty")
+    others = Item.objects.filter(proposal__project=shop.project, proposal__number=7).order_by("id")[1:]
     yield None, "/sign-in/", "Sign in"
     yield make_user("Nobody New"), "/", "Projects"
     yield shop.maya, "/shop/no/such/page/", "Not found"
@@ -160,6 +170,10 @@ def _visits(shop: Shop) -> Iterator[tuple[User | None, str, str]]:
         "proposals/6/": "#6 Revenue",
         "proposals/6/conflicts/": "Conflicts of #6",
         "prod/proposals/6/edit/": "Revenue",
+        "prod/propose/?kind=model&of=model.shop.fct_orders": "Change fct_orders",
+        "prod/proposals/7/edit/": "fct_orders and 2 more",
+        **{f"prod/proposals/7/edit/{item.pk}/": "fct_orders" for item in others},
+        "proposals/7/": "#7 fct_orders and",
         "prod/proposals/2/edit/": "Propose a metric",
         "prod/proposals/3/edit/": "Pieces that",
     }
