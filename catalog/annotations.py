@@ -66,6 +66,20 @@ def meta_of(raw: Mapping[str, Any]) -> dict[str, Any]:
     return {**(raw.get("meta") or {}), **(config.get("meta") or {})}
 
 
+def noted(meta: object, key: str) -> object:
+    """What a thing's meta says under a key, in Bisync's part of it or else in its own; else None."""
+    known = meta if isinstance(meta, Mapping) else {}
+    ours = known.get("bisync")
+    return (ours.get(key) if isinstance(ours, Mapping) else None) or known.get(key)
+
+
+def synonyms_in(meta: object) -> tuple[str, ...]:
+    """The other names of a thing that its `meta` gives."""
+    found = noted(meta, "synonyms")
+    texts = (one.strip() for one in found if isinstance(one, str)) if isinstance(found, list) else ()
+    return tuple(filter(None, texts))
+
+
 def without_annotations(meta: Mapping[str, Any]) -> dict[str, Any]:
     """What else a model's meta says."""
     return {key: value for key, value in meta.items() if not _KEY.fullmatch(key)}

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from bisync.lib.errors import BisyncError
 from bisync.lib.search import every_word
+from catalog.annotations import noted
 from catalog.quality.rules import Test, rule_of
 from catalog.rules import Judged, Kept
 from environments.models import Deployment, Environment, MetricSeries
@@ -21,7 +22,7 @@ from semantic import sync
 from semantic.codegen.value_tests import said_alone, test_names
 from semantic.current import rules_noted
 from semantic.definitions import Grain, Metric
-from semantic.fields import ValueRule, currency, noted
+from semantic.fields import ValueRule, currency
 from semantic.formula import analyse
 from semantic.formula.tree import MetricRef
 from semantic.models import Definition, DefinitionState

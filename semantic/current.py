@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, get_args
 
+from catalog.annotations import noted
 from semantic.definitions import Grain, Measure, Metric, Model, Vocabulary
-from semantic.fields import FORMATS, RULES, MetricFields, RuleKind, ValueRule, noted, with_plain_lines
+from semantic.fields import FORMATS, RULES, MetricFields, RuleKind, ValueRule, with_plain_lines
 from semantic.formulas import chosen_date
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
+from catalog.annotations import noted, synonyms_in
 from catalog.reading import ColumnRecord, NodeRecord
-from semantic.fields import PlainFields, noted, with_plain_lines
+from semantic.fields import PlainFields, with_plain_lines
 
 # What has an entry of its own in a properties file, and columns in it.
 DESCRIBED = ("model", "seed", "snapshot", "source")
@@ -121,12 +121,6 @@ def column_fields(node: NodeRecord, name: str, column: ColumnRecord | None) -> C
         description=_text(column.description) if column is not None else "",
         synonyms=synonyms_in(meta),
     )
-
-
-def synonyms_in(meta: Mapping[str, Any]) -> tuple[str, ...]:
-    """The other names of a thing that its `meta` gives."""
-    found = noted(meta, "synonyms")
-    return tuple(filter(None, map(_text, found))) if isinstance(found, list) else ()
 
 
 def _text(value: object) -> str:

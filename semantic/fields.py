@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from dataclasses import fields as dataclass_fields
 from typing import Any, ClassVar, Literal, Self, TypeAlias, get_args
 
+from catalog.annotations import noted
 from semantic.definitions import Grain
 
 ValueFormat: TypeAlias = Literal["number", "integer", "currency", "percent"]
@@ -296,13 +297,6 @@ def name_from(label: str) -> str:
     plain = re.sub(r"[^a-z0-9]+", "_", label.lower()).strip("_")
     plain = re.sub(r"_{2,}", "_", plain)
     return (f"m_{plain}" if plain[:1].isdigit() else plain)[:60].strip("_")
-
-
-def noted(meta: object, key: str) -> object:
-    """What a metric's meta says under a key, in Bisync's part of it or else in its own; else None."""
-    known = meta if isinstance(meta, Mapping) else {}
-    ours = known.get("bisync")
-    return (ours.get(key) if isinstance(ours, Mapping) else None) or known.get(key)
 
 
 def currency(meta: object) -> str:

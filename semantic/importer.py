@@ -11,7 +11,7 @@ from typing import Any, TypeAlias, get_args
 from sqlglot import exp
 
 from bisync.lib.memory import collecting_later
-from catalog.annotations import annotations_of, meta_of
+from catalog.annotations import annotations_of, meta_of, synonyms_in
 from semantic.balances import Balance
 from semantic.definitions import (
     LATEST_SPEC_SINCE,
@@ -77,12 +77,29 @@ def vocabulary(
         time_spine=_time_spine(manifest, semantic_manifest),
         keys=primary_keys(manifest),
         dbt_version=dbt_version(manifest),
+        synonyms=_synonyms(manifest, metrics),
     )
     formulas = {
         name: replace(metric, formula=metric_formula(metric, known, dialect=project.dialect))
         for name, metric in known.metrics.items()
     }
     return replace(known, metrics=formulas)
+
+
+def _synonyms(manifest: Raw, metrics: Iterable[Metric]) -> dict[str, str]:
+    """Other name → the name that a formula may write for it; what could mean two things means neither."""
+    found: dict[str, set[tuple[str, str]]] = {}
+    for node in _nodes(manifest):
+        for column in (node.get("columns") or {}).values():
+            for phrase in synonyms_in(meta_of(column)):
+                found.setdefault(phrase, set()).add((node["name"], column["name"]))
+    of_columns = {
+        phrase: ".".join(next(iter(meant))) if len(meant) == 1 else next(iter(meant))[1]
+        for phrase, meant in found.items()
+        if len({column for _table, column in meant}) == 1
+    }
+    of_metrics = {phrase: metric.name for metric in metrics for phrase in synonyms_in(metric.meta)}
+    return {**of_columns, **of_metrics}
 
 
 def dialect(manifest: Raw) -> str:

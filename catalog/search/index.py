@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from django.db import transaction
 from django.db.models import Count, Q
 
+from catalog.annotations import noted, synonyms_in
 from catalog.models import ChangeKind, Column, Edge, Node, NodeTest, SearchEntry, Snapshot
 from catalog.quality.tellers import Reads
 from catalog.search.words import words_of
@@ -124,17 +125,17 @@ def _first(*texts: object) -> str:
     return next((text for text in texts if isinstance(text, str) and text), "")[:_MOST_OWNER]
 
 
-def _read(keys: list[int]) -> Iterator[tuple[Node, list[tuple[str, str]]]]:
-    columns: dict[int, list[tuple[str, str]]] = defaultdict(list)
+def _read(keys: list[int]) -> Iterator[tuple[Node, list[tuple[str, str, str]]]]:
+    columns: dict[int, list[tuple[str, str, str]]] = defaultdict(list)
     found = Column.objects.filter(node__in=keys).order_by("node", "position")
-    for pk, name, description in found.values_list("node", "name", "description"):
-        columns[pk].append((name, description))
+    for pk, name, description, meta in found.values_list("node", "name", "description", "meta"):
+        columns[pk].append((name, description, " ".join(synonyms_in(meta))))
     for node in Node.objects.filter(pk__in=keys):
         yield node, columns[node.pk]
 
 
 def _of_node(
-    node: Node, columns: Iterable[tuple[str, str]], facts: Mapping[int, _Facts], state: Any
+    node: Node, columns: Iterable[tuple[str, str, str]], facts: Mapping[int, _Facts], state: Any
 ) -> Iterator[SearchEntry]:
     """A node's row and those of its columns."""
     owner, attention, unused = state(node.pk, _owner(node))
@@ -143,7 +144,7 @@ def _of_node(
         "owner": owner,
         "attention": attention,
         "unused": unused,
-        "certified": node.meta.get("certified") is True or "certified" in node.tags,
+        "certified": noted(node.meta, "certified") is True or "certified" in node.tags,
         "project_id": node.project_id,
         "node_id": node.pk,
     }
@@ -158,12 +159,16 @@ def _of_node(
         later=later,
     )
     entry.context = " ".join(
-        [qualified, *words_of(node.path), *words_of(" ".join(name for name, _ in columns))]
+        [
+            *(qualified, *words_of(" ".join(synonyms_in(node.meta))), *words_of(node.path)),
+            *words_of(" ".join(name for name, *_rest in columns)),
+        ]
     )
     entry.qualified, entry.fingerprint = qualified[:400], node.fingerprint
     yield _with(entry, shared)
-    for name, description in columns:
+    for name, description, others in columns:
         entry = _entry(COLUMN, f"{node.unique_id}#{name}", name, description=description, later=later)
+        entry.context = " ".join(words_of(others))
         entry.parent = " ".join([qualified, *words_of(node.label)])
         entry.qualified = f"{' '.join(words_of(node.name))} {entry.exact}"[:400]
         yield _with(entry, shared)
@@ -182,7 +187,7 @@ def _beside(entry: SearchEntry) -> tuple[bool, str]:
 
 def _owner(node: Node) -> str:
     """Who looks after a node that no group has: an exposure's owner, or whom `meta` names."""
-    return owner_of(node.fields.get("owner") or node.meta.get("owner"))
+    return owner_of(node.fields.get("owner") or noted(node.meta, "owner"))
 
 
 def owner_of(told: object) -> str:

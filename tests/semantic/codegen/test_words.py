@@ -15,6 +15,8 @@ from semantic.codegen.words import compile_words
 from semantic.codegen.yaml_marks import YamlRefused
 from semantic.definitions import Vocabulary
 from semantic.described import ColumnFields, ModelFields, column_fields, model_fields
+from semantic.formula import analyse
+from semantic.importer import vocabulary
 from semantic.known import Known
 
 pytestmark = pytest.mark.pure
@@ -170,3 +172,27 @@ def test_what_dbt_brought_elsewhere_meanwhile_is_refused() -> None:
 def test_writing_twice_gives_the_same_bytes() -> None:
     once = written(known(), FILE, column="amount", description="Net.", synonyms=("sum", "total"))
     assert written(known(), once, column="amount", description="Net.", synonyms=("sum", "total")) == once
+
+
+def test_other_names_are_understood_in_formulas_where_they_mean_one_thing() -> None:
+    columns = {
+        "amount": {"name": "amount", "config": {"meta": {"bisync": {"synonyms": ["turnover", "worth"]}}}},
+        "tax": {"name": "tax", "meta": {"synonyms": ["worth"]}},
+    }
+    manifest = {
+        "metadata": {"project_name": "shop"},
+        "nodes": {
+            MODEL: {
+                "unique_id": MODEL,
+                "resource_type": "model",
+                "name": "fct_orders",
+                "package_name": "shop",
+                "columns": columns,
+            }
+        },
+    }
+
+    found = vocabulary(manifest, {})
+
+    assert found.synonyms == {"turnover": "fct_orders.amount"}
+    assert analyse("SUM(turnover)", found).models == analyse("SUM(fct_orders.amount)", found).models
