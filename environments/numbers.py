@@ -18,7 +18,7 @@ from environments.selectors import Reading
 from semantic.definitions import Grain
 from semantic.formula.tree import Node
 from semantic.query.spec import QuerySpec, Unsupported, next_period
-from semantic.query.sql import metric_sql, sample_sql
+from semantic.query.sql import blanks_sql, metric_sql, rows_sql, sample_sql
 from workspace.warehouse.base import Result
 from workspace.warehouse.gate import open_warehouse
 
@@ -177,6 +177,26 @@ def sample(reading: Reading, tree: Node, *, time: str = "", limit: int = 20) -> 
         time_column=time,
     )
     return ask(reading, sql, limit=limit)
+
+
+@dataclass(frozen=True, slots=True)
+class RowValues:
+    """Some rows of a model with a value of each, and in how many of how many it is blank."""
+
+    rows: Result
+    count: int
+    blank: int
+
+
+def of_rows(reading: Reading, tree: Node, *, model: str, name: str, limit: int = 20) -> RowValues:
+    """A value of each row of a model, under a name. Raises `Unsupported` where it is not built here."""
+    place = (reading.vocabulary, reading.relations)
+    rows = ask(
+        reading, rows_sql(tree, model, name, *place, dialect=reading.dialect, limit=limit), limit=limit
+    )
+    counted = ask(reading, blanks_sql(tree, model, *place, dialect=reading.dialect)).rows[0]
+    count, filled = (int(str(value)) for value in counted)
+    return RowValues(rows, count, count - filled)
 
 
 def number(value: object) -> float | None:

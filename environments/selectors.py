@@ -22,6 +22,7 @@ from semantic.importer import vocabulary
 from semantic.known import Known
 from workspace.dbt import artifacts
 from workspace.models import Artifact
+from workspace.repositories import dbt_texts
 from workspace.warehouse.location import Location
 
 
@@ -108,9 +109,13 @@ def snapshot_vocabulary(snapshot: Snapshot, environment: Environment | None) -> 
 
 
 def snapshot_known(snapshot: Snapshot, environment: Environment | None) -> Known:
-    """What the last pull says: its names, as in `snapshot_vocabulary`, and its entries."""
+    """What the last pull says: its names, as in `snapshot_vocabulary`, its entries, and its files."""
     manifest = snapshot.manifest_id
-    return Known(snapshot_vocabulary(snapshot, environment), lambda: _manifest(manifest))
+    return Known(
+        snapshot_vocabulary(snapshot, environment),
+        lambda: _manifest(manifest),
+        lambda: dbt_texts(snapshot.project.repository, snapshot.commit),
+    )
 
 
 @lru_cache(maxsize=4)
@@ -118,11 +123,15 @@ def _manifest(digest: str) -> Manifest:
     return read_manifest(_stored(digest))
 
 
-def known_in(manifest: bytes, semantic_manifest: bytes, environment: Environment) -> Known:
-    """What manifests say that nobody keeps, with the column types of the environment's warehouse."""
+def known_in(manifest: bytes, semantic_manifest: bytes, environment: Environment, commit: str) -> Known:
+    """What manifests of a commit say that nobody keeps, with the types of the environment's warehouse."""
     live = environment.live
     columns = (live.columns_id or "") if live is not None else ""
-    return Known(_vocabulary(manifest, semantic_manifest, columns), lambda: read_manifest(manifest))
+    return Known(
+        _vocabulary(manifest, semantic_manifest, columns),
+        lambda: read_manifest(manifest),
+        lambda: dbt_texts(environment.project.repository, commit),
+    )
 
 
 def environments_of(project: Project) -> QuerySet[Environment]:

@@ -152,7 +152,7 @@ class CheckRun:
             self.code.append(code)
             warnings += [*kind.warnings(revision.content, known), *code.notes]
             reads_as[str(item.pk)] = kind.reads_as(revision.content, known)
-            known = known.having(code.after)
+            known = known.having(code.after, code.changes)
         self._tell(check, CheckStatus.RUNNING, message=" ".join(warnings), result={"reads_as": reads_as})
 
     def files(self, mirror: Mirror, head: str) -> list[generate.FileEdit]:

@@ -78,7 +78,7 @@ def entries_of(items: Sequence[Item], known: Known, *, dialect: str) -> list[Com
             one = kind.compiled(fields, known, dialect=dialect, base=base)
         except CannotGenerate as exc:
             raise InvalidInput({kind.computed: [str(exc)]}, about=item.pk) from None
-        known = known.having(one.after)
+        known = known.having(one.after, one.changes)
         code.append(one)
     return code
 
@@ -90,7 +90,7 @@ def remaining(items: Sequence[Item], known: Known, *, dialect: str) -> list[Comp
         one = remaining_of(item, known, dialect=dialect)
         if one is None:
             return None
-        known = known.having(one.after)
+        known = known.having(one.after, one.changes)
         code.append(one)
     return code
 

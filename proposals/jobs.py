@@ -85,7 +85,7 @@ def known_at(work: runs.Work, proposal: Proposal, mirror: Mirror, head: str) -> 
     if Snapshot.objects.filter(project=proposal.project).latest().commit == head:
         return generate.known_for(proposal)
     manifest, semantic = parsed(work, proposal.project.repository, mirror, head)
-    return known_in(manifest, semantic, proposal.target)
+    return known_in(manifest, semantic, proposal.target, head)
 
 
 def approved_code(proposal: Proposal, known: Known) -> list[Compiled]:

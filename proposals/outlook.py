@@ -10,6 +10,7 @@ from environments.models import Environment
 from proposals import generate
 from proposals.directions import not_proposable_of
 from proposals.kinds import CannotGenerate, Kind
+from semantic.codegen.metrics import Compiled
 from semantic.fields import Fields
 from semantic.rules.metric import Problems
 
@@ -22,6 +23,7 @@ class Outlook:
     notes: tuple[str, ...] = ()
     missing: Problems = field(default_factory=dict)
     unfit: Problems = field(default_factory=dict)
+    code: Compiled | None = None
 
 
 def outlook(kind: Kind[Any], fields: Fields, environment: Environment, base: Fields | None) -> Outlook:
@@ -39,7 +41,7 @@ def outlook(kind: Kind[Any], fields: Fields, environment: Environment, base: Fie
     except CannotGenerate as exc:
         return Outlook(missing={kind.computed: [str(exc)]}, unfit=unfit)
     held = not_proposable_of(environment.project, kind, fields, base=base, entries=code.entries)
-    return Outlook(code.yaml_preview, code.notes, held, unfit)
+    return Outlook(code.yaml_preview, code.notes, held, unfit, code)
 
 
 def sentences(told: Mapping[str, list[str]]) -> dict[str, str]:

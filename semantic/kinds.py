@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from semantic.calculation import CalculationFields
 from semantic.described import ColumnFields, DocFields, ModelFields
 from semantic.fields import Fields, MetricFields
 
@@ -12,4 +13,5 @@ FIELDS: Mapping[str, type[Fields]] = {
     "model": ModelFields,
     "column": ColumnFields,
     "doc": DocFields,
+    "calculation": CalculationFields,
 }

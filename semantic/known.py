@@ -2,29 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 
 from catalog.reading import Manifest, NodeRecord, TestRecord, node_record, test_record
+from semantic.codegen.changes import FileChange
+from semantic.codegen.yaml_marks import YamlRefused
 from semantic.definitions import Vocabulary
 
 
 @dataclass(frozen=True, eq=False)
 class Known:
-    """The names that formulas use, and every entry of the manifest, read when it is asked for."""
+    """The names that formulas use; the manifest's entries and the files, read when they are asked for."""
 
     names: Vocabulary
     read: Callable[[], Manifest]
+    read_files: Callable[[], Mapping[str, str]] = dict
 
     @cached_property
     def manifest(self) -> Manifest:
         """dbt's entries, most of them unread."""
         return self.read()
 
-    def having(self, names: Vocabulary | None) -> Known:
-        """The same with other names, where somebody is about to add some."""
-        return self if names is None else Known(names, lambda: self.manifest)
+    @cached_property
+    def files(self) -> Mapping[str, str]:
+        """The dbt project's SQL and YAML: path → text. Raises a `BisyncError` where it is not at hand."""
+        return self.read_files()
+
+    def having(self, names: Vocabulary | None, changes: Sequence[FileChange] = ()) -> Known:
+        """The same with what somebody is about to add: names and changes of files."""
+        if names is None and not changes:
+            return self
+        files = (lambda: _changed(self.files, changes)) if changes else lambda: self.files
+        return Known(names or self.names, lambda: self.manifest, files)
 
     def node(self, unique_id: str) -> NodeRecord | None:
         """A model, source, docs block … as the catalogue has it; None where there is none of that id."""
@@ -55,3 +67,13 @@ class Known:
         """Whether its files are this project's own, and no package's."""
         name = str(self.manifest.parts.metadata.get("project_name") or "")
         return name in ("", node.package)
+
+
+def _changed(files: Mapping[str, str], changes: Sequence[FileChange]) -> Mapping[str, str]:
+    """The files with the changes in them; one that cannot be changed is told of where it is written."""
+    after = dict(files)
+    for change in changes:
+        text = after.get(change.path)
+        with suppress(YamlRefused):
+            after[change.path] = change.apply(None if text is None else text.encode()).decode()
+    return after

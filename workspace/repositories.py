@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
 
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
@@ -36,6 +38,20 @@ def mirror_of(repository: Repository) -> Mirror:
             host_key=repository.ssh_host_key,
         ),
     )
+
+
+def dbt_texts(repository: Repository, commit: str) -> Mapping[str, str]:
+    """The SQL and YAML of the dbt project at a commit: path in the project → text. Read once per process.
+
+    Raises what `Mirror` raises where this machine does not have the commit.
+    """
+    return _dbt_texts(repository.mirror_path, repository.folder, commit)
+
+
+@lru_cache(maxsize=4)
+def _dbt_texts(path: Path, folder: str, commit: str) -> Mapping[str, str]:
+    mirror = Mirror(path, Remote(url="", branch=""))  # it asks nobody else
+    return MappingProxyType(mirror.texts(commit, folder, endings=(".sql", ".yml", ".yaml")))
 
 
 def project_folder(tree: Path, repository: Repository) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from proposals.forms.base import FormNames, ItemForm
+from proposals.forms.calculation import CalculationForm
 from proposals.forms.described import ColumnForm, ModelForm
 from proposals.forms.docs import DocForm
 from proposals.forms.metric import MetricForm
@@ -16,4 +17,5 @@ FORMS: Mapping[str, type[ItemForm]] = {
     "model": ModelForm,
     "column": ColumnForm,
     "doc": DocForm,
+    "calculation": CalculationForm,
 }

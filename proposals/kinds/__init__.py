@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from proposals.kinds.base import CannotGenerate, Kind
+from proposals.kinds.calculation import CalculationKind
 from proposals.kinds.described import ColumnKind, ModelKind
 from proposals.kinds.docs import DocKind
 from proposals.kinds.metric import MetricKind
@@ -14,7 +15,7 @@ from semantic.models import Revision
 __all__ = ["KINDS", "CannotGenerate", "Kind", "kind_of"]
 
 KINDS: Mapping[str, Kind[Any]] = {
-    kind.key: kind for kind in (MetricKind(), ModelKind(), ColumnKind(), DocKind())
+    kind.key: kind for kind in (MetricKind(), ModelKind(), ColumnKind(), DocKind(), CalculationKind())
 }
 
 

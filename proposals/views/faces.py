@@ -8,11 +8,13 @@ from typing import Any, Protocol, get_args
 
 from environments.models import Environment
 from governance.web import Request
+from proposals.calculating import calculation_preview
 from proposals.forms import FORMS
 from proposals.forms.metric import MetricForm
 from proposals.kinds import KINDS
 from proposals.outlook import outlook, sentences
 from proposals.preview import preview
+from semantic.calculation import CalculationFields
 from semantic.definitions import Grain
 from semantic.fields import Fields, MetricFields
 
@@ -57,6 +59,20 @@ def _metric(
     }
 
 
+def _calculation(
+    _request: Request, environment: Environment, fields: CalculationFields, _base: None
+) -> dict[str, object]:
+    shown = calculation_preview(fields, environment)
+    form, unfit = FORMS["calculation"], sentences(shown.outlook.unfit)
+    return {
+        "preview": shown.outlook,
+        "shown": shown,
+        "missing": form.told(shown.outlook.missing),
+        "unfit": [(name, unfit.get(name, "")) for name in form.looked_at],
+        "fields": fields,
+    }
+
+
 def _plain(kind: str) -> Shown:
     """What the panel of a change without a number needs."""
 
@@ -87,6 +103,12 @@ def _plain_face(kind: str) -> Face:
 FACES: Mapping[str, Face] = {
     "metric": Face(
         "proposals/forms/metric.html", "proposals/_preview.html", "proposals/proposal_preview.html", _metric
+    ),
+    "calculation": Face(
+        "proposals/forms/calculation.html",
+        "proposals/_calculation.html",
+        "proposals/proposal_calculation.html",
+        _calculation,
     ),
     **{kind: _plain_face(kind) for kind in ("model", "column", "doc")},
 }

@@ -6,7 +6,7 @@ and the printers serve code that makes formulas itself.
 
 from __future__ import annotations
 
-from semantic.formula.analysis import Analysis, analyse
+from semantic.formula.analysis import Analysis, analyse, analyse_row
 from semantic.formula.errors import CODES, Fix, FormulaError, Problem
 from semantic.formula.function import FunctionDoc
 from semantic.formula.parser import parse
@@ -25,6 +25,7 @@ __all__ = [
     "FunctionDoc",
     "Problem",
     "analyse",
+    "analyse_row",
     "conjuncts",
     "functions",
     "gather_where",

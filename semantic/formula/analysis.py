@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from semantic.definitions import ValueType, Vocabulary, name_key
 from semantic.formula.errors import Fix, FormulaError, Place, Problem, replaced, source
-from semantic.formula.levels import refuse_rows_as_result
+from semantic.formula.levels import refuse_more_than_rows, refuse_rows_as_result
 from semantic.formula.lints import lint, lint_shares
 from semantic.formula.messages import too_complex
 from semantic.formula.names import Resolver
@@ -61,7 +61,15 @@ def analyse(text: str, vocabulary: Vocabulary, *, model: str = "", caret: int | 
     return analysis
 
 
-def _analysed(text: str, vocabulary: Vocabulary, model: str) -> Analysis:
+def analyse_row(text: str, vocabulary: Vocabulary, *, model: str) -> Analysis:
+    """The meaning of a value of each row of `model`, as `analyse` tells it of a total.
+
+    Its tree holds no totals, no metrics, and no fields but those of the model.
+    """
+    return _analysed(text, vocabulary, model, rows=True)
+
+
+def _analysed(text: str, vocabulary: Vocabulary, model: str, *, rows: bool = False) -> Analysis:
     warnings: list[Problem] = []
     home = model
     try:
@@ -70,8 +78,11 @@ def _analysed(text: str, vocabulary: Vocabulary, model: str) -> Analysis:
         home, warnings = resolver.home, resolver.warnings
         resolved = resolver.resolve()
         warnings += lint(text, resolved, vocabulary)
+        if rows:
+            refuse_more_than_rows(resolved, model)
         result = Checker(text, vocabulary).check(resolved)
-        refuse_rows_as_result(text, result)
+        if not rows:
+            refuse_rows_as_result(text, result)
         tree = push_where(settle_models(text, result.node, vocabulary, home))
         check_filters(text, tree, vocabulary)
         canonical = _canonical(text, tree, vocabulary, home)

@@ -44,6 +44,9 @@ CODES: Mapping[str, str] = {
     # rows and totals
     "mixed-levels": "Single rows and totals in one calculation.",
     "row-level": "A value for every row where one number is wanted.",
+    "total-in-row": "A total or a metric where a value of each row is wanted.",
+    "no-field": "A value that is the same in every row, where a column is to be calculated.",
+    "foreign-field": "A field of another model in a value of each row.",
     "no-total": "A constant where a total or a metric is wanted.",
     "nested-total": "A total of a total.",
     "nested-time": "A function over time inside another one.",

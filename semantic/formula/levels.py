@@ -6,7 +6,18 @@ from typing import Literal, Protocol, TypeAlias
 
 from semantic.formula.errors import Fix, FormulaError, Span, replaced, source
 from semantic.formula.printer import spell
-from semantic.formula.tree import Binary, Conversion, MetricRef, Node, Prior, Running, Total, Where, walk
+from semantic.formula.tree import (
+    Binary,
+    ColumnRef,
+    Conversion,
+    MetricRef,
+    Node,
+    Prior,
+    Running,
+    Total,
+    Where,
+    walk,
+)
 
 Level: TypeAlias = Literal["constant", "row", "total"]
 _NO_NUMBERS = {
@@ -139,6 +150,23 @@ def refuse_where_on_rows(text: str, node: Where, value: Leveled) -> None:
         fixes = aggregations(text, node.value, value.kind)
     message = "WHERE can only follow a total or a metric."
     raise FormulaError("where-without-total", message, node.value, "For example SUM(amount) WHERE …", fixes)
+
+
+def refuse_more_than_rows(tree: Node, model: str) -> None:
+    """Raises unless the whole formula is a value of each row of the model, made of its own fields."""
+    total = next((part for part in walk(tree) if _is_total(part)), None)
+    if total is not None:
+        hint = "Name fields of the row instead. What totals rows is a metric: propose it as one."
+        raise FormulaError("total-in-row", "A value of each row holds no totals and no metrics.", total, hint)
+    fields = [part for part in walk(tree) if isinstance(part, ColumnRef)]
+    if not fields:
+        message = "This is the same in every row; a calculated column needs at least one field of it."
+        raise FormulaError("no-field", message, tree, "For example amount * 2.")
+    for field in fields:
+        if field.model != model:
+            message = f"{field.column} is a field of {field.model}, not of {model}."
+            hint = "Use fields of that model, or have the field added to it in dbt first."
+            raise FormulaError("foreign-field", message, field, hint)
 
 
 def refuse_rows_as_result(text: str, result: Leveled) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from semantic.formula import Problem, analyse
+from semantic.formula import Problem, analyse, analyse_row
 from semantic.formula.lexer import MAX_LENGTH
 from semantic.handbook.shop import SHOP, START
 
@@ -20,10 +20,12 @@ class Example:
     formula: str
     remedy: str
     model: str = START
+    rows: bool = False  # whether it is a value of each row
 
     def problem(self, code: str) -> Problem:
         """The problem as an author would be told of it; KeyError where the formula has no such problem."""
-        for found in analyse(self.formula, SHOP, model=self.model).problems:
+        read = analyse_row if self.rows else analyse
+        for found in read(self.formula, SHOP, model=self.model).problems:
             if found.code == code:
                 return found
         raise KeyError(code)
@@ -104,6 +106,13 @@ EXAMPLES: Mapping[str, Example] = {
     "name-shadowed": Example("discount / COUNT(*)", "To use the metric, write metric. before its name."),
     "mixed-levels": Example("SUM(amount) - refund_amount", "Put the field inside a total as well."),
     "row-level": Example("amount * quantity", "Put it inside a total, such as SUM."),
+    "total-in-row": Example(
+        "amount / SUM(amount)", "Name fields of the row, or propose a metric instead of a column.", rows=True
+    ),
+    "no-field": Example("5 * 2", "Use at least one field of the row.", rows=True),
+    "foreign-field": Example(
+        "amount * minutes", "Use fields of one model, or have the field added to it in dbt.", rows=True
+    ),
     "no-total": Example("5 * 2", "Use a field inside a total, or a metric."),
     "nested-total": Example("SUM(MAX(amount))", "Leave one of the two totals out."),
     "nested-time": Example(

@@ -9,8 +9,9 @@ from datetime import date
 from sqlglot import exp
 
 from semantic.definitions import Grain, Vocabulary
-from semantic.formula.tree import Node
+from semantic.formula.tree import ColumnRef, Node, walk
 from semantic.query.dialects import beside_dates, moved
+from semantic.query.expressions import Writer
 from semantic.query.plan import Plan
 from semantic.query.rows import Warehouse, identifier, truncated
 from semantic.query.sources import Followed, Leaf, Source
@@ -65,6 +66,44 @@ def sample_sql(
     if source.time is not None:
         query = query.order_by(exp.Ordered(this=source.time.copy(), desc=True, nulls_first=False))
     return query.limit(limit).sql(dialect=dialect, pretty=True)
+
+
+def rows_sql(
+    tree: Node,
+    model: str,
+    name: str,
+    vocabulary: Vocabulary,
+    relations: Mapping[str, str],
+    *,
+    dialect: str,
+    limit: int = 20,
+) -> str:
+    """Some rows of a model: its key, the fields that a value of each row reads, and that value as `name`."""
+    warehouse = Warehouse(vocabulary, relations, dialect)
+    key = vocabulary.keys.get(model, "")
+    read = (part.column for part in walk(tree) if isinstance(part, ColumnRef))
+    fields = [exp.column(identifier(one)) for one in dict.fromkeys(filter(None, (key, *read)))]
+    value = exp.alias_(_row_value(tree, warehouse), identifier(name))
+    query = exp.select(*fields, value).from_(warehouse.table(model, model))
+    query = query.order_by(fields[0].copy()) if key else query
+    return query.limit(limit).sql(dialect=dialect, pretty=True)
+
+
+def blanks_sql(
+    tree: Node, model: str, vocabulary: Vocabulary, relations: Mapping[str, str], *, dialect: str
+) -> str:
+    """How many rows a model has, and in how many a value of each row is not blank."""
+    warehouse = Warehouse(vocabulary, relations, dialect)
+    filled = exp.Count(this=_row_value(tree, warehouse))
+    query = exp.select(exp.Count(this=exp.Star()).as_("rows"), filled.as_("filled"))
+    return query.from_(warehouse.table(model, model)).sql(dialect=dialect, pretty=True)
+
+
+def _row_value(tree: Node, warehouse: Warehouse) -> exp.Expr:
+    def leaf(part: Node) -> exp.Expr | None:
+        return exp.column(identifier(part.column)) if isinstance(part, ColumnRef) else None
+
+    return Writer(warehouse.vocabulary, warehouse.dialect, leaf).sql(tree)
 
 
 def row_count_sql(tree: Node, vocabulary: Vocabulary, relations: Mapping[str, str], *, dialect: str) -> str:

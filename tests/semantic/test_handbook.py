@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from semantic.formula import CODES, analyse
+from semantic.formula import CODES, analyse, analyse_row
 from semantic.formula.habits import INSTEAD
 from semantic.formula.registry import FUNCTIONS, find_function
 from semantic.handbook.functions import _TOGETHER, Entry, elsewhere, entries, look_up
@@ -40,7 +40,8 @@ def test_the_example_has_its_problem_at_a_place_and_what_is_offered_repairs_it(c
 def test_an_example_has_no_other_error_before_its_own() -> None:
     # That a field hides a metric is only said of a formula that is wrong anyway.
     for code, example in EXAMPLES.items():
-        analysis = analyse(example.formula, SHOP, model=example.model)
+        read = analyse_row if example.rows else analyse
+        analysis = read(example.formula, SHOP, model=example.model)
         wrong = [problem.code for problem in analysis.problems if problem.level == "error"]
         expected = [code] if example.problem(code).level == "error" else []
         assert wrong == expected or code == "name-shadowed"

@@ -50,6 +50,7 @@ _FULL_HASH = re.compile(r"[0-9a-f]{40}")
 _NO_OBJECT = "0" * 40
 _ATTRIBUTES = "* -text -ident !eol !filter !working-tree-encoding\n"
 _REGULAR = frozenset({"100644", "100755"})
+_MOST_TEXT = 500_000  # as much as is read of a model
 
 
 class NoMirror(BisyncError):
@@ -283,6 +284,27 @@ class Mirror:
         if header.split()[1:2] != [b"blob"]:
             raise FileAbsent(path=path, commit=commit)
         return content[:-1]
+
+    def texts(self, commit: str, folder: str = "", *, endings: tuple[str, ...]) -> dict[str, str]:
+        """The files below a folder that end so, by their path in it, read at once.
+
+        Links, what is no UTF-8, and what is too long to have been written by people are left out.
+        """
+        inside = f"{folder.strip('/')}/" if folder.strip("/") else ""
+        kept = [
+            file
+            for file in self.files(commit, folder)
+            if file.mode in _REGULAR and file.path.endswith(endings) and file.size <= _MOST_TEXT
+        ]
+        answer = self._read("cat-file", "--batch", stdin="\n".join(file.oid for file in kept).encode())
+        found: dict[str, str] = {}
+        at = 0
+        for file in kept:
+            at = answer.index(b"\n", at) + 1
+            with suppress(UnicodeDecodeError):
+                found[file.path.removeprefix(inside)] = answer[at : at + file.size].decode()
+            at += file.size + 1
+        return found
 
     def mentioning(self, commit: str, text: str) -> list[str]:
         """The text files of a commit that hold `text`, as git itself searches them."""

@@ -107,7 +107,7 @@ def read_query(
     formatted: bool = False,
 ) -> ReadQuery:
     """What a pasted text becomes. Raises QueryRefused where it is not exactly one query of what dbt knows."""
-    text = _cleaned(text)
+    text = cleaned(text)
     query = _parsed(text, dialect)
     known = _Relations(relations)
     names = dict(_read(query, known))
@@ -128,8 +128,8 @@ def read_query(
 # -- reading
 
 
-def _cleaned(text: str) -> str:
-    """The text without what only its paste brought along."""
+def cleaned(text: str) -> str:
+    """The text without what only its paste brought along. Raises QueryRefused for what dbt may not read."""
     text = text.replace("\r\n", "\n").strip().rstrip("; \n\t")
     without_jinja = re.sub(r"\{\{|\}\}", "", text)
     if problems := text_problems(without_jinja, limit=MOST_TEXT):

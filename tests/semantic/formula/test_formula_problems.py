@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from semantic.definitions import Metric, Vocabulary
-from semantic.formula import CODES, Analysis, Problem, analyse
+from semantic.formula import CODES, Analysis, Problem, analyse, analyse_row
 from tests.semantic import shop
 
 # Formula with ⟦ ⟧ around the place that the message points at; code; message; part of the hint.
@@ -403,6 +403,20 @@ WARNINGS = [
 ]
 
 
+# The same of values of each row of orders.
+OF_ROWS = [
+    ("amount / ⟦SUM(amount)⟧", "total-in-row", "A value of each row holds no totals", "is a metric"),
+    ("amount - ⟦revenue⟧", "total-in-row", "A value of each row holds no totals", "is a metric"),
+    ("⟦5 * 2⟧", "no-field", "This is the same in every row", "amount * 2"),
+    (
+        "amount * ⟦customers.customer_id⟧",
+        "foreign-field",
+        "is a field of customers, not of orders",
+        "added to it",
+    ),
+]
+
+
 def _marked(marked: str) -> tuple[str, str, int, int]:
     model, bar, formula = marked.rpartition("|")
     start = formula.index("⟦")
@@ -428,6 +442,26 @@ def test_an_error_says_what_is_wrong_and_where_and_what_to_do(
     assert (problem.start, problem.end) == place
 
 
+@pytest.mark.parametrize(("marked", "code", "message", "hint"), OF_ROWS)
+def test_an_error_in_a_value_of_each_row_says_so_too(
+    vocabulary: Vocabulary, marked: str, code: str, message: str, hint: str
+) -> None:
+    text, _model, start, end = _marked(marked)
+    problem = analyse_row(text, vocabulary, model="orders").problems[0]
+    assert (problem.code, problem.level) == (code, "error")
+    assert message in problem.message
+    assert hint in problem.hint
+    assert (problem.start, problem.end) == (start, end)
+
+
+def test_a_value_of_each_row_is_read_and_told(vocabulary: Vocabulary) -> None:
+    analysis = analyse_row("amount - COALESCE(discount, 0)", vocabulary, model="orders")
+    assert analysis.value_type == "number"
+    assert analysis.models == {"orders"}
+    assert analysis.reads_as.endswith(".")
+    assert not analyse_row("", vocabulary, model="orders").ok
+
+
 @pytest.mark.parametrize(("marked", "code", "message", "hint"), WARNINGS)
 def test_a_remark_says_what_may_not_be_meant_and_where(
     vocabulary: Vocabulary, marked: str, code: str, message: str, hint: str
@@ -441,7 +475,7 @@ def test_a_remark_says_what_may_not_be_meant_and_where(
 
 
 def test_every_documented_code_has_an_example_here() -> None:
-    tested = {code for _, code, _, _ in (*ERRORS, *WARNINGS)}
+    tested = {code for _, code, _, _ in (*ERRORS, *OF_ROWS, *WARNINGS)}
     assert set(CODES) - tested == {"too-long", "too-complex"}
 
 

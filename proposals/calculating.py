@@ -1,0 +1,82 @@
+"""What the form of a calculation shows while somebody types: its values, the files, what is missing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from bisync.lib.diffs import Diff, diff
+from bisync.lib.errors import BisyncError
+from environments.models import Environment
+from environments.numbers import RowValues, of_rows
+from environments.selectors import reading, vocabulary_of
+from proposals import generate
+from proposals.kinds import KINDS
+from proposals.outlook import Outlook, outlook
+from semantic.calculation import CalculationFields
+from semantic.codegen.calculations import analysis_of, model_of
+from semantic.codegen.metrics import Compiled
+from semantic.formula import Analysis
+from semantic.formula.tree import Node
+from semantic.query.spec import Unsupported
+
+
+@dataclass(frozen=True, slots=True)
+class ShownFile:
+    """A file of SQL as it would become."""
+
+    path: str
+    new: bool
+    diff: Diff
+
+
+@dataclass(frozen=True, slots=True)
+class CalculationPreview:
+    """A draft's preview in one environment; `trouble` says why there are no values."""
+
+    outlook: Outlook
+    analysis: Analysis | None = None
+    values: RowValues | None = None
+    files: tuple[ShownFile, ...] = ()
+    trouble: str = ""
+
+
+def calculation_preview(fields: CalculationFields, environment: Environment) -> CalculationPreview:
+    """Compute it. Never raises for what a person typed."""
+    found = outlook(KINDS["calculation"], fields, environment, None)
+    shown = CalculationPreview(found, files=_files(found.code, environment) if found.code else ())
+    if fields.is_query:
+        return shown
+    analysis = analysis_of(fields, vocabulary_of(environment.project, environment))
+    shown = replace(shown, analysis=analysis if fields.model else None)
+    return shown if analysis.tree is None else _with_values(shown, fields, environment, analysis.tree)
+
+
+def _files(code: Compiled, environment: Environment) -> tuple[ShownFile, ...]:
+    """The SQL that the code brings, as the last pull has the files."""
+    files = generate.known_in(environment.project, environment).files
+    edits = generate.file_edits(
+        [replace(code, changes=tuple(change for change in code.changes if change.path.endswith(".sql")))],
+        lambda path: files[path].encode() if path in files else None,
+    )
+    return tuple(
+        ShownFile(
+            edit.path,
+            edit.before is None,
+            diff((edit.before or b"").decode(), edit.after.decode(), language="sql"),
+        )
+        for edit in edits
+    )
+
+
+def _with_values(
+    shown: CalculationPreview, fields: CalculationFields, environment: Environment, tree: Node
+) -> CalculationPreview:
+    if environment.live is None:
+        return shown
+    version = reading(environment.live)
+    model = model_of(fields, version.vocabulary)
+    assert model is not None  # the formula was read for its rows
+    try:
+        return replace(shown, values=of_rows(version, tree, model=model.name, name=fields.column or "value"))
+    except (BisyncError, Unsupported) as why:
+        return replace(shown, trouble=str(why))
