@@ -177,6 +177,7 @@ def node_detail(request: Request, project: Project, unique_id: str) -> HttpRespo
         "parents": [one for one in reads if one.resource_type not in selectors.USED][: selectors.MOST],
         "children": read_by,
         "uses": [one for one in reads if one.resource_type in selectors.USED],
+        "may_propose": permissions.decide(request.user, "proposal.create", project),
         "may_settle": permissions.decide(request.user, "catalogue.settle", project),
         "history": selectors.history_of(node)[: selectors.MOST],
         "code": node.fields.get("macro_sql", ""),

@@ -42,6 +42,19 @@ MOST_TEXT = 100_000
 _NO_QUERY = (exp.DDL, exp.DML, exp.Command, exp.Into, exp.Lock, exp.Parameter, exp.Placeholder)
 
 
+# A query is run before anybody has approved it. These make rows of nothing but what they are given …
+_MAKES_ROWS = (
+    exp.Explode, exp.ExplodeOuter, exp.ExplodingGenerateSeries, exp.GenerateDateArray, exp.GenerateSeries,
+    exp.GenerateTimestampArray, exp.Posexplode, exp.PosexplodeOuter, exp.Unnest,
+)  # fmt: skip
+# … and of what the parser has no class for, these compute: others read files, settings, or run SQL.
+_COMPUTES = re.compile(
+    r"(?!.*(sql|exec|query))"
+    r"((approx|array|bit|bool|date|datetime|h3|is|json|jsonb|list|map|num|regexp|safe|st|str|string|struct|time"
+    r"|to|try)_\w+|age|contains|div|ends_with|epoch|hash|make_(date|interval|time|timestamp)|starts_with)"
+)
+
+
 class QueryRefused(ValueError):
     """Why a text cannot be the query of a model, as a sentence that says what to do."""
 
@@ -151,7 +164,27 @@ def _parsed(text: str, dialect: str) -> Query:
         raise QueryRefused(f"This is not exactly one query. {error}") from None
     if not isinstance(query.tree, exp.Select | exp.SetOperation) or query.tree.find(*_NO_QUERY):
         raise QueryRefused("A model is one query: SELECT, perhaps with common tables before it.")
+    _refuse_functions(query)
     return query
+
+
+def _refuse_functions(query: Query) -> None:
+    """Raises where something is called that may do more than compute."""
+    for place in query.tree.find_all(exp.Table, exp.Lateral, exp.TableFromRows):
+        called = place.this
+        if isinstance(called, exp.Func) and not isinstance(called, (*_MAKES_ROWS, exp.Values)):
+            raise QueryRefused(
+                f"{_called(called)}() is no table that dbt knows. Declare what it reads as a source first."
+            )
+    for found in query.tree.find_all(exp.Anonymous, exp.ReadCSV, exp.NextValueFor):
+        if not _COMPUTES.fullmatch(_called(found)) or isinstance(found.parent, exp.Dot):
+            raise QueryRefused(
+                f"Nobody here knows what {_called(found)}() does. Leave it out, or write this model in dbt."
+            )
+
+
+def _called(function: exp.Expr) -> str:
+    return function.name.lower() if isinstance(function, exp.Anonymous) else function.key
 
 
 class _Relations:

@@ -45,6 +45,19 @@ def read(
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "select unnest([1, 2]) as a from db.raw.orders",
+        "select g as a from generate_series(1, 5) as g",
+        "select list_sort([amount]) as a, age(order_id) as b from orders",
+        "select regexp_extract_all('x', 'y') as a from orders",
+    ],
+)
+def test_what_only_computes_may_be_called(text: str) -> None:
+    assert read(text).sql
+
+
+@pytest.mark.parametrize(
     ("pasted", "sql"),
     [
         (
