@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -15,7 +15,7 @@ from environments import builds
 from environments.plan import trial
 from environments.selectors import quoted
 from proposals import content, generate
-from proposals.computing import Trial, metric_result
+from proposals.computing import Trial, calculation_sentence, metric_result
 from proposals.kinds import kind_of
 from proposals.models import Check, CheckKind, CheckStatus, Item, Proposal
 from semantic.codegen.metrics import Compiled
@@ -245,7 +245,12 @@ class CheckRun:
         """MetricFlow's SQL and our own give the same number, and it keeps the promised rules."""
         check = self.checks[CheckKind.NUMBERS]
         metrics = [item for item in self.items if item.revision.kind == "metric"]
-        if built is None or not metrics:
+        made = [
+            (item, code.models[0])
+            for item, code in zip(self.items, self.code, strict=True)
+            if item.revision.kind == "calculation"
+        ]
+        if built is None or not (metrics or made):
             self._tell(check, CheckStatus.RUNNING, message=str(_("No number changes.")))
             return
         semantic = artifacts.read_semantic_manifest(built.semantic_manifest)
@@ -255,14 +260,23 @@ class CheckRun:
             for model in after.models.values()
             if model.unique_id in built.relations
         }
-        engine = engine_for(with_relations(semantic, relations, after), location.adapter)
-        results = []
+        results: list[dict[str, object]] = []
         with open_warehouse(location) as warehouse:
-            trial = Trial(self.before, after, relations, engine, warehouse)
-            for item in metrics:
-                result = {"item": item.pk, **metric_result(item.revision, trial)}
-                results.append(result)
-                if result.get("wrong"):
-                    self.fail(check, str(result["wrong"]), metrics=results)
-        said = "; ".join(str(result["sentence"]) for result in results)
+            if metrics:
+                engine = engine_for(with_relations(semantic, relations, after), location.adapter)
+                results = self._computed(metrics, Trial(self.before, after, relations, engine, warehouse))
+            counted = [
+                calculation_sentence(item.revision, model, relations, warehouse) for item, model in made
+            ]
+        said = "; ".join((*(str(result["sentence"]) for result in results), *counted))
         self._tell(check, CheckStatus.RUNNING, message=said, result={"metrics": results})
+
+    def _computed(self, metrics: Sequence[Item], trial: Trial) -> list[dict[str, object]]:
+        """What each metric comes to; fails the check with the first that nobody should approve."""
+        results = []
+        for item in metrics:
+            result = {"item": item.pk, **metric_result(item.revision, trial)}
+            results.append(result)
+            if result.get("wrong"):
+                self.fail(self.checks[CheckKind.NUMBERS], str(result["wrong"]), metrics=results)
+        return results

@@ -6,8 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sqlglot import exp
+
 from environments.numbers import Point, day, differences, number, same
 from proposals.kinds.metric import analysis_of
+from semantic.calculation import CalculationFields
 from semantic.definitions import Grain, Vocabulary
 from semantic.fields import MetricFields
 from semantic.formula.tree import Node
@@ -49,6 +52,24 @@ def metric_result(revision: Revision, trial: Trial) -> dict[str, Any]:
     elif broken := broken_rules(fields, result):
         result["wrong"] = " ".join(broken)
     return result
+
+
+def calculation_sentence(
+    revision: Revision, model: str, relations: Mapping[str, str], warehouse: Warehouse
+) -> str:
+    """How many rows a calculation made, and in how many of them its column is blank; no row is kept."""
+    fields = revision.content
+    assert isinstance(fields, CalculationFields)
+    if model not in relations:
+        return f"{fields.title} has no rows of its own to count"
+    filled = exp.Star() if fields.is_query else exp.column(fields.column, quoted=True)
+    query = exp.select(exp.Count(this=exp.Star()), exp.Count(this=filled))
+    sql = query.from_(exp.to_table(relations[model], dialect="postgres"))
+    row = warehouse.query(sql.sql(dialect=warehouse.dialect), limit=1).rows[0]
+    rows, known = (int(str(value)) for value in row)
+    if fields.is_query:
+        return f"{fields.title}: {rows:,} rows"
+    return f"{fields.title}: {rows - known:,} of {rows:,} rows are blank"
 
 
 def computed_twice(

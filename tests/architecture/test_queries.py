@@ -95,6 +95,8 @@ def queries(client: Client, path: str) -> list[str]:
         "/shop/proposals/1/",
         "/shop/prod/propose/",
         "/shop/prod/propose/?kind=model&of=model.shop.fct_orders",
+        "/shop/prod/propose/?kind=calculation&way=query",
+        "/shop/prod/propose/?kind=calculation&model=model.shop.fct_orders",
         "/shop/prod/proposals/2/edit/",
         "/shop/prod/proposals/3/edit/",
         "/shop/proposals/3/",

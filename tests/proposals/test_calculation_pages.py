@@ -248,6 +248,7 @@ def test_a_second_calculation_sees_the_files_of_the_first(shop: Shop) -> None:
     assert "fct_orders_net_of_discount" not in "".join(known.files)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["", QUERY])
 def test_a_hostile_text_in_every_field_is_kept_as_text_or_refused(
     shop: Shop, client: Client, way: str, monkeypatch: pytest.MonkeyPatch

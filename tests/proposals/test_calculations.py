@@ -86,6 +86,9 @@ def test_a_column_a_metric_over_it_and_a_pasted_query_are_published_together(sto
 
     proposal.refresh_from_db()
     assert proposal.status == "published"
+    said = proposal.checks.get(kind="numbers").message
+    assert "Net of discount: 1 of 6 rows are blank" in said
+    assert "fct_customer_amounts: 3 rows" in said
     shown = story.git("show", "--format=%s", proposal.published_commit)
     assert "net_amount - coalesce(discount, 0) as net_of_discount" in shown
     assert "from {{ ref('fct_orders') }}" in shown
