@@ -21,6 +21,8 @@ from notify.actions import announce, thread_choose
 from proposals import content
 from proposals.actions import authoring, reviewing
 from proposals.models import Conflict, Item, Proposal
+from proposals.models import Conflict, Proposal
+from semantic.calculation import CalculationFields
 from semantic.fields import MetricFields
 from tests.browser.conftest import Enter, Shop, violations
 from tests.factories import make_proposal, make_user, work_off
@@ -63,6 +65,7 @@ def full(shop: Shop, staging: Environment) -> Shop:
     thread_choose(actor=shop.maya, thread=audit.key(approved), choice="mute")
     _clashed(shop)
     _several(shop)
+    _calculated(shop)
     _unwell(shop)
     announce()
     return shop
@@ -94,6 +97,21 @@ def _several(shop: Shop) -> None:
     proposal = authoring.proposal_open(project=shop.project, author=shop.maya, kind="model", changing=orders)
     for kind, of in (("column", f"{orders}:status"), ("doc", "")):
         authoring.item_add(proposal=proposal, kind=kind, changing=of, actor=shop.maya)
+def _calculated(shop: Shop) -> None:
+    """A calculated column, in a model of its own, and a pasted query."""
+    column = {
+        "label": "Net of discount",
+        "model": "model.shop.fct_orders",
+        "formula": "net_amount - discount",
+    }
+    query = {"way": "query", "called": "fct_paid", "sql": "select order_id, net_amount\nfrom fct_orders"}
+    for fields in ({**column, "place": "new"}, query):
+        authoring.proposal_open(
+            project=shop.project,
+            author=shop.maya,
+            kind="calculation",
+            suggested=CalculationFields.from_json({**fields, "description": "What was paid."}),
+        )
 
 
 def _unwell(shop: Shop) -> None:
@@ -174,6 +192,9 @@ def _visits(shop: Shop) -> Iterator[tuple[User | None, str, str]]:
         "prod/proposals/7/edit/": "fct_orders and 2 more",
         **{f"prod/proposals/7/edit/{item.pk}/": "fct_orders" for item in others},
         "proposals/7/": "#7 fct_orders and",
+        "prod/propose/?kind=calculation&way=query": "Propose a calculation",
+        "prod/proposals/7/edit/": "Net of discount",
+        "prod/proposals/8/edit/": "fct_paid",
         "prod/proposals/2/edit/": "Propose a metric",
         "prod/proposals/3/edit/": "Pieces that",
     }

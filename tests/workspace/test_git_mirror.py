@@ -218,6 +218,28 @@ def test_the_files_that_mention_a_text_are_found_whatever_is_in_it(mirror: Mirro
     assert mirror.mentioning(commit, "nowhere to be found") == []
 
 
+def test_the_texts_of_a_folder_are_read_at_once(mirror: Mirror, origin: Origin) -> None:
+    (origin.clone / "shop").mkdir()
+    (origin.clone / "shop" / "link.sql").symlink_to("a.sql")
+    texts = {"a.sql": "select 1\n\nselect 2", "models/b.yml": "", "models/été.sql": "select 'é'\n"}
+    origin.commit(
+        {
+            **{f"shop/{path}": text for path, text in texts.items()},
+            "shop/odd.sql": b"select '\xff'",
+            "shop/long.sql": "-- long\n" * 70_000,
+            "shop/read.md": "# Read me",
+            "shopping/c.sql": "select 3",
+            "d.sql": "select 4",
+        }
+    )
+    head = mirror.fetch()
+
+    assert mirror.texts(head, "shop", endings=(".sql", ".yml")) == texts
+    assert mirror.texts(head, "/shop/models/", endings=(".yml",)) == {"b.yml": ""}
+    assert mirror.texts(head, "nowhere", endings=(".sql",)) == {}
+    assert mirror.texts(head, endings=(".sql",))["d.sql"] == "select 4"
+
+
 def test_a_file_is_read_byte_for_byte(mirror: Mirror, origin: Origin) -> None:
     contents: dict[str, str | bytes | None] = {
         "empty": b"",

@@ -71,6 +71,20 @@ def test_each_habit_has_its_evidence_for_whoever_approves_it() -> None:
     assert (evidence["imports"].count, evidence["imports"].of) == (0, 0)
 
 
+def test_of_very_many_files_the_same_ones_are_read_when_others_come() -> None:
+    files = {
+        f"models/m{n}.sql": f"select a{n} from t" if n % 3 else f"SELECT a{n} FROM t" for n in range(900)
+    }
+
+    def seen(more: dict[str, str]) -> tuple[str, int]:
+        style = style_of({**files, **more})
+        found = next(one for one in style.evidence if one.trait == "keywords")
+        return style.keywords, found.count
+
+    assert seen({}) == ("lower", pytest.approx(200, abs=40))
+    assert abs(seen({"models/more.sql": "SELECT 1"})[1] - seen({})[1]) <= 1
+
+
 def test_an_approved_style_comes_back_from_plain_data() -> None:
     for styled in PROJECTS.values():
         style = style_of(styled.files)
