@@ -28,7 +28,7 @@ def _line(label: Any, help_text: Any = "") -> forms.CharField:
 class CalculationForm(ItemForm):
     """Both ways in one form; its page shows the fields of the one that the draft was begun with."""
 
-    needed = frozenset({"label", "model", "formula", "description", "called", "sql"})
+    needed = frozenset({"label", "model", "formula", "description", "sql"})
     looked_at = ("label", "called", "folder", "sql", "key", "description", "words", "why")
     suggestible = ("way", "model", "label", "formula", "description")
 
@@ -39,7 +39,7 @@ class CalculationForm(ItemForm):
         label=_("Formula"), required=False, strip=True, widget=forms.Textarea(attrs={"rows": 2})
     )
     place = forms.ChoiceField(
-        label=_("Where it is written"), choices=PLACES, required=False, widget=forms.RadioSelect,
+        label=_("The column goes"), choices=PLACES, required=False, widget=forms.RadioSelect,
         help_text=_(
             "In the model itself everybody who reads it has the column, and nothing else of its SQL changes."
             " A new model is for SQL that cannot take a column safely."

@@ -98,7 +98,8 @@ class CalculationKind(Kind[CalculationFields]):
 
     def warnings(self, fields: CalculationFields, known: Known) -> list[str]:
         if fields.is_query:
-            return []
+            said = _now("No key is named, so that no test would notice a row that comes twice.")
+            return [] if fields.key_columns else [said]
         return [p.message for p in analysis_of(fields, known.names).problems if p.level != "error"]
 
     def reads_as(self, fields: CalculationFields, known: Known) -> str:

@@ -27,6 +27,7 @@ from semantic.codegen.sql_models.pasted import (
 )
 from semantic.codegen.sql_models.style import ProjectStyle, style_of
 from semantic.codegen.yaml_files import new_file
+from semantic.codegen.yaml_marks import YamlRefused
 from semantic.definitions import Column, Model, Vocabulary
 from semantic.formula import Analysis, analyse_row
 from semantic.known import Known
@@ -105,7 +106,7 @@ def sending_problems(fields: CalculationFields, known: Known) -> Problems:
         told.setdefault(name, []).append(sentence)
     if not told:
         try:
-            _written(fields, known, known.manifest.adapter)
+            compile_calculation(fields, known, known.manifest.adapter)
         except Unwritable as why:
             told[why.field] = [str(why)]
     return told
@@ -182,12 +183,16 @@ def compile_calculation(fields: CalculationFields, known: Known, dialect: str) -
         *(part["properties"]["entry"] for part in models),
         *({"name": part["model"], "columns": [part["properties"]["entry"]]} for part in columns),
     ]
+    try:
+        preview = new_file({"models": shown})
+    except YamlRefused as why:
+        raise Unwritable("description", why) from why
     return Compiled(
         changes=written.changes,
         entries={"edits": [*models, *columns], "uses": {}},
         metrics=(),
         models=(done.model.name,),
-        yaml_preview=new_file({"models": shown}),
+        yaml_preview=preview,
         notes=written.notes,
         after=_with_model(known.names, done),
     )
@@ -221,7 +226,7 @@ def _column(fields: CalculationFields, known: Known, project: Project) -> _Done:
         except Refused as why:
             raise Unwritable("label", why) from why
         return _Done(written, replace(model, columns=(*model.columns, added)))
-    key = fields.key_columns or (known.names.keys[model.name],)
+    key = fields.key_columns or tuple(filter(None, [known.names.keys.get(model.name)]))
     try:
         written = calculated_model(column, known.names, project, name=fields.called, key=key)
     except Refused as why:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from django.test import Client
 from django.urls import reverse
 
@@ -246,6 +247,28 @@ def test_a_second_calculation_sees_the_files_of_the_first(shop: Shop) -> None:
     told = KIND.sending_problems(KIND.complete(COLUMN, None), after, None)
     assert list(told) == ["called"]
     assert "fct_orders_net_of_discount" not in "".join(known.files)
+
+
+def test_words_that_may_be_written_arrive_in_the_files_as_they_are(shop: Shop) -> None:
+    files = generate.known_in(shop.project, shop.production).files
+    written = 0
+    for label, text in TEXTS.items():
+        for fields in (COLUMN, PASTED):
+            said = replace(fields, description=text.strip())
+            if shop.told(said):
+                continue
+            edits = generate.file_edits(
+                [shop.code(said)], lambda path: files[path].encode() if path in files else None
+            )
+            (properties,) = (edit.after for edit in edits if edit.path.endswith(".yml"))
+            made = yaml.safe_load(properties)["models"][-1]
+            told = made["columns"][-1]["description"] if fields is COLUMN else made["description"]
+            assert told == text.strip(), label
+            assert all(
+                text.strip() not in edit.after.decode() for edit in edits if edit.path.endswith(".sql")
+            )
+            written += 1
+    assert written > 40
 
 
 @pytest.mark.slow

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from django.test import Client
 
 from environments.selectors import vocabulary_of
 from proposals.actions import authoring, publishing
@@ -35,7 +36,9 @@ def added(story: Story, proposal: Proposal | None, kind: str, **fields: Any) -> 
     return proposal
 
 
-def test_a_column_a_metric_over_it_and_a_pasted_query_are_published_together(story: Story) -> None:
+def test_a_column_a_metric_over_it_and_a_pasted_query_are_published_together(
+    story: Story, client: Client
+) -> None:
     path = "models/fct_orders.sql"
     text = FILES[path].lstrip().replace("select *", LISTED, 1)
     story.origin.commit({path: text}, "models: List the columns of orders.")
@@ -81,6 +84,10 @@ def test_a_column_a_metric_over_it_and_a_pasted_query_are_published_together(sto
     authoring.proposal_submit(proposal=proposal, actor=story.maya)
     story.work()
     proposal.refresh_from_db()
+    client.force_login(story.tom)
+    page = client.get(proposal.get_absolute_url()).content.decode()
+    for told in ("net amount minus", "models/fct_orders.sql", "1 of 6 rows are blank"):
+        assert told in page, told
     publishing.proposal_publish(proposal=story.approve(proposal), actor=story.priya)
     story.work()
 
