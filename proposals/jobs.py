@@ -146,7 +146,7 @@ def message_of(proposal: Proposal) -> str:
     """The commit's message: what, why, and trailers that name proposal, approvers and content."""
     revisions = [item.revision for item in proposal.items.select_related("revision").order_by("id")]
     said = [(kind_of(revision), revision.content, revision.agreed) for revision in revisions]
-    subject = subject_of([(kind.area, kind.verb(base), fields.title) for kind, fields, base in said])
+    subject = subject_of([(kind.area, kind.done(fields, base), fields.title) for kind, fields, base in said])
     body = "\n\n".join(text for kind, fields, _base in said for text in kind.body(fields) if text)
     approvers = [
         f"Approved-by: {review.person} <{review.person.email}>"

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from semantic.calculation import CalculationFields
 from semantic.described import ColumnFields, DocFields, ModelFields
 from semantic.fields import Fields, MetricFields
+from semantic.removals import RemovalFields
 
 FIELDS: Mapping[str, type[Fields]] = {
     "metric": MetricFields,
@@ -14,4 +15,5 @@ FIELDS: Mapping[str, type[Fields]] = {
     "column": ColumnFields,
     "doc": DocFields,
     "calculation": CalculationFields,
+    "removal": RemovalFields,
 }

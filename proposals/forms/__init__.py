@@ -9,6 +9,7 @@ from proposals.forms.calculation import CalculationForm
 from proposals.forms.described import ColumnForm, ModelForm
 from proposals.forms.docs import DocForm
 from proposals.forms.metric import MetricForm
+from proposals.forms.removal import RemovalForm
 
 __all__ = ["FORMS", "FormNames", "ItemForm"]
 
@@ -18,4 +19,5 @@ FORMS: Mapping[str, type[ItemForm]] = {
     "column": ColumnForm,
     "doc": DocForm,
     "calculation": CalculationForm,
+    "removal": RemovalForm,
 }

@@ -112,6 +112,10 @@ class Kind(ABC, Generic[F]):
         """What the subject of a commit says was done."""
         return "Add" if base is None else "Change"
 
+    def done(self, fields: F, base: F | None) -> str:  # noqa: ARG002
+        """As `verb`, where it depends on what is said."""
+        return self.verb(base)
+
     def body(self, fields: F) -> tuple[str, ...]:
         """Paragraphs of a commit's message."""
         return (fields.why,)

@@ -9,6 +9,7 @@ from typing import Any, Protocol, get_args
 from environments.models import Environment
 from governance.web import Request
 from proposals.calculating import calculation_preview
+from proposals import generate
 from proposals.forms import FORMS
 from proposals.forms.metric import MetricForm
 from proposals.kinds import KINDS
@@ -17,6 +18,7 @@ from proposals.preview import preview
 from semantic.calculation import CalculationFields
 from semantic.definitions import Grain
 from semantic.fields import Fields, MetricFields
+from semantic.removals import RemovalFields, left_unused, subject_of, uses_of
 
 GRAINS: tuple[Grain, ...] = get_args(Grain)
 
@@ -91,6 +93,19 @@ def _plain(kind: str) -> Shown:
     return shown
 
 
+def _removal(
+    request: Request, environment: Environment, fields: RemovalFields, base: RemovalFields | None
+) -> dict[str, object]:
+    """Beside what a plain change needs, everything that uses the thing."""
+    known = generate.known_in(environment.project, environment)
+    return {
+        **_plain("removal")(request, environment, fields, base),
+        "uses": uses_of(fields.name, known),
+        "told": KINDS["removal"].warnings(fields, known),
+        "unused": left_unused(subject_of(fields.name)[1], known) if fields.unused else ((), ()),
+    }
+
+
 def _plain_face(kind: str) -> Face:
     return Face(
         f"proposals/forms/{kind}.html",
@@ -109,6 +124,9 @@ FACES: Mapping[str, Face] = {
         "proposals/_calculation.html",
         "proposals/proposal_calculation.html",
         _calculation,
+    ),
+    "removal": Face(
+        "proposals/forms/removal.html", "proposals/_impact.html", "proposals/proposal_impact.html", _removal
     ),
     **{kind: _plain_face(kind) for kind in ("model", "column", "doc")},
 }

@@ -33,7 +33,7 @@ class AmendMetric:
 
     def edits(self, data: Any, _text: str) -> Iterator[Edit]:
         """The single edits. Raises YamlRefused where the file has no such metric."""
-        home, entry = _found(data, self.name)
+        home, entry = metric_entry(data, self.name)
         if not entry:
             raise YamlRefused(
                 "no-such-entry",
@@ -59,7 +59,7 @@ class AmendMetric:
         return new
 
 
-def _found(data: Any, name: str) -> tuple[Path, Mapping[str, Any]]:
+def metric_entry(data: Any, name: str) -> tuple[Path, Mapping[str, Any]]:
     """The list in which a metric stands, of the file or of one of its models, and its entry there."""
     if entry := entry_of(data, METRICS, name):
         return (METRICS,), entry

@@ -1,0 +1,275 @@
+"""What has to be written so that a thing goes, goes later, or is called otherwise."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from catalog.quality.rules import Test
+from catalog.reading import test_record
+from semantic.codegen.changes import AmendTests, AnyEdit, FileChange
+from semantic.codegen.element_edits import AmendElement
+from semantic.codegen.entries import Entry, Refused
+from semantic.codegen.layout import properties_file
+from semantic.codegen.metric_edits import AmendMetric
+from semantic.codegen.metrics import Compiled
+from semantic.codegen.quality.edits import RemoveTest, Written
+from semantic.codegen.quality.reading import is_made_up
+from semantic.codegen.quality.rule import Target
+from semantic.codegen.removal_edits import Exchange, RemoveColumn, RemoveElement, RemoveMetric, RenameTests
+from semantic.codegen.value_tests import test_names, tested_rows
+from semantic.codegen.words import SECTIONS, path_of
+from semantic.codegen.yaml_emit import new_file
+from semantic.current import fields_of
+from semantic.definitions import Metric, MetricInput, Vocabulary
+from semantic.described import synonyms_in
+from semantic.formula import analyse, metric_models
+from semantic.formula.printer import spell
+from semantic.formula.tree import MetricRef, walk
+from semantic.formulas import full_meaning
+from semantic.known import Known
+from semantic.removals import (
+    RemovalFields,
+    dimension_of,
+    left_unused,
+    measure_of,
+    subject_of,
+    uses_of,
+)
+
+DEPRECATED = "deprecated"
+
+
+def compile_removal(fields: RemovalFields, known: Known, *, dialect: str) -> Compiled:
+    """The edits of every file that a removal touches; none where it is gone already. Raises Refused."""
+    what, key = subject_of(fields.name)
+    code = _Code(known)
+    if what == "metric" and (metric := known.names.metrics.get(key)):
+        _metric(code, fields, metric, dialect)
+    elif what == "dimension" and (found := dimension_of(key, known)):
+        model, dimension = found
+        _element(code, fields, model.name, "dimensions", dimension.name, dimension.description)
+    elif what == "measure" and (total := measure_of(key, known)):
+        _exchanges(code, fields, "measure", key, fields.replacement)
+        _element(code, fields, total[0].name, "measures", key, total[1].description)
+    elif what == "test":
+        _test(code, key)
+    elif what == "column":
+        _column(code, key)
+    used = {} if not fields.replacement else _uses(fields, known, dialect)
+    return Compiled(
+        changes=tuple(FileChange(path, tuple(edits)) for path, edits in code.edits.items()),
+        entries={"edits": code.said, "uses": used},
+        metrics=tuple(code.metrics),
+        models=tuple(sorted(code.models)),
+        yaml_preview=_preview(code.said),
+        notes=tuple(code.notes),
+        after=_after(fields, known),
+    )
+
+
+@dataclass(slots=True)
+class _Code:
+    """Edits by file, each said as plain data as well."""
+
+    known: Known
+    edits: dict[str, list[AnyEdit]] = field(default_factory=dict)
+    said: list[Entry] = field(default_factory=list)
+    metrics: list[str] = field(default_factory=list)
+    models: set[str] = field(default_factory=set)
+    notes: list[str] = field(default_factory=list)
+
+    def add(self, path: str, edit: AnyEdit, **said: Any) -> None:
+        if not path:
+            raise Refused("It belongs to a dbt package, whose files are not this project's.")
+        self.edits.setdefault(path, []).append(edit)
+        self.said.append({**said, "file": path})
+
+
+def _metric(code: _Code, fields: RemovalFields, metric: Metric, dialect: str) -> None:
+    if fields.how == "deprecate":
+        words = _deprecated(metric.description, fields, code.known)
+        own = {DEPRECATED: fields.day, "replaced_by": fields.replacement or None}
+        edit = AmendMetric(metric.name, {"description": words}, own)
+        code.add(metric.file, edit, deprecate=metric.name, day=fields.day, by=fields.replacement)
+        return
+    new = fields.new_name if fields.how == "rename" else fields.replacement
+    _exchanges(code, fields, "metric", metric.name, new)
+    rules = _rules_of(metric, code.known.names, dialect)
+    if fields.how == "rename":
+        synonyms = list(dict.fromkeys((*synonyms_in(metric.meta), metric.name)))
+        edit = AmendMetric(metric.name, {"name": new}, {"synonyms": synonyms})
+        code.add(metric.file, edit, rename=metric.name, to=new)
+        code.metrics.append(new)
+        code.models |= metric_models(code.known.names, metric.name)
+        for path, model, tests in rules:
+            renamed = {test: new + test.removeprefix(metric.name) for test in tests}
+            code.add(path, RenameTests(model, renamed), model=model, tests=renamed)
+        return
+    code.add(metric.file, RemoveMetric(metric.name), remove="metric", name=metric.name)
+    for path, model, tests in rules:
+        code.add(path, AmendTests(model, tuple(tests), ()), model=model, dropped=tests)
+    if fields.unused:
+        _unused(code, metric.name)
+
+
+def _unused(code: _Code, metric: str) -> None:
+    """What was there for the metric alone."""
+    measures, helpers = left_unused(metric, code.known)
+    names = code.known.names
+    for name in helpers:
+        code.add(names.metrics[name].file, RemoveMetric(name), remove="metric", name=name)
+    for name in measures:
+        model, _measure = names.measures[name]
+        semantic = model.semantic
+        assert semantic is not None
+        edit = RemoveElement(model.name, semantic.name, "measures", name)
+        code.add(semantic.file, edit, remove="measure", name=name)
+
+
+def _exchanges(code: _Code, fields: RemovalFields, what: str, old: str, new: str) -> None:
+    """Lets everything that names it name another one; refused where something cannot."""
+    if fields.how == "deprecate":
+        return
+    uses = uses_of(f"{what}:{old}", code.known)
+    if stuck := [use.words for use in uses if not new or not use.exchanged]:
+        raise Refused(f"dbt could not read {' and '.join(stuck[:3])} any more. Change that first.")
+    names = code.known.names
+    for use in uses:
+        formula = _formula(names, use.name, old, new) if what == "metric" and use.section == "metrics" else ""
+        edit = Exchange(use.section, use.name, old, new, what, formula)
+        code.add(use.file, edit, exchange=use.section, name=use.name, old=old, new=new)
+        if use.section == "metrics":
+            code.metrics.append(use.name)
+            code.models |= metric_models(names, use.name) | (
+                metric_models(names, new) if new in names.metrics else set()
+            )
+    code.notes += [f"{use.words[0].upper()}{use.words[1:]} uses {new} from then on." for use in uses]
+
+
+def _formula(names: Vocabulary, metric: str, old: str, new: str) -> str:
+    """What Bisync noted as a metric's formula, with the other name in it."""
+    known = names.metrics.get(metric)
+    own = known.meta.get("bisync") if known else None
+    written = own.get("formula") if isinstance(own, Mapping) else None
+    text = written if isinstance(written, str) else ""
+    tree = analyse(text, names).tree if text else None
+    if tree is None:
+        return ""
+    found = [part for part in walk(tree) if isinstance(part, MetricRef) and part.metric == old]
+    for part in sorted(found, key=lambda part: -part.start):
+        text = text[: part.start] + spell(new) + text[part.end :]
+    return text
+
+
+def _rules_of(metric: Metric, names: Vocabulary, dialect: str) -> list[tuple[str, str, list[str]]]:
+    """The tests that keep a metric's promises: file, model, names."""
+    current = fields_of(metric, names)
+    tree = analyse(current.formula, names).tree if current.rules else None
+    rows = tree and tested_rows(tree, names, dialect=dialect, time_column=current.time)
+    if not rows:
+        return []
+    model = names.models[rows.model]
+    return [(properties_file(model), model.name, test_names(metric.name, current.rules))]
+
+
+def _element(code: _Code, fields: RemovalFields, model: str, kind: str, name: str, words: str) -> None:
+    semantic = code.known.names.models[model].semantic
+    assert semantic is not None
+    if fields.how == "deprecate":
+        said = _deprecated(words, fields, code.known)
+        edit: AnyEdit = AmendElement(model, semantic.name, kind, name, {"description": said})
+        code.add(semantic.file, edit, deprecate=name, day=fields.day, by=fields.replacement)
+        return
+    if kind == "dimensions":
+        _exchanges(code, fields, "dimension", subject_of(fields.name)[1], "")
+    code.add(semantic.file, RemoveElement(model, semantic.name, kind, name), remove=kind[:-1], name=name)
+    code.models.add(model)
+
+
+def _deprecated(words: str, fields: RemovalFields, known: Known) -> str:
+    """The description with a sentence that says until when it is there, and what is used instead."""
+    said = f"Deprecated: goes on {fields.day}."
+    if fields.replacement:
+        other = known.names.metrics.get(fields.replacement)
+        called = other.label if other and other.label else fields.replacement.rpartition(":")[2]
+        said = f"Deprecated: goes on {fields.day}; use {called} instead."
+    kept = [line for line in words.splitlines() if not line.startswith("Deprecated: goes on ")]
+    return "\n".join([*kept, said]).strip()
+
+
+def _test(code: _Code, key: str) -> None:
+    entry = code.known.manifest.tests.get(key)
+    test = test_record(entry) if entry is not None else None
+    node = code.known.node(test.node) if test is not None else None
+    if test is None or node is None:
+        return
+    if test.kind in ("singular", "unit_test"):
+        raise Refused(f"{test.name} stands in a file of its own. Delete that in dbt.")
+    if not code.known.owned(node):
+        raise Refused(f"{node.name} belongs to a dbt package, whose files are not this project's.")
+    name = "" if is_made_up(Test(test.kind, test.name, node.name)) else test.name
+    where = str((test.fields.get("config") or {}).get("where") or "")
+    source = str(node.fields.get("source_name") or "")
+    target = Target(node.name, test.column, SECTIONS[node.resource_type], source)  # type: ignore[arg-type]
+    was = Written(test.kind, test.arguments, test.column, name, where)
+    code.add(test.path, RemoveTest(target, was), remove="test", name=key)
+
+
+def _column(code: _Code, key: str) -> None:
+    table, _colon, column = key.partition(":")
+    node = code.known.node(table)
+    if node is None or not any(one.name.lower() == column.lower() for one in node.columns):
+        return
+    if not code.known.owned(node):
+        raise Refused(f"{node.name} belongs to a dbt package, whose files are not this project's.")
+    path = node.patch_path or node.path
+    code.add(path, RemoveColumn(path_of(node, column)), remove="column", name=column, model=node.name)
+    if node.resource_type != "source":
+        code.models.add(node.name)
+
+
+def _uses(fields: RemovalFields, known: Known, dialect: str) -> dict[str, str]:
+    """The metric that takes the place, with a digest of what it means now."""
+    other = known.names.metrics.get(fields.replacement)
+    if other is None or fields.how == "rename":
+        return {}
+    meaning = full_meaning(other, known.names, dialect=dialect)
+    return {other.name: hashlib.sha256(meaning.encode()).hexdigest()}
+
+
+def _after(fields: RemovalFields, known: Known) -> Vocabulary | None:
+    """The names that there will be."""
+    what, key = subject_of(fields.name)
+    names = known.names
+    if what != "metric" or key not in names.metrics or fields.how == "deprecate":
+        return None
+    new = fields.new_name if fields.how == "rename" else fields.replacement
+    metrics = {name: _exchanged(one, key, new) for name, one in names.metrics.items() if name != key}
+    if fields.how == "rename":
+        metrics[new] = replace(names.metrics[key], name=new)
+    return replace(names, metrics=metrics)
+
+
+def _exchanged(metric: Metric, old: str, new: str) -> Metric:
+    def named(part: MetricInput) -> MetricInput:
+        # What a derived metric calculates with is called as before, by an alias.
+        alias = part.alias or (old if metric.type == "derived" else "")
+        return replace(part, name=new, alias=alias) if part.name == old else part
+
+    return replace(
+        metric,
+        numerator=metric.numerator and named(metric.numerator),
+        denominator=metric.denominator and named(metric.denominator),
+        inputs=tuple(map(named, metric.inputs)),
+    )
+
+
+def _preview(said: Sequence[Entry]) -> str:
+    """What happens, file by file, for people to read."""
+    files: dict[str, list[Entry]] = {}
+    for one in said:
+        files.setdefault(str(one["file"]), []).append({k: v for k, v in one.items() if k != "file"})
+    return new_file(dict(files)) if files else ""

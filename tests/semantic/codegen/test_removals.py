@@ -1,0 +1,345 @@
+"""Metrics, dimensions, measures, tests and columns that go, and the names that others use instead."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import yaml
+
+from catalog.ingest import read
+from semantic.codegen.entries import Refused, parts
+from semantic.codegen.metrics import Compiled
+from semantic.codegen.removal_edits import Exchange
+from semantic.codegen.removals import compile_removal
+from semantic.codegen.yaml_marks import YamlRefused
+from semantic.definitions import Metric, MetricInput, Vocabulary
+from semantic.known import Known
+from semantic.removals import RemovalFields, left_unused, uses_of
+from tests.semantic import shop
+
+pytestmark = pytest.mark.pure
+
+FILE = """\
+metrics:
+  # what the shop lives on
+  - name: revenue
+    label: Revenue
+    type: simple
+    type_params: {measure: net_amount_total}
+  - name: turnover  # as the old reports call it
+    label: Turnover
+    type: simple
+    type_params: {measure: net_amount_total}
+  - name: turnover_per_order
+    label: Turnover per order
+    type: derived
+    type_params:
+      expr: turnover / nullif(orders_total, 0)
+      metrics: [turnover, orders_total]
+  - name: turnover_share
+    label: Turnover share
+    type: ratio
+    type_params:
+      numerator: {name: turnover, filter: "{{ Dimension('order__order_status') }} = 'completed'"}
+      denominator: revenue
+
+exposures:
+  - name: board
+    type: dashboard
+    owner: {name: Sales}
+    depends_on: [ref('fct_orders'), metric('turnover')]
+
+saved_queries:
+  - name: weekly
+    query_params:
+      metrics: [turnover, revenue]
+      group_by: ["TimeDimension('metric_time', 'week')"]
+"""
+
+
+def _metric(name: str, kind: str, params: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "unique_id": f"metric.shop.{name}", "resource_type": "metric", "name": name, "label": name.capitalize(),
+        "package_name": "shop", "original_file_path": "models/metrics.yml", "type": kind, "type_params": params,
+    }  # fmt: skip
+
+
+def known(**metrics: dict[str, Any]) -> Known:
+    """The shop with a second name for its revenue, and what uses that."""
+    found = {
+        "turnover": _metric("turnover", "simple", {"measure": {"name": "net_amount_total"}}),
+        "revenue": _metric("revenue", "simple", {"measure": {"name": "net_amount_total"}}),
+        "turnover_per_order": _metric(
+            "turnover_per_order", "derived", {"metrics": [{"name": "turnover"}, {"name": "orders_total"}]}
+        ),
+        "turnover_share": _metric(
+            "turnover_share", "ratio", {"numerator": {"name": "turnover"}, "denominator": {"name": "revenue"}}
+        ),
+        **metrics,
+    }
+    common = {"package_name": "shop", "original_file_path": "models/metrics.yml"}
+    manifest = {
+        "metadata": {"dbt_schema_version": "https://schemas.getdbt.com/dbt/manifest/v12.json", "project_name": "shop", "dbt_version": "1.11.0", "adapter_type": "duckdb"},
+        "metrics": {one["unique_id"]: one for one in found.values()},
+        "exposures": {"exposure.shop.board": {
+            "unique_id": "exposure.shop.board", "resource_type": "exposure", "name": "board", **common,
+            "depends_on": {"nodes": ["model.shop.fct_orders", "metric.shop.turnover"]},
+        }},
+        "saved_queries": {"saved_query.shop.weekly": {
+            "unique_id": "saved_query.shop.weekly", "resource_type": "saved_query", "name": "weekly", **common,
+            "query_params": {"metrics": ["turnover", "revenue"], "group_by": [], "where": None},
+        }},
+        "nodes": {
+            "model.shop.fct_orders": {
+                "unique_id": "model.shop.fct_orders", "resource_type": "model", "name": "fct_orders", "package_name": "shop",
+                "patch_path": "shop://models/schema.yml", "original_file_path": "models/fct_orders.sql",
+                "checksum": {"checksum": "x"}, "columns": {"status": {"name": "status"}, "note": {"name": "note"}},
+            },
+            "test.shop.positive": {
+                "unique_id": "test.shop.positive", "resource_type": "test", "name": "not_null_fct_orders_status",
+                "package_name": "shop", "original_file_path": "models/schema.yml", "column_name": "status",
+                "test_metadata": {"name": "not_null", "kwargs": {"column_name": "status"}},
+                "attached_node": "model.shop.fct_orders", "depends_on": {"nodes": ["model.shop.fct_orders"]}, "config": {},
+            },
+        },
+    }  # fmt: skip
+    names = shop.vocabulary()
+    file = "models/metrics.yml"
+    more = [
+        Metric("turnover", "simple", "Turnover", measure="net_amount_total", file=file),
+        Metric(
+            "turnover_per_order", "derived", "Turnover per order",
+            expr="turnover / nullif(orders_total, 0)",
+            inputs=(MetricInput("turnover"), MetricInput("orders_total")), file=file,
+        ),
+        Metric(
+            "turnover_share", "ratio", "Turnover share",
+            numerator=MetricInput("turnover", filters=(shop.COMPLETED,)), denominator=MetricInput("revenue"),
+            file=file,
+        ),
+    ]  # fmt: skip
+    names = replace(names, metrics={**names.metrics, **{one.name: one for one in more}})
+    return Known(names, lambda: read(json.dumps(manifest).encode()))
+
+
+def compiled(found: Known | None = None, **fields: Any) -> Compiled:
+    return compile_removal(RemovalFields(**fields), found or known(), dialect="duckdb")
+
+
+def changed(code: Compiled, text: str = FILE, path: str = "models/metrics.yml") -> str:
+    (change,) = [one for one in code.changes if one.path == path]
+    return change.apply(text.encode()).decode()
+
+
+def entry(text: str, section: str, name: str) -> Any:
+    return next(one for one in yaml.safe_load(text)[section] if one["name"] == name)
+
+
+def test_what_uses_a_metric_is_found_wherever_dbt_names_it() -> None:
+    assert [(use.kind, use.name) for use in uses_of("metric:turnover", known())] == [
+        ("exposure", "board"),
+        ("metric", "turnover_per_order"),
+        ("metric", "turnover_share"),
+        ("saved query", "weekly"),
+    ]
+
+
+def test_a_metric_goes_and_everything_names_the_other_one_instead() -> None:
+    code = compiled(name="metric:turnover", replacement="revenue")
+    text = changed(code)
+
+    assert "turnover  # as the old reports" not in text
+    per_order = entry(text, "metrics", "turnover_per_order")["type_params"]
+    assert per_order == {"expr": "revenue / nullif(orders_total, 0)", "metrics": ["revenue", "orders_total"]}
+    share = entry(text, "metrics", "turnover_share")["type_params"]
+    assert (share["numerator"]["name"], share["denominator"]) == ("revenue", "revenue")
+    assert share["numerator"]["alias"] == "turnover_numerator"
+    assert entry(text, "exposures", "board")["depends_on"] == ["ref('fct_orders')", "metric('revenue')"]
+    assert entry(text, "saved_queries", "weekly")["query_params"]["metrics"] == ["revenue"]
+    assert "# what the shop lives on" in text
+    assert set(code.metrics) == {"turnover_per_order", "turnover_share"}
+    assert code.models == ("fct_orders",)
+    assert list(code.entries["uses"]) == ["revenue"]
+    assert code.after is not None
+    assert "turnover" not in code.after.metrics
+
+
+def test_one_that_others_need_does_not_go_without_a_replacement() -> None:
+    with pytest.raises(Refused, match="the exposure board and the metric Turnover_per_order"):
+        compiled(name="metric:turnover")
+
+
+def test_what_others_brought_meanwhile_is_a_part_of_what_was_approved() -> None:
+    whole = compiled(name="metric:turnover", replacement="revenue")
+    share = _metric(
+        "turnover_share", "ratio", {"numerator": {"name": "revenue"}, "denominator": {"name": "revenue"}}
+    )
+    less = compiled(known(turnover_share=share), name="metric:turnover", replacement="revenue")
+
+    assert parts(less.entries) < parts(whole.entries)
+
+
+def test_nothing_is_left_to_write_once_it_is_gone() -> None:
+    found = known()
+    metrics = {name: one for name, one in found.names.metrics.items() if name != "turnover"}
+    gone = Known(replace(found.names, metrics=metrics), found.read)
+
+    assert compiled(gone, name="metric:turnover", replacement="revenue").changes == ()
+
+
+def test_a_calculation_that_has_both_calls_the_other_one_by_the_old_name() -> None:
+    text = "metrics:\n  - name: both\n    type: derived\n    type_params: {expr: old / new, metrics: [old, new]}\n"
+
+    (edit,) = Exchange("metrics", "both", "old", "new").edits(yaml.safe_load(text), text)
+
+    params = edit.value["type_params"]  # type: ignore[union-attr, index, call-overload]
+    assert params == {"expr": "old / new", "metrics": [{"name": "new", "alias": "old"}, "new"]}
+
+
+def test_a_metric_is_called_otherwise_everywhere_and_keeps_its_old_name_as_another_one() -> None:
+    code = compiled(name="metric:turnover", how="rename", new_name="gross_sales")
+    text = changed(code)
+
+    new = entry(text, "metrics", "gross_sales")
+    assert new["config"]["meta"]["bisync"]["synonyms"] == ["turnover"]
+    assert entry(text, "metrics", "turnover_per_order")["type_params"]["metrics"] == [
+        "gross_sales",
+        "orders_total",
+    ]
+    assert entry(text, "exposures", "board")["depends_on"][1] == "metric('gross_sales')"
+    assert code.after is not None
+    assert {"gross_sales"} <= set(code.after.metrics)
+
+
+def test_a_metric_that_goes_later_says_so_and_stays_as_it_is() -> None:
+    code = compiled(name="metric:turnover", how="deprecate", day="2027-03-31", replacement="revenue")
+    text = changed(code)
+
+    one = entry(text, "metrics", "turnover")
+    assert one["description"] == "Deprecated: goes on 2027-03-31; use Revenue instead."
+    assert one["config"]["meta"]["bisync"] == {"deprecated": "2027-03-31", "replaced_by": "revenue"}
+    assert entry(text, "metrics", "turnover_per_order")["type_params"]["metrics"][0] == "turnover"
+    assert code.models == ()
+
+
+def test_a_metric_that_a_filter_names_cannot_be_exchanged() -> None:
+    filtered = _metric("loyal", "simple", {"measure": {"name": "rows_total"}})
+    filtered["filter"] = {
+        "where_filters": [{"where_sql_template": "{{ Metric('turnover', group_by=['customer']) }} > 10"}]
+    }
+    with pytest.raises(Refused, match="the metric Loyal"):
+        compiled(known(loyal=filtered), name="metric:turnover", replacement="revenue")
+
+
+SEMANTICS = """\
+semantic_models:
+  - name: orders
+    model: ref('fct_orders')
+    dimensions:
+      - {name: ordered_at, type: time, type_params: {time_granularity: day}}
+      - name: is_gift  # wrapped
+        type: categorical
+    measures:
+      - {name: net_amount_total, agg: sum, expr: net_amount}
+      - {name: rows_total, agg: count, expr: "1"}
+"""
+
+
+def test_a_dimension_goes_where_nothing_filters_by_it() -> None:
+    code = compiled(name="dimension:model.shop.fct_orders:is_gift")
+
+    text = changed(code, SEMANTICS, "models/semantics.yml")
+    assert [one["name"] for one in yaml.safe_load(text)["semantic_models"][0]["dimensions"]] == ["ordered_at"]
+    used = _metric("gifts", "simple", {"measure": {"name": "rows_total"}})
+    used["filter"] = {"where_filters": [{"where_sql_template": "{{ Dimension('order__is_gift') }}"}]}
+    with pytest.raises(Refused, match="the metric Gifts"):
+        compiled(known(gifts=used), name="dimension:model.shop.fct_orders:is_gift")
+    with pytest.raises(Refused, match="semantic model orders"):
+        compiled(name="dimension:model.shop.fct_orders:ordered_at")
+
+
+LATEST = """\
+models:
+  - name: fct_orders
+    columns:
+      - name: status
+        description: Where it stands.
+        dimension: {type: categorical, name: order_status}
+      - name: is_gift
+        dimension: categorical
+"""
+
+
+def test_a_dimension_that_marks_a_column_leaves_the_column() -> None:
+    found = known()
+    text = changed(
+        compiled(found, name="dimension:model.shop.fct_orders:order_status"), LATEST, "models/semantics.yml"
+    )
+
+    assert yaml.safe_load(text)["models"][0]["columns"] == [
+        {"name": "status", "description": "Where it stands."},
+        {"name": "is_gift", "dimension": "categorical"},
+    ]
+
+
+def test_the_measure_that_only_a_metric_reads_can_go_with_it() -> None:
+    lonely = _metric("orders_total", "simple", {"measure": {"name": "rows_total"}})
+    found = known(orders_total=lonely, turnover_per_order=_metric("turnover_per_order", "simple", {}))
+
+    assert left_unused("orders_total", found) == (["rows_total"], [])
+    assert left_unused("turnover", found) == ([], [])
+    code = compiled(found, name="metric:orders_total", unused=True)
+
+    assert [one["name"] for one in code.entries["edits"]] == ["orders_total", "rows_total"]
+    text = changed(code, SEMANTICS, "models/semantics.yml")
+    assert "rows_total" not in text
+
+
+def test_a_measure_goes_with_another_one_in_its_place() -> None:
+    code = compiled(name="measure:net_amount_total", replacement="rows_total")
+
+    assert entry(changed(code), "metrics", "revenue")["type_params"] == {"measure": "rows_total"}
+    assert "net_amount_total" not in changed(code, SEMANTICS, "models/semantics.yml")
+
+
+SCHEMA = """\
+models:
+  - name: fct_orders
+    columns:
+      - name: status
+        tests: [not_null]
+      - name: Note  # gone from the SQL
+        description: What somebody wrote.
+"""
+
+
+def test_a_column_entry_goes_with_all_that_it_says() -> None:
+    code = compiled(name="column:model.shop.fct_orders:note")
+
+    text = changed(code, SCHEMA, "models/schema.yml")
+    assert yaml.safe_load(text)["models"][0]["columns"] == [{"name": "status", "tests": ["not_null"]}]
+    with pytest.raises(YamlRefused, match="dimension or a key"):
+        changed(compiled(name="column:model.shop.fct_orders:status"), LATEST, "models/schema.yml")
+
+
+def test_a_test_goes_with_its_list_where_it_was_the_last_one() -> None:
+    code = compiled(name="test:test.shop.positive")
+
+    text = changed(code, SCHEMA, "models/schema.yml")
+    assert yaml.safe_load(text)["models"][0]["columns"][0] == {"name": "status"}
+
+
+def test_a_noted_formula_names_the_other_metric_too() -> None:
+    found = known()
+    noted = replace(
+        found.names.metrics["turnover_per_order"],
+        meta={"bisync": {"formula": "turnover / orders_total"}},
+    )
+    names: Vocabulary = replace(found.names, metrics={**found.names.metrics, noted.name: noted})
+    code = compiled(Known(names, found.read), name="metric:turnover", replacement="revenue")
+
+    edits = [edit for change in code.changes for edit in change.edits if isinstance(edit, Exchange)]
+    assert {edit.name: edit.formula for edit in edits}["turnover_per_order"] == "revenue / orders_total"
