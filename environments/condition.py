@@ -150,11 +150,22 @@ def _row(one: Finding, project: Project, environment: str) -> Row:
 
 def _form(finding: Finding, slug: str, environment: str) -> str:
     """Where a change of the metric is proposed; "" for what only a change of dbt's code mends."""
-    own_metric = finding.unique_id.startswith("metric.") and finding.file
-    if not environment or not own_metric:
+    if not environment or not finding.file:
         return ""
-    begun = urlencode({"metric": finding.name})
-    return f"{reverse('propose', args=[slug, environment])}?{begun}"
+    begun = _begun(finding)
+    return f"{reverse('propose', args=[slug, environment])}?{urlencode(begun)}" if begun else ""
+
+
+def _begun(finding: Finding) -> dict[str, str]:
+    """What a proposal that mends it begins with; nothing where none does."""
+    if finding.kind == "same-metric":
+        other = str(finding.params.get("other") or "")
+        return {"kind": "removal", "of": f"metric:{finding.name}", "replacement": other}
+    if finding.kind in ("column-gone", "column-absent"):
+        # Of several, one after the other: each is a change of its own.
+        first = str(finding.params.get("columns") or "").partition(",")[0].strip()
+        return {"kind": "removal", "of": f"column:{finding.unique_id}:{first}"} if first else {}
+    return {"metric": finding.name} if finding.unique_id.startswith("metric.") else {}
 
 
 def _address(finding: Finding, slug: str) -> str:

@@ -30,8 +30,8 @@ class Found:
 class Kind:
     """What all findings of a kind share: how bad they are, a heading, a sentence, and what to do next.
 
-    `mended` says that a proposal in Bisync mends it, by another formula or name; else dbt's code is changed:
-    the form shows what is meant, and proposing the same again changes nothing. `shorter` is the sentence
+    `mended` says that a proposal in Bisync mends it, by another formula or name, or by taking something out;
+    else dbt's code is changed: the form shows what is meant, and proposing the same again changes nothing. `shorter` is the sentence
     where a finding does not know all that the other one tells.
     """
 
@@ -155,12 +155,14 @@ KINDS: Mapping[str, Kind] = {
         _("Described, but gone"),
         _("The SQL of %(name)s does not have %(columns)s."),
         _("Take the description out, or rename it."),
+        mended=True,
     ),
     "column-absent": Kind(
         WARN,
         _("Described, but not in the warehouse"),
         _("%(environment)s has %(name)s without %(columns)s."),
         _("Build it again, take the description out, or rename it."),
+        mended=True,
     ),
     "type-drift": Kind(
         WARN,

@@ -333,14 +333,18 @@ def test_what_a_file_says_that_no_database_holds_is_left_out(project: Project) -
 def test_what_is_wrong_with_a_metric_is_mended_by_a_proposal(project: Project, client: Client) -> None:
     params = {"other": "revenue", "formula": "SUM(net_amount)"}
     one = Found("same-metric", "metric.turnover", "turnover", "m.yml", params, line=3)
-    gone = Found("column-gone", ORDERS, "fct_orders", "s.yml", {"columns": "x"})
-    health.keep(project, [one, gone])
+    gone = Found("column-gone", ORDERS, "fct_orders", "s.yml", {"columns": "x, y (+1)"})
+    refused = Found("refused", "metric.share", "share", "m.yml", {"why": "Because."})
+    code = Found("hard-coded", ORDERS, "fct_orders", "x.sql", {"relations": "main.orders"})
+    health.keep(project, [one, gone, refused, code])
     client.force_login(make_member(project, Role.CONTRIBUTOR))
 
     page = client.get("/shop/health/").content.decode()
 
-    assert page.count("Propose a change") == 1
-    assert "/shop/prod/propose/?metric=turnover" in page
+    assert page.count("Propose a change") == 3
+    assert "/shop/prod/propose/?metric=share" in page
+    assert "?kind=removal&amp;of=metric%3Aturnover&amp;replacement=revenue" in page
+    assert "?kind=removal&amp;of=column%3Amodel.shop.fct_orders%3Ax" in page
     assert "m.yml:3" in page
 
 

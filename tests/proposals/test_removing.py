@@ -1,0 +1,126 @@
+"""Removals, from where people begin them to dbt's files."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from bisync.lib.errors import InvalidInput
+from proposals import generate
+from proposals.actions import authoring, publishing
+from proposals.forms.removal import RemovalForm
+from proposals.kinds import KINDS
+from proposals.kinds.removal import NothingToRemove
+from proposals.models import Proposal
+from semantic.models import Definition
+from semantic.removals import RemovalFields
+from tests.proposals.story import Story
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def removing(story: Story, name: str, **to: Any) -> Proposal:
+    """A draft of Maya's in which this goes."""
+    proposal = authoring.proposal_open(
+        project=story.project, author=story.maya, kind="removal", changing=name
+    )
+    item = proposal.items.get()
+    fields = replace(item.revision.content, **to)  # type: ignore[type-var]
+    authoring.draft_save(item=item, fields=fields, version=1, actor=story.maya)
+    proposal.refresh_from_db()
+    return proposal
+
+
+@pytest.mark.dbt
+def test_a_metric_goes_with_another_one_in_its_place_and_is_retired_by_the_pull(story: Story) -> None:
+    proposal = removing(story, "metric:revenue", replacement="revenue_every_month", why="Two of a kind.")
+
+    authoring.proposal_submit(proposal=proposal, actor=story.maya)
+    story.work()
+    proposal.refresh_from_db()
+    publishing.proposal_publish(proposal=story.approve(proposal), actor=story.priya)
+    story.work()
+    proposal.refresh_from_db()
+
+    assert proposal.status == "published"
+    assert Definition.objects.get(project=story.project, kind="metric", name="revenue").state == "retired"
+    share = Definition.objects.get(project=story.project, kind="metric", name="completed_share").fields
+    assert (share["numerator"][0], share["denominator"][0]) == ("revenue_every_month", "revenue_every_month")
+    subject = story.git("log", "-1", "--format=%s", proposal.published_commit).strip()
+    assert subject == "semantics: Remove revenue."
+    told = proposal.checks.get(kind="rules").message
+    assert "It is used by the metric Completed share" in told
+    assert "the numbers of what uses it change" in told
+
+
+def test_nothing_is_removed_that_dbt_does_not_know(story: Story) -> None:
+    for name in ("metric:none", "dimension:model.shop.fct_orders:none", "column:model.shop.days:x", "odd"):
+        with pytest.raises(NothingToRemove):
+            authoring.proposal_open(project=story.project, author=story.maya, kind="removal", changing=name)
+
+
+def test_what_others_need_is_not_sent_without_a_replacement(story: Story) -> None:
+    proposal = removing(story, "metric:revenue")
+
+    with pytest.raises(InvalidInput) as caught:
+        authoring.proposal_submit(proposal=proposal, actor=story.maya)
+
+    assert "the metric Completed share" in caught.value.fields["replacement"][0]
+
+
+def test_a_replacement_that_is_computed_from_it_would_go_in_a_circle(story: Story) -> None:
+    known = generate.known_in(story.project, story.production)
+    fields = RemovalFields("metric:revenue", replacement="completed_share")
+
+    told = KINDS["removal"].sending_problems(fields, known, None)
+
+    assert "go in a circle" in told["replacement"][0]
+
+
+def test_a_name_that_something_has_is_no_new_one(story: Story) -> None:
+    known = generate.known_in(story.project, story.production)
+    for name, said in (("orders_total", "already"), ("", "Give it"), ("Gross", "lower-case")):
+        fields = RemovalFields("metric:revenue", how="rename", new_name=name)
+        assert said in KINDS["removal"].sending_problems(fields, known, None)["new_name"][0]
+
+
+def test_the_panel_lists_whatever_uses_it_and_the_form_offers_what_could_take_its_place(
+    story: Story, client: Client
+) -> None:
+    client.force_login(story.maya)
+    place = [story.project.slug, story.production.slug]
+    begun = client.post(
+        reverse("propose", args=place), {"kind": "removal", "of": "metric:revenue", "replacement": "gifts"}
+    )
+    page = client.get(begun["Location"]).content.decode()
+
+    assert "Revenue growth" in page
+    assert '<option value="gifts" selected>Gifts</option>' in page
+    assert '<option value="revenue">' not in page
+    number = story.project.proposals.get().number
+    typed = {"name": "metric:revenue", "how": "rename", "new_name": "net_revenue", "version": "2"}
+    parts = client.post(reverse("proposal-preview", args=[*place, number]), typed).content.decode()
+    assert "net_revenue" in parts
+    assert "Everything that reviewers need is there." in parts
+
+
+def test_its_page_leads_to_the_form(story: Story, client: Client) -> None:
+    client.force_login(story.maya)
+    page = client.get(f"/{story.project.slug}/prod/metrics/revenue/").content.decode()
+
+    assert "?kind=removal&amp;of=metric:revenue" in page
+
+
+@pytest.mark.parametrize(("name", "there"), [("measure:rows_total", True), ("test:x", False)])
+def test_only_what_can_be_chosen_is_asked(story: Story, name: str, there: bool) -> None:
+    from proposals.forms import FormNames
+
+    names = generate.known_in(story.project, story.production).names
+    form = RemovalForm(known=FormNames(names, []), initial={"name": name})
+
+    assert ("replacement" in form.fields) is there
+    assert "new_name" not in form.fields
