@@ -31,8 +31,8 @@ class Kind:
     """What all findings of a kind share: how bad they are, a heading, a sentence, and what to do next.
 
     `mended` says that a proposal in Bisync mends it, by another formula or name, or by taking something out;
-    else dbt's code is changed: the form shows what is meant, and proposing the same again changes nothing. `shorter` is the sentence
-    where a finding does not know all that the other one tells.
+    else dbt's code is changed: the form shows what is meant, and proposing the same again changes nothing.
+    `shorter` is the sentence where a finding does not know all that the other one tells.
     """
 
     level: str

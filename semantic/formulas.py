@@ -209,6 +209,11 @@ def metric_tree(metric: Metric, vocabulary: Vocabulary, *, dialect: str) -> Node
         raise Unsupported(f"{metric.name}: {error}") from error
 
 
+def row_tree(sql: str, model: Model, vocabulary: Vocabulary, *, dialect: str) -> Node:
+    """SQL over one row of a model as a resolved tree; raises Unsupported, with a sentence."""
+    return Reader(_columns_of(model), vocabulary).read(parsed(sql, dialect))
+
+
 def all_of(conditions: Iterable[Node]) -> Node:
     """The conditions joined by AND."""
     return reduce(lambda left, right: Binary("AND", left, right), conditions)
@@ -333,7 +338,7 @@ class _Metrics:
         return Call("STARTOF", (row, Period(1, grain)))
 
     def _row(self, sql: str, model: Model) -> Node:
-        return Reader(_columns_of(model), self.vocabulary).read(parsed(sql, self.dialect))
+        return row_tree(sql, model, self.vocabulary, dialect=self.dialect)
 
     # Metrics of metrics
 

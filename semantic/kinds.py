@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 from semantic.calculation import CalculationFields
 from semantic.described import ColumnFields, DocFields, ModelFields
+from semantic.described import ColumnFields, ModelFields
+from semantic.elements import DimensionFields, MeasureFields
 from semantic.fields import Fields, MetricFields
 from semantic.removals import RemovalFields
 
@@ -15,5 +17,7 @@ FIELDS: Mapping[str, type[Fields]] = {
     "column": ColumnFields,
     "doc": DocFields,
     "calculation": CalculationFields,
+    "dimension": DimensionFields,
+    "measure": MeasureFields,
     "removal": RemovalFields,
 }

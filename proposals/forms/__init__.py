@@ -8,6 +8,7 @@ from proposals.forms.base import FormNames, ItemForm
 from proposals.forms.calculation import CalculationForm
 from proposals.forms.described import ColumnForm, ModelForm
 from proposals.forms.docs import DocForm
+from proposals.forms.elements import DimensionForm, MeasureForm
 from proposals.forms.metric import MetricForm
 from proposals.forms.removal import RemovalForm
 
@@ -19,5 +20,7 @@ FORMS: Mapping[str, type[ItemForm]] = {
     "column": ColumnForm,
     "doc": DocForm,
     "calculation": CalculationForm,
+    "dimension": DimensionForm,
+    "measure": MeasureForm,
     "removal": RemovalForm,
 }

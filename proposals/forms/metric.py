@@ -79,7 +79,7 @@ class MetricForm(ItemForm):
         kept = base if isinstance(base, MetricFields) else MetricFields()
         vocabulary = known.names
         self._choices("model", [("", _("Whatever the formula names")), *_models(vocabulary)])
-        self._choices("time", [("", _("The model's usual date")), *_times(vocabulary, kept.time)])
+        self._choices("time", [("", _("The model's usual date")), *times_of(vocabulary, kept.time)])
         names = sorted({*known.groups, kept.group} - {""})
         self._choices("group", [("", _("None")), *((name, name) for name in names)])
 
@@ -144,7 +144,7 @@ def _without_semantics(vocabulary: Vocabulary) -> list[Model]:
     ]
 
 
-def _times(vocabulary: Vocabulary, kept: str = "") -> list[tuple[str, str]]:
+def times_of(vocabulary: Vocabulary, kept: str = "") -> list[tuple[str, str]]:
     """The dates of those models: time dimensions, and columns where there are no dimensions yet.
 
     What is `kept` is among them, even where it is not built yet.

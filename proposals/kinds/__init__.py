@@ -9,6 +9,7 @@ from proposals.kinds.base import CannotGenerate, Kind
 from proposals.kinds.calculation import CalculationKind
 from proposals.kinds.described import ColumnKind, ModelKind
 from proposals.kinds.docs import DocKind
+from proposals.kinds.elements import DimensionKind, MeasureKind
 from proposals.kinds.metric import MetricKind
 from proposals.kinds.removal import RemovalKind
 from semantic.models import Revision
@@ -16,7 +17,7 @@ from semantic.models import Revision
 __all__ = ["KINDS", "CannotGenerate", "Kind", "kind_of"]
 
 KINDS: Mapping[str, Kind[Any]] = {
-    kind.key: kind for kind in (MetricKind(), ModelKind(), ColumnKind(), DocKind(), CalculationKind(), RemovalKind())
+    kind.key: kind for kind in (MetricKind(), ModelKind(), ColumnKind(), DocKind(), CalculationKind(), RemovalKind(), DimensionKind(), MeasureKind())
 }
 
 

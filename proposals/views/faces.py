@@ -16,7 +16,9 @@ from proposals.kinds import KINDS
 from proposals.outlook import outlook, sentences
 from proposals.preview import preview
 from semantic.calculation import CalculationFields
+from proposals.split import months_of, values_of
 from semantic.definitions import Grain
+from semantic.elements import DimensionFields, MeasureFields
 from semantic.fields import Fields, MetricFields
 from semantic.removals import RemovalFields, left_unused, subject_of, uses_of
 
@@ -93,6 +95,25 @@ def _plain(kind: str) -> Shown:
     return shown
 
 
+def _element(kind: str) -> Shown:
+    """Beside what a plain change needs, what it shows in the live version."""
+
+    def shown(
+        request: Request,
+        environment: Environment,
+        fields: DimensionFields | MeasureFields,
+        base: DimensionFields | MeasureFields | None,
+    ) -> dict[str, object]:
+        found = (
+            values_of(fields, environment)
+            if isinstance(fields, DimensionFields)
+            else months_of(fields, environment)
+        )
+        return {**_plain(kind)(request, environment, fields, base), "shown": found}
+
+    return shown
+
+
 def _removal(
     request: Request, environment: Environment, fields: RemovalFields, base: RemovalFields | None
 ) -> dict[str, object]:
@@ -125,6 +146,16 @@ FACES: Mapping[str, Face] = {
         "proposals/proposal_calculation.html",
         _calculation,
     ),
+    **{
+        kind: Face(
+            f"proposals/forms/{kind}.html",
+            "proposals/_split.html",
+            "proposals/proposal_split.html",
+            _element(kind),
+        )
+        for kind in ("dimension", "measure")
+    },
+    **{kind: _plain_face(kind) for kind in ("model", "column")},
     "removal": Face(
         "proposals/forms/removal.html", "proposals/_impact.html", "proposals/proposal_impact.html", _removal
     ),

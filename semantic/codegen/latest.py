@@ -53,13 +53,15 @@ def add_dimension(entry: Entry, dimension: Dimension, *, marked: bool = False) -
     """Marks the column that the dimension shows; one that is `marked` already shows it by SQL, as do names
     that SQL does not take as they stand.
     """
+    words = {"label": dimension.label, "description": dimension.description}
+    words = {key: text for key, text in words.items() if text}
     time = {"granularity": dimension.granularity or "day"} if dimension.type == "time" else {}
     if marked or not is_column(dimension.expr):
-        told = {"name": dimension.name, "type": dimension.type, **time, "expr": dimension.expr}
+        told = {"name": dimension.name, "type": dimension.type, **words, **time, "expr": dimension.expr}
         _derived(entry, "dimensions").append(told)
         return
     # Never dbt's short form, which loses the granularity.
-    told = {"type": dimension.type}
+    told = {"type": dimension.type, **words}
     if dimension.name != dimension.expr:
         told["name"] = dimension.name
     column = _column(entry, dimension.expr)

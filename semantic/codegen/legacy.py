@@ -25,7 +25,7 @@ def semantic_model(semantic: SemanticModel) -> Entry:
 
 def dimension(dimension: Dimension) -> Entry:
     """An entry under a semantic model's `dimensions`."""
-    entry = _named(dimension.name, dimension.expr, dimension.type)
+    entry = {**_told(dimension), **_named(dimension.name, dimension.expr, dimension.type)}
     if dimension.type == "time":
         entry["type_params"] = {"time_granularity": dimension.granularity or "day"}
     return entry
@@ -33,7 +33,7 @@ def dimension(dimension: Dimension) -> Entry:
 
 def measure(measure: Measure) -> Entry:
     """An entry under a semantic model's `measures`."""
-    entry: Entry = {"name": measure.name, "agg": measure.agg, "expr": measure.expr}
+    entry: Entry = {**_told(measure), "agg": measure.agg, "expr": measure.expr}
     if measure.agg_time_dimension:
         entry["agg_time_dimension"] = measure.agg_time_dimension
     if measure.percentile is not None:
@@ -77,6 +77,12 @@ def _params(metric: Metric) -> Entry:
 
 def _inputs(inputs: Sequence[MetricInput]) -> list[Entry | str]:
     return [used(one) for one in dict.fromkeys(inputs)]
+
+
+def _told(one: Dimension | Measure) -> Entry:
+    """What a dimension or a measure is called, and what is said about it."""
+    words = {"label": one.label, "description": one.description}
+    return {"name": one.name, **{key: text for key, text in words.items() if text}}
 
 
 def _named(name: str, expr: str, kind: str) -> Entry:
