@@ -189,8 +189,22 @@ def node_detail(request: Request, project: Project, unique_id: str) -> HttpRespo
         "totals": AGGREGATIONS,
         "describable": DESCRIBABLE.get(node.resource_type, ""),
         "may_propose": permissions.decide(request.user, "proposal.create", project),
+        "elements": _elements(node),
+        "table": next(iter(node.fields.get("depends_on") or ()), ""),
     }
     return page(request, "catalog/node_detail.html", context)
+
+
+def _elements(node: Node) -> list[tuple[str, str, Mapping[str, Any]]]:
+    """The dimensions and measures of a semantic model: their kind, how a removal names one, and dbt's words."""
+    if node.resource_type != "semantic_model":
+        return []
+    table = next(iter(node.fields.get("depends_on") or ()), "")
+    dimensions = [
+        ("dimension", f"dimension:{table}:{one['name']}", one) for one in node.fields.get("dimensions") or ()
+    ]
+    measures = [("measure", f"measure:{one['name']}", one) for one in node.fields.get("measures") or ()]
+    return [*dimensions, *measures]
 
 
 def _judged(node: Node, columns: list[Column], own: Trust, adapter: str) -> list[rules.Judged]:
