@@ -196,7 +196,7 @@ def node_detail(request: Request, project: Project, unique_id: str) -> HttpRespo
 
 
 def _elements(node: Node) -> list[tuple[str, str, Mapping[str, Any]]]:
-    """The dimensions and measures of a semantic model: their kind, how a removal names one, and dbt's words."""
+    """Dimensions and measures of a semantic model: kind, name for a removal, and dbt's words."""
     if node.resource_type != "semantic_model":
         return []
     table = next(iter(node.fields.get("depends_on") or ()), "")

@@ -15,7 +15,7 @@ from environments import builds
 from environments.plan import trial
 from environments.selectors import quoted
 from proposals import content, generate
-from proposals.computing import Trial, calculation_sentence, metric_result
+from proposals.computing import Trial, calculation_sentence, metric_result, rewritten_result
 from proposals.kinds import kind_of
 from proposals.models import Check, CheckKind, CheckStatus, Item, Proposal
 from semantic.codegen.metrics import Compiled
@@ -245,12 +245,12 @@ class CheckRun:
         """MetricFlow's SQL and our own give the same number, and it keeps the promised rules."""
         check = self.checks[CheckKind.NUMBERS]
         metrics = [item for item in self.items if item.revision.kind == "metric"]
-        made = [
-            (item, code.models[0])
-            for item, code in zip(self.items, self.code, strict=True)
-            if item.revision.kind == "calculation"
+        pairs = list(zip(self.items, self.code, strict=True))
+        made = [(item, code.models[0]) for item, code in pairs if item.revision.kind == "calculation"]
+        rewritten = [
+            (item, name) for item, code in pairs for name in code.metrics if item.revision.kind != "metric"
         ]
-        if built is None or not (metrics or made):
+        if built is None or not (metrics or made or rewritten):
             self._tell(check, CheckStatus.RUNNING, message=str(_("No number changes.")))
             return
         semantic = artifacts.read_semantic_manifest(built.semantic_manifest)
@@ -262,20 +262,25 @@ class CheckRun:
         }
         results: list[dict[str, object]] = []
         with open_warehouse(location) as warehouse:
-            if metrics:
+            if metrics or rewritten:
                 engine = engine_for(with_relations(semantic, relations, after), location.adapter)
-                results = self._computed(metrics, Trial(self.before, after, relations, engine, warehouse))
+                built_apart = Trial(self.before, after, relations, engine, warehouse)
+                results = self._computed(metrics, rewritten, built_apart)
             counted = [
                 calculation_sentence(item.revision, model, relations, warehouse) for item, model in made
             ]
         said = "; ".join((*(str(result["sentence"]) for result in results), *counted))
         self._tell(check, CheckStatus.RUNNING, message=said, result={"metrics": results})
 
-    def _computed(self, metrics: Sequence[Item], trial: Trial) -> list[dict[str, object]]:
+    def _computed(
+        self, metrics: Sequence[Item], rewritten: Sequence[tuple[Item, str]], trial: Trial
+    ) -> list[dict[str, object]]:
         """What each metric comes to; fails the check with the first that nobody should approve."""
+        found = [(item, metric_result(item.revision, trial)) for item in metrics]
+        others = [(item, rewritten_result(name, trial)) for item, name in rewritten]
         results = []
-        for item in metrics:
-            result = {"item": item.pk, **metric_result(item.revision, trial)}
+        for item, told in [*found, *((item, one) for item, one in others if one is not None)]:
+            result = {"item": item.pk, **told}
             results.append(result)
             if result.get("wrong"):
                 self.fail(self.checks[CheckKind.NUMBERS], str(result["wrong"]), metrics=results)

@@ -11,6 +11,7 @@ from sqlglot import exp
 from environments.numbers import Point, day, differences, number, same
 from proposals.kinds.metric import analysis_of
 from semantic.calculation import CalculationFields
+from semantic.current import fields_of
 from semantic.definitions import Grain, Vocabulary
 from semantic.fields import MetricFields
 from semantic.formula.tree import Node
@@ -70,6 +71,23 @@ def calculation_sentence(
     if fields.is_query:
         return f"{fields.title}: {rows:,} rows"
     return f"{fields.title}: {rows - known:,} of {rows:,} rows are blank"
+
+
+def rewritten_result(name: str, trial: Trial) -> dict[str, Any] | None:
+    """What a metric comes to that is computed from another one by now, and what it came to before.
+
+    None where formulas cannot say it: MetricFlow alone would vouch for it.
+    """
+    after, before = (names.metrics.get(name) for names in (trial.after, trial.before))
+    fields = fields_of(after, trial.after) if after is not None else None
+    if fields is None or not fields.formula:
+        return None
+    result = computed_twice(fields, trial.after, trial.relations, trial.engine, trial.warehouse)
+    if before is not None and (was := fields_of(before, trial.before)).formula:
+        result["before"] = computed_alone(was, trial.before, trial.relations, trial.warehouse)
+    if result["mismatches"]:
+        result["wrong"] = mismatch_sentence(result)
+    return {"title": fields.label or name, **result}
 
 
 def computed_twice(

@@ -17,7 +17,17 @@ from semantic.models import Revision
 __all__ = ["KINDS", "CannotGenerate", "Kind", "kind_of"]
 
 KINDS: Mapping[str, Kind[Any]] = {
-    kind.key: kind for kind in (MetricKind(), ModelKind(), ColumnKind(), DocKind(), CalculationKind(), RemovalKind(), DimensionKind(), MeasureKind())
+    kind.key: kind
+    for kind in (
+        MetricKind(),
+        ModelKind(),
+        ColumnKind(),
+        DocKind(),
+        CalculationKind(),
+        RemovalKind(),
+        DimensionKind(),
+        MeasureKind(),
+    )
 }
 
 

@@ -8,15 +8,15 @@ from typing import Any, Protocol, get_args
 
 from environments.models import Environment
 from governance.web import Request
-from proposals.calculating import calculation_preview
 from proposals import generate
+from proposals.calculating import calculation_preview
 from proposals.forms import FORMS
 from proposals.forms.metric import MetricForm
 from proposals.kinds import KINDS
 from proposals.outlook import outlook, sentences
 from proposals.preview import preview
-from semantic.calculation import CalculationFields
 from proposals.split import months_of, values_of
+from semantic.calculation import CalculationFields
 from semantic.definitions import Grain
 from semantic.elements import DimensionFields, MeasureFields
 from semantic.fields import Fields, MetricFields

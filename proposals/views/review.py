@@ -221,8 +221,12 @@ def _numbers(items: Sequence[Item], checks: Sequence[Check]) -> dict[str, Any]:
     found = next((check for check in checks if check.kind == CheckKind.NUMBERS), None)
     results = (found.result.get("metrics") or []) if found else []
     # What was checked before a proposal could hold several changes names none.
-    by_item = {result.get("item", items[0].pk): result for result in results} if items else {}
-    known = [_figures(item, by_item[item.pk]) for item in items if item.pk in by_item]
+    known = [
+        _figures(item, result)
+        for item in items
+        for result in results
+        if result.get("item", items[0].pk) == item.pk
+    ]
     done = found is not None and found.status == CheckStatus.PASSED
     return {
         "figures": [one for one in known if one.shown is not None],
@@ -235,13 +239,13 @@ def _figures(item: Item, result: Mapping[str, Any]) -> Figures:
     shown = Numbers.stored(result["points"]) if result["points"] else None
     then = dict(Numbers.stored(before["points"]).by_name) if before else {}
     return Figures(
-        title=item.revision.content.title,
+        title=str(result.get("title") or item.revision.content.title),
         value_format=str(result.get("format") or "number"),
         shown=shown,
         total=result["total"],
         today=then.get(shown.now_name) if shown else None,
         compared=_compared(before, result) if before else [],
-        new=not item.revision.base,
+        new=not item.revision.base and "title" not in result,
     )
 
 

@@ -55,6 +55,11 @@ def test_a_metric_goes_with_another_one_in_its_place_and_is_retired_by_the_pull(
     told = proposal.checks.get(kind="rules").message
     assert "It is used by the metric Completed share" in told
     assert "the numbers of what uses it change" in told
+    numbers = proposal.checks.get(kind="numbers")
+    compared = {one["title"]: one for one in numbers.result["metrics"]}
+    assert {"Completed share", "Revenue per customer", "Average order"} <= compared.keys()
+    assert compared["Revenue per customer"]["before"]["total"] == compared["Revenue per customer"]["total"]
+    assert "agree for Average order" in numbers.message
 
 
 def test_nothing_is_removed_that_dbt_does_not_know(story: Story) -> None:
