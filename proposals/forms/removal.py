@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from proposals.forms.base import FormNames, ItemForm
+from proposals.forms.base import F, FormNames, ItemForm
 from semantic.definitions import Vocabulary
 from semantic.fields import Fields, with_plain_lines
 from semantic.removals import RemovalFields, subject_of
@@ -65,6 +66,10 @@ class RemovalForm(ItemForm):
         texts = ("name", "replacement", "new_name", "day", "why")
         typed: dict[str, Any] = {name: with_plain_lines(data.get(name) or "").strip() for name in texts}
         return RemovalFields(**typed, how=data.get("how") or "now", unused=bool(data.get("unused")))
+
+    def kept(self, fields: F, stored: F) -> F:
+        """What was typed, about the thing that the draft has been about from its beginning."""
+        return replace(super().kept(fields, stored), name=stored.name)  # type: ignore[type-var]
 
     @classmethod
     def field_of(cls, name: str) -> str:

@@ -113,6 +113,18 @@ def test_the_panel_lists_whatever_uses_it_and_the_form_offers_what_could_take_it
     assert "Everything that reviewers need is there." in parts
 
 
+def test_a_draft_stays_about_the_thing_that_it_began_with(story: Story, client: Client) -> None:
+    proposal = removing(story, "metric:revenue", why="Two of a kind.")
+    client.force_login(story.maya)
+    place = [story.project.slug, story.production.slug, proposal.number]
+
+    client.post(reverse("proposal-save", args=place), {"name": "metric:gifts", "why": "Now.", "version": "2"})
+
+    fields = proposal.items.get().revision.content
+    assert isinstance(fields, RemovalFields)
+    assert (fields.name, fields.why) == ("metric:revenue", "Now.")
+
+
 def test_its_page_leads_to_the_form(story: Story, client: Client) -> None:
     client.force_login(story.maya)
     page = client.get(f"/{story.project.slug}/prod/metrics/revenue/").content.decode()
