@@ -23,6 +23,7 @@ from proposals.actions import authoring, reviewing
 from proposals.models import Conflict, Item, Proposal
 from proposals.models import Conflict, Proposal
 from semantic.calculation import CalculationFields
+from semantic.elements import DimensionFields, MeasureFields
 from semantic.fields import MetricFields
 from tests.browser.conftest import Enter, Shop, violations
 from tests.factories import make_proposal, make_user, work_off
@@ -66,6 +67,7 @@ def full(shop: Shop, staging: Environment) -> Shop:
     _clashed(shop)
     _several(shop)
     _calculated(shop)
+    _of_other_kinds(shop)
     _unwell(shop)
     announce()
     return shop
@@ -112,6 +114,26 @@ def _calculated(shop: Shop) -> None:
             kind="calculation",
             suggested=CalculationFields.from_json({**fields, "description": "What was paid."}),
         )
+def _of_other_kinds(shop: Shop) -> None:
+    """Drafts in which a metric goes, and a dimension and a measure come."""
+    going = authoring.proposal_open(
+        project=shop.project, author=shop.maya, kind="removal", changing="metric:revenue"
+    )
+    item = authoring.item_add(
+        proposal=going,
+        kind="dimension",
+        actor=shop.maya,
+        changing=orders,
+        suggested=DimensionFields(label="State", expr="status"),
+    )
+    assert item.pk
+    authoring.proposal_open(
+        project=shop.project,
+        author=shop.maya,
+        kind="measure",
+        changing=orders,
+        suggested=MeasureFields(label="Discounts", expr="discount"),
+    )
 
 
 def _unwell(shop: Shop) -> None:
@@ -169,6 +191,7 @@ def _visits(shop: Shop) -> Iterator[tuple[User | None, str, str]]:
     runs = {run.kind: run.pk for run in Run.objects.filter(project=shop.project)}
     failed = Run.objects.get(project__slug="empty")
     others = Item.objects.filter(proposal__project=shop.project, proposal__number=7).order_by("id")[1:]
+    going = Item.objects.filter(proposal__project=shop.project, proposal__number=7).order_by("pk")
     yield None, "/sign-in/", "Sign in"
     yield make_user("Nobody New"), "/", "Projects"
     yield shop.maya, "/shop/no/such/page/", "Not found"
@@ -195,6 +218,11 @@ def _visits(shop: Shop) -> Iterator[tuple[User | None, str, str]]:
         "prod/propose/?kind=calculation&way=query": "Propose a calculation",
         "prod/proposals/7/edit/": "Net of discount",
         "prod/proposals/8/edit/": "fct_paid",
+        "prod/propose/?kind=removal&of=metric:revenue": "Remove or replace revenue",
+        "prod/propose/?kind=dimension&of=model.shop.fct_orders": "Propose a dimension",
+        f"prod/proposals/7/edit/{going[0].pk}/": "revenue and State",
+        f"prod/proposals/7/edit/{going[1].pk}/": "revenue and State",
+        "prod/proposals/8/edit/": "Discounts",
         "prod/proposals/2/edit/": "Propose a metric",
         "prod/proposals/3/edit/": "Pieces that",
     }
