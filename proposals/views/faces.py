@@ -119,10 +119,11 @@ def _removal(
 ) -> dict[str, object]:
     """Beside what a plain change needs, everything that uses the thing."""
     known = generate.known_in(environment.project, environment)
+    uses, told = uses_of(fields.name, known), KINDS["removal"].warnings(fields, known)
     return {
         **_plain("removal")(request, environment, fields, base),
-        "uses": uses_of(fields.name, known),
-        "told": KINDS["removal"].warnings(fields, known),
+        "uses": uses,
+        "told": told[1:] if uses else told,  # the first one lists what stands above it
         "unused": left_unused(subject_of(fields.name)[1], known) if fields.unused else ((), ()),
     }
 

@@ -125,6 +125,16 @@ def test_who_filters_by_a_dimension_is_told_where_its_calculation_changes(story:
     assert kind.warnings(replace(base, label="State"), known) == []
 
 
+@pytest.mark.parametrize("name", ["label", "expr", "description", "time", "why"])
+def test_what_dbt_would_render_is_refused_beside_its_field(story: Story, name: str) -> None:
+    known = generate.known_in(story.project, story.production)
+    given = DimensionFields(f"{ORDERS}:state", ORDERS, "State", "status")
+
+    told = KINDS["dimension"].sending_problems(replace(given, **{name: "{{ target.name }}"}), known, None)
+
+    assert name in told
+
+
 def test_one_of_something_that_dbt_does_not_know_is_not_begun(story: Story) -> None:
     for kind in ("dimension", "measure"):
         with pytest.raises(NoSuchElement):

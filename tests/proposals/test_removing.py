@@ -113,6 +113,20 @@ def test_the_panel_lists_whatever_uses_it_and_the_form_offers_what_could_take_it
     assert "Everything that reviewers need is there." in parts
 
 
+def test_what_is_no_name_no_day_and_no_plain_text_never_reaches_a_file(story: Story) -> None:
+    known, jinja = generate.known_in(story.project, story.production), "{{ env_var('SECRET') }}"
+    kind = KINDS["removal"]
+    for fields in (
+        RemovalFields("metric:gifts", how="rename", new_name=jinja),
+        RemovalFields("metric:gifts", how="deprecate", day=jinja),
+        RemovalFields("metric:gifts", replacement=jinja),
+        RemovalFields("metric:gifts", why=jinja),
+        RemovalFields("metric:gifts", how=jinja),
+        RemovalFields(jinja),
+    ):
+        assert kind.sending_problems(fields, known, None), fields
+
+
 def test_a_draft_stays_about_the_thing_that_it_began_with(story: Story, client: Client) -> None:
     proposal = removing(story, "metric:revenue", why="Two of a kind.")
     client.force_login(story.maya)
