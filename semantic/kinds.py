@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 from semantic.calculation import CalculationFields
 from semantic.described import ColumnFields, DocFields, ModelFields
-from semantic.described import ColumnFields, ModelFields
 from semantic.elements import DimensionFields, MeasureFields
 from semantic.fields import Fields, MetricFields
 from semantic.removals import RemovalFields

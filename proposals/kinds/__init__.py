@@ -16,19 +16,17 @@ from semantic.models import Revision
 
 __all__ = ["KINDS", "CannotGenerate", "Kind", "kind_of"]
 
-KINDS: Mapping[str, Kind[Any]] = {
-    kind.key: kind
-    for kind in (
-        MetricKind(),
-        ModelKind(),
-        ColumnKind(),
-        DocKind(),
-        CalculationKind(),
-        RemovalKind(),
-        DimensionKind(),
-        MeasureKind(),
-    )
-}
+_ALL: tuple[Kind[Any], ...] = (
+    MetricKind(),
+    ModelKind(),
+    ColumnKind(),
+    DocKind(),
+    CalculationKind(),
+    RemovalKind(),
+    DimensionKind(),
+    MeasureKind(),
+)
+KINDS: Mapping[str, Kind[Any]] = {kind.key: kind for kind in _ALL}
 
 
 def kind_of(revision: Revision) -> Kind[Any]:

@@ -21,7 +21,6 @@ from notify.actions import announce, thread_choose
 from proposals import content
 from proposals.actions import authoring, reviewing
 from proposals.models import Conflict, Item, Proposal
-from proposals.models import Conflict, Proposal
 from semantic.calculation import CalculationFields
 from semantic.elements import DimensionFields, MeasureFields
 from semantic.fields import MetricFields
@@ -99,6 +98,8 @@ def _several(shop: Shop) -> None:
     proposal = authoring.proposal_open(project=shop.project, author=shop.maya, kind="model", changing=orders)
     for kind, of in (("column", f"{orders}:status"), ("doc", "")):
         authoring.item_add(proposal=proposal, kind=kind, changing=of, actor=shop.maya)
+
+
 def _calculated(shop: Shop) -> None:
     """A calculated column, in a model of its own, and a pasted query."""
     column = {
@@ -114,6 +115,8 @@ def _calculated(shop: Shop) -> None:
             kind="calculation",
             suggested=CalculationFields.from_json({**fields, "description": "What was paid."}),
         )
+
+
 def _of_other_kinds(shop: Shop) -> None:
     """Drafts in which a metric goes, and a dimension and a measure come."""
     going = authoring.proposal_open(
