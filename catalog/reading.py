@@ -109,7 +109,7 @@ class Entry:
         return found if isinstance(found, dict) else {}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Manifest:
     """A whole manifest; `nodes` and `tests` by their key in the catalogue, in dbt's order."""
 

@@ -15,11 +15,11 @@ from environments import builds
 from environments.plan import trial
 from environments.selectors import quoted
 from proposals import content, generate
+from proposals.broken import broken_promises
 from proposals.computing import Trial, calculation_sentence, metric_result, rewritten_result
 from proposals.kinds import kind_of
 from proposals.models import Check, CheckKind, CheckStatus, Item, Proposal
 from semantic.codegen.metrics import Compiled
-from semantic.codegen.value_tests import test_names
 from semantic.importer import vocabulary as vocabulary_from
 from semantic.query.engine import NotComputable, engine_for, with_relations
 from semantic.query.spec import Unsupported
@@ -194,7 +194,7 @@ class CheckRun:
     def build(
         self, dbt: Dbt, manifest: dict[str, Any], location: Location, into: Path
     ) -> builds.Built | None:
-        """The models that the metric reads are built and tested beside the live version."""
+        """The models that the change is about are built and tested beside the live version."""
         check = self.checks[CheckKind.BUILD]
         live = self.target.live
         models = sorted({name for code in self.code for name in code.models})
@@ -215,31 +215,13 @@ class CheckRun:
                 on_progress=builds.teller(self.work),
             )
         except DbtBuildFailed as exc:
-            if said := self.broken_promises(exc.params["nodes"]):
+            if said := broken_promises(self.items, exc.params["nodes"], manifest, self.known):
                 self.fail(check, said)
             raise
         tests = sum(result.status == "pass" for result in built.results.results)
         message = f"{', '.join(models)} built, {tests} test{'s' if tests != 1 else ''} passed."
         self._tell(check, CheckStatus.RUNNING, message=message, result=builds.summary(built.results))
         return built
-
-    def broken_promises(self, failed: Any) -> str:
-        """In plain words, where nothing failed but the tests of this proposal's own rules; else ""."""
-        rules = {
-            name: (fields.label, rule)
-            for fields in (item.revision.metric for item in self.items if item.revision.kind == "metric")
-            for name, rule in zip(test_names(fields.name, fields.rules), fields.rules, strict=True)
-        }
-        if not all(node["name"] in rules and node["status"] == "fail" for node in failed):
-            return ""
-        said = []
-        for node in sorted(failed, key=lambda node: str(node["name"])):
-            label, rule = rules[node["name"]]
-            months = node["failures"] or 0
-            said.append(f"{label} is not “{rule}” in {months} month{'s' if months != 1 else ''}.")
-        blank = any(rules[node["name"]][1].kind == "not_null" for node in failed)
-        said.append("Change the formula or the rule.")
-        return " ".join([*said, *(["COALESCE gives a value where there is none."] if blank else [])])
 
     def numbers(self, location: Location, built: builds.Built | None) -> None:
         """MetricFlow's SQL and our own give the same number, and it keeps the promised rules."""

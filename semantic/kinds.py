@@ -9,6 +9,7 @@ from semantic.described import ColumnFields, DocFields, ModelFields
 from semantic.elements import DimensionFields, MeasureFields
 from semantic.fields import Fields, MetricFields
 from semantic.removals import RemovalFields
+from semantic.promised import PromiseFields
 
 FIELDS: Mapping[str, type[Fields]] = {
     "metric": MetricFields,
@@ -19,4 +20,5 @@ FIELDS: Mapping[str, type[Fields]] = {
     "dimension": DimensionFields,
     "measure": MeasureFields,
     "removal": RemovalFields,
+    "test": PromiseFields,
 }

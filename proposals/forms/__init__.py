@@ -11,6 +11,7 @@ from proposals.forms.docs import DocForm
 from proposals.forms.elements import DimensionForm, MeasureForm
 from proposals.forms.metric import MetricForm
 from proposals.forms.removal import RemovalForm
+from proposals.forms.quality import QualityForm
 
 __all__ = ["FORMS", "FormNames", "ItemForm"]
 
@@ -23,4 +24,5 @@ FORMS: Mapping[str, type[ItemForm]] = {
     "dimension": DimensionForm,
     "measure": MeasureForm,
     "removal": RemovalForm,
+    "test": QualityForm,
 }

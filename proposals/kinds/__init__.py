@@ -12,6 +12,7 @@ from proposals.kinds.docs import DocKind
 from proposals.kinds.elements import DimensionKind, MeasureKind
 from proposals.kinds.metric import MetricKind
 from proposals.kinds.removal import RemovalKind
+from proposals.kinds.quality import QualityKind
 from semantic.models import Revision
 
 __all__ = ["KINDS", "CannotGenerate", "Kind", "kind_of"]
@@ -25,6 +26,7 @@ _ALL: tuple[Kind[Any], ...] = (
     RemovalKind(),
     DimensionKind(),
     MeasureKind(),
+    QualityKind(),
 )
 KINDS: Mapping[str, Kind[Any]] = {kind.key: kind for kind in _ALL}
 

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import Any, Protocol, get_args
 
 from environments.models import Environment
+from environments.selectors import vocabulary_of
 from governance.web import Request
 from proposals import generate
 from proposals.calculating import calculation_preview
 from proposals.forms import FORMS
+from proposals.forms import FORMS, FormNames
 from proposals.forms.metric import MetricForm
 from proposals.kinds import KINDS
 from proposals.outlook import outlook, sentences
@@ -21,6 +23,7 @@ from semantic.definitions import Grain
 from semantic.elements import DimensionFields, MeasureFields
 from semantic.fields import Fields, MetricFields
 from semantic.removals import RemovalFields, left_unused, subject_of, uses_of
+from semantic.promised import PromiseFields
 
 GRAINS: tuple[Grain, ...] = get_args(Grain)
 
@@ -137,6 +140,17 @@ def _plain_face(kind: str) -> Face:
     )
 
 
+def _rule(
+    request: Request, environment: Environment, fields: PromiseFields, base: PromiseFields | None
+) -> dict[str, object]:
+    """As of every plain change; and the fields of another promise, where one has been chosen."""
+    context = _plain("test")(request, environment, fields, base)
+    if request.POST.get("shown", fields.promise.kind) != fields.promise.kind:
+        known = FormNames(vocabulary_of(environment.project, environment), ())
+        context["asked"] = FORMS["test"](request.POST, known=known, base=base)
+    return context
+
+
 FACES: Mapping[str, Face] = {
     "metric": Face(
         "proposals/forms/metric.html", "proposals/_preview.html", "proposals/proposal_preview.html", _metric
@@ -156,6 +170,8 @@ FACES: Mapping[str, Face] = {
         )
         for kind in ("dimension", "measure")
     },
+    "test": Face(
+        "proposals/forms/test.html", "proposals/_rule_outlook.html", "proposals/rule_outlook.html", _rule
     **{kind: _plain_face(kind) for kind in ("model", "column")},
     "removal": Face(
         "proposals/forms/removal.html", "proposals/_impact.html", "proposals/proposal_impact.html", _removal

@@ -17,6 +17,7 @@ from governance.roles import Role
 from proposals import content
 from proposals.actions import authoring, checks, reviewing
 from proposals.actions.authoring import EditedMeanwhile, InFlight, NotADraft, NoTarget
+from proposals.broken import broken_promises
 from proposals.checking import CheckRun
 from proposals.models import Check, Proposal, ProposalStatus
 from proposals.preview import preview
@@ -536,9 +537,11 @@ def test_a_rule_that_could_not_be_tried_is_not_told_as_broken(maya: User) -> Non
     checks = CheckRun(runs.Work(Run.objects.get()), proposal)
     (name,) = rule_names(FIELDS.name, (ValueRule("not_null"),))
     failed = {"name": name, "status": "fail", "failures": 2}
+    nothing: dict[str, Any] = {"nodes": {}}
 
-    assert "“never blank” in 2 months" in checks.broken_promises([failed])
-    assert checks.broken_promises([failed | {"status": "error", "failures": None}]) == ""
+    assert "“never blank” in 2 months" in broken_promises(checks.items, [failed], nothing, checks.known)
+    untried = failed | {"status": "error", "failures": None}
+    assert broken_promises(checks.items, [untried], nothing, checks.known) == ""
 
 
 def test_a_lost_run_of_checks_is_repeated_while_the_proposal_is_under_review(maya: User) -> None:

@@ -1,0 +1,234 @@
+"""A data quality rule that a person typed, as a dbt test: a new one, or one that says something else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+
+from catalog.quality.rules import Test
+from catalog.reading import Manifest, NodeRecord, TestRecord, test_record
+from semantic.codegen.changes import FileChange
+from semantic.codegen.entries import Refused
+from semantic.codegen.metrics import Compiled
+from semantic.codegen.quality.conditions import compiler
+from semantic.codegen.quality.edits import AddTest, Written
+from semantic.codegen.quality.file_tests import DATA_TESTS, is_nested
+from semantic.codegen.quality.habits import Habits, habits_of
+from semantic.codegen.quality.promises import NO_CONDITION, AlwaysTrue, Condition, Promise
+from semantic.codegen.quality.reading import is_made_up, rule_read
+from semantic.codegen.quality.rule import RESOURCES, QualityRule, Severity, Target
+from semantic.codegen.quality.source_freshness import FRESHNESS
+from semantic.codegen.quality.spelled import Compiles, Spelled, spelled
+from semantic.codegen.quality.writing import rule_added, rule_changed
+from semantic.codegen.words import SECTIONS, properties_file
+from semantic.codegen.yaml_files import new_file_of
+from semantic.codegen.yaml_steps import AddItem
+from semantic.conditions import formula_of
+from semantic.described import DESCRIBED
+from semantic.known import Known
+from semantic.promised import PromiseFields, fields_of
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A test of dbt's with the rule that it keeps and the table that it is of."""
+
+    test: TestRecord
+    rule: QualityRule
+    node: NodeRecord
+
+    @property
+    def fields(self) -> PromiseFields:
+        """The rule as its form shows it."""
+        of = {"name": self.test.unique_id, "table": self.node.unique_id, "column": self.test.column}
+        return fields_of(self.rule, **of)
+
+
+def told_test(record: TestRecord, about: str) -> Test:
+    """A test of the manifest as the catalogue of rules reads it."""
+    config = record.fields.get("config") or {}
+    return Test(
+        record.kind, record.name, about, record.column, record.arguments, record.severity, config,
+        record.description,
+    )  # fmt: skip
+
+
+def rule_in(record: TestRecord, node: NodeRecord, known: Known, dialect: str) -> QualityRule | None:
+    """The rule that a test of a table keeps; None where no rule says it."""
+    return rule_read(
+        told_test(record, node.name),
+        meta=record.fields.get("meta"),
+        compiles=compiles_of(node, known, dialect),
+        reads=lambda sql: formula_of(sql, dialect),
+    )
+
+
+def compiles_of(node: NodeRecord, known: Known, dialect: str) -> Compiles:
+    """What says conditions on a table's rows in SQL. Raises Refused for those of sources."""
+
+    def refused(_formula: str) -> str:
+        raise Refused(f"Conditions can be written for models alone, and {node.name} is none that is known.")
+
+    there = known.names.models.get(node.name)
+    if there is None or there.unique_id != node.unique_id:
+        return refused
+    return compiler(known.names, node.name, dialect)
+
+
+def target_of(node: NodeRecord, column: str) -> Target:
+    """Where dbt's files have the tests of a table, or of its column."""
+    resource = next(one for one in RESOURCES if one == SECTIONS[node.resource_type])
+    return Target(node.name, column, resource, str(node.fields.get("source_name") or ""))
+
+
+def kept_by(test_id: str, known: Known, dialect: str) -> Kept | None:
+    """A test of dbt's with its rule; None where there is none of that id, or no rule says it."""
+    entry = known.manifest.tests.get(test_id)
+    record = test_record(entry) if entry is not None else None
+    node = known.node(record.node) if record is not None else None
+    if record is None or node is None or node.resource_type not in DESCRIBED:
+        return None
+    rule = rule_in(record, node, known, dialect)
+    return Kept(record, rule, node) if rule is not None else None
+
+
+def rule_of(fields: PromiseFields, promise: Promise) -> QualityRule:
+    """The rule that was typed, of which this is the promise."""
+    where = Condition(fields.where) if fields.where else Condition(sql=fields.where_sql)
+    severity: Severity = "warn" if fields.severity == "warn" else "error"
+    return QualityRule(
+        promise, severity, where if where != Condition() else NO_CONDITION, fields.label, fields.owner
+    )
+
+
+@lru_cache(maxsize=4)
+def habits_in(manifest: Manifest, dialect: str, dbt_version: tuple[int, int]) -> Habits:
+    """How a project spells its tests; read once for each manifest."""
+    parts = manifest.parts
+    nodes = {name: msgspec.json.decode(raw, type=_Used) for name, raw in parts.nodes.items()}
+    plain = {
+        "metadata": parts.metadata,
+        "nodes": {name: msgspec.to_builtins(node) for name, node in nodes.items()},
+        "macros": dict.fromkeys(parts.macros),
+    }
+    return habits_of(plain, dialect=dialect, dbt_version=dbt_version)
+
+
+class _Used(msgspec.Struct):
+    """What habits are read from, of a node of the manifest."""
+
+    package_name: str = ""
+    original_file_path: str = ""
+    depends_on: dict[str, Any] = {}
+    test_metadata: dict[str, Any] | None = None
+
+
+def compile_new(
+    fields: PromiseFields, promise: Promise, node: NodeRecord, known: Known, dialect: str
+) -> Compiled:
+    """The test of a new rule. Where dbt keeps it already nothing is left to write. Raises Refused."""
+    rule, target = rule_of(fields, promise), target_of(node, "" if fields.promise.of_table else fields.column)
+    if any(_same(rule, target, test, node, known, dialect) for test in known.tests_of(node.unique_id)):
+        return _compiled((), [], (), "")
+    habits, compiles = (
+        habits_in(known.manifest, dialect, known.names.dbt_version),
+        compiles_of(node, known, dialect),
+    )
+    path = properties_file(node, known)
+    changes = rule_added(rule, target, habits, path=path, compiles=compiles)
+    test = spelled(rule, target, habits, compiles=compiles)
+    edit = {"rule": rule.to_json(), "of": target.to_json()}
+    return _compiled(changes, [edit], _built(node), _shown(test, target, habits), _notes(test, node))
+
+
+def _same(
+    rule: QualityRule, target: Target, test: TestRecord, node: NodeRecord, known: Known, dialect: str
+) -> bool:
+    """Whether a test of dbt's keeps the rule, whatever it is called."""
+    if test.column.casefold() != target.column.casefold() and rule.of_column:
+        return False
+    there = rule_in(test, node, known, dialect)
+    return there is not None and (there.promise, there.where) == (rule.promise, rule.where)
+
+
+def compile_change(
+    base: PromiseFields, fields: PromiseFields, promise: Promise, kept: Kept, known: Known, dialect: str
+) -> Compiled:
+    """The test that says something else. What dbt has brought meanwhile is left out. Raises Refused.
+
+    `promise` is what is wanted of the test, `kept` the test as it is.
+    """
+    current, asked = kept.fields, fields.changes_from(base)
+    left = [name for name in asked if name in fields.changes_from(current)]
+    if moved := [name for name in left if name in current.changes_from(base)]:
+        named = " and ".join(sorted(moved))
+        raise Refused(f"The {named} of {current.title} was changed in dbt meanwhile. Decide which one holds.")
+    if not left:
+        return _compiled((), [], (), "")
+    said = promise if "promise" in left else kept.rule.promise
+    new = rule_of(replace(current, **{name: getattr(fields, name) for name in left}), said)
+    node, target = kept.node, target_of(kept.node, kept.test.column)
+    habits, compiles = (
+        habits_in(known.manifest, dialect, known.names.dbt_version),
+        compiles_of(node, known, dialect),
+    )
+    test = told_test(kept.test, node.name)
+    name = "" if is_made_up(test) else test.name
+    was = Written(test.kind, test.arguments, test.column, name, str(test.config.get("where") or ""))
+    changes = rule_changed(kept.rule, new, target, was, habits, path=kept.test.path, compiles=compiles)
+    edits = [{"test": kept.test.unique_id, "key": one, "value": fields.agreed()[one]} for one in left]
+    shown = spelled(new, target, habits, compiles=compiles, like=test.kind, standing=_standing(new))
+    return _compiled(changes, edits, _built(node), _shown(shown, target, habits), _notes(shown, node))
+
+
+def _standing(rule: QualityRule) -> Mapping[Condition, str]:
+    """Conditions that dbt's file has as SQL, so that the whole test can be shown."""
+    conditions = [rule.where, *([rule.promise.condition] if isinstance(rule.promise, AlwaysTrue) else [])]
+    return {one: one.sql for one in conditions if one.sql}
+
+
+def _compiled(
+    changes: tuple[FileChange, ...],
+    edits: list[dict[str, Any]],
+    models: tuple[str, ...],
+    yaml: str,
+    notes: tuple[str, ...] = (),
+) -> Compiled:
+    return Compiled(changes, {"edits": edits, "uses": {}}, (), models, yaml, notes)
+
+
+def _built(node: NodeRecord) -> tuple[str, ...]:
+    """What the check builds and tests: dbt does not build sources."""
+    return () if node.resource_type == "source" else (node.name,)
+
+
+def _notes(test: Spelled, node: NodeRecord) -> tuple[str, ...]:
+    said = [f"Written as {test.why}."]
+    if node.resource_type == "source":
+        said.append("dbt builds no source, so that the checks do not look at its rows: the next build does.")
+    return tuple(said)
+
+
+def _shown(test: Spelled, target: Target, habits: Habits) -> str:
+    """The test in its place, as YAML for people to read."""
+    if target.resource == "sources":
+        return new_file_of((AddItem(("sources",), _of_source(test, target, habits)),))
+    return new_file_of((AddTest(target, test, habits.dbt_version),))
+
+
+def _of_source(test: Spelled, target: Target, habits: Habits) -> dict[str, Any]:
+    entry = test.entry(nested=is_nested({}, habits.dbt_version))
+    table: dict[str, Any] = {"name": target.name}
+    if test.test == FRESHNESS:
+        table |= {key: value for key, value in test.arguments.items() if key == "loaded_at_field"}
+        limits = {key: value for key, value in test.arguments.items() if key != "loaded_at_field"}
+        table[FRESHNESS] = {**limits, **({"filter": test.where} if test.where else {})}
+    elif test.column:
+        table["columns"] = [{"name": test.column, DATA_TESTS: [entry]}]
+    else:
+        table[DATA_TESTS] = [entry]
+    return {"name": target.source, "tables": [table]}
