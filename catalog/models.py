@@ -292,18 +292,19 @@ class NodeTest(models.Model):
 
     def told(self, about: str, reads: Reads) -> Rule:
         """What it promises of the thing that is called so."""
-        return rule_of(
-            Test(
-                kind=self.kind,
-                name=self.name,
-                about=about,
-                column=self.column,
-                arguments=self.arguments,
-                severity=self.severity,
-                config=self.fields.get("config") or {},
-                description=self.description,
-            ),
-            reads=reads,
+        return rule_of(self.of(about), reads=reads)
+
+    def of(self, about: str) -> Test:
+        """It as a test of the thing that is called so."""
+        return Test(
+            kind=self.kind,
+            name=self.name,
+            about=about,
+            column=self.column,
+            arguments=self.arguments,
+            severity=self.severity,
+            config=self.fields.get("config") or {},
+            description=self.description,
         )
 
 

@@ -11,7 +11,7 @@ from functools import lru_cache
 from catalog.models import Column, Node, NodeTest, Outcome, Snapshot
 from catalog.narrowing import NOT_RUN, RulesAsked
 from catalog.outcomes import Tested, Trust, outcomes_of, outdated
-from catalog.quality.rules import METRIC_TESTS, Rule, constraints, freshness
+from catalog.quality.rules import METRIC_TESTS, Rule, constraints, freshness, is_changeable
 from catalog.quality.tellers import Reads, metric_of
 from catalog.search.index import owner_of
 from catalog.selectors import MOST, USED, reads_of
@@ -23,7 +23,8 @@ from governance.models import Project
 class Kept:
     """A rule of a thing, and how dbt spells it: its test, a constraint, or the freshness of a source.
 
-    `key` is what its outcome goes by; "" where nothing of dbt's tells how it ended.
+    `key` is what its outcome goes by; "" where nothing of dbt's tells how it ended. `changeable` says
+    whether a form can say what it says.
     """
 
     rule: Rule
@@ -34,6 +35,7 @@ class Kept:
     file: str
     description: str = ""
     owner: str = ""
+    changeable: bool = False
 
     @property
     def called(self) -> str:
@@ -59,6 +61,7 @@ def _of_test(test: NodeTest, about: str, reads: Reads) -> Kept:
         file=test.path,
         description=test.description,
         owner=owner_of(meta.get("owner") if isinstance(meta, dict) else None),
+        changeable=is_changeable(test.of(about)),
     )
 
 

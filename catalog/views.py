@@ -45,6 +45,9 @@ from governance import permissions
 from governance.models import Project
 from governance.web import Request, in_project
 
+# What dbt can test.
+TESTED = ("model", "seed", "snapshot", "source")
+
 
 class _Counted(Paginator[Any]):
     """Pages of what has been counted already."""
@@ -179,6 +182,8 @@ def node_detail(request: Request, project: Project, unique_id: str) -> HttpRespo
         "uses": [one for one in reads if one.resource_type in selectors.USED],
         "may_propose": permissions.decide(request.user, "proposal.create", project),
         "may_settle": permissions.decide(request.user, "catalogue.settle", project),
+        "tables": TESTED,
+        "may_propose": permissions.decide(request.user, "proposal.create", project),
         "history": selectors.history_of(node)[: selectors.MOST],
         "code": node.fields.get("macro_sql", ""),
         "made": selectors.made_of(node),
@@ -234,6 +239,8 @@ def rule_list(request: Request, project: Project) -> HttpResponse:
         "domains": sorted((domain, n) for domain, n in found.domains.items() if domain),
         "query": f"{query}&" if query else "",
         "narrowed": bool(query),
+        "tables": TESTED,
+        "may_propose": permissions.decide(request.user, "proposal.create", project),
     }
     return page(request, "catalog/rule_list.html", context, fragment="rows")
 

@@ -8,5 +8,6 @@ class SemanticConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """The catalogue tells conditions of tests as formulas, which only this app can read."""
+        """The catalogue tells conditions of tests as formulas, and which can be changed: this app knows."""
         import_module("semantic.conditions")
+        import_module("semantic.codegen.promised")

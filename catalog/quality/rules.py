@@ -99,6 +99,21 @@ def reader(dialect: str) -> Reads:
     return read
 
 
+# Who knows whether a test says what a form can say: such forms are known further up.
+_CHANGERS: list[Callable[[Test], bool]] = []
+
+
+def says_changeable(says: Callable[[Test], bool]) -> Callable[[Test], bool]:
+    """Register who says whether a test can be changed as a rule."""
+    _CHANGERS.append(says)
+    return says
+
+
+def is_changeable(test: Test) -> bool:
+    """Whether the rule that a test keeps can be changed in a form."""
+    return any(says(test) for says in _CHANGERS)
+
+
 def rule_of(test: Test, *, reads: Reads = unread) -> Rule:
     """The rule that a test keeps. Whatever its arguments are, it is told somehow."""
     arguments = _flat(test.arguments)

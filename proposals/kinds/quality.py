@@ -26,6 +26,12 @@ from semantic.rules.metric import Problems
 from semantic.rules.promised import keeping_problems, promise_of, typing_problems
 
 
+class RuleOfNothing(BisyncError):
+    code = "rule-of-nothing"
+    message = _("Choose what the rule is about first: open it in the catalogue, and propose a rule there.")
+    http_status = 404
+
+
 class NoSuchRule(BisyncError):
     code = "no-such-rule"
     message = _("%(name)s is no test that can be changed as a rule. Pull, or change it in dbt.")
@@ -52,7 +58,7 @@ class QualityKind(Kind[PromiseFields]):
         author: User,  # noqa: ARG002
     ) -> tuple[PromiseFields, PromiseFields | None]:
         if known is None:
-            raise NothingOfThatName(name="")
+            raise RuleOfNothing
         if name.startswith("test."):
             kept = _kept(name, known)
             if kept is None:

@@ -111,12 +111,12 @@ def propose(request: Request, environment: Environment) -> HttpResponse:
 
 
 def _title(request: Request, environment: Environment, kind: str, changing: str) -> str:
-    """What dbt calls the thing that the address says is to be changed."""
+    """What dbt calls the thing that the address says is to be changed; "" where something new is begun."""
     if not changing:
         return ""
     known = generate.known_in(environment.project, environment)
-    fields, base = KINDS[kind].begun(changing, known, request.user)
-    return str((base or fields).title)
+    _fields, base = KINDS[kind].begun(changing, known, request.user)
+    return str(base.title) if base is not None else ""
 
 
 def _number(text: str) -> int:

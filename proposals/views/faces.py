@@ -12,6 +12,7 @@ from governance.web import Request
 from proposals import generate
 from proposals.calculating import calculation_preview
 from proposals.forms import FORMS
+from proposals.broken_rows import broken_rows
 from proposals.forms import FORMS, FormNames
 from proposals.forms.metric import MetricForm
 from proposals.kinds import KINDS
@@ -143,8 +144,9 @@ def _plain_face(kind: str) -> Face:
 def _rule(
     request: Request, environment: Environment, fields: PromiseFields, base: PromiseFields | None
 ) -> dict[str, object]:
-    """As of every plain change; and the fields of another promise, where one has been chosen."""
+    """As of every change in words, with the rows that break the rule; and the fields of another promise."""
     context = _plain("test")(request, environment, fields, base)
+    context["broken"] = broken_rows(fields, environment)
     if request.POST.get("shown", fields.promise.kind) != fields.promise.kind:
         known = FormNames(vocabulary_of(environment.project, environment), ())
         context["asked"] = FORMS["test"](request.POST, known=known, base=base)

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from catalog.quality.rules import Test
+from catalog.quality.rules import Test, says_changeable
 from catalog.reading import Manifest, NodeRecord, TestRecord, test_record
 from semantic.codegen.changes import FileChange
 from semantic.codegen.entries import Refused
@@ -65,6 +65,12 @@ def rule_in(record: TestRecord, node: NodeRecord, known: Known, dialect: str) ->
         compiles=compiles_of(node, known, dialect),
         reads=lambda sql: formula_of(sql, dialect),
     )
+
+
+@says_changeable
+def changeable(test: Test) -> bool:
+    """Whether the form of rules can say what a test promises."""
+    return rule_read(test) is not None
 
 
 def compiles_of(node: NodeRecord, known: Known, dialect: str) -> Compiles:

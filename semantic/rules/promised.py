@@ -76,7 +76,7 @@ def typing_problems(fields: PromiseFields) -> Problems:
         told["label"] = found
     for name, text in _texts(fields.promise).items():
         limit, lines = (4_000, True) if name == "formula" else (1_000, False)
-        parts = text.split("\n") if name == "values" else [text]
+        parts = text.split("\n") if name in ("values", "columns") else [text]
         if found := [one for part in parts for one in text_problems(part, limit=limit, lines=lines)]:
             told[name] = found[:1]
     if len(fields.promise.values) > MOST_VALUES:

@@ -10,9 +10,14 @@ from django.test import Client
 from django.urls import reverse
 
 from catalog.models import NodeTest
+from proposals import generate
 from proposals.actions import authoring, publishing
+from proposals.broken_rows import broken_rows
+from proposals.kinds import KINDS
+from proposals.kinds.described import NothingOfThatName
+from proposals.kinds.quality import NoSuchRule, RuleOfNothing
 from proposals.models import Proposal
-from semantic.promised import Typed
+from semantic.promised import PromiseFields, Typed
 from tests.proposals.story import Story
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.dbt]
@@ -50,6 +55,31 @@ def published(story: Story, changing: str, **to: Any) -> Proposal:
     return proposal
 
 
+TYPED = {
+    "not_null": ("status", Typed("not_null")),
+    "mostly_filled": ("status", Typed("mostly_filled", share="80")),
+    "unique": ("quantity", Typed("unique")),
+    "accepted_values": ("quantity", Typed("accepted_values", values=("1", "2"), negated=True)),
+    "belongs_to": ("customer_id", Typed("belongs_to", to="dim_customers.customer_id")),
+    "in_range": ("net_amount", Typed("in_range", low="0", high="1,000.5")),
+    "positive": ("quantity", Typed("in_range", low="0", integer=True)),
+    "matches_pattern": ("status", Typed("matches_pattern", pattern="^[a-z' ]+$")),
+    "unique_together": ("", Typed("unique_together", columns=("customer_id", "ordered_at"))),
+    "freshness": ("", Typed("freshness", time="ordered_at", age="36", unit="hour")),
+    "row_count_between": ("", Typed("row_count_between", low="1")),
+    "always_true": ("", Typed("always_true", formula="discount <= net_amount")),
+}
+
+
+ALL = "It is about all rows together"
+# How many rows of the shop break each of them.
+BROKEN = {
+    "not_null": 1, "mostly_filled": ALL, "unique": 2, "accepted_values": 3, "belongs_to": 0, "in_range": 0,
+    "positive": 0, "matches_pattern": 0, "unique_together": 0, "freshness": ALL, "row_count_between": ALL,
+    "always_true": 0,
+}  # fmt: skip
+
+
 def of(*values: str) -> Typed:
     return Typed("accepted_values", values=values)
 
@@ -78,3 +108,70 @@ def test_a_new_rule_is_tested_published_told_by_the_catalogue_and_changed(
     assert "severity: warn" in shown
     again = NodeTest.objects.get(project=story.project, column="status")
     assert (again.severity, again.fields["config"]["where"]) == ("warn", "quantity > 0")
+
+
+def test_the_form_shows_the_fields_of_the_chosen_promise_and_says_what_is_missing(
+    story: Story, client: Client
+) -> None:
+    client.force_login(story.maya)
+    begin = reverse("propose", args=[story.project.slug, story.production.slug])
+    node = client.get(reverse("node", args=[story.project.slug, ORDERS])).content.decode()
+    assert f"{begin}?kind=test&amp;of={ORDERS}:status" in node
+    offered = client.get(f"{begin}?kind=test&of={STATUS}")
+    assert "Propose a rule" in offered.content.decode()
+    page = client.post(begin, {"kind": "test", "of": STATUS}, follow=True)
+    address = page.redirect_chain[-1][0]
+    assert b"Choose what is promised." in page.content
+    typed = {"table": ORDERS, "column": "status", "promise": "accepted_values", "version": "1"}
+
+    shown = client.post(address, {**typed, "act": "save"}).content.decode()
+    assert 'name="values"' in shown
+    assert 'name="pattern"' not in shown
+    preview = address.replace("/edit/", "/preview/")
+    parts = client.post(preview, {**typed, "shown": "", "values": "completed\r\nreturned"}).content.decode()
+    assert 'id="asked"' in parts
+    assert "accepted_values" in parts
+    assert "Everything that reviewers need is there." in parts
+    assert "1 row breaks it." in parts
+    assert "it&#x27;s late" in parts
+
+    wrong = {
+        **typed,
+        "column": "state",
+        "version": "2",
+        "act": "send",
+        "where": "nothing > 3",
+        "label": "A B",
+    }
+    answer = client.post(address, wrong)
+    assert answer.status_code == 422
+    assert {"label"} <= answer.context["form"].errors.keys()
+    missing = {name for name, _label, _text in answer.context["missing"]}
+    assert missing >= {"values", "column", "where"}
+
+
+def test_every_kind_of_promise_can_be_typed_and_written(story: Story) -> None:
+    known = generate.known_in(story.project, story.production)
+    kind = KINDS["test"]
+    for name, typed in TYPED.items():
+        fields = kind.complete(
+            replace(PromiseFields(), table=ORDERS, column=typed[0], promise=typed[1]), None
+        )
+        assert kind.sending_problems(fields, known, None) == {}, typed
+        code = kind.compiled(fields, known, dialect="duckdb", base=None)
+        assert code.changes[0].path == "models/schema.yml"
+        assert code.models == ("fct_orders",)
+        assert "fct_orders" in code.yaml_preview
+        found = broken_rows(fields, story.production)
+        said = found.count if found.count is not None else found.trouble.partition(":")[0]
+        assert (said, typed[1].kind) == (BROKEN[name], typed[1].kind)
+
+
+def test_a_rule_of_nothing_is_not_begun(story: Story) -> None:
+    for name, error in (
+        ("", RuleOfNothing),
+        ("model.shop.none", NothingOfThatName),
+        ("test.shop.none", NoSuchRule),
+    ):
+        with pytest.raises(error):
+            authoring.proposal_open(project=story.project, author=story.maya, kind="test", changing=name)
