@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
+from django.utils import timezone
 from sqlglot import exp
 
 from environments.numbers import Point, day, differences, number, same
 from proposals.kinds.metric import analysis_of
 from semantic.calculation import CalculationFields
+from semantic.codegen.quality.metric_tests import named_in
 from semantic.current import fields_of
 from semantic.definitions import Grain, Vocabulary
 from semantic.fields import MetricFields
-from semantic.formula.tree import Node
+from semantic.formula.tree import MetricRef, Node
 from semantic.models import Revision
 from semantic.query.engine import Engine
 from semantic.query.spec import PeriodsOnly, QuerySpec
 from semantic.query.sql import metric_sql
-from semantic.rules.values import breach
+from semantic.rules.values import breaches
 from workspace.warehouse.base import Warehouse
 
 GRAINS: tuple[Grain | None, ...] = (None, "month")
@@ -50,7 +53,7 @@ def metric_result(revision: Revision, trial: Trial) -> dict[str, Any]:
         result["before"] = computed_alone(base, trial.before, trial.relations, trial.warehouse)
     if result["mismatches"]:
         result["wrong"] = mismatch_sentence(result)
-    elif broken := broken_rules(fields, result):
+    elif broken := broken_rules(fields, trial):
         result["wrong"] = " ".join(broken)
     return result
 
@@ -187,12 +190,45 @@ def mismatch_sentence(result: Mapping[str, Any]) -> str:
     )
 
 
-def broken_rules(fields: MetricFields, result: Mapping[str, Any]) -> list[str]:
-    """The promised rules that a month's value does not keep, as sentences."""
+def broken_rules(fields: MetricFields, trial: Trial) -> list[str]:
+    """The promised rules that a period's value does not keep, as sentences.
+
+    How old the newest row is, no series says: dbt's own test does.
+    """
+    tree = analysis_of(fields, trial.after).tree
+    assert tree is not None
     broken = []
     for rule in fields.rules:
-        for period, value in result["points"]:
-            if reason := breach(rule, value, percent=fields.value_format == "percent"):
-                broken.append(f"In {period[:7]} the value {reason}.")
-                break
+        if rule.kind == "freshness":
+            continue
+        others = {
+            name: _series(MetricRef(name), rule.period, trial, "")
+            for name in named_in(rule)
+            if name in trial.after.metrics
+        }
+        found = breaches(
+            rule,
+            _series(tree, rule.period, trial, fields.time),
+            others=others,
+            today=timezone.localdate(),
+            percent=fields.value_format == "percent",
+        )
+        if found:
+            period = min(found)
+            when = period.isoformat() if rule.period in ("day", "week") else f"{period:%Y-%m}"
+            broken.append(f"In {when} the value {found[period]}.")
     return broken
+
+
+def _series(tree: Node, grain: Grain, trial: Trial, time: str) -> dict[date, float | None]:
+    """The values of a formula by period, as our own SQL computes them."""
+    sql = metric_sql(
+        tree,
+        trial.after,
+        trial.relations,
+        dialect=trial.warehouse.dialect,
+        spec=QuerySpec(grain=grain),
+        time_column=time,
+    )
+    rows = trial.warehouse.query(sql).rows
+    return {day(row[0]): number(row[-1]) for row in rows if row[0] is not None}

@@ -46,6 +46,10 @@ class ItemForm(forms.Form):
         """What was typed, as far as it can be read; a bad choice keeps its default."""
         raise NotImplementedError
 
+    def along(self, fields: F, stored: F) -> F:  # noqa: ARG002
+        """What was typed, with what of the `stored` content the form does not show."""
+        return fields
+
     @property
     def unread(self) -> set[str]:
         """The fields of the content that could not be read."""

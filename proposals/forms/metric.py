@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, TypeVar
 
 from django import forms
 from django.utils.functional import lazy
@@ -21,6 +23,7 @@ def _in_currency() -> str:
     return gettext("Currency · %(example)s") % {"example": NumberFormat("currency").full(1234.5)}
 
 
+F = TypeVar("F", bound=Fields)
 FORMATS = (
     ("number", _("Number · 1,234.5")),
     ("integer", _("Whole number · 1,234")),
@@ -32,6 +35,14 @@ SIMPLE_RULES: tuple[tuple[RuleKind, Any], ...] = (
     ("positive", _("Never below zero")),
     ("percentage", _("A percentage: 0 to 100 %")),
 )
+# Of the rules with numbers or names of their own, what the form shows.
+TYPED_RULES: Mapping[RuleKind, tuple[str, ...]] = {
+    "range": ("low", "high"),
+    "reasonable_growth_rate": ("increase", "decrease"),
+    "metric_consistency": ("other", "tolerance"),
+    "freshness": ("hours",),
+}
+_SHOWN = {*TYPED_RULES, *(kind for kind, _label in SIMPLE_RULES)}
 
 
 class MetricForm(ItemForm):
@@ -66,6 +77,11 @@ class MetricForm(ItemForm):
     )
     low = forms.FloatField(label=_("Never below"), required=False)
     high = forms.FloatField(label=_("Never above"), required=False)
+    increase = forms.FloatField(label=_("Grows by at most (%)"), required=False, min_value=0)
+    decrease = forms.FloatField(label=_("Falls by at most (%)"), required=False, min_value=0)
+    other = forms.ChoiceField(label=_("The same as"), required=False)
+    tolerance = forms.FloatField(label=_("Within (%)"), required=False, min_value=0)
+    hours = forms.IntegerField(label=_("Newest row at most so old (hours)"), required=False, min_value=1)
     owner = forms.CharField(
         label=_("Owner"), required=False, widget=forms.TextInput(attrs={"autocomplete": "off"})
     )
@@ -82,12 +98,18 @@ class MetricForm(ItemForm):
         self._choices("time", [("", _("The model's usual date")), *times_of(vocabulary, kept.time)])
         names = sorted({*known.groups, kept.group} - {""})
         self._choices("group", [("", _("None")), *((name, name) for name in names)])
+        metrics = {name: one.label or name for name, one in vocabulary.metrics.items() if name != kept.name}
+        metrics |= {one: metrics.get(one, one) for rule in kept.rules if (one := rule.other)}
+        listed = sorted(metrics.items(), key=lambda one: one[1].casefold())
+        self._choices("other", [("", _("No other metric")), *listed])
 
     def content(self) -> MetricFields:
         data = self.cleaned_data
         rules = [ValueRule(kind) for kind in data.get("rules") or []]
-        if data.get("low") is not None or data.get("high") is not None:
-            rules.append(ValueRule("range", data.get("low"), data.get("high")))
+        for kind, names in TYPED_RULES.items():
+            said = {name: data.get(name) for name in names}
+            if any(value not in (None, "") for value in said.values()):
+                rules.append(ValueRule.from_json({"kind": kind, **said}))
         texts = ("label", "meaning", "context", "formula", "model", "time", "owner", "group", "why")
         return MetricFields(
             **{name: with_plain_lines(data.get(name) or "") for name in texts},
@@ -95,9 +117,19 @@ class MetricForm(ItemForm):
             rules=tuple(rules),
         )
 
+    def along(self, fields: F, stored: F) -> F:
+        assert isinstance(fields, MetricFields)
+        assert isinstance(stored, MetricFields)
+        before = {rule.kind: rule for rule in stored.rules}
+        rules = [_like(rule, before.get(rule.kind)) for rule in fields.rules]
+        rules += [rule for rule in stored.rules if rule.kind not in _SHOWN]
+        kept = stored.rules if set(rules) == set(stored.rules) else tuple(rules)
+        return replace(fields, rules=kept)
+
     @property
     def unread(self) -> set[str]:
-        return {"rules" if name in {"low", "high"} else name for name in super().unread}
+        numbers = {name for names in TYPED_RULES.values() for name in names}
+        return {"rules" if name in numbers else name for name in super().unread}
 
     @classmethod
     def field_of(cls, name: str) -> str:
@@ -115,14 +147,23 @@ class MetricForm(ItemForm):
     @classmethod
     def initial_of(cls, fields: Fields, version: int) -> dict[str, object]:
         assert isinstance(fields, MetricFields)
-        spread = next((rule for rule in fields.rules if rule.kind == "range"), ValueRule("range"))
+        said = {rule.kind: rule for rule in fields.rules}
+        numbers = {
+            name: getattr(said.get(kind), name, None) for kind, names in TYPED_RULES.items() for name in names
+        }
         return {
             **{name: value for name, value in fields.to_json().items() if name != "rules"},
-            "rules": [rule.kind for rule in fields.rules if rule.kind != "range"],
-            "low": spread.low,
-            "high": spread.high,
+            "rules": [kind for kind, _label in SIMPLE_RULES if kind in said],
+            **numbers,
             "version": version,
         }
+
+
+def _like(rule: ValueRule, before: ValueRule | None) -> ValueRule:
+    """The rule as typed, with what the form does not show of the one that was there before."""
+    if before is None or rule.kind not in TYPED_RULES:
+        return rule
+    return replace(before, **{name: getattr(rule, name) for name in TYPED_RULES[rule.kind]})
 
 
 def _models(vocabulary: Vocabulary) -> list[tuple[str, list[tuple[str, str]]]]:

@@ -63,7 +63,8 @@ def _form(environment: Environment, revision: Revision, *args: Any, **kwargs: An
 
 def _typed(form: ItemForm, revision: Revision) -> Fields:
     form.is_valid()  # what cannot be read keeps its default; the sentences stay on the form
-    fields: Fields = kind_of(revision).complete(form.content(), revision.agreed)
+    content = form.along(form.content(), revision.content)
+    fields: Fields = kind_of(revision).complete(content, revision.agreed)
     return fields
 
 

@@ -59,6 +59,13 @@ def test_a_project_without_semantic_models_has_somewhere_to_start() -> None:
         (),
         (ValueRule("range", low=0.5),),
         (ValueRule("range", 0, 1), ValueRule("positive"), ValueRule("not_null"), ValueRule("percentage")),
+        (
+            ValueRule("reasonable_growth_rate", increase=50, base=100, grain="week"),
+            ValueRule("metric_consistency", other="sales", tolerance=2),
+            ValueRule("freshness", hours=36),
+            ValueRule("logical_cohort_progression", steps=("visits", "carts")),
+            ValueRule("historical_trend_validation", sigma=2),
+        ),
     ],
 )
 def test_a_draft_that_came_by_api_is_the_same_after_it_was_opened_and_saved(
@@ -68,15 +75,15 @@ def test_a_draft_that_came_by_api_is_the_same_after_it_was_opened_and_saved(
         label="Revenue", meaning="What came in.\nAll of it.", value_format="percent", rules=rules
     )
     nothing = Vocabulary(models={}, metrics={})
-    opened = MetricForm(known=FormNames(nothing, []), initial=MetricForm.initial_of(fields, 1))
+    opened = MetricForm(known=FormNames(nothing, []), base=fields, initial=MetricForm.initial_of(fields, 1))
 
     sent = QueryDict(mutable=True)
     for name in opened.fields:
         value = opened[name].value()
         sent.setlist(name, value if isinstance(value, list) else ["" if value is None else str(value)])
-    saved = MetricForm(sent, known=FormNames(nothing, []))
+    saved = MetricForm(sent, known=FormNames(nothing, []), base=fields)
 
     assert saved.is_valid()
-    again = saved.content()
+    again = saved.along(saved.content(), fields)
     assert {**again.to_json(), "rules": ()} == {**fields.to_json(), "rules": ()}
     assert set(again.rules) == set(rules)
