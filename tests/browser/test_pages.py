@@ -211,6 +211,7 @@ def _visits(shop: Shop) -> Iterator[tuple[User | None, str, str]]:
         "formulas/": "Formula functions",
         "formulas/?q=vlookup": "Formula functions: vlookup",
         "prod/propose/?metric=revenue": "Change Revenue",
+        "prod/propose/?kind=test&of=model.shop.fct_orders": "Propose a rule",
         "proposals/6/": "#6 Revenue",
         "proposals/6/conflicts/": "Conflicts of #6",
         "prod/proposals/6/edit/": "Revenue",

@@ -18,6 +18,7 @@ from proposals.kinds.described import NothingOfThatName
 from proposals.kinds.quality import NoSuchRule, RuleOfNothing
 from proposals.models import Proposal
 from semantic.promised import PromiseFields, Typed
+from tests.hostile.texts import MARKER, TEXTS, harm
 from tests.proposals.story import Story
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.dbt]
@@ -175,3 +176,46 @@ def test_a_rule_of_nothing_is_not_begun(story: Story) -> None:
     ):
         with pytest.raises(error):
             authoring.proposal_open(project=story.project, author=story.maya, kind="test", changing=name)
+
+
+def test_what_is_typed_is_text_wherever_it_is_shown(story: Story, client: Client) -> None:
+    MARKER.unlink(missing_ok=True)
+    proposal = drafted(story, STATUS)
+    client.force_login(story.maya)
+    place = [story.project.slug, story.production.slug, proposal.number]
+    texts = (
+        "values",
+        "pattern",
+        "column",
+        "where",
+        "label",
+        "owner",
+        "why",
+        "formula",
+        "low",
+        "to",
+        "columns",
+    )
+    faults = []
+    for what, text in TEXTS.items():
+        for kind in ("accepted_values", "always_true", "matches_pattern"):
+            typed = {**dict.fromkeys(texts, text), "promise": kind, "table": ORDERS, "shown": ""}
+            answer = client.post(reverse("proposal-preview", args=place), typed)
+            assert answer.status_code == 200
+            faults += [f"{what} as {kind}: {one}" for one in harm(answer.content.decode())]
+    client.post(reverse("proposal-edit", args=place), {**typed, "version": "2"})
+    faults += harm(client.get(reverse("proposal-edit", args=place)).content.decode())
+
+    assert faults == []
+
+
+def test_the_form_asks_the_database_few_questions(
+    story: Story, client: Client, django_assert_max_num_queries: Any
+) -> None:
+    proposal = drafted(story, STATUS, promise=of("completed"))
+    client.force_login(story.maya)
+    address = reverse("proposal-edit", args=[story.project.slug, story.production.slug, proposal.number])
+    client.get(address)
+
+    with django_assert_max_num_queries(15):
+        assert client.get(address).status_code == 200
