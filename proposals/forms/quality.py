@@ -97,6 +97,8 @@ class QualityForm(ItemForm):
         model = next((one for one in known.names.models.values() if one.unique_id == table), None)
         self.known_columns = [column.name for column in model.columns] if model is not None else []
         if base is not None:
+            # It stays where it stands: at its column, or at the table.
+            self._choices("promise", [PROMISES[0], PROMISES[2 if kept.promise.of_table else 1]])
             del self.fields["column"]
 
     @property
@@ -110,6 +112,11 @@ class QualityForm(ItemForm):
         """The fields of the chosen promise."""
         about = [] if not self.chosen or Typed(self.chosen).of_table else ["column"]
         return [self[name] for name in (*about, *TYPED.get(self.chosen, ())) if name in self.fields]
+
+    @property
+    def keeps_column(self) -> bool:
+        """Whether the column is not asked for now, but may be once another promise is chosen."""
+        return "column" in self.fields and all(field.name != "column" for field in self.asked)
 
     def content(self) -> PromiseFields:
         data = {name: _plain(value) for name, value in self.cleaned_data.items()}

@@ -123,6 +123,7 @@ def test_the_form_shows_the_fields_of_the_chosen_promise_and_says_what_is_missin
     page = client.post(begin, {"kind": "test", "of": STATUS}, follow=True)
     address = page.redirect_chain[-1][0]
     assert b"Choose what is promised." in page.content
+    assert '<input type="hidden" name="column" value="status"' in page.content.decode()
     typed = {"table": ORDERS, "column": "status", "promise": "accepted_values", "version": "1"}
 
     shown = client.post(address, {**typed, "act": "save"}).content.decode()
@@ -149,6 +150,31 @@ def test_the_form_shows_the_fields_of_the_chosen_promise_and_says_what_is_missin
     assert {"label"} <= answer.context["form"].errors.keys()
     missing = {name for name, _label, _text in answer.context["missing"]}
     assert missing >= {"values", "column", "where"}
+
+
+def test_a_rule_of_dbt_s_is_shown_as_it_is_and_only_offers_rules_of_the_same_column(
+    story: Story, client: Client
+) -> None:
+    (test,) = NodeTest.objects.filter(project=story.project, kind="not_null", column="order_id")
+    proposal = drafted(story, test.unique_id)
+    client.force_login(story.maya)
+    place = [story.project.slug, story.production.slug, proposal.number]
+
+    page = client.get(reverse("proposal-edit", args=place)).content.decode()
+
+    assert "Change fct_orders.order_id is never blank" in page
+    assert 'value="in_range"' in page
+    assert 'value="always_true"' not in page
+    assert "Nothing is changed yet" in page
+    node = client.get(reverse("node", args=[story.project.slug, ORDERS])).content.decode()
+    begin = reverse("propose", args=[story.project.slug, story.production.slug])
+    assert f"{begin}?kind=test&amp;of={test.unique_id}" in node
+    quality = client.get(reverse("quality", args=[story.project.slug])).content.decode()
+    assert f"{begin}?kind=test&amp;of={ORDERS}" in quality
+    typed = {"promise": "in_range", "low": "1", "severity": "warn", "shown": "not_null"}
+    parts = client.post(reverse("proposal-preview", args=place), typed).content.decode()
+    assert "bisync_in_range" in parts
+    assert "Everything that reviewers need is there." in parts
 
 
 def test_every_kind_of_promise_can_be_typed_and_written(story: Story) -> None:
