@@ -199,9 +199,10 @@ class CheckRun:
         live = self.target.live
         models = sorted({name for code in self.code for name in code.models})
         if not models:
-            self._tell(
-                check, CheckStatus.RUNNING, message=str(_("Nothing has to be built: only words change."))
-            )
+            of_source = any(item.revision.kind == "test" for item in self.items)
+            words = str(_("Nothing has to be built: only words change."))
+            source = str(_("dbt builds no source: the next build looks whether its rows keep the rule."))
+            self._tell(check, CheckStatus.RUNNING, message=source if of_source else words)
             return None
         wanted = trial(manifest, models=models, live=live.relations if live else {})
         try:

@@ -40,6 +40,8 @@ class Kind(ABC, Generic[F]):
     chip: ClassVar[StrPromise]  # what stands beside a new one on the page of its proposal
     whole: ClassVar[StrPromise]  # what a conflict about all of it is called
     computed: ClassVar[str]  # the field beside which is said that no code can be written
+    # Whether something new is called in dbt as its definition is.
+    named: ClassVar[bool] = True
     # Fields of which one side is chosen in a conflict: nobody writes them as a text.
     chosen: ClassVar[frozenset[str]] = frozenset()
     # Fields that a draft keeps together or not at all.

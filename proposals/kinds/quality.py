@@ -47,6 +47,7 @@ class QualityKind(Kind[PromiseFields]):
     chip = _("New rule")
     whole = _("The rule")
     computed = "promise"
+    named = False
     chosen = frozenset({"promise", "where_sql", "severity"})
     metadata = dict.fromkeys(PromiseFields.MERGED, "tests")
     mono = frozenset({"where", "where_sql"})
