@@ -16,10 +16,10 @@ from catalog.models import Snapshot
 from environments.numbers import Point
 from environments.selectors import reading
 from proposals import generate
-from proposals.computing import computed_twice
+from proposals.computing import Trial, broken_rules, computed_twice
 from proposals.kinds import KINDS
 from proposals.preview import Preview, preview
-from semantic.fields import MetricFields
+from semantic.fields import MetricFields, ValueRule
 from semantic.query.engine import engine_for, with_relations
 from tests.factories import make_proposal
 from tests.manifests import with_metric
@@ -104,6 +104,41 @@ def test_what_has_no_total_is_computed_twice_by_its_months_alone(
         result = computed_twice(fields, version.vocabulary, version.relations, engine, warehouse)
 
     assert (result["sentence"], result["mismatches"]) == (f"{compared} for New one", [])
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        (
+            ValueRule("reasonable_growth_rate", decrease=10),
+            "In 2026-02 the value fell by 33.3333 %, more than",
+        ),
+        (ValueRule("reasonable_growth_rate", decrease=60), ""),
+        (ValueRule("metric_consistency", other="completed_revenue"), "In 2026-02 the value is 100, while"),
+        (ValueRule("metric_consistency", other="revenue"), ""),
+        (ValueRule("range", high=120), "In 2026-01 the value is 150, above 120."),
+        (ValueRule("freshness", hours=1), ""),
+    ],
+    ids=str,
+)
+def test_every_rule_of_a_metric_is_looked_at_in_its_own_periods(
+    story: Story, rule: ValueRule, said: str
+) -> None:
+    assert story.production.live is not None
+    version = reading(story.production.live)
+    names = version.vocabulary
+    engine = engine_for(
+        with_relations(
+            json.loads(Artifact.objects.get(pk=version.semantic_manifest).content()), version.relations, names
+        ),
+        "duckdb",
+    )
+    with open_warehouse(version.location) as warehouse:
+        trial = Trial(names, names, version.relations, engine, warehouse)
+        found = broken_rules(replace(WHOLE, formula="SUM(net_amount)", rules=(rule,)), trial)
+
+    assert len(found) == bool(said)
+    assert " ".join(found).startswith(said)
 
 
 def test_what_sending_refuses_is_said_before(story: Story, client: Client) -> None:
