@@ -59,8 +59,11 @@ def broken_sql(rule: QualityRule, column: str, asked: Asked) -> tuple[str, str]:
     if isinstance(rule.promise, Unique | UniqueTogether):
         times = exp.Window(this=exp.Count(this=exp.Star()), partition_by=[_column(key) for key in keys])
         rows = rows.select(exp.alias_(times, identifier(_TWICE)))
-    seen = dict.fromkeys((*asked.shown, *(key for key in keys if key)))
-    every = exp.select().from_(rows.subquery("kept")).where(_breaks(rule.promise, column, asked))
+    breaks = _breaks(rule.promise, column, asked)
+    looked = [*conditions, *([breaks] if isinstance(rule.promise, AlwaysTrue) else [])]
+    named = sorted({found.name for part in looked for found in part.find_all(exp.Column)})
+    seen = dict.fromkeys((*asked.shown, *(key for key in keys if key), *named))
+    every = exp.select().from_(rows.subquery("kept")).where(breaks)
     count = every.copy().select(exp.alias_(exp.Count(this=exp.Star()), "value"))
     sample = every.select(*(_column(name) for name in seen)) if seen else every.select(exp.Star())
     return tuple(one.sql(dialect=asked.dialect, pretty=True) for one in (count, sample.limit(5)))  # type: ignore[return-value]

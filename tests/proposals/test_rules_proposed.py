@@ -194,6 +194,18 @@ def test_every_kind_of_promise_can_be_typed_and_written(story: Story) -> None:
         assert (said, typed[1].kind) == (BROKEN[name], typed[1].kind)
 
 
+def test_the_examples_show_what_the_rule_looks_at(story: Story) -> None:
+    promise = Typed("always_true", formula="net_amount > 60")
+    fields = PromiseFields(table=ORDERS, promise=promise, where="quantity > 0")
+
+    found = broken_rows(fields, story.production)
+
+    assert found.count == 2
+    assert found.rows is not None
+    assert [column.name for column in found.rows.columns] == ["order_id", "net_amount", "quantity"]
+    assert sorted(row[0] for row in found.rows.rows) == [2, 4]  # type: ignore[type-var]
+
+
 def test_a_rule_of_nothing_is_not_begun(story: Story) -> None:
     for name, error in (
         ("", RuleOfNothing),
