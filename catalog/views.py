@@ -183,7 +183,6 @@ def node_detail(request: Request, project: Project, unique_id: str) -> HttpRespo
         "may_propose": permissions.decide(request.user, "proposal.create", project),
         "may_settle": permissions.decide(request.user, "catalogue.settle", project),
         "tables": TESTED,
-        "may_propose": permissions.decide(request.user, "proposal.create", project),
         "history": selectors.history_of(node)[: selectors.MOST],
         "code": node.fields.get("macro_sql", ""),
         "made": selectors.made_of(node),
@@ -193,7 +192,6 @@ def node_detail(request: Request, project: Project, unique_id: str) -> HttpRespo
         "semantic_layer": layer if isinstance(layer, str) else "",
         "totals": AGGREGATIONS,
         "describable": DESCRIBABLE.get(node.resource_type, ""),
-        "may_propose": permissions.decide(request.user, "proposal.create", project),
         "elements": _elements(node),
         "table": next(iter(node.fields.get("depends_on") or ()), ""),
     }

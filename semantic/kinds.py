@@ -8,8 +8,8 @@ from semantic.calculation import CalculationFields
 from semantic.described import ColumnFields, DocFields, ModelFields
 from semantic.elements import DimensionFields, MeasureFields
 from semantic.fields import Fields, MetricFields
-from semantic.removals import RemovalFields
 from semantic.promised import PromiseFields
+from semantic.removals import RemovalFields
 
 FIELDS: Mapping[str, type[Fields]] = {
     "metric": MetricFields,

@@ -10,8 +10,8 @@ from proposals.forms.described import ColumnForm, ModelForm
 from proposals.forms.docs import DocForm
 from proposals.forms.elements import DimensionForm, MeasureForm
 from proposals.forms.metric import MetricForm
-from proposals.forms.removal import RemovalForm
 from proposals.forms.quality import QualityForm
+from proposals.forms.removal import RemovalForm
 
 __all__ = ["FORMS", "FormNames", "ItemForm"]
 

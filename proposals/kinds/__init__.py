@@ -11,8 +11,8 @@ from proposals.kinds.described import ColumnKind, ModelKind
 from proposals.kinds.docs import DocKind
 from proposals.kinds.elements import DimensionKind, MeasureKind
 from proposals.kinds.metric import MetricKind
-from proposals.kinds.removal import RemovalKind
 from proposals.kinds.quality import QualityKind
+from proposals.kinds.removal import RemovalKind
 from semantic.models import Revision
 
 __all__ = ["KINDS", "CannotGenerate", "Kind", "kind_of"]

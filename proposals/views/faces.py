@@ -10,9 +10,8 @@ from environments.models import Environment
 from environments.selectors import vocabulary_of
 from governance.web import Request
 from proposals import generate
-from proposals.calculating import calculation_preview
-from proposals.forms import FORMS
 from proposals.broken_rows import broken_rows
+from proposals.calculating import calculation_preview
 from proposals.forms import FORMS, FormNames
 from proposals.forms.metric import MetricForm
 from proposals.kinds import KINDS
@@ -23,8 +22,8 @@ from semantic.calculation import CalculationFields
 from semantic.definitions import Grain
 from semantic.elements import DimensionFields, MeasureFields
 from semantic.fields import Fields, MetricFields
-from semantic.removals import RemovalFields, left_unused, subject_of, uses_of
 from semantic.promised import PromiseFields
+from semantic.removals import RemovalFields, left_unused, subject_of, uses_of
 
 GRAINS: tuple[Grain, ...] = get_args(Grain)
 
@@ -174,7 +173,7 @@ FACES: Mapping[str, Face] = {
     },
     "test": Face(
         "proposals/forms/test.html", "proposals/_rule_outlook.html", "proposals/rule_outlook.html", _rule
-    **{kind: _plain_face(kind) for kind in ("model", "column")},
+    ),
     "removal": Face(
         "proposals/forms/removal.html", "proposals/_impact.html", "proposals/proposal_impact.html", _removal
     ),

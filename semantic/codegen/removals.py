@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from catalog.annotations import synonyms_in
 from catalog.quality.rules import Test
 from catalog.reading import test_record
 from semantic.codegen.changes import AmendTests, AnyEdit, FileChange
@@ -24,7 +25,6 @@ from semantic.codegen.words import SECTIONS, path_of
 from semantic.codegen.yaml_emit import new_file
 from semantic.current import fields_of
 from semantic.definitions import Metric, MetricInput, Vocabulary
-from semantic.described import synonyms_in
 from semantic.formula import analyse, metric_models
 from semantic.formula.printer import spell
 from semantic.formula.tree import MetricRef, walk

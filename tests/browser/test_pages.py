@@ -119,6 +119,7 @@ def _calculated(shop: Shop) -> None:
 
 def _of_other_kinds(shop: Shop) -> None:
     """Drafts in which a metric goes, and a dimension and a measure come."""
+    orders = "model.shop.fct_orders"
     going = authoring.proposal_open(
         project=shop.project, author=shop.maya, kind="removal", changing="metric:revenue"
     )
@@ -194,7 +195,7 @@ def _visits(shop: Shop) -> Iterator[tuple[User | None, str, str]]:
     runs = {run.kind: run.pk for run in Run.objects.filter(project=shop.project)}
     failed = Run.objects.get(project__slug="empty")
     others = Item.objects.filter(proposal__project=shop.project, proposal__number=7).order_by("id")[1:]
-    going = Item.objects.filter(proposal__project=shop.project, proposal__number=7).order_by("pk")
+    going = Item.objects.filter(proposal__project=shop.project, proposal__number=10).order_by("pk")
     yield None, "/sign-in/", "Sign in"
     yield make_user("Nobody New"), "/", "Projects"
     yield shop.maya, "/shop/no/such/page/", "Not found"
@@ -220,13 +221,13 @@ def _visits(shop: Shop) -> Iterator[tuple[User | None, str, str]]:
         **{f"prod/proposals/7/edit/{item.pk}/": "fct_orders" for item in others},
         "proposals/7/": "#7 fct_orders and",
         "prod/propose/?kind=calculation&way=query": "Propose a calculation",
-        "prod/proposals/7/edit/": "Net of discount",
-        "prod/proposals/8/edit/": "fct_paid",
+        "prod/proposals/8/edit/": "Net of discount",
+        "prod/proposals/9/edit/": "fct_paid",
         "prod/propose/?kind=removal&of=metric:revenue": "Remove or replace revenue",
         "prod/propose/?kind=dimension&of=model.shop.fct_orders": "Propose a dimension",
-        f"prod/proposals/7/edit/{going[0].pk}/": "revenue and State",
-        f"prod/proposals/7/edit/{going[1].pk}/": "revenue and State",
-        "prod/proposals/8/edit/": "Discounts",
+        f"prod/proposals/10/edit/{going[0].pk}/": "revenue and State",
+        f"prod/proposals/10/edit/{going[1].pk}/": "revenue and State",
+        "prod/proposals/11/edit/": "Discounts",
         "prod/proposals/2/edit/": "Propose a metric",
         "prod/proposals/3/edit/": "Pieces that",
     }
