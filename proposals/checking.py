@@ -19,7 +19,9 @@ from proposals.broken import broken_promises
 from proposals.computing import Trial, calculation_sentence, metric_result, rewritten_result
 from proposals.kinds import kind_of
 from proposals.models import Check, CheckKind, CheckStatus, Item, Proposal
+from proposals.trying import plain, told_outcomes
 from semantic.codegen.metrics import Compiled
+from semantic.codegen.sql_models.rule_trials import outcomes_sql
 from semantic.importer import vocabulary as vocabulary_from
 from semantic.query.engine import NotComputable, engine_for, with_relations
 from semantic.query.spec import Unsupported
@@ -137,7 +139,7 @@ class CheckRun:
     def rules(self) -> None:
         """The definitions are complete and clash with nothing; their code can be generated."""
         check = self.checks[CheckKind.RULES]
-        known, reads_as = self.known, {}
+        known, reads_as, tables = self.known, {}, {}
         warnings: list[str] = []
         for item in self.items:
             revision, kind = item.revision, kind_of(item.revision)
@@ -152,8 +154,11 @@ class CheckRun:
             self.code.append(code)
             warnings += [*kind.warnings(revision.content, known), *code.notes]
             reads_as[str(item.pk)] = kind.reads_as(revision.content, known)
+            if table := kind.as_table(revision.content, known):
+                tables[str(item.pk)] = table
             known = known.having(code.after, code.changes)
-        self._tell(check, CheckStatus.RUNNING, message=" ".join(warnings), result={"reads_as": reads_as})
+        result = {"reads_as": reads_as, "tables": tables}
+        self._tell(check, CheckStatus.RUNNING, message=" ".join(warnings), result=result)
 
     def files(self, mirror: Mirror, head: str) -> list[generate.FileEdit]:
         """The files as they would become; only the new entries differ."""
@@ -216,13 +221,24 @@ class CheckRun:
                 on_progress=builds.teller(self.work),
             )
         except DbtBuildFailed as exc:
-            if said := broken_promises(self.items, exc.params["nodes"], manifest, self.known):
+            failed = exc.params["nodes"]
+            said = self.broken_examples(failed) or broken_promises(self.items, failed, manifest, self.known)
+            if said:
                 self.fail(check, said)
             raise
         tests = sum(result.status == "pass" for result in built.results.results)
         message = f"{', '.join(models)} built, {tests} test{'s' if tests != 1 else ''} passed."
         self._tell(check, CheckStatus.RUNNING, message=message, result=builds.summary(built.results))
         return built
+
+    def broken_examples(self, failed: Any) -> str:
+        """In plain words, where nothing failed but the examples of this proposal's rules; else ""."""
+        revisions = [item.revision for item in self.items]
+        said = [
+            next(filter(None, (kind_of(one).failed(one.content, node) for one in revisions)), "")
+            for node in failed
+        ]
+        return " ".join(said) if all(said) else ""
 
     def numbers(self, location: Location, built: builds.Built | None) -> None:
         """MetricFlow's SQL and our own give the same number, and it keeps the promised rules."""
@@ -233,8 +249,10 @@ class CheckRun:
         rewritten = [
             (item, name) for item, code in pairs for name in code.metrics if item.revision.kind != "metric"
         ]
+        rules = self.outcomes(location, built)
         if built is None or not (metrics or made or rewritten):
-            self._tell(check, CheckStatus.RUNNING, message=str(_("No number changes.")))
+            message = told_outcomes(rules) or str(_("No number changes."))
+            self._tell(check, CheckStatus.RUNNING, message=message, result={"rules": rules})
             return
         semantic = artifacts.read_semantic_manifest(built.semantic_manifest)
         after = vocabulary_from(artifacts.read_manifest(built.manifest), semantic, built.columns)
@@ -252,8 +270,9 @@ class CheckRun:
             counted = [
                 calculation_sentence(item.revision, model, relations, warehouse) for item, model in made
             ]
-        said = "; ".join((*(str(result["sentence"]) for result in results), *counted))
-        self._tell(check, CheckStatus.RUNNING, message=said, result={"metrics": results})
+        said = [*(str(result["sentence"]) for result in results), *counted, told_outcomes(rules)]
+        message = "; ".join(filter(None, said))
+        self._tell(check, CheckStatus.RUNNING, message=message, result={"metrics": results, "rules": rules})
 
     def _computed(
         self, metrics: Sequence[Item], rewritten: Sequence[tuple[Item, str]], trial: Trial
@@ -268,3 +287,21 @@ class CheckRun:
             if result.get("wrong"):
                 self.fail(self.checks[CheckKind.NUMBERS], str(result["wrong"]), metrics=results)
         return results
+
+    def outcomes(self, location: Location, built: builds.Built | None) -> list[dict[str, Any]]:
+        """How many rows each business rule says what of, counted in the models that were built."""
+        pairs = zip(self.items, self.code, strict=True)
+        rules = [(item, code.models[-1]) for item, code in pairs if item.revision.kind == "rule"]
+        if built is None or not rules:
+            return []
+        places = {uid.split(".")[2]: place for uid, place in built.relations.items()}
+        found = []
+        with open_warehouse(location) as warehouse:
+            for item, model in rules:
+                if model not in places:  # ephemeral: it has no rows of its own
+                    continue
+                content = item.revision.content
+                sql = outcomes_sql(quoted(*places[model]), content.name, location.adapter)
+                counts = [[plain(value), int(str(count))] for value, count in warehouse.query(sql).rows]
+                found.append({"item": item.pk, "title": content.title, "outcomes": counts})
+        return found

@@ -79,8 +79,8 @@ def _sentence(settings: SyncSettings, kind: str) -> str:
 
 _WORDS = {
     "models": gettext_lazy(
-        "This formula needs a measure or a dimension that its model lacks, and they come from dbt only here: "
-        "add them to the model there, pull, and use them."
+        "This adds to the dbt models (a measure, a dimension, a rule), and they come from dbt only here: "
+        "add it there, pull, and use it."
     ),
     "documentation": gettext_lazy("Names and descriptions come from dbt only here: change them there."),
     "semantic_layer": gettext_lazy("Metrics come from dbt only here: make and change them there."),

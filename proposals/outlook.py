@@ -12,18 +12,23 @@ from proposals.directions import not_proposable_of
 from proposals.kinds import CannotGenerate, Kind
 from semantic.codegen.metrics import Compiled
 from semantic.fields import Fields
+from semantic.known import Known
 from semantic.rules.metric import Problems
 
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """The dbt code of a change, what sending would refuse, and of that what dbt may not read."""
+    """The dbt code of a change, what sending would refuse, and of that what dbt may not read.
+
+    `code` is None where none can be written yet, `known`, what it builds on, where nothing was pulled.
+    """
 
     yaml: str = ""
     notes: tuple[str, ...] = ()
     missing: Problems = field(default_factory=dict)
     unfit: Problems = field(default_factory=dict)
     code: Compiled | None = None
+    known: Known | None = None
 
 
 def outlook(kind: Kind[Any], fields: Fields, environment: Environment, base: Fields | None) -> Outlook:
@@ -35,13 +40,13 @@ def outlook(kind: Kind[Any], fields: Fields, environment: Environment, base: Fie
         return Outlook(missing={kind.computed: [str(exc)]}, unfit=unfit)
     missing = kind.sending_problems(fields, known, base)
     if missing:
-        return Outlook(missing=missing, unfit=unfit)
+        return Outlook(missing=missing, unfit=unfit, known=known)
     try:
         code = kind.compiled(fields, known, dialect=environment.connection.adapter, base=base)
     except CannotGenerate as exc:
-        return Outlook(missing={kind.computed: [str(exc)]}, unfit=unfit)
+        return Outlook(missing={kind.computed: [str(exc)]}, unfit=unfit, known=known)
     held = not_proposable_of(environment.project, kind, fields, base=base, entries=code.entries)
-    return Outlook(code.yaml_preview, code.notes, held, unfit, code)
+    return Outlook(code.yaml_preview, code.notes, held, unfit, code, known)
 
 
 def sentences(told: Mapping[str, list[str]]) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from semantic.business_rules import BusinessRuleFields
 from semantic.calculation import CalculationFields
 from semantic.described import ColumnFields, DocFields, ModelFields
 from semantic.elements import DimensionFields, MeasureFields
@@ -21,4 +22,5 @@ FIELDS: Mapping[str, type[Fields]] = {
     "measure": MeasureFields,
     "removal": RemovalFields,
     "test": PromiseFields,
+    "rule": BusinessRuleFields,
 }

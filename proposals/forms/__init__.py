@@ -12,6 +12,7 @@ from proposals.forms.elements import DimensionForm, MeasureForm
 from proposals.forms.metric import MetricForm
 from proposals.forms.quality import QualityForm
 from proposals.forms.removal import RemovalForm
+from proposals.forms.rule import RuleForm
 
 __all__ = ["FORMS", "FormNames", "ItemForm"]
 
@@ -25,4 +26,5 @@ FORMS: Mapping[str, type[ItemForm]] = {
     "measure": MeasureForm,
     "removal": RemovalForm,
     "test": QualityForm,
+    "rule": RuleForm,
 }

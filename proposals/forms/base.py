@@ -30,6 +30,8 @@ class ItemForm(forms.Form):
     needed: ClassVar[frozenset[str]] = frozenset()
     # Beside these the form says while somebody types that dbt may not read it.
     looked_at: ClassVar[tuple[str, ...]] = ("why",)
+    # The field that a repair is written into.
+    fixed: ClassVar[str] = "formula"
     # What an address may bring, so that a draft begins with it.
     suggestible: ClassVar[tuple[str, ...]] = ()
 
@@ -74,6 +76,10 @@ class ItemForm(forms.Form):
             elif value is not None:
                 sent[name] = str(value)
         return sent
+
+    @classmethod
+    def acted(cls, typed: QueryDict, act: str, fields: Fields, names: Vocabulary) -> None:
+        """Change what was typed, and reads as `fields`, as a button within the form asks."""
 
     @classmethod
     def field_of(cls, name: str) -> str:

@@ -13,6 +13,7 @@ from proposals.kinds.elements import DimensionKind, MeasureKind
 from proposals.kinds.metric import MetricKind
 from proposals.kinds.quality import QualityKind
 from proposals.kinds.removal import RemovalKind
+from proposals.kinds.rule import RuleKind
 from semantic.models import Revision
 
 __all__ = ["KINDS", "CannotGenerate", "Kind", "kind_of"]
@@ -27,6 +28,7 @@ _ALL: tuple[Kind[Any], ...] = (
     DimensionKind(),
     MeasureKind(),
     QualityKind(),
+    RuleKind(),
 )
 KINDS: Mapping[str, Kind[Any]] = {kind.key: kind for kind in _ALL}
 

@@ -106,6 +106,14 @@ class Kind(ABC, Generic[F]):
         """What a reviewer should know, in sentences."""
         return []
 
+    def failed(self, _fields: F, _node: Mapping[str, Any]) -> str:
+        """In words, why one of its own tests failed in dbt, as `DbtBuildFailed` tells it; else ""."""
+        return ""
+
+    def as_table(self, _fields: F, _known: Known) -> dict[str, object] | None:
+        """A decision table of it as JSON holds it; None where it decides nothing, or cannot be one."""
+        return None
+
     def reads_as(self, _fields: F, _known: Known) -> str:
         """What is computed, read aloud; "" where nothing is."""
         return ""

@@ -227,9 +227,14 @@ def _tell(form: ItemForm, problems: Mapping[str, Sequence[str]]) -> None:
 def _posted(request: Request, environment: Environment, item: Item) -> HttpResponse:
     typed, proposal, revision = request.POST.copy(), item.proposal, item.revision
     if fix := request.POST.get("fix"):  # the repair that the line below the formula offers
-        typed["formula"] = str(fix)
+        typed[FORMS[revision.kind].fixed] = str(fix)
     form = _form(environment, revision, typed)
     fields = _typed(form, revision)
+    if act := typed.get("act"):
+        names = vocabulary_of(environment.project, environment)
+        FORMS[revision.kind].acted(typed, str(act), fields, names)
+        form = _form(environment, revision, typed)
+        fields = _typed(form, revision)
     saved = _saved(request, item, form, fields)
     if saved is None:
         return _page(request, environment, item, form, fields, conflict=True, status=409)

@@ -14,10 +14,13 @@ from proposals.broken_rows import broken_rows
 from proposals.calculating import calculation_preview
 from proposals.forms import FORMS, FormNames
 from proposals.forms.metric import MetricForm
+from proposals.forms.rule import SPELLINGS, RuleForm
 from proposals.kinds import KINDS
 from proposals.outlook import outlook, sentences
 from proposals.preview import preview
+from proposals.rule_panel import rule_panel
 from proposals.split import months_of, values_of
+from semantic.business_rules import BusinessRuleFields
 from semantic.calculation import CalculationFields
 from semantic.definitions import Grain
 from semantic.elements import DimensionFields, MeasureFields
@@ -152,6 +155,21 @@ def _rule(
     return context
 
 
+def _business_rule(
+    _request: Request, environment: Environment, fields: BusinessRuleFields, _base: BusinessRuleFields | None
+) -> dict[str, object]:
+    shown = rule_panel(fields, environment)
+    unfit = sentences(shown.outlook.unfit)
+    return {
+        "panel": shown,
+        "preview": shown.outlook,
+        "missing": RuleForm.told(shown.outlook.missing),
+        "unfit": [(name, unfit.get(name, "")) for name in RuleForm.looked_at],
+        "fields": fields,
+        "spellings": SPELLINGS,
+    }
+
+
 FACES: Mapping[str, Face] = {
     "metric": Face(
         "proposals/forms/metric.html", "proposals/_preview.html", "proposals/proposal_preview.html", _metric
@@ -171,6 +189,12 @@ FACES: Mapping[str, Face] = {
         )
         for kind in ("dimension", "measure")
     },
+    "rule": Face(
+        "proposals/forms/rule.html",
+        "proposals/_rule_panel.html",
+        "proposals/proposal_rule.html",
+        _business_rule,
+    ),
     "test": Face(
         "proposals/forms/test.html", "proposals/_rule_outlook.html", "proposals/rule_outlook.html", _rule
     ),

@@ -29,7 +29,10 @@ from proposals.actions import authoring, checks, publishing, reviewing
 from proposals.changed import FieldChange, changes_of, rows_of
 from proposals.kinds import Kind, kind_of
 from proposals.models import Check, CheckKind, CheckStatus, Item, Proposal, ProposalStatus
+from proposals.trying import outcome_words
+from semantic.business_rules import table_from
 from semantic.fields import Fields
+from semantic.rules.tables import Table
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrPromise
@@ -184,12 +187,18 @@ class Told:
     changes: Sequence[FieldChange]
     rows: Sequence[FieldChange]
     reads_as: str
+    # Of a business rule, and how many rows it says what of in the last check.
+    table: Table | None = None
+    outcomes: Sequence[tuple[str, int]] = ()
 
 
 def _told(items: Sequence[Item], checks: Sequence[Check]) -> list[Told]:
     """Each change of a proposal, with how the last check read its formula."""
     check = next((check for check in checks if check.kind == CheckKind.RULES), None)
     read = check.result.get("reads_as", "") if check else ""
+    tables = check.result.get("tables", {}) if check else {}
+    numbers = next((check for check in checks if check.kind == CheckKind.NUMBERS), None)
+    ruled = {one["item"]: one for one in (numbers.result.get("rules") or [])} if numbers else {}
     return [
         Told(
             item,
@@ -198,6 +207,8 @@ def _told(items: Sequence[Item], checks: Sequence[Check]) -> list[Told]:
             changes_of(item.revision),
             rows_of(item.revision),
             str(read.get(str(item.pk), "")) if isinstance(read, dict) else str(read),
+            table_from(tables.get(str(item.pk))) if str(item.pk) in tables else None,
+            [(outcome_words(value), count) for value, count in ruled.get(item.pk, {}).get("outcomes", ())],
         )
         for item in items
     ]
@@ -228,9 +239,11 @@ def _numbers(items: Sequence[Item], checks: Sequence[Check]) -> dict[str, Any]:
         if result.get("item", items[0].pk) == item.pk
     ]
     done = found is not None and found.status == CheckStatus.PASSED
+    ruled = found is not None and bool(found.result.get("rules"))
     return {
         "figures": [one for one in known if one.shown is not None],
-        "as_before": done and not any(one.shown for one in known),
+        "as_before": done and not ruled and not any(one.shown for one in known),
+        "counted": found.message if found and ruled else "",
     }
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 from sqlglot import exp
 
@@ -25,7 +24,7 @@ from semantic.codegen.sql_models.pasted import (
     query_model,
     read_query,
 )
-from semantic.codegen.sql_models.style import ProjectStyle, style_of
+from semantic.codegen.sql_models.project import project_of
 from semantic.codegen.yaml_files import new_file
 from semantic.codegen.yaml_marks import YamlRefused
 from semantic.definitions import Column, Model, Vocabulary
@@ -277,31 +276,6 @@ def _with_model(names: Vocabulary, done: _Done) -> Vocabulary:
 
 
 # -- what the project is like
-
-
-def project_of(known: Known, dialect: str) -> Project:
-    """The project as new models are written for it. Raises as `Known.files` does."""
-    taken = [key.split(".")[2] for key, entry in known.manifest.nodes.items() if entry.kind in NAMED]
-    style = _style(_Files(known.files), dialect)
-    return Project(known.files, style, dialect, taken=taken, dbt_version=known.names.dbt_version)
-
-
-class _Files:
-    """Files that are the same where they are the same object: reading habits takes long."""
-
-    def __init__(self, files: Mapping[str, str]) -> None:
-        self.files = files
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Files) and other.files is self.files
-
-    def __hash__(self) -> int:
-        return id(self.files)
-
-
-@lru_cache(maxsize=4)
-def _style(files: _Files, dialect: str) -> ProjectStyle:
-    return style_of(files.files, dialect=dialect)
 
 
 def relations_of(known: Known, dialect: str) -> list[KnownRelation]:

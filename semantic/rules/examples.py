@@ -15,7 +15,7 @@ from itertools import islice, product
 
 from semantic.formula.phrases import constant
 from semantic.rules.sets import DATES, ORDERED, Interval, Kind, Ordered, Value, Values
-from semantic.rules.tables import Decision, Rule
+from semantic.rules.tables import Decision, Input, Rule
 
 MAX_EXAMPLES = 60
 _MAX_TRIES = 500
@@ -60,7 +60,12 @@ def boundary_examples(decision: Decision, *, limit: int = MAX_EXAMPLES) -> Examp
 
 def describe(example: Example, decision: Decision) -> str:
     """`days since last order is 61 and tier is blank`"""
-    pairs = zip(decision.inputs, example.values, strict=True)
+    return describe_values(example.values, decision.inputs)
+
+
+def describe_values(values: Sequence[Value | None], inputs: Sequence[Input]) -> str:
+    """`days since last order is 61 and tier is blank`"""
+    pairs = zip(inputs, values, strict=True)
     return " and ".join(f"{found.label} is {constant(value)}" for found, value in pairs)
 
 

@@ -27,7 +27,7 @@ function outdate(sentence) {
   note.className = "c-warn fs-sm";
   note.textContent = sentence;
   document.getElementById("preview-note").replaceChildren(note);
-  document.getElementById("id_formula-foot").replaceChildren();
+  document.getElementById("id_formula-foot")?.replaceChildren();
   document.getElementById("preview-ready").hidden = true;
 }
 

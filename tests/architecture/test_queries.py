@@ -22,7 +22,7 @@ from proposals.actions import authoring, reviewing
 from proposals.models import Proposal
 from semantic.models import Definition, Usage
 from tests.factories import make_member, make_project, make_proposal
-from tests.proposals.story import FIELDS
+from tests.proposals.story import FIELDS, SIZE
 from tests.ready import Ready
 from workspace.models import Run
 
@@ -55,6 +55,8 @@ def project(ready: Ready, data_dir: Path, tmp_path: Path) -> Project:
     orders = "model.shop.fct_orders"
     several = authoring.proposal_open(project=project, author=proposal.author, kind="model", changing=orders)
     authoring.item_add(proposal=several, kind="column", changing=f"{orders}:status", actor=proposal.author)
+    rule = authoring.proposal_open(project=project, author=proposal.author, kind="rule")
+    authoring.draft_save(item=rule.items.get(), fields=SIZE, version=1, actor=rule.author)
     thread_choose(actor=proposal.author, thread=audit.key(proposal), choice="follow")
     return project
 

@@ -13,6 +13,7 @@ from governance.roles import Role
 from proposals import content
 from proposals.actions import authoring, reviewing
 from proposals.models import Proposal
+from semantic.business_rules import BusinessRuleFields, RuleExample
 from semantic.fields import MetricFields, ValueRule
 from tests.factories import make_environment, make_member, make_project, work_off
 from tests.fakes.git_remote import Origin
@@ -30,6 +31,25 @@ FIELDS = MetricFields(
     owner="Maya Chen",
     why="Three teams disagree about it.",
     rules=(ValueRule("positive"),),
+)
+
+
+def example(expected: str, **values: str) -> RuleExample:
+    return RuleExample(tuple(sorted(values.items())), expected)
+
+
+SIZE = BusinessRuleFields(
+    label="Order size",
+    description="Which orders need two people to pack.",
+    model="fct_orders",
+    text="order is big when quantity is more than 2 or net amount is at least 100, otherwise small",
+    examples=(
+        example("big", quantity="3", net_amount="1"),
+        example("small", quantity="2", net_amount="99.99"),
+        example("small", quantity="blank", net_amount="blank"),
+    ),
+    owner="Maya Chen",
+    why="Packing asks every morning.",
 )
 
 

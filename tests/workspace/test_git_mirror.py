@@ -255,6 +255,23 @@ def test_a_file_is_read_byte_for_byte(mirror: Mirror, origin: Origin) -> None:
     assert {path: mirror.read(head, path) for path in contents} == contents
 
 
+def test_many_files_are_read_at_once_and_those_that_are_not_there_left_out(
+    mirror: Mirror, origin: Origin
+) -> None:
+    contents: dict[str, str | bytes | None] = {
+        "a.sql": b"select 1 missing\n",
+        "empty": b"",
+        "a blob 3": b"three",
+        "long": b"x\n" * 50_000,
+    }
+    origin.commit({".gitattributes": "* -text\n", **contents})
+    head = mirror.fetch()
+    asked = ["a.sql", "no blob 7", "../x", "empty", "a\nb", "models", "a blob 3", "long"]
+
+    assert mirror.contents(head, asked) == contents
+    assert mirror.contents(head, []) == {}
+
+
 @pytest.mark.parametrize(
     "path", ["absent.sql", "models", "", "/dbt_project.yml", "./dbt_project.yml", "../x", "a\nb", "models/"]
 )

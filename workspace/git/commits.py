@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -9,6 +11,7 @@ from workspace.git.sanitise import person_text
 
 # What `logged` reads, for `git log -z --format`.
 LOGGED = "%H%x00%an%x00%ae%x00%cn%x00%ce%x00%ct%x00%s%x00%b"
+_HEADER = re.compile(rb"[0-9a-f]{40,64} (\w+) (\d+)")
 _LAST_SECOND = 253_402_300_799  # the end of the year 9999, where datetime ends
 
 
@@ -62,3 +65,18 @@ def logged(*fields: str) -> Commit:
         subject=subject,
         body=body.strip(),
     )
+
+
+def blobs(paths: Sequence[str], answer: bytes) -> Iterator[tuple[str, bytes]]:
+    """Each of these files with its bytes, from what `cat-file --batch` says of them in this order."""
+    at = 0
+    for path in paths:
+        end = answer.index(b"\n", at)
+        found = _HEADER.fullmatch(answer, at, end)
+        at = end + 1
+        if found is None:  # the commit has no such file
+            continue
+        size = int(found[2])
+        if found[1] == b"blob":
+            yield path, answer[at : at + size]
+        at += size + 1

@@ -11,7 +11,7 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -25,7 +25,7 @@ from bisync.lib.errors import BisyncError
 from bisync.lib.process import Limits
 from workspace.git import ssh
 from workspace.git.advertised import HEADS, Advertised
-from workspace.git.commits import LOGGED, Commit, Person, identity, logged
+from workspace.git.commits import LOGGED, Commit, Person, blobs, identity, logged
 from workspace.git.process import (
     NOTHING,
     GitBusy,
@@ -276,14 +276,17 @@ class Mirror:
 
     def read(self, commit: str, path: str) -> bytes:
         """The exact bytes of one file (of a symbolic link: the path that it names)."""
+        if (content := self.contents(commit, [path]).get(path)) is None:
+            raise FileAbsent(path=path, commit=commit)
+        return content
+
+    def contents(self, commit: str, paths: Iterable[str]) -> dict[str, bytes]:
+        """The exact bytes of these files, read at once; what the commit does not have is left out."""
         self._require(commit)
-        if has_odd_parts(path) or "\n" in path:  # git takes ./x for a path relative to nothing
-            raise FileAbsent(path=path, commit=commit)
-        answer = self._read("cat-file", "--batch", stdin=f"{commit}:{path}".encode())
-        header, _newline, content = answer.partition(b"\n")
-        if header.split()[1:2] != [b"blob"]:
-            raise FileAbsent(path=path, commit=commit)
-        return content[:-1]
+        # git takes ./x for a path relative to nothing
+        asked = [path for path in paths if not has_odd_parts(path) and "\n" not in path]
+        names = "\n".join(f"{commit}:{path}" for path in asked)
+        return dict(blobs(asked, self._read("cat-file", "--batch", stdin=names.encode())))
 
     def texts(self, commit: str, folder: str = "", *, endings: tuple[str, ...]) -> dict[str, str]:
         """The files below a folder that end so, by their path in it, read at once.
@@ -292,18 +295,14 @@ class Mirror:
         """
         inside = f"{folder.strip('/')}/" if folder.strip("/") else ""
         kept = [
-            file
+            file.path
             for file in self.files(commit, folder)
             if file.mode in _REGULAR and file.path.endswith(endings) and file.size <= _MOST_TEXT
         ]
-        answer = self._read("cat-file", "--batch", stdin="\n".join(file.oid for file in kept).encode())
         found: dict[str, str] = {}
-        at = 0
-        for file in kept:
-            at = answer.index(b"\n", at) + 1
+        for path, content in self.contents(commit, kept).items():
             with suppress(UnicodeDecodeError):
-                found[file.path.removeprefix(inside)] = answer[at : at + file.size].decode()
-            at += file.size + 1
+                found[path.removeprefix(inside)] = content.decode()
         return found
 
     def mentioning(self, commit: str, text: str) -> list[str]:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from workspace.warehouse.location import Location
 
-_CONFIG: dict[str, str | bool | int | float | list[str]] = {
+READING: dict[str, str | bool | int | float | list[str]] = {
     "enable_external_access": "false",
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
@@ -58,7 +58,7 @@ def _instance(path: str) -> duckdb.DuckDBPyConnection:
 
     Closing it would end the cursors of other threads, so nobody does.
     """
-    connection = duckdb.connect(path, read_only=True, config=_CONFIG)
+    connection = duckdb.connect(path, read_only=True, config=READING)
     connection.execute("SET lock_configuration = true")
     return connection
 

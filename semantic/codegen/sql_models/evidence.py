@@ -19,6 +19,11 @@ class Evidence:
     of: int = 0
     example: str = ""
 
+    @property
+    def words(self) -> str:
+        """The habit's name for people."""
+        return self.trait.replace("_", " ").capitalize()
+
 
 class Votes(Generic[_T]):
     """One vote a file; a draw goes to the default, else to what comes first in order."""

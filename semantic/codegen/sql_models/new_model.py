@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from semantic.codegen.changes import AnyEdit, FileChange
-from semantic.codegen.entries import Entry, Refused
+from semantic.codegen.entries import Entry, Refused, texts_in
 from semantic.codegen.layout import YAML
 from semantic.codegen.quality.file_tests import NESTED_ARGUMENTS
 from semantic.codegen.sql_models.jinja import RelationCall
@@ -79,7 +79,7 @@ class ColumnWords:
 
 @dataclass(frozen=True, slots=True)
 class NewModel:
-    """A model to write: its place, text and properties."""
+    """A model to write: its place, text and properties; `own` is what Bisync keeps in its `meta`."""
 
     name: str
     folder: str
@@ -87,6 +87,7 @@ class NewModel:
     description: str = ""
     columns: tuple[ColumnWords, ...] = ()
     unit_tests: tuple[Entry, ...] = ()
+    own: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def path(self) -> str:
@@ -200,6 +201,8 @@ def _entry(model: NewModel, style: ProjectStyle) -> Entry:
     entry: Entry = {"name": model.name}
     if model.description:
         entry["description"] = model.description
+    if model.own:
+        entry["config"] = {"meta": {"bisync": {**model.own}}}
     return {**entry, "columns": columns} if columns else entry
 
 
@@ -214,6 +217,7 @@ def _refuse(model: NewModel, project: Project, others: Sequence[str]) -> None:
     inside = any(f"{model.folder}/".startswith(f"{root}/") for root in project.roots)
     if not inside or not all(map(_STEP.fullmatch, model.folder.split("/"))):
         raise Refused(f"{model.folder} is no folder for models of this project. Choose one of its own.")
-    for text in (model.description, *(column.description for column in model.columns)):
+    texts = texts_in(dict(model.own))
+    for text in (model.description, *texts, *(column.description for column in model.columns)):
         if problems := text_problems(text, limit=DESCRIPTION_LIMIT):
             raise Refused(problems[0])

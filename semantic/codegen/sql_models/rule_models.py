@@ -10,8 +10,8 @@ reads its result, but dbt's unit tests cannot reach into it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from pathlib import PurePosixPath
 from typing import Any
@@ -55,7 +55,8 @@ class BusinessRule:
     """A rule about the rows of `model`, as a table or as what a sentence means.
 
     `name` is that of its column, and of its model behind the prefix of the layer. The values of `examples`
-    are those of `rule_inputs`, in that order; `input_names` may name the columns of calculated ones.
+    are those of `rule_inputs`, in that order; `input_names` may name the columns of calculated ones. `own` is
+    what Bisync keeps in the model's `meta`.
     """
 
     name: str
@@ -66,6 +67,7 @@ class BusinessRule:
     examples: tuple[Example, ...] = ()
     key: tuple[str, ...] = ()
     input_names: tuple[str, ...] = ()
+    own: Mapping[str, Any] = field(default_factory=dict)
 
 
 def rule_inputs(meaning: Decision | Case, vocabulary: Vocabulary, model: str) -> tuple[Input, ...]:
@@ -82,6 +84,24 @@ def rule_inputs(meaning: Decision | Case, vocabulary: Vocabulary, model: str) ->
 def _kind(node: Node, vocabulary: Vocabulary) -> Kind:
     found = value_type(node, vocabulary)
     return "text" if found == "any" else found
+
+
+def over_columns(
+    case: Node, columns: Mapping[str, Input], vocabulary: Vocabulary, model: str
+) -> tuple[Vocabulary, Node]:
+    """A rule over the columns of a model that hold its inputs, and what is known of that model."""
+    swapped: dict[Node, Node] = {}
+
+    def swap(part: Node) -> Node:
+        return swapped.get(part, part)
+
+    # Calculations from the smallest up, so that each is found with the parts of it already swapped.
+    ordered = sorted(columns.items(), key=lambda item: sum(1 for _ in walk(item[1].node)))
+    for name, item in ordered:
+        swapped[transform(shape(item.node), swap)] = ColumnRef(model, name)
+    held = tuple(Column(name, item.kind, item.label) for name, item in columns.items())
+    models = {**vocabulary.models, model: Model(model, "", held)}
+    return replace(vocabulary, models=models), transform(case, swap)
 
 
 def rule_models(rule: BusinessRule, vocabulary: Vocabulary, project: Project) -> WrittenModels:
@@ -165,7 +185,8 @@ class _Rule:
         sql = selected(name, Selection(relation, tuple(columns)), self.project)
         output = ColumnWords(self.rule.name, self.rule.column_description, self._output_tests())
         tests, notes = self._examples(name, relation)
-        return NewModel(name, folder, sql, self.rule.description, (*self._words(), output), tests), notes
+        words = (*self._words(), output)
+        return NewModel(name, folder, sql, self.rule.description, words, tests, self.rule.own), notes
 
     def _place(self) -> tuple[str, str]:
         """The name and folder of the rule's model: beside its model, or among the marts."""
@@ -183,18 +204,7 @@ class _Rule:
         """The rule's CASE over the columns of what it reads, and what is known of them."""
         if model == self.model.name:
             return self.vocabulary, self.case
-        swapped: dict[Node, Node] = {}
-
-        def swap(part: Node) -> Node:
-            return swapped.get(part, part)
-
-        # Calculations from the smallest up, so that each is found with the parts of it already swapped.
-        ordered = sorted(self.columns.items(), key=lambda item: sum(1 for _ in walk(item[1].node)))
-        for name, item in ordered:
-            swapped[transform(shape(item.node), swap)] = ColumnRef(model, name)
-        columns = tuple(Column(name, item.kind, item.label) for name, item in self.columns.items())
-        models = {**self.vocabulary.models, model: Model(model, "", columns)}
-        return replace(self.vocabulary, models=models), transform(self.case, swap)
+        return over_columns(self.case, self.columns, self.vocabulary, model)
 
     def _sql(self, node: Node, vocabulary: Vocabulary) -> exp.Expr:
         def leaf(part: Node) -> exp.Expr | None:

@@ -1,0 +1,100 @@
+"""What the form of a business rule shows while somebody types: how it reads, what it misses, what it says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bisync.lib.errors import BisyncError
+from environments.models import Environment
+from environments.selectors import reading, vocabulary_of
+from proposals.forms.rule import not_there
+from proposals.kinds import KINDS
+from proposals.outlook import Outlook, outlook
+from proposals.trying import Counted, Tried, counted, tried
+from semantic.business_rules import BusinessRuleFields, RuleExample
+from semantic.codegen.business_rules import Understood, understood
+from semantic.codegen.sql_models.evidence import Evidence
+from semantic.codegen.sql_models.project import habits_of
+from semantic.known import Known
+from semantic.rules.boxes import Finding
+from workspace.warehouse.embedded import CalculationFailed
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """What examples are given for one input: its formula and its words."""
+
+    asked: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class RulePanel:
+    """A draft of a rule in one environment; what cannot be had is empty, and `trouble` says why."""
+
+    outlook: Outlook
+    rule: Understood
+    columns: Sequence[Column]
+    rows: Sequence[tuple[RuleExample, Sequence[str]]]
+    examples: Sequence[Tried] = ()
+    offered: Sequence[Tried] = ()
+    findings: Sequence[tuple[Finding, int | None]] = ()
+    counted: Counted | None = None
+    style: Sequence[Evidence] = ()
+    trouble: str = ""
+
+    @property
+    def sql(self) -> list[tuple[str, str]]:
+        """The models that would be written: path and text."""
+        code = self.outlook.code
+        return [(one.path, one.content) for one in code.changes if one.content] if code else []
+
+
+def rule_panel(fields: BusinessRuleFields, environment: Environment) -> RulePanel:
+    """Find it out. Never raises for what a person typed."""
+    rule = understood(fields, vocabulary_of(environment.project, environment))
+    columns = _columns(fields, rule)
+    rows = [(one, [one.value(column.asked) for column in columns]) for one in fields.examples]
+    shown = outlook(KINDS["rule"], fields, environment, None)
+    findings = list(rule.report.findings) if rule.report else []
+    live = environment.live
+    known = counted(rule, findings, reading(live)) if live is not None and rule.case is not None else None
+    examples, offered, trouble = _examples(fields, rule)
+    return RulePanel(
+        shown,
+        rule,
+        columns,
+        rows,
+        examples,
+        offered,
+        known.findings if known else [(one, None) for one in findings],
+        known,
+        _style(shown.known, environment),
+        trouble,
+    )
+
+
+def _examples(fields: BusinessRuleFields, rule: Understood) -> tuple[list[Tried], list[Tried], str]:
+    if rule.case is None:
+        return [], [], ""
+    try:
+        return tried(rule, fields.examples), tried(rule, not_there(rule, fields.examples)), ""
+    except CalculationFailed as exc:
+        return [], [], str(exc)
+
+
+def _columns(fields: BusinessRuleFields, rule: Understood) -> list[Column]:
+    """The inputs of the rule; while it cannot be read, those that its examples speak of."""
+    if rule.inputs:
+        return [Column(one.text, one.label) for one in rule.inputs]
+    names = dict.fromkeys(name for one in fields.examples for name, _value in one.values)
+    return [Column(name, name) for name in names]
+
+
+def _style(known: Known | None, environment: Environment) -> Sequence[Evidence]:
+    """How the project writes, with what shows it; nothing where its files cannot be read."""
+    try:
+        return habits_of(known.files, environment.connection.adapter).evidence if known else ()
+    except BisyncError:
+        return ()

@@ -1,0 +1,58 @@
+"""The dbt project that new models are written for, as the last pull knows it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+
+from semantic.codegen.sql_models.new_model import Project
+from semantic.codegen.sql_models.style import ProjectStyle, style_of
+from semantic.known import Known
+
+# What shares one space of names in dbt.
+_NAMED = frozenset({"model", "seed", "snapshot"})
+
+
+def project_of(known: Known, dialect: str, style: ProjectStyle | None = None) -> Project:
+    """The project with its own style, or with the one that was agreed on."""
+    entries = {name: entry for name, entry in known.manifest.nodes.items() if entry.kind in _NAMED}
+    return Project(
+        files=known.files,
+        style=style or habits_of(known.files, dialect),
+        dialect=dialect,
+        taken={name.split(".")[2] for name in entries},
+        dbt_version=known.names.dbt_version,
+        ephemeral=frozenset(
+            name.split(".")[2]
+            for name, entry in entries.items()
+            if b'"ephemeral"' in bytes(entry.content) and _is_ephemeral(known, name)
+        ),
+    )
+
+
+def _is_ephemeral(known: Known, name: str) -> bool:
+    node = known.node(name)
+    return node is not None and node.materialized == "ephemeral"
+
+
+def habits_of(files: Mapping[str, str], dialect: str) -> ProjectStyle:
+    """How the project writes, read once from these files."""
+    return _habits_of(_Files(files), dialect)
+
+
+class _Files:
+    """Files that are the same where they are the same object: reading habits takes long."""
+
+    def __init__(self, files: Mapping[str, str]) -> None:
+        self.files = files
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Files) and other.files is self.files
+
+    def __hash__(self) -> int:
+        return id(self.files)
+
+
+@lru_cache(maxsize=4)
+def _habits_of(files: _Files, dialect: str) -> ProjectStyle:
+    return style_of(files.files, dialect=dialect)

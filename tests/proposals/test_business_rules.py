@@ -1,0 +1,90 @@
+"""A business rule, from its sentence to dbt's models and back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from catalog.models import Node
+from environments import numbers
+from environments.selectors import reading
+from proposals.actions import authoring, publishing
+from proposals.kinds import KINDS
+from proposals.models import Proposal
+from semantic.business_rules import BusinessRuleFields
+from semantic.models import Revision
+from tests.proposals.story import SIZE, Story, example
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.dbt]
+
+
+def drafted(story: Story, fields: BusinessRuleFields = SIZE) -> Proposal:
+    proposal = authoring.proposal_open(project=story.project, author=story.maya, kind="rule")
+    item = proposal.items.get()
+    authoring.draft_save(item=item, fields=fields, version=1, actor=story.maya)
+    proposal.refresh_from_db()
+    return proposal
+
+
+def checked(story: Story, proposal: Proposal) -> Proposal:
+    authoring.proposal_submit(proposal=proposal, actor=story.maya)
+    story.work()
+    proposal.refresh_from_db()
+    return proposal
+
+
+def test_what_dbt_says_of_a_failed_example_is_told_with_the_rule() -> None:
+    node = {"name": "fct_order_size__examples", "status": "fail", "message": "actual differs from expected"}
+    fields = replace(SIZE, name="order_size")
+
+    assert KINDS["rule"].failed(fields, node) == (
+        "The examples of Order size do not come out in dbt as the rule says. actual differs from expected"
+    )
+    assert KINDS["rule"].failed(fields, {**node, "name": "unique_orders_id"}) == ""
+
+
+def test_a_sentence_becomes_a_model_whose_unit_tests_pass_and_comes_back_in_the_catalogue(
+    story: Story, client: Client
+) -> None:
+    wrong = drafted(story)
+    authoring.proposal_submit(proposal=wrong, actor=story.maya)
+    examples = (example("small", quantity="3", net_amount="1"), *SIZE.examples)
+    told = replace(wrong.items.get().revision.content, examples=examples)  # type: ignore[type-var]
+    Revision.objects.filter(item__proposal=wrong).update(fields=told.to_json())
+    story.work()
+    assert wrong.checks.get(kind="rules").message == (
+        "Example 1: when quantity is 3 and net amount is 1, the rule says “big” and the example “small”."
+    )
+    authoring.proposal_withdraw(proposal=wrong, actor=story.maya)
+
+    proposal = checked(story, drafted(story))
+    checks = {check.kind: (check.status, check.message) for check in proposal.checks.all()}
+    assert {status for status, _message in checks.values()} == {"passed"}, checks
+    assert checks["numbers"][1] == "Order size: 3 big, 3 small"
+    client.force_login(story.tom)
+    page = client.get(reverse("proposal", args=[story.project.slug, proposal.number])).content.decode()
+    assert "Order size: 3 big, 3 small" in page
+    assert "Rows in the trial build" in page
+    assert "<td>&gt;= 100</td>" in page  # the sentence as a table
+
+    publishing.proposal_publish(proposal=story.approve(proposal), actor=story.priya)
+    story.work()
+    proposal.refresh_from_db()
+    assert proposal.status == "published"
+
+    node = Node.objects.get(project=story.project, name="fct_order_size")
+    assert node.description == "Which orders need two people to pack."
+    assert node.meta["bisync"]["owner"] == "Maya Chen"
+    assert {"order_size", "order_id", "quantity"} <= set(node.columns.values_list("name", flat=True))
+    story.production.refresh_from_db()
+    assert story.production.live is not None
+    version = reading(story.production.live)
+    rows = numbers.ask(
+        version, f"select order_size from {version.relations['fct_order_size']} order by 1"
+    ).rows
+    assert [row[0] for row in rows] == ["big"] * 3 + ["small"] * 3
+    subject = story.git("log", "-1", "--format=%s", proposal.published_commit).strip()
+    assert subject == "rules: Add Order size."
