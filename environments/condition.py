@@ -112,7 +112,7 @@ def condition_of(project: Project, *, lines: Mapping[str, int], proposing: bool)
     live = [one for one in environments if one.live_id is not None] if proposing else []
     here = min(live, key=lambda one: (RANKS[one.kind], one.pk)).slug if live else ""
     wrong = looked_wrong(project, promised=promised_in(*environments)).wrong
-    tested = _tested(project, wrong, lines)
+    tested = _tested(project, wrong, lines, environment=here)
     groups = {slug: Group(slug, KINDS[slug], rows[:MOST_SHOWN], len(rows)) for slug, rows in tested.items()}
     for slug, found in _kept(project).items():
         rows = [_row(one, project, here) for one in found]
@@ -179,17 +179,29 @@ def _address(finding: Finding, slug: str) -> str:
 # -- Tests and sources ----------------------------------------------------------------------------------
 
 
-def _tested(project: Project, wrong: Sequence[Tested], lines: Mapping[str, int]) -> dict[str, list[Row]]:
+def _tested(
+    project: Project, wrong: Sequence[Tested], lines: Mapping[str, int], *, environment: str
+) -> dict[str, list[Row]]:
     """Tests and sources that do not look good, by kind of finding."""
     files = files_of(project, wrong) if wrong else {}
     rows: dict[str, list[Row]] = {}
     for one in wrong:
         place = files.get(one.unique_id, ""), lines.get(one.unique_id, 0)
-        rows.setdefault(_ENDED[one.kind], []).append(_test_row(project, one, *place))
+        form = _rule_form(one, project.slug, environment) if place[0] else ""
+        rows.setdefault(_ENDED[one.kind], []).append(_test_row(project, one, *place, form=form))
     return rows
 
 
-def _test_row(project: Project, one: Tested, file: str, line: int) -> Row:
+def _rule_form(one: Tested, slug: str, environment: str) -> str:
+    """Where another rule is proposed in the place of a data test; "" for what is none."""
+    if not environment or not one.unique_id.startswith("test."):
+        return ""
+    return (
+        f"{reverse('propose', args=[slug, environment])}?{urlencode({'kind': 'test', 'of': one.unique_id})}"
+    )
+
+
+def _test_row(project: Project, one: Tested, file: str, line: int, *, form: str) -> Row:
     assert one.outcome is not None
     told = {"status": one.words, "where": one.outcome.environment}
     sentence = one.outcome.message or _("%(status)s in %(where)s.") % told
@@ -202,4 +214,5 @@ def _test_row(project: Project, one: Tested, file: str, line: int) -> Row:
         file=file,
         line=line,
         since=one.outcome.since,
+        form=form,
     )

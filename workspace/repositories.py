@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from bisync.lib import scratch
 from bisync.lib.errors import BisyncError
 from workspace.git.repository import Mirror, Remote
+from workspace.git.search import texts
 from workspace.models import Repository
 from workspace.warehouse.location import Location
 
@@ -51,7 +52,7 @@ def dbt_texts(repository: Repository, commit: str) -> Mapping[str, str]:
 @lru_cache(maxsize=4)
 def _dbt_texts(path: Path, folder: str, commit: str) -> Mapping[str, str]:
     mirror = Mirror(path, Remote(url="", branch=""))  # it asks nobody else
-    return MappingProxyType(mirror.texts(commit, folder, endings=(".sql", ".yml", ".yaml")))
+    return MappingProxyType(texts(mirror, commit, folder, endings=(".sql", ".yml", ".yaml")))
 
 
 def project_folder(tree: Path, repository: Repository) -> Path:

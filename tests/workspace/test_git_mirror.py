@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.git_remote import Origin
-from workspace.git import advertised
+from workspace.git import advertised, search
 from workspace.git.commits import Person
 from workspace.git.moves import moved
 from workspace.git.process import GitEmpty, GitNoBranch, GitNoRepository
@@ -234,10 +234,10 @@ def test_the_texts_of_a_folder_are_read_at_once(mirror: Mirror, origin: Origin) 
     )
     head = mirror.fetch()
 
-    assert mirror.texts(head, "shop", endings=(".sql", ".yml")) == texts
-    assert mirror.texts(head, "/shop/models/", endings=(".yml",)) == {"b.yml": ""}
-    assert mirror.texts(head, "nowhere", endings=(".sql",)) == {}
-    assert mirror.texts(head, endings=(".sql",))["d.sql"] == "select 4"
+    assert search.texts(mirror, head, "shop", endings=(".sql", ".yml")) == texts
+    assert search.texts(mirror, head, "/shop/models/", endings=(".yml",)) == {"b.yml": ""}
+    assert search.texts(mirror, head, "nowhere", endings=(".sql",)) == {}
+    assert search.texts(mirror, head, endings=(".sql",))["d.sql"] == "select 4"
 
 
 def test_a_file_is_read_byte_for_byte(mirror: Mirror, origin: Origin) -> None:

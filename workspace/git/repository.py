@@ -49,8 +49,7 @@ _STALE_FILES = 86_400  # seconds; longer than any run
 _FULL_HASH = re.compile(r"[0-9a-f]{40}")
 _NO_OBJECT = "0" * 40
 _ATTRIBUTES = "* -text -ident !eol !filter !working-tree-encoding\n"
-_REGULAR = frozenset({"100644", "100755"})
-_MOST_TEXT = 500_000  # as much as is read of a model
+REGULAR = frozenset({"100644", "100755"})
 
 
 class NoMirror(BisyncError):
@@ -288,23 +287,6 @@ class Mirror:
         names = "\n".join(f"{commit}:{path}" for path in asked)
         return dict(blobs(asked, self._read("cat-file", "--batch", stdin=names.encode())))
 
-    def texts(self, commit: str, folder: str = "", *, endings: tuple[str, ...]) -> dict[str, str]:
-        """The files below a folder that end so, by their path in it, read at once.
-
-        Links, what is no UTF-8, and what is too long to have been written by people are left out.
-        """
-        inside = f"{folder.strip('/')}/" if folder.strip("/") else ""
-        kept = [
-            file.path
-            for file in self.files(commit, folder)
-            if file.mode in _REGULAR and file.path.endswith(endings) and file.size <= _MOST_TEXT
-        ]
-        found: dict[str, str] = {}
-        for path, content in self.contents(commit, kept).items():
-            with suppress(UnicodeDecodeError):
-                found[path.removeprefix(inside)] = content.decode()
-        return found
-
     def mentioning(self, commit: str, text: str) -> list[str]:
         """The text files of a commit that hold `text`, as git itself searches them."""
         self._require(commit)
@@ -511,6 +493,6 @@ def _mode_to_write(path: str, entries: Mapping[str, tuple[str, str]]) -> str:
     above = {"/".join(parts[:n]) for n in range(1, len(parts))}
     mode, _oid = entries.get(path, ("100644", ""))
     # What lies above and is no folder may be a link that leads elsewhere.
-    if not is_writable(path) or above & entries.keys() or mode not in _REGULAR:
+    if not is_writable(path) or above & entries.keys() or mode not in REGULAR:
         raise UnsafePath(path=path)
     return mode

@@ -3,9 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 
 from workspace.git.process import plumbing
-from workspace.git.repository import Mirror, NoCommit
+from workspace.git.repository import REGULAR, Mirror, NoCommit
+
+_MOST_TEXT = 500_000  # as much as is read of a model
+
+
+def texts(mirror: Mirror, commit: str, folder: str = "", *, endings: tuple[str, ...]) -> dict[str, str]:
+    """The files below a folder that end so, by their path in it, read at once.
+
+    Links, what is no UTF-8, and what is too long to have been written by people are left out.
+    """
+    inside = f"{folder.strip('/')}/" if folder.strip("/") else ""
+    kept = [
+        file.path
+        for file in mirror.files(commit, folder)
+        if file.mode in REGULAR and file.path.endswith(endings) and file.size <= _MOST_TEXT
+    ]
+    found: dict[str, str] = {}
+    for path, content in mirror.contents(commit, kept).items():
+        with suppress(UnicodeDecodeError):
+            found[path.removeprefix(inside)] = content.decode()
+    return found
 
 
 def holding(mirror: Mirror, commit: str, *words: str, ending: str) -> set[str]:
