@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from django.utils.translation import gettext_lazy as _
@@ -53,6 +54,20 @@ def known_for(proposal: Proposal) -> Known:
 def known_in(project: Project, environment: Environment) -> Known:
     """What the last pull says, with the types of an environment. Raises `NothingPulled` before the first."""
     return snapshot_known(last_pull(project), environment)
+
+
+def known_after(items: Sequence[Item], environment: Environment) -> Known:
+    """What the last pull says, and what these changes bring, as far as each can be written by now."""
+    known = known_in(environment.project, environment)
+    dialect = environment.connection.adapter
+    for item in items:
+        fields, base, kind = item.revision.content, item.revision.agreed, kind_of(item.revision)
+        if kind.sending_problems(fields, known, base):
+            continue
+        with suppress(CannotGenerate):
+            code = kind.compiled(fields, known, dialect=dialect, base=base)
+            known = known.having(code.after, code.changes)
+    return known
 
 
 def last_pull(project: Project) -> Snapshot:

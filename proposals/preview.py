@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from django.utils.translation import gettext_lazy as _
+
 from bisync.lib.errors import BisyncError
 from environments.models import Environment
 from environments.numbers import Numbers, by_period, in_all, sample
@@ -12,16 +14,20 @@ from environments.selectors import Reading, reading, vocabulary_of
 from proposals import generate
 from proposals.directions import not_proposable_of
 from proposals.kinds import KINDS, CannotGenerate
+from proposals.models import Item
 from semantic.definitions import Grain
 from semantic.fields import MetricFields
 from semantic.formula import Analysis, analyse
 from semantic.formula.tree import Binary, Node, Total, walk
 from semantic.formulas import meaning
+from semantic.known import Known
 from semantic.query.spec import PeriodsOnly, Unsupported
 from semantic.rules.metric import Problems, typing_problems
 from semantic.rules.similar import Similar, similar
 from semantic.rules.text import title_of
 from workspace.warehouse.base import Result
+
+_NOT_BUILT = _("It uses what this proposal brings first: the checks build that, and compute the number.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +57,17 @@ def preview(
     *,
     grain: Grain = "month",
     base: MetricFields | None = None,
+    earlier: Sequence[Item] = (),
 ) -> Preview:
     """Compute it. Never raises for what a person typed: faults are told inside.
 
-    `base` is what dbt says of a metric that is changed.
+    `base` is what dbt says of a metric that is changed; what `earlier` changes of its proposal bring counts
+    as if it were there.
     """
-    names = vocabulary_of(environment.project, environment)
+    live = names = vocabulary_of(environment.project, environment)
+    known = generate.known_after(earlier, environment) if earlier else None
+    if known is not None:
+        names = known.names
     dialect = environment.connection.adapter
     analysis = analyse(fields.formula, names, model=fields.model)
     alike = similar(
@@ -68,21 +79,27 @@ def preview(
     )
     unfit = typing_problems(fields, base=base)
     begun = Preview(analysis=analysis, grain=grain, similar=alike, unfit=unfit)
-    shown = _sendable(begun, fields, environment, base)
+    shown = _sendable(begun, fields, environment, base, known)
     if analysis.tree is None or environment.live is None:
         return shown
     if "time" in shown.missing:
         return replace(shown, trouble=" ".join(shown.missing["time"]))
+    if names is not live and analyse(fields.formula, live, model=fields.model).tree is None:
+        return replace(shown, trouble=str(_NOT_BUILT))
     return _with_numbers(shown, reading(environment.live), analysis.tree, fields)
 
 
 def _sendable(
-    shown: Preview, fields: MetricFields, environment: Environment, base: MetricFields | None
+    shown: Preview,
+    fields: MetricFields,
+    environment: Environment,
+    base: MetricFields | None,
+    known: Known | None,
 ) -> Preview:
     """With the code and with what is missing, both found as sending finds them: in the last pull."""
     kind = KINDS["metric"]
     try:
-        known = generate.known_in(environment.project, environment)
+        known = known or generate.known_in(environment.project, environment)
     except generate.NothingPulled as exc:
         return replace(shown, missing={"formula": [str(exc)]}, writable=False)
     missing = kind.sending_problems(fields, known, base)

@@ -71,7 +71,13 @@ class Definition(models.Model):
         return self.label or self.name
 
     def get_absolute_url(self) -> str:
-        return reverse("metric-anywhere", args=[self.project.slug, self.name])
+        if self.kind == DefinitionKind.METRIC:
+            return reverse("metric-anywhere", args=[self.project.slug, self.name])
+        node = self.name.partition(":")[0]
+        # What is not in dbt yet, or has left it, has no page but that of its proposal.
+        if "." in node:
+            return reverse("node", args=[self.project.slug, node])
+        return reverse("proposals", args=[self.project.slug])
 
 
 class RevisionState(models.TextChoices):

@@ -80,8 +80,8 @@ class DocKind(Kind[DocFields]):
             )
         if base is None and not fields.block:
             told["block"] = [_now("Give it a name that descriptions can refer to.")]
-        if fields.about and known.docs_of(*split(fields.about)):
-            told.setdefault("block", []).append(_now("The description is made of a docs block already."))
+        if fields.about and (why := _not_described(fields.about, known)):
+            told.setdefault("block", []).append(why)
         return told
 
     def compiled(
@@ -103,3 +103,13 @@ class DocKind(Kind[DocFields]):
 
     def verb(self, base: DocFields | None) -> str:
         return "Write" if base is None else "Rewrite"
+
+
+def _not_described(about: str, known: Known) -> str:
+    """Why the description of a thing cannot become a reference to a block; "" where it can."""
+    node = known.node(split(about)[0])
+    if node is None or node.resource_type not in DESCRIBED or not known.owned(node):
+        return _now("%(name)s is nothing of this project that has a description.") % {"name": about[:200]}
+    if known.docs_of(*split(about)):
+        return _now("The description is made of a docs block already.")
+    return ""

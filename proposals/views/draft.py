@@ -55,6 +55,12 @@ def _item(proposal: Proposal, pk: int | None) -> Item:
     return item
 
 
+def _earlier(item: Item) -> list[Item]:
+    """The changes of its proposal that come before it."""
+    before = item.proposal.items.filter(pk__lt=item.pk)
+    return list(before.select_related("revision").order_by("id"))
+
+
 def _form(environment: Environment, revision: Revision, *args: Any, **kwargs: Any) -> ItemForm:
     groups = list(Group.objects.filter(project=environment.project).values_list("name", flat=True))
     known = FormNames(vocabulary_of(environment.project, environment), groups)
@@ -329,7 +335,7 @@ def _page(
         "conflict": conflict,
         "lost": lost,
         "saved_at": proposal.changed_at,
-        **face.shown(request, environment, fields, base),
+        **face.shown(request, environment, fields, base, _earlier(item)),
     }
     return page(request, "proposals/proposal_edit.html", context, status=status)
 
@@ -362,7 +368,7 @@ def preview(request: Request, environment: Environment, number: int, item: int |
     found = _item(_mine(request, environment, number), item)
     revision, face = found.revision, FACES[found.revision.kind]
     fields = _typed(_form(environment, revision, request.POST), revision)
-    shown = face.shown(request, environment, fields, revision.agreed)
+    shown = face.shown(request, environment, fields, revision.agreed, _earlier(found))
     return page(request, face.parts, {"environment": environment, "oob": True, "item": found, **shown})
 
 

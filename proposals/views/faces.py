@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, get_args
+from typing import Any, Protocol, TypeAlias, get_args
 
 from environments.models import Environment
 from environments.selectors import vocabulary_of
@@ -16,6 +16,7 @@ from proposals.forms import FORMS, FormNames
 from proposals.forms.metric import MetricForm
 from proposals.forms.rule import SPELLINGS, RuleForm
 from proposals.kinds import KINDS
+from proposals.models import Item
 from proposals.outlook import outlook, sentences
 from proposals.preview import preview
 from proposals.rule_panel import rule_panel
@@ -29,11 +30,13 @@ from semantic.promised import PromiseFields
 from semantic.removals import RemovalFields, left_unused, subject_of, uses_of
 
 GRAINS: tuple[Grain, ...] = get_args(Grain)
+# The changes of the same proposal on which this one may build.
+Earlier: TypeAlias = Sequence[Item]
 
 
 class Shown(Protocol):
     def __call__(
-        self, request: Request, environment: Environment, fields: Any, base: Any, /
+        self, request: Request, environment: Environment, fields: Any, base: Any, earlier: Earlier, /
     ) -> dict[str, object]: ...
 
 
@@ -56,9 +59,13 @@ def _grain(request: Request) -> Grain:
 
 
 def _metric(
-    request: Request, environment: Environment, fields: MetricFields, base: MetricFields | None
+    request: Request,
+    environment: Environment,
+    fields: MetricFields,
+    base: MetricFields | None,
+    earlier: Earlier,
 ) -> dict[str, object]:
-    shown = preview(fields, environment, grain=_grain(request), base=base)
+    shown = preview(fields, environment, grain=_grain(request), base=base, earlier=earlier)
     unfit = {name: " ".join(sentences) for name, sentences in shown.unfit.items()}
     return {
         "preview": shown,
@@ -70,7 +77,7 @@ def _metric(
 
 
 def _calculation(
-    _request: Request, environment: Environment, fields: CalculationFields, _base: None
+    _request: Request, environment: Environment, fields: CalculationFields, _base: None, _earlier: Earlier
 ) -> dict[str, object]:
     shown = calculation_preview(fields, environment)
     form, unfit = FORMS["calculation"], sentences(shown.outlook.unfit)
@@ -87,7 +94,11 @@ def _plain(kind: str) -> Shown:
     """What the panel of a change without a number needs."""
 
     def shown(
-        _request: Request, environment: Environment, fields: Fields, base: Fields | None
+        _request: Request,
+        environment: Environment,
+        fields: Fields,
+        base: Fields | None,
+        _earlier: Earlier,
     ) -> dict[str, object]:
         form, found = FORMS[kind], outlook(KINDS[kind], fields, environment, base)
         unfit = sentences(found.unfit)
@@ -109,25 +120,30 @@ def _element(kind: str) -> Shown:
         environment: Environment,
         fields: DimensionFields | MeasureFields,
         base: DimensionFields | MeasureFields | None,
+        earlier: Earlier,
     ) -> dict[str, object]:
         found = (
             values_of(fields, environment)
             if isinstance(fields, DimensionFields)
             else months_of(fields, environment)
         )
-        return {**_plain(kind)(request, environment, fields, base), "shown": found}
+        return {**_plain(kind)(request, environment, fields, base, earlier), "shown": found}
 
     return shown
 
 
 def _removal(
-    request: Request, environment: Environment, fields: RemovalFields, base: RemovalFields | None
+    request: Request,
+    environment: Environment,
+    fields: RemovalFields,
+    base: RemovalFields | None,
+    earlier: Earlier,
 ) -> dict[str, object]:
     """Beside what a plain change needs, everything that uses the thing."""
     known = generate.known_in(environment.project, environment)
     uses, told = uses_of(fields.name, known), KINDS["removal"].warnings(fields, known)
     return {
-        **_plain("removal")(request, environment, fields, base),
+        **_plain("removal")(request, environment, fields, base, earlier),
         "uses": uses,
         "told": told[1:] if uses else told,  # the first one lists what stands above it
         "unused": left_unused(subject_of(fields.name)[1], known) if fields.unused else ((), ()),
@@ -144,10 +160,14 @@ def _plain_face(kind: str) -> Face:
 
 
 def _rule(
-    request: Request, environment: Environment, fields: PromiseFields, base: PromiseFields | None
+    request: Request,
+    environment: Environment,
+    fields: PromiseFields,
+    base: PromiseFields | None,
+    earlier: Earlier,
 ) -> dict[str, object]:
     """As of every change in words, with the rows that break the rule; and the fields of another promise."""
-    context = _plain("test")(request, environment, fields, base)
+    context = _plain("test")(request, environment, fields, base, earlier)
     context["broken"] = broken_rows(fields, environment)
     if request.POST.get("shown", fields.promise.kind) != fields.promise.kind:
         known = FormNames(vocabulary_of(environment.project, environment), ())
@@ -156,7 +176,11 @@ def _rule(
 
 
 def _business_rule(
-    _request: Request, environment: Environment, fields: BusinessRuleFields, _base: BusinessRuleFields | None
+    _request: Request,
+    environment: Environment,
+    fields: BusinessRuleFields,
+    _base: BusinessRuleFields | None,
+    _earlier: Earlier,
 ) -> dict[str, object]:
     shown = rule_panel(fields, environment)
     unfit = sentences(shown.outlook.unfit)

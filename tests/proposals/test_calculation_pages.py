@@ -22,6 +22,7 @@ from proposals.kinds import KINDS, CannotGenerate
 from proposals.models import Proposal
 from semantic.calculation import NEW, QUERY, CalculationFields
 from semantic.codegen.metrics import Compiled
+from semantic.fields import MetricFields
 from tests.factories import make_environment, make_member, make_project
 from tests.hostile.texts import CANARY, MARKER, TEXTS, harm
 from tests.ready import Ready
@@ -235,6 +236,22 @@ def test_a_calculation_begins_with_its_model_and_with_no_other(shop: Shop, clien
         authoring.proposal_open(
             project=shop.project, author=shop.maya, kind="calculation", changing="model.shop.none"
         )
+
+
+def test_the_form_of_a_metric_knows_the_column_that_comes_with_it(shop: Shop, client: Client) -> None:
+    client.force_login(shop.maya)
+    proposal = authoring.proposal_open(
+        project=shop.project, author=shop.maya, kind="calculation", suggested=replace(COLUMN, key="order_id")
+    )
+    fields = MetricFields(label="What is left", formula="SUM(net_of_discount)")
+    item = authoring.item_add(proposal=proposal, kind="metric", actor=shop.maya, suggested=fields)
+    place = [shop.project.slug, shop.production.slug, proposal.number, item.pk]
+
+    shown = client.get(reverse("proposal-edit", args=place)).context
+
+    assert shown["preview"].analysis.ok
+    assert "this proposal brings first" in shown["preview"].trouble
+    assert "formula" not in shown["preview"].missing
 
 
 def test_a_second_calculation_sees_the_files_of_the_first(shop: Shop) -> None:
