@@ -42,6 +42,8 @@ class Kind(ABC, Generic[F]):
     computed: ClassVar[str]  # the field beside which is said that no code can be written
     # Whether something new is called in dbt as its definition is.
     named: ClassVar[bool] = True
+    # Whether even a new one is about a thing that dbt has.
+    of_what_is_there: ClassVar[bool] = False
     # Fields of which one side is chosen in a conflict: nobody writes them as a text.
     chosen: ClassVar[frozenset[str]] = frozenset()
     # Fields that a draft keeps together or not at all.

@@ -30,6 +30,7 @@ class NothingToRemove(BisyncError):
 
 class RemovalKind(Kind[RemovalFields]):
     key = "removal"
+    of_what_is_there = True
     new = _("Remove or replace")
     area = "semantics"
     chip = _("Removal")

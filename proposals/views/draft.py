@@ -122,7 +122,9 @@ def _title(request: Request, environment: Environment, kind: str, changing: str)
     if not changing:
         return ""
     known = generate.known_in(environment.project, environment)
-    _fields, base = KINDS[kind].begun(changing, known, request.user)
+    fields, base = KINDS[kind].begun(changing, known, request.user)
+    if base is None and KINDS[kind].of_what_is_there:
+        return str(fields.title)
     return str(base.title) if base is not None else ""
 
 

@@ -217,7 +217,7 @@ def _visits(shop: Shop) -> Iterator[tuple[User | None, str, str]]:
         "proposals/6/conflicts/": "Conflicts of #6",
         "prod/proposals/6/edit/": "Revenue",
         "prod/propose/?kind=model&of=model.shop.fct_orders": "Change fct_orders",
-        "prod/proposals/7/edit/": "fct_orders and 2 more",
+        "prod/proposals/7/edit/": "fct_orders and",
         **{f"prod/proposals/7/edit/{item.pk}/": "fct_orders" for item in others},
         "proposals/7/": "#7 fct_orders and",
         "prod/propose/?kind=calculation&way=query": "Propose a calculation",

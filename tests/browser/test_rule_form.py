@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.dbt, pytest.mark.django_db(transa
 def test_a_rule_is_written_with_the_rows_that_break_it_beside_it(shop: Shop, enter: Enter) -> None:
     page = enter(shop.maya)
     page.goto(shop.path("catalogue/model.shop.fct_orders/"))
-    page.locator("a[href$='of=model.shop.fct_orders:status']").click()
+    page.locator("a[href$='kind=test&of=model.shop.fct_orders:status']").click()
     page.get_by_role("button", name="Start").click()
     expect(page.locator("#id_values")).to_have_count(0)
 

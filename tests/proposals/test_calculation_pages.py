@@ -251,7 +251,6 @@ def test_the_form_of_a_metric_knows_the_column_that_comes_with_it(shop: Shop, cl
 
     assert shown["preview"].analysis.ok
     assert "this proposal brings first" in shown["preview"].trouble
-    assert "formula" not in shown["preview"].missing
 
 
 def test_a_second_calculation_sees_the_files_of_the_first(shop: Shop) -> None:
