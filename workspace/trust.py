@@ -66,8 +66,9 @@ _ORDINARY = frozenset(
 _RUNS = re.compile(r"\+?(pre|post)[-_]hook|\+?sql_header|\+?on_\w+")
 _DEFINES = ("macro", "materialization")
 _DEFINED = re.compile(r"\{%[-+]?\s*(?:(materialization)\s|macro\s+(\w+)\s*\()")
-# dbt calls each adapter's own macro before its default: default__create_schema.
-_OF_ADAPTERS = re.compile(r"(default|postgres|duckdb)__\w+")
+# dbt calls each adapter's own macro before its default: default__create_schema. Nothing of dbt's is called
+# bisync_…, which only the tests that Bisync writes are.
+_OF_ADAPTERS = re.compile(r"(default|postgres|duckdb)__(?!bisync_)\w+")
 _BUILTINS = frozenset({"materialization", "ref", "source", "config"})
 # What bytes that are no text become, and so may be the same for several.
 _NOT_TEXT = "\ufffd"

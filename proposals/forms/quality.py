@@ -89,7 +89,7 @@ class QualityForm(ItemForm):
     severity = forms.ChoiceField(label=_("Where it is broken"), choices=SEVERITIES, required=False)
     label = _text(_("Name in dbt"), _("Leave it empty, and dbt makes one from what is tested."))
     owner = _text(_("Who looks after it"))
-    why = _lines(_("Why is it needed?"), 2, _("Reviewers see this first."))
+    why = _lines(_("Why do you need it?"), 2, _("Reviewers see this first."))
 
     def fill(self, known: FormNames, base: Fields | None) -> None:
         kept = base if isinstance(base, PromiseFields) else PromiseFields()

@@ -69,6 +69,9 @@ def analyse_row(text: str, vocabulary: Vocabulary, *, model: str) -> Analysis:
     return _analysed(text, vocabulary, model, rows=True)
 
 
+_BEGIN_WITH_FIELDS = "Start with the name of a field, for example amount - discount."
+
+
 def _analysed(text: str, vocabulary: Vocabulary, model: str, *, rows: bool = False) -> Analysis:
     warnings: list[Problem] = []
     home = model
@@ -88,6 +91,8 @@ def _analysed(text: str, vocabulary: Vocabulary, model: str, *, rows: bool = Fal
         canonical = _canonical(text, tree, vocabulary, home)
     except FormulaError as error:
         problem = _with_joined_name(text, error.problem, vocabulary)
+        if rows and problem.code == "empty":
+            problem = replace(problem, hint=_BEGIN_WITH_FIELDS)
         return Analysis(text, None, (problem, *_ordered(warnings)), model=home)
     value_type = None if result.kind == "blank" else result.kind
     return Analysis(

@@ -17,6 +17,9 @@ from proposals import content
 from proposals.actions import authoring, publishing, reviewing
 from proposals.models import Check, Proposal
 from semantic.codegen import value_tests
+from semantic.codegen.quality.macros import MACRO_FILE, MACROS
+from semantic.codegen.value_tests import MACRO as METRIC_MACRO
+from semantic.codegen.value_tests import MACRO_FILE as METRICS_FILE
 from tests.factories import make_member, work_off
 from tests.fakes.git_remote import Origin
 from tests.proposals.story import FIELDS, Story
@@ -134,6 +137,11 @@ def test_the_macros_that_dbt_brings_are_known() -> None:
     others = {"get_columns_in_relation", "run_hooks", "statement", "generate_schema_name", "is_incremental"}
 
     assert adapters | others | {"duckdb__create_schema", "postgres__create_schema"} <= trust.called_macros()
+
+
+def test_the_tests_that_bisync_writes_need_nobodys_word(mirror: tuple[Origin, Mirror]) -> None:
+    files = {MACRO_FILE: MACROS, METRICS_FILE: METRIC_MACRO}
+    assert changed(*mirror, files) == []
 
 
 def test_links_and_submodules_count(mirror: tuple[Origin, Mirror]) -> None:
