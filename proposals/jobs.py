@@ -157,7 +157,7 @@ def message_of(proposal: Proposal) -> str:
         *approvers,
         f"Bisync-Content: {proposal.approved_hash}",
     ]
-    return "\n\n".join([subject, body, "\n".join(trailers)]) + "\n"
+    return "\n\n".join(filter(None, [subject, body, "\n".join(trailers)])) + "\n"
 
 
 def subject_of(said: Sequence[tuple[str, str, str]]) -> str:
