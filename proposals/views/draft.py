@@ -321,11 +321,12 @@ def _page(
     """The form with what was `typed`, or with what is stored."""
     proposal, revision = item.proposal, item.revision
     fields, base, face = typed or revision.content, revision.agreed, FACES[revision.kind]
+    items = list(proposal.items.select_related("revision").order_by("id"))
     context = {
         "environment": environment,
         "proposal": proposal,
         "item": item,
-        "items": list(proposal.items.select_related("revision").order_by("id")),
+        "items": items,
         "kind": kind_of(revision),
         "face": face,
         "form": form,
@@ -337,7 +338,7 @@ def _page(
         "conflict": conflict,
         "lost": lost,
         "saved_at": proposal.changed_at,
-        **face.shown(request, environment, fields, base, _earlier(item)),
+        **face.shown(request, environment, fields, base, [one for one in items if one.pk < item.pk]),
     }
     return page(request, "proposals/proposal_edit.html", context, status=status)
 
