@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -14,6 +13,7 @@ from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext_lazy as _
 
 from catalog.annotations import Annotation
+from catalog.changed import FieldChange
 from catalog.quality.rules import Rule, Test, rule_of
 from catalog.quality.tellers import Reads
 from catalog.words import COLUMN, FOUND, KINDS, TEST, Kind
@@ -57,25 +57,6 @@ class ChangeKind(models.TextChoices):
     ADDED = "added", _("new")
     CHANGED = "changed", _("changed")
     REMOVED = "removed", _("gone")
-
-
-@dataclass(frozen=True, slots=True)
-class FieldChange:
-    """One field before and after, and the commit that did it: where `file` is named, the one that wrote its
-    line; else the last one of the pull that is known to have touched the thing's files."""
-
-    name: str
-    before: str
-    after: str
-    commit: str
-    author: str
-    at: datetime | None
-    file: str = ""
-    line: int = 0
-
-    @property
-    def where(self) -> str:
-        return f"{self.file}:{self.line}" if self.line else self.file
 
 
 class Evidence(models.TextChoices):

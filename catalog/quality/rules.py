@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from catalog.quality.spellings import BY_NAME, Spelling
+from catalog.quality.spelling import Spelling
+from catalog.quality.spellings import BY_NAME
 from catalog.quality.tellers import Given, Reads, metric_of, told_condition
 from catalog.quality.values import counted, duration, joined, number, object_of, several, short, table
 

@@ -1,36 +1,12 @@
-"""How dbt, its packages and projects spell the rules: each test's name, what it says, and its arguments.
-
-A row is of the test's bare name, since projects copy what packages bring. `arguments` are Bisync's name → the
-test's, `fixed` is what the name alone says, and `source` is where the spelling is from.
-"""
+"""How dbt, its packages and projects spell the rules: each test's name, what it says, and its arguments."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
 
 from catalog.quality import tellers as tell
-from catalog.quality.tellers import Teller, either, plain
-
-DBT = "dbt"
-UTILS = "dbt_utils"
-EXPECTATIONS = "dbt_expectations"
-ELEMENTARY = "elementary"
-BISYNC = "Bisync"
-PROJECTS = "projects' own"
-
-
-@dataclass(frozen=True, slots=True)
-class Spelling:
-    """One test by its bare name."""
-
-    name: str
-    source: str
-    tell: Teller
-    arguments: Mapping[str, str] = field(default_factory=dict)
-    fixed: Mapping[str, Any] = field(default_factory=dict)
-
+from catalog.quality.spelling import BISYNC, DBT, ELEMENTARY, EXPECTATIONS, PROJECTS, UTILS, Spelling
+from catalog.quality.tellers import either, plain
 
 _BETWEEN = {"minimum": "min_value", "maximum": "max_value", "strictly": "strictly", "inclusive": "inclusive"}
 _METRIC = {name: name for name in ("expression", "condition", "time_column", "grain")}

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from semantic.codegen.entry_keys import put
 from semantic.codegen.removal_edits import element_entry
-from semantic.codegen.yaml_marks import YamlRefused
 from semantic.codegen.yaml_steps import AddItem, Edit, Path, RemoveKey, ReplaceItem, SetKey
 
 # Where a key belongs that an entry does not have yet.
@@ -53,20 +53,4 @@ class AmendElement:
 
 
 def _put(entry: dict[str, Any], key: str, value: Any) -> None:
-    said = entry.get(key)
-    if isinstance(said, str) and ("{{" in said or "{%" in said):
-        raise YamlRefused(
-            "not-literal",
-            f"{key} is made by Jinja in this file. Change what it refers to, or write it out here first.",
-        )
-    if value is None:
-        entry.pop(key, None)
-        return
-    if key in entry or key not in ORDER:
-        entry[key] = value
-        return
-    before = [known for known in ORDER[: ORDER.index(key)] if known in entry]
-    items = list(entry.items())
-    at = next((n for n, (known, _) in enumerate(items, 1) if before and known == before[-1]), 0)
-    entry.clear()
-    entry.update([*items[:at], (key, value), *items[at:]])
+    put(entry, key, value, order=ORDER)

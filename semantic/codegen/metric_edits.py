@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from semantic.codegen.entry_keys import put
 from semantic.codegen.latest import KEYS, METRICS
 from semantic.codegen.model_edits import entry_of
 from semantic.codegen.yaml_emit import YamlValue
@@ -71,22 +72,7 @@ def metric_entry(data: Any, name: str) -> tuple[Path, Mapping[str, Any]]:
 
 
 def _put(entry: dict[str, Any], key: str, value: YamlValue) -> None:
-    """Set a key where it stands or where it belongs, or take it away; refuses what dbt would render first."""
-    if key not in DEFINITION and _has_jinja(entry.get(key)):
-        raise YamlRefused(
-            "not-literal",
-            f"{key} is made by Jinja in this file. Change what it refers to, or write it out here first.",
-        )
-    if value is None:
-        entry.pop(key, None)
-    elif key in entry or key not in ORDER:
-        entry[key] = value
-    else:
-        before = [known for known in ORDER[: ORDER.index(key)] if known in entry]
-        items = list(entry.items())
-        at = next((n for n, (known, _) in enumerate(items, 1) if before and known == before[-1]), len(items))
-        entry.clear()
-        entry.update([*items[:at], (key, value), *items[at:]])
+    put(entry, key, value, order=ORDER, rendered=DEFINITION)
 
 
 def _own_note(entry: dict[str, Any]) -> dict[str, Any]:
@@ -102,10 +88,3 @@ def _own_note(entry: dict[str, Any]) -> dict[str, Any]:
         home["bisync"] = {}
     own: dict[str, Any] = home["bisync"]
     return own
-
-
-def _has_jinja(value: Any) -> bool:
-    if isinstance(value, str):
-        return "{{" in value or "{%" in value
-    inside = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
-    return any(map(_has_jinja, inside))

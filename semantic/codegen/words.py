@@ -13,10 +13,10 @@ from typing import Any
 from catalog.reading import NodeRecord
 from semantic.codegen.changes import FileChange
 from semantic.codegen.entries import Refused
+from semantic.codegen.entry_keys import put
 from semantic.codegen.layout import YAML
 from semantic.codegen.metrics import Compiled
 from semantic.codegen.yaml_files import YamlValue, new_file_of
-from semantic.codegen.yaml_marks import YamlRefused
 from semantic.codegen.yaml_steps import AddItem, Edit, Named, Path, ReplaceItem
 from semantic.described import ColumnFields, ModelFields, split
 from semantic.known import Known
@@ -137,26 +137,7 @@ def _home(entry: Mapping[str, Any], key: str) -> dict[str, Any] | None:
 
 
 def _put(entry: dict[str, Any], key: str, value: YamlValue) -> None:
-    """Set a key where it stands or where it belongs, or take it away; refuses what dbt would render first."""
-    if _has_jinja(entry.get(key)):
-        raise YamlRefused(
-            "not-literal",
-            f"{key} is made by Jinja in this file. Change what it refers to, or write it out here first.",
-        )
-    if value is None:
-        entry.pop(key, None)
-    elif key in entry or key not in ORDER:
-        entry[key] = value
-    else:
-        before = [known for known in ORDER[: ORDER.index(key)] if known in entry]
-        items = list(entry.items())
-        at = next((n for n, (known, _) in enumerate(items, 1) if before and known == before[-1]), len(items))
-        entry.clear()
-        entry.update([*items[:at], (key, value), *items[at:]])
-
-
-def _has_jinja(value: Any) -> bool:
-    return isinstance(value, str) and ("{{" in value or "{%" in value)
+    put(entry, key, value, order=ORDER)
 
 
 # From fields to edits

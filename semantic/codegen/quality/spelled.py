@@ -9,7 +9,8 @@ from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from catalog.quality.rules import Rule, Test, freshness, rule_of, unread
-from catalog.quality.spellings import BISYNC, BY_NAME, DBT
+from catalog.quality.spelling import BISYNC, DBT
+from catalog.quality.spellings import BY_NAME
 from catalog.quality.tellers import Reads
 from semantic.codegen.entries import Refused
 from semantic.codegen.quality.habits import Habits

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from catalog.quality.spellings import BISYNC, BY_NAME, EXPECTATIONS, UTILS, Spelling
+from catalog.quality.spelling import BISYNC, EXPECTATIONS, UTILS, Spelling
+from catalog.quality.spellings import BY_NAME
 from semantic.codegen.quality.promises import (
     AcceptedValues,
     AlwaysTrue,
