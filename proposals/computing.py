@@ -44,12 +44,10 @@ class Trial:
 def metric_result(revision: Revision, trial: Trial) -> dict[str, Any]:
     """What a metric comes to; under `wrong`, where it has one, why nobody should approve it."""
     fields, base = revision.metric, revision.agreed_metric
-    if isinstance(base, MetricFields) and (
-        not fields.formula or not VALUED & fields.changes_from(base).keys()
-    ):
+    if base is not None and (not fields.formula or not VALUED & fields.changes_from(base).keys()):
         return as_before(fields)
     result = computed_twice(fields, trial.after, trial.relations, trial.engine, trial.warehouse)
-    if isinstance(base, MetricFields) and COMPUTED & fields.changes_from(base).keys():
+    if base is not None and COMPUTED & fields.changes_from(base).keys():
         result["before"] = computed_alone(base, trial.before, trial.relations, trial.warehouse)
     if result["mismatches"]:
         result["wrong"] = mismatch_sentence(result)

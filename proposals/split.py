@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import get_args
 
 from sqlglot import exp
@@ -74,7 +74,7 @@ def months_of(fields: MeasureFields, environment: Environment) -> Shown:
         numbers = by_period(version, analysis.tree, time=fields.time)
     except (BisyncError, Unsupported) as exc:
         return Shown(trouble=str(exc))
-    return replace(Shown(), numbers=numbers, sql=numbers.sql)
+    return Shown(numbers=numbers, sql=numbers.sql)
 
 
 def _count(value: object) -> int:
