@@ -27,7 +27,7 @@ FUNCTIONS: Mapping[str, str] = {agg: function for function, agg in TOTALS.items(
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class Split:
     """The most frequent values with their rows, all others, and the rows without one; or the months.
 
     `trouble` says why there is nothing to show; "" also while nothing is typed yet.
@@ -42,39 +42,39 @@ class Shown:
     trouble: str = ""
 
 
-def values_of(fields: DimensionFields, environment: Environment) -> Shown:
+def values_of(fields: DimensionFields, environment: Environment) -> Split:
     """The values of a dimension with their numbers of rows. Never raises for what a person typed."""
     found = _model(fields.model, environment)
     if found is None or not fields.expr:
-        return Shown()
+        return Split()
     version, model = found
     try:
         node = row_node(fields.expr, version.vocabulary, model.name)
         sql = _values_sql(node, fields, version, model)
         rows = ask(version, sql).rows
     except (BisyncError, Refused, Unsupported) as exc:
-        return Shown(trouble=str(exc))
+        return Split(trouble=str(exc))
     counted = [(str(row[0]), _count(row[1])) for row in rows if row[0] is not None][:MOST_VALUES]
     total, blank, kinds = map(_count, rows[0][2:5]) if rows else (0, 0, 0)
     others = total - blank - sum(count for _value, count in counted)
-    return Shown(tuple(counted), others, kinds - len(counted), blank, sql)
+    return Split(tuple(counted), others, kinds - len(counted), blank, sql)
 
 
-def months_of(fields: MeasureFields, environment: Environment) -> Shown:
+def months_of(fields: MeasureFields, environment: Environment) -> Split:
     """The total of a measure by month. Never raises for what a person typed."""
     found = _model(fields.model, environment)
     function = FUNCTIONS.get(fields.agg)
     if found is None or function is None or not (fields.expr or fields.agg == "count"):
-        return Shown()
+        return Split()
     version, model = found
     analysis = analyse(f"{function}({fields.expr or '*'})", version.vocabulary, model=model.name)
     if analysis.tree is None:
-        return Shown(trouble=next(one.message for one in analysis.problems if one.level == "error"))
+        return Split(trouble=next(one.message for one in analysis.problems if one.level == "error"))
     try:
         numbers = by_period(version, analysis.tree, time=fields.time)
     except (BisyncError, Unsupported) as exc:
-        return Shown(trouble=str(exc))
-    return Shown(numbers=numbers, sql=numbers.sql)
+        return Split(trouble=str(exc))
+    return Split(numbers=numbers, sql=numbers.sql)
 
 
 def _count(value: object) -> int:

@@ -338,7 +338,7 @@ def _page(
         "conflict": conflict,
         "lost": lost,
         "saved_at": proposal.changed_at,
-        **face.shown(request, environment, fields, base, [one for one in items if one.pk < item.pk]),
+        **face.context(request, environment, fields, base, [one for one in items if one.pk < item.pk]),
     }
     return page(request, "proposals/proposal_edit.html", context, status=status)
 
@@ -371,8 +371,8 @@ def preview(request: Request, environment: Environment, number: int, item: int |
     found = _item(_mine(request, environment, number), item)
     revision, face = found.revision, FACES[found.revision.kind]
     fields = _typed(_form(environment, revision, request.POST), revision)
-    shown = face.shown(request, environment, fields, revision.agreed, _earlier(found))
-    return page(request, face.parts, {"environment": environment, "oob": True, "item": found, **shown})
+    context = face.context(request, environment, fields, revision.agreed, _earlier(found))
+    return page(request, face.parts, {"environment": environment, "oob": True, "item": found, **context})
 
 
 @require_safe

@@ -34,7 +34,9 @@ GRAINS: tuple[Grain, ...] = get_args(Grain)
 Earlier: TypeAlias = Sequence[Item]
 
 
-class Shown(Protocol):
+class Context(Protocol):
+    """Gives what the templates of a kind need."""
+
     def __call__(
         self, request: Request, environment: Environment, fields: Any, base: Any, earlier: Earlier, /
     ) -> dict[str, object]: ...
@@ -42,15 +44,12 @@ class Shown(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Face:
-    """The templates of a kind: the form's sections, the panel beside it, and its parts as they change.
-
-    `shown` gives what they need; `why` is the heading of the section that asks for the reason.
-    """
+    """The templates of a kind: the form's sections, the panel beside it, and its parts as they change."""
 
     sections: str
     panel: str
     parts: str
-    shown: Shown
+    context: Context
 
 
 def _grain(request: Request) -> Grain:
@@ -90,10 +89,10 @@ def _calculation(
     }
 
 
-def _plain(kind: str) -> Shown:
+def _plain(kind: str) -> Context:
     """What the panel of a change without a number needs."""
 
-    def shown(
+    def context(
         _request: Request,
         environment: Environment,
         fields: Fields,
@@ -109,13 +108,13 @@ def _plain(kind: str) -> Shown:
             "fields": fields,
         }
 
-    return shown
+    return context
 
 
-def _element(kind: str) -> Shown:
+def _element(kind: str) -> Context:
     """Beside what a plain change needs, what it shows in the live version."""
 
-    def shown(
+    def context(
         request: Request,
         environment: Environment,
         fields: DimensionFields | MeasureFields,
@@ -129,7 +128,7 @@ def _element(kind: str) -> Shown:
         )
         return {**_plain(kind)(request, environment, fields, base, earlier), "shown": found}
 
-    return shown
+    return context
 
 
 def _removal(
