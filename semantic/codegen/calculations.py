@@ -134,8 +134,7 @@ def _missing_of_column(fields: CalculationFields, known: Known) -> Iterator[tupl
     if not fields.formula:
         yield "formula", "Write how it is calculated."
     elif analysis.tree is None:
-        first = next(problem for problem in analysis.problems if problem.level == "error")
-        yield "formula", " ".join(filter(None, (first.message, first.hint)))
+        yield "formula", analysis.complaint
     if fields.place == NEW:
         yield from _missing_of_key(fields, model, known)
 

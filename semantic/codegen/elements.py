@@ -24,33 +24,20 @@ from semantic.elements import (
     dimension_fields,
     measure_fields,
 )
-from semantic.formula import analyse
-from semantic.formula.tree import ColumnRef, MetricRef, Node, Total, walk
+from semantic.formula import analyse_row
+from semantic.formula.tree import ColumnRef, Node
 from semantic.query.spec import Unsupported
 
-# A formula about one row is what is inside this total.
-_ANY = "COUNTDISTINCT({})"
 WORDS = ("label", "description")
 F = TypeVar("F", DimensionFields, MeasureFields)
 
 
 def row_node(formula: str, names: Vocabulary, model: str) -> Node:
     """What a formula says of one row of a model, as a resolved tree. Raises Refused, with what to change."""
-    found = analyse(_ANY.format(formula), names, model=model)
-    tree = found.tree
-    if tree is None:
-        first = next(problem for problem in found.problems if problem.level == "error")
-        raise Refused(" ".join(part for part in (first.message, first.hint) if part))
-    inside = tree.arg if isinstance(tree, Total) else None
-    parts = list(walk(inside)) if inside is not None else []
-    if inside is None or any(isinstance(part, Total | MetricRef) for part in parts):
-        raise Refused("This is no calculation over one row. Write a column, or for example LEFT(code, 2).")
-    others = {part.model for part in parts if isinstance(part, ColumnRef)} - {model}
-    if others:
-        raise Refused(f"It sees the rows of {model} alone. Leave out the fields of {' and '.join(others)}.")
-    if not any(isinstance(part, ColumnRef) for part in parts):
-        raise Refused(f"It is the same in every row. Name a column of {model}.")
-    return inside
+    found = analyse_row(formula, names, model=model)
+    if found.tree is None:
+        raise Refused(found.complaint)
+    return found.tree
 
 
 def row_expression(formula: str, names: Vocabulary, model: str, dialect: str) -> str:

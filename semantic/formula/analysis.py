@@ -48,6 +48,12 @@ class Analysis:
         """Whether the formula has a meaning; there may be warnings."""
         return self.tree is not None
 
+    @property
+    def complaint(self) -> str:
+        """The first error and what to do about it, in words; empty where there is none."""
+        first = next((problem for problem in self.problems if problem.level == "error"), None)
+        return " ".join(filter(None, (first.message, first.hint))) if first else ""
+
 
 def analyse(text: str, vocabulary: Vocabulary, *, model: str = "", caret: int | None = None) -> Analysis:
     """The meaning of any text, or its first error, and all warnings; never raises FormulaError.

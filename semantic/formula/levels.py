@@ -160,7 +160,7 @@ def refuse_more_than_rows(tree: Node, model: str) -> None:
         raise FormulaError("total-in-row", "A value of each row holds no totals and no metrics.", total, hint)
     fields = [part for part in walk(tree) if isinstance(part, ColumnRef)]
     if not fields:
-        message = "This is the same in every row; a calculated column needs at least one field of it."
+        message = "This is the same in every row; it needs at least one field of the row."
         raise FormulaError("no-field", message, tree, "For example amount * 2.")
     for field in fields:
         if field.model != model:

@@ -161,8 +161,7 @@ def _sending_problems(
     if not fields.formula:
         add("formula", "Write how it is calculated.")
     elif not analysis.ok:
-        first = next(p for p in analysis.problems if p.level == "error")
-        add("formula", " ".join(part for part in (first.message, first.hint) if part))
+        add("formula", analysis.complaint)
     if foreign := foreign_date(fields, analysis, vocabulary):
         add("time", foreign)
     for name, sentence in taken(fields, vocabulary, own_name=own_name):

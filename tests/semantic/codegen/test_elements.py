@@ -124,7 +124,7 @@ def test_in_the_latest_spec_it_marks_its_column_or_stands_beside_them() -> None:
         ({"expr": "SUM(discount)"}, "total|row"),
         ({"expr": "1 + 1"}, "same in every row"),
         ({"expr": "fct_visits.device"}, "fct_visits"),
-        ({"expr": "discount) + COUNT(quantity"}, "row"),
+        ({"expr": "discount) + COUNT(quantity"}, "closing bracket"),
         ({"expr": "nothing_of_it"}, "nothing_of_it"),
         ({"expr": "status", "name": f"{ORDERS}:order_status"}, "already"),
         ({"expr": "quantity", "label": "Order status", "name": f"{ORDERS}:customer"}, "already"),
