@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from bisync.lib.admin import InlineReadOnly, ReadOnlyAdmin
-from proposals.models import Check, Comment, Conflict, Item, Proposal, Review
+from proposals.models import Check, Comment, Conflict, HandEdit, Item, Proposal, Review
 
 
 class CheckInline(InlineReadOnly):
@@ -76,3 +76,13 @@ class ConflictAdmin(ReadOnlyAdmin):
     search_fields = ("item__proposal__title", "author", "commit")
     list_select_related = ("item__proposal__project", "item__revision", "decided_by")
     date_hierarchy = "created_at"
+
+
+@admin.register(HandEdit)
+class HandEditAdmin(ReadOnlyAdmin):
+    list_display = ("proposal", "path", "person", "at")
+    list_filter = ("proposal__project",)
+    search_fields = ("path", "person__email")
+    list_select_related = ("proposal__project", "person")
+    date_hierarchy = "at"
+    heavy = ("generated", "text")

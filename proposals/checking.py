@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -10,15 +11,18 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from bisync.lib import crash
-from bisync.lib.errors import BisyncError
+from bisync.lib.errors import BisyncError, InvalidInput
 from environments import builds
 from environments.plan import trial
-from environments.selectors import quoted
+from environments.selectors import known_in, quoted
 from proposals import content, generate
+from proposals.actions.authoring import lock
+from proposals.actions.hand_edits import definitions_follow
 from proposals.broken import broken_promises
 from proposals.computing import Trial, calculation_sentence, metric_result, rewritten_result
 from proposals.kinds import kind_of
-from proposals.models import Check, CheckKind, CheckStatus, Item, Proposal
+from proposals.models import Check, CheckKind, CheckStatus, HandEdit, Item, Proposal
+from proposals.reading_back import NotAsDefinition, said_by_hand
 from proposals.trying import plain, told_outcomes
 from semantic.codegen.metrics import Compiled
 from semantic.codegen.sql_models.rule_trials import outcomes_sql
@@ -56,10 +60,13 @@ class CheckRun:
         self.work = work
         self.proposal = proposal
         self.items: list[Item] = list(proposal.items.select_related("revision").order_by("id"))
-        self.hash = content.content_hash(self.items)
+        self.hash = content.hash_of(proposal, self.items)
         self.checks = {check.kind: check for check in proposal.checks.filter(run=work.run)}
         self.target = proposal.target
         self.code: list[Compiled] = []
+        self.by_hand: list[HandEdit] = []
+        # What dbt reads, as manifest and semantic manifest; the first where something was edited by hand.
+        self.as_generated = self.as_edited = (b"", b"")
         self.known = generate.known_for(proposal)
         self.before = self.known.names
 
@@ -78,12 +85,12 @@ class CheckRun:
                 workdir() as into,
                 builds.sandbox(self.target, self.work.run) as location,
             ):
-                for edit in edits:
-                    file = tree / edit.path
-                    file.parent.mkdir(parents=True, exist_ok=True)
-                    file.write_bytes(edit.after)
                 dbt = builds.dbt_for(self.target, repository, tree=tree, into=into, location=location)
-                manifest = self.step(CheckKind.PARSE, lambda: self.parse(dbt))
+                manifest = self.step(CheckKind.PARSE, lambda: self.parse(dbt, tree, edits))
+                if self.step(CheckKind.PARSE, lambda: self.follow(mirror, head)):
+                    self.step(CheckKind.RULES, self.rules)
+                    edits = self.step(CheckKind.FILES, lambda: self.files(mirror, head))
+                    manifest = self.step(CheckKind.PARSE, lambda: self.parse(dbt, tree, edits, again=True))
                 built = self.step(CheckKind.BUILD, lambda: self.build(dbt, manifest, location, into))
                 self.step(CheckKind.NUMBERS, lambda: self.numbers(location, built))
         except CheckFailed:
@@ -140,6 +147,7 @@ class CheckRun:
         """The definitions are complete and clash with nothing; their code can be generated."""
         check = self.checks[CheckKind.RULES]
         known, reads_as, tables = self.known, {}, {}
+        self.code = []
         warnings: list[str] = []
         for item in self.items:
             revision, kind = item.revision, kind_of(item.revision)
@@ -163,38 +171,85 @@ class CheckRun:
     def files(self, mirror: Mirror, head: str) -> list[generate.FileEdit]:
         """The files as they would become; only the new entries differ."""
         check = self.checks[CheckKind.FILES]
-        edits = generate.file_edits(
-            self.code,
-            lambda path: generate.present(mirror, head, path),
-            folder=self.proposal.project.repository.folder,
-        )
-        shown = [
-            {
-                "path": edit.path,
-                "before": (edit.before or b"").decode(),
-                "after": edit.after.decode(),
-                "new": edit.before is None,
-            }
-            for edit in edits
-        ]
+        read = partial(generate.present, mirror, head)
+        edits = self.generated(self.code, mirror, head)
+        # Whoever has to edit a file again sees what is generated now.
+        self._show(edits, head)
+        self.by_hand = list(self.proposal.hand_edits.all())
+        if self.by_hand:
+            edits = generate.with_hand_edits(edits, self.by_hand, read)
+            self._show(edits, head)
+        count, own = len(edits), len(self.by_hand)
+        message = f"{count} file{'s' if count != 1 else ''}; every other byte stays as it is."
+        message += f" {own} of them edited by hand." if own else ""
+        self._tell(check, CheckStatus.RUNNING, message=message, result={"commit": head})
+        return edits
+
+    def generated(self, code: Sequence[Compiled], mirror: Mirror, head: str) -> list[generate.FileEdit]:
+        """The files as this code alone would have them."""
+        folder = self.proposal.project.repository.folder
+        return generate.file_edits(code, partial(generate.present, mirror, head), folder=folder)
+
+    def _show(self, edits: Sequence[generate.FileEdit], head: str) -> None:
+        shown = [edit.shown() for edit in edits]
         with self.work.fenced():
             for item in self.items:
                 item.files, item.base_commit = shown, head
                 item.save(update_fields=["files", "base_commit"])
-        count = len(edits)
-        message = f"{count} file{'s' if count != 1 else ''}; every other byte stays as it is."
-        self._tell(check, CheckStatus.RUNNING, message=message, result={"commit": head})
-        return edits
 
-    def parse(self, dbt: Dbt) -> dict[str, Any]:
-        """dbt reads the project with the change in it; its manifest."""
+    def parse(
+        self, dbt: Dbt, tree: Path, edits: Sequence[generate.FileEdit], *, again: bool = False
+    ) -> dict[str, Any]:
+        """dbt reads the project with the change in it; its manifest.
+
+        Where files were edited by hand it reads them as generated as well: what differs, the edits say.
+        """
         dbt.deps()
-        manifest = artifacts.read_manifest((dbt.parse() / "manifest.json").read_bytes())
+        if self.by_hand and not again:
+            for edit in edits:
+                _put(tree, edit.path, edit.after if edit.generated is None else edit.generated)
+            self.as_generated = self._read(dbt)
+        for edit in edits:
+            _put(tree, edit.path, edit.after)
+        self.as_edited = self._read(dbt)
+        manifest = artifacts.read_manifest(self.as_edited[0])
         names = ", ".join(name for code in self.code for name in code.metrics) or "it"
         self._tell(
             self.checks[CheckKind.PARSE], CheckStatus.RUNNING, message=f"dbt reads {names} without complaint."
         )
         return manifest
+
+    @staticmethod
+    def _read(dbt: Dbt) -> tuple[bytes, bytes]:
+        at = dbt.parse()
+        return (at / "manifest.json").read_bytes(), (at / "semantic_manifest.json").read_bytes()
+
+    def follow(self, mirror: Mirror, head: str) -> bool:
+        """Whether definitions changed, so that they say what files edited by hand say."""
+        if not self.by_hand:
+            return False
+        dialect = self.target.connection.adapter
+        generated, edited = (
+            known_in(*read, self.target, head) for read in (self.as_generated, self.as_edited)
+        )
+        said = said_by_hand(self.items, generated, edited, dialect)
+        if not said:
+            return False
+        for item in self.items:
+            if item.pk in said:
+                item.revision.fields = said[item.pk].to_json()
+        try:
+            codes = generate.entries_of(self.items, self.known, dialect=dialect)
+        except InvalidInput as exc:
+            raise NotAsDefinition(why=str(exc)) from exc
+        written = {edit.path: edit.after.decode() for edit in self.generated(codes, mirror, head)}
+        with self.work.fenced():
+            lock(self.proposal)
+            if content.hash_of(self.proposal) != self.hash:
+                raise ChecksReplaced
+            self.hash = definitions_follow(proposal=self.proposal, said=said, codes=codes, written=written)
+        self.items = list(self.proposal.items.select_related("revision").order_by("id"))
+        return True
 
     def build(
         self, dbt: Dbt, manifest: dict[str, Any], location: Location, into: Path
@@ -305,3 +360,9 @@ class CheckRun:
                 counts = [[plain(value), int(str(count))] for value, count in warehouse.query(sql).rows]
                 found.append({"item": item.pk, "title": content.title, "outcomes": counts})
         return found
+
+
+def _put(tree: Path, path: str, content: bytes) -> None:
+    file = tree / path
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(content)

@@ -1,4 +1,4 @@
-"""What exactly an approval is about: the definitions and the code generated from them."""
+"""What exactly an approval is about: the definitions, the code generated from them, and edits by hand."""
 
 from __future__ import annotations
 
@@ -6,16 +6,21 @@ import hashlib
 import json
 from collections.abc import Sequence
 
-from proposals.models import Item, Proposal
+from proposals.models import HandEdit, Item, Proposal
 
 
-def content_hash(items: Sequence[Item]) -> str:
-    """SHA-256 over every item's definition and generated entries, in order."""
-    content = [[item.revision.content_hash, item.entries] for item in items]
+def hash_of(
+    proposal: Proposal, items: Sequence[Item] | None = None, edits: Sequence[HandEdit] | None = None
+) -> str:
+    """SHA-256 over every item's definition and generated entries, in order, and every file edited by hand.
+
+    `items` and `edits` are those of the proposal, where they have been read already, in their order.
+    """
+    if edits is None:
+        edits = proposal.edits()
+    if items is None:
+        items = list(proposal.items.select_related("revision").order_by("id"))
+    content: list[object] = [[item.revision.content_hash, item.entries] for item in items]
+    content += [["by hand", edit.path, edit.generated, edit.text] for edit in edits]
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def hash_of(proposal: Proposal) -> str:
-    """The hash of a proposal's present content."""
-    return content_hash(list(proposal.items.select_related("revision").order_by("id")))

@@ -14,6 +14,7 @@ from proposals.actions import checks, publishing
 from proposals.checking import CheckRun, ChecksReplaced
 from proposals.kinds import CannotGenerate, kind_of
 from proposals.models import Item, Proposal, ProposalStatus
+from proposals.rules import editors_of
 from semantic.codegen.metrics import Compiled
 from semantic.jobs import parsed
 from semantic.known import Known
@@ -96,7 +97,7 @@ def approved_code(proposal: Proposal, known: Known) -> list[Compiled]:
     name has been taken.
     """
     items: list[Item] = list(proposal.items.select_related("revision").order_by("id"))
-    if content.content_hash(items) != proposal.approved_hash:
+    if content.hash_of(proposal, items) != proposal.approved_hash:
         raise publishing.ApprovalFell
     code = generate.remaining(items, known, dialect=proposal.target.connection.adapter)
     if code is None:
@@ -118,11 +119,9 @@ def _commit_and_push(work: runs.Work, proposal: Proposal, mirror: Mirror, head: 
         holds.require_known(work, proposal.project.repository, mirror, head)
         code = approved_code(proposal, known_at(work, proposal, mirror, head))
         models = sorted({name for one in code for name in one.models})
-        edits = generate.file_edits(
-            code,
-            partial(generate.present, mirror, head),
-            folder=proposal.project.repository.folder,
-        )
+        read = partial(generate.present, mirror, head)
+        edits = generate.file_edits(code, read, folder=proposal.project.repository.folder)
+        edits = generate.with_hand_edits(edits, proposal.hand_edits.all(), read)
         commit = mirror.commit(
             parent=head,
             files={edit.path: edit.after for edit in edits},
@@ -152,7 +151,9 @@ def message_of(proposal: Proposal) -> str:
         f"Approved-by: {review.person} <{review.person.email}>"
         for review in proposal.reviews.filter(stands=True, verdict="approve").select_related("person")
     ]
+    editors = editors_of(proposal).exclude(pk=proposal.author_id).order_by("email")
     trailers = [
+        *(f"Co-authored-by: {one} <{one.email}>" for one in editors),
         f"Bisync-Proposal: {proposal.project.slug}#{proposal.number}",
         *approvers,
         f"Bisync-Content: {proposal.approved_hash}",

@@ -42,6 +42,10 @@ class ProposalQuerySet(models.QuerySet["Proposal"]):
         failed = Check.objects.filter(proposal=models.OuterRef("pk"), status=CheckStatus.FAILED)
         return self.annotate(check_failed=models.Exists(failed))
 
+    def with_edited(self) -> ProposalQuerySet:
+        """With `edited`: whether files of it were edited by hand, so that `edits` need not ask."""
+        return self.annotate(edited=models.Exists(HandEdit.objects.filter(proposal=models.OuterRef("pk"))))
+
     def with_conflicts(self) -> ProposalQuerySet:
         """With `undecided` and `clashed`: whether dbt changed the same, and somebody still has to choose."""
         known = Conflict.objects.filter(item__proposal=models.OuterRef("pk"))
@@ -101,6 +105,11 @@ class Proposal(models.Model):
     def get_absolute_url(self) -> str:
         return reverse("proposal", args=[self.project.slug, self.number])
 
+    def edits(self) -> list[HandEdit]:
+        """The files that were edited by hand, with whoever did it last."""
+        known = getattr(self, "edited", True)
+        return list(self.hand_edits.select_related("person")) if known else []
+
 
 class Item(models.Model):
     """One changed definition of a proposal, and the files that would change with it.
@@ -126,6 +135,33 @@ class Item(models.Model):
 
     def __str__(self) -> str:
         return f"{self.revision} in {self.proposal}"
+
+    def get_absolute_url(self) -> str:
+        return self.proposal.get_absolute_url()
+
+
+class HandEdit(models.Model):
+    """A generated file as somebody wants it instead.
+
+    `generated` is what was edited, `text` what it became: where something else is generated later, both are
+    merged, line by line.
+    """
+
+    proposal = models.ForeignKey(Proposal, models.CASCADE, related_name="hand_edits")
+    path = models.CharField(_("file"), max_length=500)
+    generated = models.TextField(_("as it was generated"))
+    text = models.TextField(_("as it was edited"))
+    person = models.ForeignKey(User, models.PROTECT, related_name="+")
+    at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        verbose_name = _("edit by hand")
+        verbose_name_plural = _("edits by hand")
+        ordering = ["path"]
+        constraints = [models.UniqueConstraint(fields=["proposal", "path"], name="hand_edit_once_per_file")]
+
+    def __str__(self) -> str:
+        return self.path
 
     def get_absolute_url(self) -> str:
         return self.proposal.get_absolute_url()

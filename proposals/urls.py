@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from proposals.views import conflicts, draft, formulas, review
+from proposals.views import conflicts, draft, files, formulas, review
 
 urlpatterns = [
     path("proposals/", review.proposal_list, name="proposals"),
@@ -16,6 +16,8 @@ urlpatterns = [
     path("proposals/<int:number>/take-back/", review.take_back, name="proposal-take-back"),
     path("proposals/<int:number>/withdraw/", review.withdraw, name="proposal-withdraw"),
     path("proposals/<int:number>/restore/", review.restore, name="proposal-restore"),
+    path("proposals/<int:number>/files/edit/", files.edit, name="proposal-file-edit"),
+    path("proposals/<int:number>/files/restore/", files.restore, name="proposal-file-restore"),
     path("proposals/<int:number>/conflicts/", conflicts.conflict_list, name="conflicts"),
     path("proposals/<int:number>/conflicts/<int:conflict>/decide/", conflicts.decide, name="conflict-decide"),
     path("proposals/<int:number>/conflicts/<int:conflict>/try/", conflicts.attempt, name="conflict-try"),

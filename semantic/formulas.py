@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from functools import reduce
 from weakref import WeakKeyDictionary
@@ -202,7 +203,7 @@ def meaning(tree: Node, vocabulary: Vocabulary, *, dialect: str) -> str:
 
 def metric_tree(metric: Metric, vocabulary: Vocabulary, *, dialect: str) -> Node:
     """The metric as a resolved tree with its dates made explicit; raises Unsupported, with a sentence."""
-    tree = _Metrics(vocabulary, dialect).tree(metric)
+    tree = _Metrics(vocabulary, dialect, metric.name).tree(metric)
     try:
         return Checker("", vocabulary).check(tree).node
     except FormulaError as error:
@@ -220,9 +221,12 @@ def all_of(conditions: Iterable[Node]) -> Node:
 
 
 class _Metrics:
-    def __init__(self, vocabulary: Vocabulary, dialect: str) -> None:
+    """Reads the metric `name`; the parts that were written for it alone are read as if they stood in it."""
+
+    def __init__(self, vocabulary: Vocabulary, dialect: str, name: str) -> None:
         self.vocabulary = vocabulary
         self.dialect = dialect
+        self.name = name
 
     def tree(self, metric: Metric) -> Node:
         match metric.type:
@@ -347,8 +351,15 @@ class _Metrics:
             raise Unsupported(f"{part.name} is compared with the beginning of its {part.offset_to_grain}.")
         if part.name not in self.vocabulary.metrics:
             raise Unsupported(f"There is no metric {part.name} in this version of the project.")
-        found = _where(MetricRef(part.name), self._conditions(part.filters, part.name))
+        found = _where(self._part(part.name), self._conditions(part.filters, part.name))
         return Prior(found, Window.read(part.offset_window).period) if part.offset_window else found
+
+    def _part(self, name: str) -> Node:
+        helper = self.vocabulary.metrics[name]
+        if helper.helper_of == self.name:
+            with suppress(Unsupported):
+                return self.tree(helper)
+        return MetricRef(name)
 
     def _derived(self, metric: Metric) -> Node:
         inputs = {(part.alias or part.name).lower(): part for part in metric.inputs}

@@ -312,7 +312,7 @@ class ProposalDetail(ProposalShape):
         )
 
     def get_content_hash(self, proposal: Proposal) -> str:
-        return content.content_hash(list(proposal.items.all()))
+        return content.hash_of(proposal, list(proposal.items.all()))
 
     def get_approvals_needed(self, _proposal: Proposal) -> int:
         return APPROVALS_NEEDED

@@ -4,7 +4,7 @@ from django.urls import path, register_converter
 from django.urls.converters import PathConverter
 from drf_spectacular.views import SpectacularAPIView
 
-from bisync.api import catalogue, docs, items, notifications, projects, proposals, syncing
+from bisync.api import catalogue, docs, files, items, notifications, projects, proposals, syncing
 from bisync.api.base import Nowhere
 
 
@@ -82,6 +82,8 @@ urlpatterns = [
         f"{PROPOSAL}/conflicts/<int:conflict>/decide/", proposals.Decide.as_view(), name="api-conflict-decide"
     ),
     path(f"{PROPOSAL}/conflicts/<int:conflict>/undo/", proposals.Undo.as_view(), name="api-conflict-undo"),
+    path(f"{PROPOSAL}/files/", files.Files.as_view(), name="api-files"),
+    path(f"{PROPOSAL}/files/restore/", files.RestoreFile.as_view(), name="api-file-restore"),
     path(f"{PROPOSAL}/comments/", proposals.Comments.as_view(), name="api-comments"),
     *(
         path(f"{PROPOSAL}/{name}/", view.as_view(), name=f"api-proposal-{name}")

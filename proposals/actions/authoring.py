@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.db import IntegrityError, transaction
-from django.db.models import Max
+from django.db.models import F, Max
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -193,7 +193,7 @@ def _title(titles: Sequence[str]) -> str:
     return title_of(str(_("%(first)s and %(count)s more") % {"first": named[0], "count": len(named) - 1}))
 
 
-def _lock(proposal: Proposal) -> None:
+def lock(proposal: Proposal) -> None:
     """Wait for whoever changes it at this moment, first the proposal and then its revision, as all do."""
     locked = Proposal.objects.select_for_update(of=("self",), no_key=True)
     proposal.refresh_from_db(fields=["status"], from_queryset=locked)
@@ -201,7 +201,7 @@ def _lock(proposal: Proposal) -> None:
 
 def _require_draft(proposal: Proposal, actor: User) -> None:
     _require_author(actor, proposal)
-    _lock(proposal)
+    lock(proposal)
     if proposal.status != ProposalStatus.DRAFT:
         raise NotADraft(status=proposal.get_status_display().lower())
 
@@ -248,7 +248,7 @@ def proposal_submit(*, proposal: Proposal, actor: User) -> Proposal:
     """
     _require_author(actor, proposal)
     permissions.require(actor, "proposal.create", proposal)
-    _lock(proposal)
+    lock(proposal)
     require_decided(proposal)
     items: list[Item] = list(proposal.items.select_related("revision").order_by("id"))
     dialect = proposal.target.connection.adapter
@@ -334,6 +334,24 @@ def proposal_restore(*, proposal: Proposal, actor: User) -> Proposal:
     _require_author(actor, proposal)
     reason = proposal.returned_reason
     return back_to_draft(proposal, actor=actor, action="proposal.restored", reason=reason, event="restore")
+
+
+def reopen(proposal: Proposal) -> None:
+    """Have a submitted proposal reviewed again: what it says is not what somebody approved."""
+    LIFECYCLE.advance(proposal, "reopen", approved_hash="", approved_at=None)
+    proposal.reviews.filter(stands=True).update(stands=False)
+
+
+def content_write(revision: Revision, fields: Fields, base: Fields | None) -> None:
+    """Keep content that nobody typed into the form; a form that is open is told at its next save."""
+    Revision.objects.filter(pk=revision.pk).update(
+        fields=fields.to_json(),
+        base=base.to_json() if base else {},
+        content_hash=fields.hash_since(base),
+        version=F("version") + 1,
+    )
+    revision.refresh_from_db()
+    retitle(revision.item.proposal)
 
 
 def back_to_draft(

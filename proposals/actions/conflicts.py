@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -18,7 +17,6 @@ from proposals import generate
 from proposals.actions import authoring, checks
 from proposals.directions import winner_of
 from proposals.kinds import CannotGenerate, kind_of
-from proposals.lifecycle import LIFECYCLE
 from proposals.models import OPEN, Conflict, ConflictState, Item, Proposal, ProposalStatus
 from proposals.rules import may_decide
 from semantic.fields import Fields, with_plain_lines
@@ -61,7 +59,7 @@ def merged(item: Item, result: Merged[object]) -> None:
     base = _over(revision, revision.base, **result.base)
     if fields == revision.content and base == revision.agreed:
         return
-    _write(revision, fields, base)
+    authoring.content_write(revision, fields, base)
     audit.record(
         actor=None,
         action="proposal.merged",
@@ -154,16 +152,16 @@ def _decide(conflict: Conflict, choice: ConflictState, *, actor: User | None, ow
     if conflict.field:
         fields = _over(revision, revision.fields, **{conflict.field: chosen})
         base = _over(revision, revision.base, **{conflict.field: conflict.theirs})
-        _write(revision, fields, base)
+        authoring.content_write(revision, fields, base)
     elif choice == ConflictState.THEIRS:
         _dropped(item, actor)
     elif conflict.theirs:
         theirs = _over(revision, conflict.theirs)
         dialect = proposal.target.connection.adapter
         alone = kind_of(revision).alone(revision.content, generate.known_for(proposal), dialect)
-        _write(revision, replace(alone, name=theirs.name), theirs)
+        authoring.content_write(revision, replace(alone, name=theirs.name), theirs)
     else:
-        _write(revision, revision.content, None)
+        authoring.content_write(revision, revision.content, None)
 
 
 def _dropped(item: Item, actor: User | None) -> None:
@@ -201,7 +199,7 @@ def conflict_reopen(*, conflict: Conflict, actor: User) -> Proposal:
         ConflictState.OPEN, None, None, None,
     )  # fmt: skip
     conflict.save()
-    _write(
+    authoring.content_write(
         revision,
         _over(revision, revision.fields, **{conflict.field: conflict.ours}),
         _over(revision, revision.base, **{conflict.field: conflict.base}),
@@ -214,23 +212,11 @@ def conflict_reopen(*, conflict: Conflict, actor: User) -> Proposal:
         after={"field": conflict.field},
     )
     if item.proposal.status == ProposalStatus.APPROVED:
-        _reopen(item.proposal)
+        authoring.reopen(item.proposal)
     return item.proposal
 
 
 # Afterwards
-
-
-def _write(revision: Revision, fields: Fields, base: Fields | None) -> None:
-    """Keep content that nobody typed into the form; a form that is open is told at its next save."""
-    Revision.objects.filter(pk=revision.pk).update(
-        fields=fields.to_json(),
-        base=base.to_json() if base else {},
-        content_hash=fields.hash_since(base),
-        version=F("version") + 1,
-    )
-    revision.refresh_from_db()
-    authoring.retitle(revision.item.proposal)
 
 
 def go_on(proposal: Proposal, *, actor: User | None) -> None:
@@ -256,13 +242,8 @@ def go_on(proposal: Proposal, *, actor: User | None) -> None:
     for item, code in zip(items, codes, strict=True):
         item.entries, item.checked_hash = code.entries, item.revision.content_hash
         item.save(update_fields=["entries", "checked_hash"])
-    _reopen(proposal)
+    authoring.reopen(proposal)
     checks.checks_start(proposal=proposal, actor=actor)
-
-
-def _reopen(proposal: Proposal) -> None:
-    LIFECYCLE.advance(proposal, "reopen", approved_hash="", approved_at=None)
-    proposal.reviews.filter(stands=True).update(stands=False)
 
 
 def _locked(conflict: Conflict) -> Conflict:

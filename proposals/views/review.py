@@ -28,9 +28,10 @@ from proposals import content, rules, selectors
 from proposals.actions import authoring, checks, publishing, reviewing
 from proposals.changed import FieldChange, changes_of, rows_of
 from proposals.kinds import Kind, kind_of
-from proposals.models import Check, CheckKind, CheckStatus, Item, Proposal, ProposalStatus
+from proposals.models import Check, CheckKind, CheckStatus, HandEdit, Item, Proposal, ProposalStatus
 from proposals.trying import outcome_words
 from semantic.business_rules import table_from
+from semantic.codegen.by_hand import may_be_edited
 from semantic.fields import Fields
 from semantic.rules.tables import Table
 
@@ -62,7 +63,8 @@ def proposal_list(request: Request, project: Project) -> HttpResponse:
     )
 
 
-def _found(request: Request, project: Project, number: int) -> Proposal:
+def found(request: Request, project: Project, number: int) -> Proposal:
+    """A proposal with what its pages show. Raises `Http404` for one that this person may not see."""
     visible = Proposal.objects.visible_to(request.user).select_related(
         "author",
         "target__live",
@@ -72,6 +74,7 @@ def _found(request: Request, project: Project, number: int) -> Proposal:
         "project",
     )
     visible = visible.with_check_failed().with_conflicts().annotate(muted=muted(request.user, "proposal"))
+    visible = visible.with_edited()
     return get_object_or_404(visible, project=project, number=number)
 
 
@@ -79,7 +82,7 @@ def _found(request: Request, project: Project, number: int) -> Proposal:
 @in_project
 def proposal_detail(request: Request, project: Project, number: int) -> HttpResponse:
     """Everything a reviewer needs; its state polls itself while checks or publishing go on."""
-    proposal = _found(request, project, number)
+    proposal = found(request, project, number)
     context = _detail(request, proposal)
     done = swapping(request) and not context["busy"]
     return page(
@@ -102,7 +105,8 @@ def _detail(
     progress = selectors.progress(proposal)
     items = list(proposal.items.select_related("revision__definition").order_by("id"))
     reviews = list(proposal.reviews.select_related("person").order_by("id"))
-    now = content.content_hash(items)
+    edits = proposal.edits()
+    now = content.hash_of(proposal, items, edits)
     ready = bool(checks) and all(c.status == "passed" and c.content_hash == now for c in checks)
     may = _may(request.user, proposal)
     return {
@@ -112,7 +116,7 @@ def _detail(
         "told": _told(items, checks),
         **_numbers(items, checks),
         "stands": [] if swapping(request) else selectors.stands_on(proposal, items),
-        "files": _files(items),
+        "files": _files(items, edits),
         "checks": checks,
         "ready": ready,
         "failed": any(check.status == "failed" for check in checks),
@@ -145,6 +149,7 @@ def _may(actor: User, proposal: Proposal) -> dict[str, Decision]:
         "may_publish": permissions.decide(actor, "proposal.publish", proposal),
         "may_comment": permissions.decide(actor, "proposal.comment", proposal),
         "may_edit": rules.may_edit(actor, proposal),
+        "may_amend": permissions.decide(actor, "proposal.amend", proposal),
     }
 
 
@@ -271,10 +276,29 @@ def _compared(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[tuple
     return rows if totals == (None, None) else [(str(_("All time")), *totals), *rows]
 
 
-def _files(items: Sequence[Item]) -> list[tuple[str, bool, Diff]]:
+@dataclass(frozen=True, slots=True)
+class ChangedFile:
+    """A file that a proposal writes, and what somebody edited in it by hand."""
+
+    path: str
+    new: bool
+    diff: Diff
+    edit: HandEdit | None
+    may_be_edited: bool
+
+
+def _files(items: Sequence[Item], edits: Sequence[HandEdit]) -> list[ChangedFile]:
+    files = items[0].files if items else []
+    by_path = {edit.path: edit for edit in edits}
     return [
-        (file["path"], file["new"], diff(file["before"], file["after"], language=language(file["path"])))
-        for file in (items[0].files if items else [])
+        ChangedFile(
+            path=file["path"],
+            new=file["new"],
+            diff=diff(file["before"], file["after"], language=language(file["path"])),
+            edit=by_path.get(file["path"]),
+            may_be_edited=may_be_edited(file["path"], file.get("generated", file["after"])),
+        )
+        for file in files
     ]
 
 
@@ -298,7 +322,7 @@ def _post(
     @require_POST
     @in_project
     def view(request: Request, project: Project, number: int) -> HttpResponse:
-        proposal = _found(request, project, number)
+        proposal = found(request, project, number)
         try:
             act(proposal, request.user, request.POST)
         except InvalidInput as exc:

@@ -30,7 +30,7 @@ from governance.models import Answered, AuditEvent, Membership, PasswordLink, Pr
 from governance.roles import Role
 from notify.models import Announced, Following, Notification, Silence
 from proposals.actions.authoring import draft_save
-from proposals.models import Check, Comment, Conflict, Proposal, Review
+from proposals.models import Check, Comment, Conflict, HandEdit, Proposal, Review
 from semantic.models import Usage
 from tests.architecture.test_urls import World, signed_in
 from tests.factories import FIELDS, make_environment, make_member, make_project, make_user
@@ -91,6 +91,7 @@ def furnish(world: World, boss: User) -> None:
         project=project, snapshot=snapshot, unique_id=node.unique_id, name="a", kind="added"
     )
     NodeLineage.objects.create(node=node, key="x")
+    HandEdit.objects.create(proposal=project.proposals.get(), path="a.yml", person=world.author)
     Uploaded.objects.create(
         project=project,
         environment="prod",

@@ -214,6 +214,7 @@ def test_a_look_changes_nothing(world: World, boss: User) -> None:
 
     assert answers.pop("join") == 410  # nobody gave them a link
     assert answers.pop("api-nowhere") == 404
+    assert answers.pop("proposal-file-edit") == 404  # which file is not in its path
     assert {name: status for name, status in answers.items() if status not in {200, 302, 405}} == {}
     assert everything() == before
 

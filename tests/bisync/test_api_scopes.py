@@ -40,6 +40,8 @@ api-proposal                PATCH  propose
 api-items                   POST   propose
 api-item                    PATCH  propose
 api-item-remove             POST   propose
+api-files                   POST   approve
+api-file-restore            POST   approve
 api-comments                POST   propose
 api-conflict-decide         POST   propose
 api-conflict-undo           POST   propose
@@ -96,6 +98,7 @@ def test_a_method_that_an_address_does_not_have_is_told_so(world: World) -> None
         "api-proposals",
         "api-proposal",
         "api-item",
+        "api-files",
     }
     assert {key: told for key, told in answers.items() if told != (405, key[0] not in deeds_alone)} == {}
 

@@ -24,6 +24,7 @@ project.pull           -      yes         yes      yes     yes       -       yes
 proposal.create        -      yes         yes      yes     yes       -       -
 proposal.comment       -      yes         yes      yes     yes       yes     yes
 proposal.approve       -      -           yes      yes     -         -       -
+proposal.amend         -      -           yes      yes     yes       -       -
 proposal.publish       -      -           -        -       yes       -       -
 environment.deploy     -      -           -        -       yes       -       -
 environment.configure  -      -           -        -       -         -       yes

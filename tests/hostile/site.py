@@ -24,6 +24,7 @@ from governance.roles import Role
 from notify.models import Notification
 from proposals import content
 from proposals.actions.authoring import item_add, proposal_open
+from proposals.actions.hand_edits import fingerprint
 from proposals.models import Check, CheckKind, Conflict, Item, Proposal
 from semantic.fields import MetricFields
 from tests.factories import PASSWORD, make_environment, make_hold, make_member, make_project, make_proposal
@@ -54,6 +55,8 @@ VALUES: dict[str, Any] = {
 HERE: dict[str, dict[str, Any]] = {
     "automatic-pulls": {"act": "schedule"},
     "connect": {"kind": "https", "password": "a-token"},
+    "proposal-file-edit": {"text": "models: []\n"},
+    "proposal-file-restore": {"path": "models/marts/orders.yml"},
     "connect-repository": {"kind": "https", "password": "a-token"},
     "connect-warehouse": {"password": "a-secret"},
     "conflict-decide": {"choice": "own", "own": "In other words."},
@@ -67,6 +70,8 @@ HERE: dict[str, dict[str, Any]] = {
     "join": {"password": NEW_PASSWORD},
     "sign-in": {"username": "nobody@example.com", "password": "wrong"},
 }
+
+FILE = {"path": "models/marts/orders.yml", "before": "", "after": "models: [] # none\n", "new": True}
 
 
 def addresses(
@@ -153,7 +158,8 @@ class Site:
     def _in_review(self, fields: MetricFields) -> Proposal:
         proposal = make_proposal(self.project, author=self.maya, fields=fields)
         Proposal.objects.filter(pk=proposal.pk).update(status="in_review", submitted_at=timezone.now())
-        now = content.content_hash(list(Item.objects.filter(proposal=proposal)))
+        now = content.hash_of(proposal)
+        Item.objects.filter(proposal=proposal).update(files=[FILE])
         Check.objects.bulk_create(
             Check(proposal=proposal, kind=kind, status="passed", content_hash=now) for kind in CheckKind
         )
@@ -182,6 +188,8 @@ class Site:
             found["pk"] = self.renamed.pk
         if name == "pull-detail":
             found["pk"] = self.project.snapshots.get().pk
+        if name == "proposal-file-edit":
+            return reverse(name, args=[self.project.slug, self.reviewed.number]) + f"?path={FILE['path']}"
         query = "?at=2026-01-01T00:00:00%2B00:00" if name == "notifications-unread" else ""
         return reverse(name, kwargs={argument: found[argument] for argument in arguments}) + query
 
@@ -204,7 +212,9 @@ class Site:
     def sent(self, name: str, fields: set[str]) -> dict[str, Any]:
         """What is sent to an address when nobody means harm."""
         own = {**VALUES, **HERE.get(name, {})}
-        own["seen"] = content.content_hash(list(Item.objects.filter(proposal=self.reviewed)))
+        own["seen"] = content.hash_of(self.reviewed)
+        if name == "proposal-file-edit":
+            own["seen"] = fingerprint(str(FILE["after"]))
         if name.startswith("hold"):
             own["seen"] = "d" * 64
         own["version"] = str(self.draft.items.get().revision.version)

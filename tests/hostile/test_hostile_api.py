@@ -18,7 +18,7 @@ from governance.actions import token_create
 from governance.models import User
 from governance.models.tokens import Scope
 from semantic.fields import with_plain_lines
-from tests.hostile.site import VALUES, Site, undone
+from tests.hostile.site import FILE, VALUES, Site, undone
 from tests.hostile.texts import CANARY, MARKER, TEXTS, harm
 from tests.ready import Ready
 
@@ -152,6 +152,7 @@ def try_out(caller: Caller, method: str, path: str, fields: set[str], label: str
         "metadata": {"documentation": {"conflicts": "dbt"}},
     }
     own["content_hash"] = site.sent("", {"seen"})["seen"]
+    own |= site.sent("proposal-file-edit", {"seen", "text"}) | {"path": FILE["path"]}
     while hostile:
         sent = {name: value if name in hostile else own[name] for name in fields}
         answer = caller.send(method, here, json.dumps(sent).encode())

@@ -121,9 +121,14 @@ def _refuse(rule: QualityRule, target: Target) -> None:
         raise Refused(problems[0])
 
 
+def is_call(value: str) -> bool:
+    """Whether dbt runs a text in a test's arguments instead of taking it as one."""
+    return bool(_CALL.match(value))
+
+
 def _refuse_calls(value: object) -> None:
     """dbt runs a text that looks like a call of its own, wherever in a test's arguments it stands."""
-    if isinstance(value, str) and _CALL.match(value):
+    if isinstance(value, str) and is_call(value):
         raise Refused(f"dbt would run “{value}” rather than take it as text. Write it in another way.")
     for one in value if isinstance(value, list) else ():
         _refuse_calls(one)

@@ -121,18 +121,18 @@ def read_query(
 ) -> ReadQuery:
     """What a pasted text becomes. Raises QueryRefused where it is not exactly one query of what dbt knows."""
     text = cleaned(text)
-    query = _parsed(text, dialect)
+    query = query_in(text, dialect)
     known = _Relations(relations)
     names = dict(_read(query, known))
     sql = _spliced(text, _renamed(query, names))
-    again = _parsed(sql, dialect)
+    again = query_in(sql, dialect)
     columns = known.columns(again)
     spans, notes = spelled_out(sql, again, columns, file_style(sql, style, dialect=dialect), dialect)
     sql = _spliced(sql, spans)
-    final = _parsed(sql, dialect)
+    final = query_in(sql, dialect)
     if formatted:
         sql = _formatted(final, style, dialect)
-        final = _parsed(sql, dialect)
+        final = query_in(sql, dialect)
     found = known.columns(final)
     reads = tuple(dict.fromkeys(known.call_of(jinja) for jinja in final.masked.names.values()))
     return ReadQuery(sql + "\n", _columns(final, found, dialect), reads, tuple(notes))
@@ -157,7 +157,8 @@ def cleaned(text: str) -> str:
     return text
 
 
-def _parsed(text: str, dialect: str) -> Query:
+def query_in(text: str, dialect: str) -> Query:
+    """The one query of a text, which computes and does nothing else. Raises QueryRefused."""
     try:
         query = query_of(mask(text), dialect)
     except (NotAQuery, Unmaskable) as error:
