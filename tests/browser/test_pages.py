@@ -20,7 +20,7 @@ from governance.models import User
 from notify.actions import announce, thread_choose
 from proposals import content
 from proposals.actions import authoring, reviewing
-from proposals.models import Conflict, Item, Proposal
+from proposals.models import Conflict, HandEdit, Item, Proposal
 from semantic.calculation import CalculationFields
 from semantic.elements import DimensionFields, MeasureFields
 from semantic.fields import MetricFields
@@ -236,6 +236,7 @@ def _visits(shop: Shop) -> Iterator[tuple[User | None, str, str]]:
         "proposals/?tab=all": "Proposals",
         "proposals/1/": "#1 Discount share",
         "proposals/5/": "#5 Items",
+        f"proposals/1/files/edit/?path={_edited(shop)}": "",
         "prod/metrics/": "Metrics",
         "prod/metrics/?q=nothing+like+it": "Metrics",
         "prod/metrics/revenue/": "Revenue",
@@ -323,6 +324,15 @@ def _visits(shop: Shop) -> Iterator[tuple[User | None, str, str]]:
     yield shop.ada, f"/empty/runs/{failed.pk}/", "Pull #"
     _hold(shop)
     yield shop.ada, shop.path("pulls/"), "Sync"
+
+
+def _edited(shop: Shop) -> str:
+    """The path of a file of the first proposal that somebody edited by hand."""
+    proposal = Proposal.objects.get(project=shop.project, number=1)
+    path, text = (proposal.items.get().files[0][key] for key in ("path", "after"))
+    edit = f"{text}# as finance counts\n"
+    HandEdit.objects.create(proposal=proposal, path=path, generated=text, text=edit, person=shop.priya)
+    return str(path)
 
 
 def _hold(shop: Shop) -> None:
