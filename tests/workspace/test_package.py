@@ -182,3 +182,24 @@ def test_a_package_of_the_repository_has_the_name_that_it_says(tmp_path: Path) -
     (tmp_path / "dbt_packages" / "bisync").mkdir(parents=True)
 
     assert packages.missing(tmp_path) == []
+
+
+def test_only_what_lies_in_the_repository_is_linked_where_the_project_wants_it(tmp_path: Path) -> None:
+    project = tmp_path / "transform"
+    (tmp_path / "ours").mkdir()
+    (tmp_path / "ours" / "dbt_project.yml").write_text("name: shared_macros")
+    project.mkdir()
+    (project / "dbt_project.yml").write_text("name: shop\npackages-install-path: vendor/dbt\n")
+    (project / "packages.yml").write_text("packages: [{local: ../ours}, {package: a/b, version: 1.0.0}]")
+
+    assert not packages.link_local(project)
+    assert not (project / "vendor").exists()
+
+    (project / "packages.yml").write_text("packages: [{local: ../ours}]")
+    assert packages.link_local(project)
+    link = project / "vendor" / "dbt" / "shared_macros"
+    assert (link.is_symlink(), link.resolve()) == (True, tmp_path / "ours")
+    assert packages.missing(project) == []
+
+    (project / "packages.yml").write_text("packages: [{local: ../nowhere}]")
+    assert not packages.link_local(project)

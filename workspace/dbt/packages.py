@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import yaml
 
 from bisync.lib import small_yaml
+from workspace.dbt import project_files
 
 _FILES = ("packages.yml", "dependencies.yml")
 _KINDS = ("package", "git", "local", "tarball")
@@ -22,10 +24,38 @@ def listed(folder: Path) -> list[str]:
 
 
 def missing(folder: Path) -> list[str]:
-    """The listed packages without a directory of their name under dbt_packages."""
-    root = folder / "dbt_packages"
+    """The listed packages without a directory of their name where the project installs them."""
+    return [source for _kind, source, _name in _missing(folder)]
+
+
+def link_local(folder: Path) -> bool:
+    """Whether all that was missing lies in the repository: then each is linked, as `dbt deps` would do.
+
+    That they lie nowhere else has to be clear before.
+    """
+    wanted = list(_missing(folder))
+    if any(kind != "local" or not (folder / source).is_dir() for kind, source, _name in wanted):
+        return False
+    root = _root(folder)
+    root.mkdir(parents=True, exist_ok=True)
+    for _kind, source, name in wanted:
+        (root / name).symlink_to(os.path.relpath(folder / source, root), target_is_directory=True)
+    return True
+
+
+def _root(folder: Path) -> Path:
+    project = folder / project_files.PROJECT
+    place = project_files.read(project).get(project_files.INSTALL) if project.is_file() else None
+    return folder / str(place or "dbt_packages")
+
+
+def _missing(folder: Path) -> Iterator[tuple[str, str, str]]:
+    """Kind, source and name of the listed packages that are not there."""
+    root = _root(folder)
     there = {_plain(entry.name) for entry in root.iterdir()} if root.is_dir() else set()
-    return [source for kind, source in _entries(folder) if _name(folder, kind, source) not in there]
+    for kind, source in _entries(folder):
+        if (name := _name(folder, kind, source)) not in there:
+            yield kind, source, name
 
 
 def _entries(folder: Path) -> Iterator[tuple[str, str]]:

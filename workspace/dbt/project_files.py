@@ -25,7 +25,7 @@ PROJECT = "dbt_project.yml"
 LISTS = ("packages.yml", "dependencies.yml", "package-lock.yml")
 JINJA = re.compile(r"\{[{%#]")
 
-_INSTALL = "packages-install-path"
+INSTALL = "packages-install-path"
 _USERINFO = re.compile("//[^/@]*@")
 # Every command line gives these itself.
 _GIVEN = frozenset({"log-path", "target-path"})
@@ -63,7 +63,7 @@ def require_inside(folder: Path, checkout: Path) -> None:
 
 def packages_in(folder: Path, data: Mapping[str, Any]) -> Iterator[Path]:
     """The packages that lie in a project."""
-    place = folder / str(data.get(_INSTALL) or "dbt_packages")
+    place = folder / str(data.get(INSTALL) or "dbt_packages")
     if place.is_dir():
         yield from (package for package in sorted(place.iterdir()) if (package / PROJECT).is_file())
 
@@ -111,7 +111,7 @@ def _require_paths(data: Mapping[str, Any], folder: Path, checkout: Path, name: 
             leads = (folder / text).resolve()
             inside = _plain(text) and leads.is_relative_to(root)
             # dbt empties this one before it fills it.
-            if not inside or (key == _INSTALL and folder.resolve().is_relative_to(leads)):
+            if not inside or (key == INSTALL and folder.resolve().is_relative_to(leads)):
                 raise DbtPathOutside(file=name, key=key, path=text)
 
 

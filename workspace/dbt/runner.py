@@ -256,14 +256,21 @@ class Dbt:
         return told
 
     def deps(self) -> None:
-        """Fetch the packages that the project lists, unless they lie in it already."""
+        """Fetch the packages that the project lists, unless they lie in it already.
+
+        Those that are folders of the repository are linked; dbt itself is started for others only.
+        """
         folder = self._project.folder
+        if not packages.listed(folder):
+            return
+        project_files.require_inside(folder, self._checkout)
         if not packages.missing(folder):
             return
         project_files.require_packages(folder, self._checkout)
-        finished = self._run("deps")
-        if finished.exit_code:
-            raise self._explained("deps", finished)
+        if not packages.link_local(folder):
+            finished = self._run("deps")
+            if finished.exit_code:
+                raise self._explained("deps", finished)
         project_files.require_no_links_outside(self._checkout)
 
     @cached_property
