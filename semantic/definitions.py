@@ -206,7 +206,7 @@ class Vocabulary:
     models: Mapping[str, Model]
     metrics: Mapping[str, Metric]
     time_spine: str = ""
-    # Model → the one column that dbt's tests show to be unique and never null.
+    # Model → the one column that constraints or data tests show to be unique and never null.
     keys: Mapping[str, str] = field(default_factory=dict)
     synonyms: Mapping[str, str] = field(default_factory=dict)
     # The dbt that read it, which is the one that code is written for.

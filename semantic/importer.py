@@ -33,6 +33,7 @@ from semantic.definitions import (
     Vocabulary,
 )
 from semantic.formulas import metric_formula
+from semantic.keys import key_columns
 from semantic.query.rows import parsed
 from semantic.query.spec import Unsupported
 from workspace.dbt.code import dialect_of
@@ -123,9 +124,11 @@ def relations(manifest: Raw) -> dict[str, str]:
 
 
 def primary_keys(manifest: Raw) -> dict[str, str]:
-    """Model name → the one column that dbt's tests show to be unique and never null."""
-    keys = {node["name"]: node.get("primary_key") or [] for node in reversed(_nodes(manifest))}
-    return {name: columns[0] for name, columns in keys.items() if len(columns) == 1}
+    """Model name → the one column that constraints or data tests show to be unique and never null."""
+    nodes, all_nodes = _nodes(manifest), (manifest.get("nodes") or {}).values()
+    columns = key_columns(nodes, [node for node in all_nodes if node.get("resource_type") == "test"])
+    keys = {node["name"]: columns.get(node["unique_id"], "") for node in reversed(nodes)}
+    return {name: column for name, column in keys.items() if column}
 
 
 @cache
