@@ -276,7 +276,8 @@ class _Metrics:
         model, known = self.vocabulary.measures.get(measure, (None, None))
         if model is None or known is None or isinstance(known, Balance):
             raise Unsupported(f"{metric.name} counts its rows in a way that formulas cannot say.")
-        return self._total(model, known, [self._condition(text, model) for text in filters])
+        dates = {_date_of(model, known)}
+        return self._total(model, known, [self._condition(text, model, dates) for text in filters])
 
     # Totals
 
@@ -285,7 +286,8 @@ class _Metrics:
         model, measure = self.vocabulary.measures[metric.measure]
         if isinstance(measure, Balance):
             raise Unsupported(f"{metric.name} is a level, not a flow, which formulas cannot say yet.")
-        return self._total(model, measure, [self._condition(text, model) for text in metric.filters])
+        dates = {_date_of(model, measure)}
+        return self._total(model, measure, [self._condition(text, model, dates) for text in metric.filters])
 
     def _total(self, model: Model, measure: Measure, conditions: list[Node]) -> Node:
         row = Reader(_columns_of(model), self.vocabulary).read(parsed(measure.expr, self.dialect))
@@ -305,24 +307,26 @@ class _Metrics:
 
     # Conditions
 
-    def _condition(self, text: str, model: Model) -> Node:
-        """A filter of dbt as a condition on columns, seen from the rows of `model`."""
+    def _condition(self, text: str, model: Model, dates: set[str]) -> Node:
+        """A filter of dbt as a condition on columns, seen from the rows of `model`.
+
+        `dates` are the time dimensions that date the totals, for which `metric_time` stands.
+        """
         found = filters.read(text, self.dialect)
 
         def column(placed: exp.Column) -> Node:
-            return self._referred(found.references[placed.name], model)
+            return self._referred(found.references[placed.name], model, dates)
 
         return transform(Reader(column, self.vocabulary).read(found.condition), _without_needless_start)
 
-    def _referred(self, wanted: filters.Reference, model: Model) -> Node:
+    def _referred(self, wanted: filters.Reference, model: Model, dates: set[str]) -> Node:
         if wanted.kind == "Entity":
             entity = model.semantic.entity(wanted.name) if model.semantic and not wanted.path else None
             if entity is None:
                 raise Unsupported(f"The filter names the entity {wanted.name} of another model.")
             return self._row(entity.expr, model)
         if wanted.name == "metric_time" and not wanted.path:
-            time = _own_time(model)
-            return self._dimension(model, time, wanted)
+            return self._dimension(model, _time_of(model, dates), wanted)
         hops, there, dimension = route(model, wanted.path, wanted.name, self.vocabulary)
         direct = not hops or (len(hops) == 1 and link(model, there) == (hops[0].own, hops[0].other))
         if not direct:
@@ -380,8 +384,10 @@ class _Metrics:
         models = metric_models(self.vocabulary, name)
         if len(models) != 1:
             raise Unsupported(f"A filter on {name} covers several models.")
-        model = self.vocabulary.models[models.pop()]
-        return [self._condition(text, model) for text in texts]
+        model, measures = self.vocabulary.models[models.pop()], self.vocabulary.measures
+        below = _made_of(self.vocabulary.metrics[name], self.vocabulary).values()
+        dates = {_date_of(*measures[total]) for one in below for total in one.measures if total in measures}
+        return [self._condition(text, model, dates) for text in texts]
 
 
 def _columns_of(model: Model) -> Columns:
@@ -394,10 +400,16 @@ def _columns_of(model: Model) -> Columns:
     return column
 
 
-def _own_time(model: Model) -> Dimension:
-    semantic = model.semantic
-    dimensions = semantic.dimensions if semantic else ()
-    found = next((d for d in dimensions if semantic and d.name == semantic.agg_time_dimension), None)
+def _date_of(model: Model, measure: Measure) -> str:
+    """The time dimension that dates a measure; "" where its model has none."""
+    return measure.agg_time_dimension or (model.semantic.agg_time_dimension if model.semantic else "")
+
+
+def _time_of(model: Model, dates: set[str]) -> Dimension:
+    """What `metric_time` stands for where totals of a model go by these dates."""
+    if len(dates) > 1:
+        raise Unsupported(f"metric_time in the filter stands for several dates of {model.name}.")
+    found = model.semantic.time_dimension(*dates) if model.semantic and dates else None
     if found is None:
         raise Unsupported(f"{model.name} has no time dimension.")
     return found
