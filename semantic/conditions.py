@@ -12,6 +12,7 @@ from semantic.formula import print_formula
 from semantic.formula.tree import Name, Node
 from semantic.query.rows import parsed
 from semantic.reading import Reader
+from semantic.whole_numbers import WholeNumbers
 
 
 @reads_conditions
@@ -19,7 +20,8 @@ from semantic.reading import Reader
 def formula_of(sql: str, dialect: str) -> str:
     """A condition on one row as a formula; "" where no formula says exactly the same."""
     try:
-        tree = Reader(_column, Vocabulary({}, {})).read(parsed(sql, dialect))
+        whole = WholeNumbers(Vocabulary({}, {}), dialect)
+        tree = Reader(_column, whole).read(parsed(sql, dialect))
     except ValueError:  # Unsupported is one, and so is what a dialect is that nobody knows
         return ""
     return print_formula(tree, model="")

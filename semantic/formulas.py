@@ -11,7 +11,16 @@ from weakref import WeakKeyDictionary
 from sqlglot import exp
 
 from semantic.balances import Balance
-from semantic.definitions import ConversionParams, Dimension, Measure, Metric, MetricInput, Model, Vocabulary
+from semantic.definitions import (
+    ConversionParams,
+    Dimension,
+    Measure,
+    Metric,
+    MetricInput,
+    Model,
+    ValueType,
+    Vocabulary,
+)
 from semantic.formula import (
     FormulaError,
     analyse,
@@ -50,6 +59,7 @@ from semantic.query.sources import Cumulative, Window
 from semantic.query.spec import Unsupported
 from semantic.query.sql import metric_sql
 from semantic.reading import Columns, Reader
+from semantic.whole_numbers import WholeNumbers
 
 # Totals for which `CASE WHEN c THEN x END` and `x WHERE c` give the same, blanks included.
 BLANK_WITHOUT_ROWS = ("sum", "average", "min", "max", "median", "percentile")
@@ -212,7 +222,7 @@ def metric_tree(metric: Metric, vocabulary: Vocabulary, *, dialect: str) -> Node
 
 def row_tree(sql: str, model: Model, vocabulary: Vocabulary, *, dialect: str) -> Node:
     """SQL over one row of a model as a resolved tree; raises Unsupported, with a sentence."""
-    return Reader(_columns_of(model), vocabulary).read(parsed(sql, dialect))
+    return Reader(_columns_of(model), WholeNumbers(vocabulary, dialect)).read(parsed(sql, dialect))
 
 
 def all_of(conditions: Iterable[Node]) -> Node:
@@ -227,6 +237,8 @@ class _Metrics:
         self.vocabulary = vocabulary
         self.dialect = dialect
         self.name = name
+        self.whole = WholeNumbers(vocabulary, dialect, self._type)
+        self.types: dict[str, ValueType] = {}
 
     def tree(self, metric: Metric) -> Node:
         match metric.type:
@@ -290,7 +302,7 @@ class _Metrics:
         return self._total(model, measure, [self._condition(text, model, dates) for text in metric.filters])
 
     def _total(self, model: Model, measure: Measure, conditions: list[Node]) -> Node:
-        row = Reader(_columns_of(model), self.vocabulary).read(parsed(measure.expr, self.dialect))
+        row = self._row(measure.expr, model)
         if measure.agg == "sum_boolean":
             return _where(Total("SUM", _one_if(row), model=model.name), conditions)
         if measure.agg in BLANK_WITHOUT_ROWS and _is_filter(row):
@@ -317,7 +329,7 @@ class _Metrics:
         def column(placed: exp.Column) -> Node:
             return self._referred(found.references[placed.name], model, dates)
 
-        return transform(Reader(column, self.vocabulary).read(found.condition), _without_needless_start)
+        return transform(Reader(column, self.whole).read(found.condition), _without_needless_start)
 
     def _referred(self, wanted: filters.Reference, model: Model, dates: set[str]) -> Node:
         if wanted.kind == "Entity":
@@ -373,7 +385,17 @@ class _Metrics:
                 raise Unsupported(f"{metric.name} uses {placed.name}, which is none of its inputs.")
             return self._input(inputs[placed.name.lower()])
 
-        return Reader(column, self.vocabulary).read(parsed(metric.expr, self.dialect))
+        return Reader(column, self.whole).read(parsed(metric.expr, self.dialect))
+
+    def _type(self, name: str) -> ValueType:
+        """What `WholeNumbers` says of the values of a metric."""
+        metric = self.vocabulary.metrics.get(name)
+        if metric is None or name in self.types:
+            return self.types.get(name, "any")
+        self.types[name] = "any"  # for as long as it is looked for: a metric may be defined by itself
+        with suppress(Unsupported):
+            self.types[name] = self.whole.type(self.tree(metric))
+        return self.types[name]
 
     def _filtered(self, tree: Node, metric: Metric) -> Node:
         return push_where(_where(tree, self._conditions(metric.filters, metric.name)))

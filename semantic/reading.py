@@ -10,11 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from datetime import date
+from functools import cache
 from typing import TypeAlias
 
 from sqlglot import exp
 
-from semantic.definitions import Vocabulary
 from semantic.formula.registry import find_unit
 from semantic.formula.tree import (
     Between,
@@ -29,8 +29,10 @@ from semantic.formula.tree import (
     Period,
     Unary,
 )
+from semantic.query.dialects import known
 from semantic.query.expressions import value_type
 from semantic.query.spec import Unsupported
+from semantic.whole_numbers import WholeNumbers
 
 # What a column in the SQL stands for.
 Columns: TypeAlias = Callable[[exp.Column], Node]
@@ -74,16 +76,23 @@ TWO_VALUES: Mapping[type[exp.Expr], str] = {
 }
 # The cast that every ROUND of a formula has where doubles would round differently.
 ROUNDED_AS = exp.DataType.build("decimal(38, 10)")
-EXACT_NUMBERS = (exp.DType.DOUBLE, exp.DType.FLOAT, exp.DType.DECIMAL, exp.DType.BIGDECIMAL)
+FRACTIONS = (exp.DType.DOUBLE, exp.DType.FLOAT, exp.DType.DECIMAL, exp.DType.BIGDECIMAL)
+DECIMALS = (exp.DType.DECIMAL, exp.DType.BIGDECIMAL)
+# Where DECIMAL has no limit; elsewhere it has so many digits, often none behind the point.
+ENDLESS_DECIMALS = ("postgres",)
+# Where REAL is as long as DOUBLE.
+LONG_REALS = ("snowflake",)
 JINJA = ("{{", "{%", "{#")
 
 
 class Reader:
-    """Reads one expression; `columns` says what each column is."""
+    """Reads one expression; `columns` says what each column is, `whole` which values are whole numbers."""
 
-    def __init__(self, columns: Columns, vocabulary: Vocabulary) -> None:
+    def __init__(self, columns: Columns, whole: WholeNumbers) -> None:
         self.columns = columns
-        self.vocabulary = vocabulary
+        self.whole = whole
+        self.vocabulary = whole.vocabulary
+        self.dialect = whole.dialect
 
     def read(self, sql: exp.Expr) -> Node:
         """The tree that means the same; raises Unsupported."""
@@ -129,7 +138,7 @@ class Reader:
         if isinstance(right, exp.Interval):
             return self._moved(left, _period(right), later=operator == "+")
         if operator == "/":
-            return Binary("/", self._operand(left), self._operand(_divisor(right)))
+            return self._divided(sql, left, right)
         if operator == "-" and all(map(_is_date, (left, right))):
             return Call("DATEDIFF", (self._day(right), self._day(left), Period(1, "day")))
         position = _position(sql)
@@ -137,9 +146,38 @@ class Reader:
             return Call("CONTAINS", (self.read(position.this), self.read(position.args["substr"])))
         return Binary(operator, self.read(left), self.read(right))
 
+    def _divided(self, sql: exp.Expr, left: exp.Expr, right: exp.Expr) -> Node:
+        """An exact division: of two whole numbers, some warehouses leave out what is behind the point."""
+        top, bottom = self._operand(left), self._divisor(right)
+        cuts = sql.args.get("typed") and not (_is_widened(left) or _is_widened(right))
+        if cuts and self.whole.perhaps(top) and self.whole.perhaps(bottom):
+            raise Unsupported(f"`{sql.sql()}` divides whole numbers without a rest, which formulas do not.")
+        return Binary("/", top, bottom)
+
     def _operand(self, sql: exp.Expr) -> Node:
         """One side of a division, which is exact here without a cast."""
-        return self.read(sql.this if isinstance(sql, exp.Cast) and _only_widens(sql) else sql)
+        return self._kept(sql, self.read(sql.this)) if _is_numeric_cast(sql) else self.read(sql)
+
+    def _divisor(self, sql: exp.Expr) -> Node:
+        """`NULLIF(b, 0)` behind `/` is what every division of a formula does."""
+        cast = _is_numeric_cast(sql)
+        inner = unwrapped(sql.this) if cast else sql
+        if not isinstance(inner, exp.Nullif) or inner.expression.name not in ("0", "0.0"):
+            return self._operand(sql)
+        value = self._operand(unwrapped(inner.this))
+        return self._kept(sql, value) if cast else value
+
+    def _kept(self, cast: exp.Expr, value: Node) -> Node:
+        """The value of a cast that keeps every number as it is."""
+        kind = cast.args["to"].this
+        if (
+            kind == exp.DType.DOUBLE
+            or (kind == exp.DType.FLOAT and self.dialect in LONG_REALS)
+            or (kind == exp.DType.DECIMAL and self.dialect in ENDLESS_DECIMALS)
+            or (kind in DECIMALS and self.whole.surely(value))
+        ):
+            return value
+        raise Unsupported(f"`{cast.sql()}` may round a number, which formulas do not without ROUND.")
 
     def _day(self, sql: exp.Expr) -> Node:
         """One side of a difference, which looks at whole days without being told."""
@@ -237,7 +275,7 @@ class Reader:
 
     def rounded(self, sql: exp.Expr) -> Node:
         value, digits = unwrapped(sql.this), sql.args.get("decimals")
-        if isinstance(value, exp.Cast) and value.to == ROUNDED_AS:
+        if isinstance(value, exp.Cast) and value.to in (ROUNDED_AS, _decimal_of(self.dialect)):
             value = value.this
         return Call("ROUND", (self.read(value), *([self.read(digits)] if digits else [])))
 
@@ -262,9 +300,9 @@ class Reader:
             value = self.read(sql.this)
             dated = value_type(value, self.vocabulary) == "date"
             return value if dated else Call("STARTOF", (value, Period(1, "day")))
-        if _only_widens(sql):
-            return self.read(sql.this)
         value = self.read(sql.this)
+        if _is_numeric_cast(sql):
+            return self._kept(sql, value)
         if sql.to.is_type(*exp.DataType.INTEGER_TYPES) and value_type(value, self.vocabulary) == "boolean":
             return Case(((value, Literal_(1)), (Unary("NOT", value), Literal_(0))))
         raise Unsupported(f"`{sql.sql()}` changes the kind of a value, which formulas do not.")
@@ -336,17 +374,23 @@ def unwrapped(sql: exp.Expr) -> exp.Expr:
     return sql
 
 
-def _only_widens(cast: exp.Cast) -> bool:
-    """Whether a cast keeps every number as it is: to DOUBLE or to DECIMAL without a limit."""
-    return cast.to.this in EXACT_NUMBERS and not cast.to.expressions
+def _is_numeric_cast(sql: exp.Expr) -> bool:
+    """Whether it is a cast to a number with a fraction, of a length that it does not say."""
+    return isinstance(sql, exp.Cast) and sql.to.this in FRACTIONS and not sql.to.expressions
 
 
-def _divisor(sql: exp.Expr) -> exp.Expr:
-    """`NULLIF(b, 0)` behind `/` is what every division of a formula does."""
-    inner = unwrapped(sql.this) if isinstance(sql, exp.Cast) and _only_widens(sql) else sql
-    if isinstance(inner, exp.Nullif) and inner.expression.name in ("0", "0.0"):
-        return unwrapped(inner.this)
-    return sql
+def _is_widened(sql: exp.Expr) -> bool:
+    """Whether a cast makes a number one with a fraction, as does every calculation with such a number."""
+    if isinstance(sql, exp.Add | exp.Sub | exp.Mul):
+        return _is_widened(sql.this) or _is_widened(sql.expression)
+    if isinstance(sql, exp.Paren | exp.Neg | exp.Nullif | exp.Coalesce | exp.Abs):
+        return _is_widened(sql.this)
+    return _is_numeric_cast(sql)
+
+
+@cache
+def _decimal_of(dialect: str) -> exp.DataType:
+    return exp.DataType.build(known(dialect).decimal)
 
 
 def _is_date(sql: exp.Expr) -> bool:
