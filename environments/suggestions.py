@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import zip_longest
 
-from semantic.definitions import Column, Model, Vocabulary
+from semantic.definitions import Column, Model, Vocabulary, column_in
 from semantic.formula import analyse
 from semantic.formula.printer import spell
 from semantic.formula.types import DATES
@@ -120,5 +120,6 @@ def _is_amount(column: Column, model: Model) -> bool:
         return False
     semantic = model.semantic
     return semantic is None or not (
-        semantic.dimension_for(column.name) or any(entity.expr == column.name for entity in semantic.entities)
+        semantic.dimension_for(column.name)
+        or any(column_in(entity.expr) == column.name for entity in semantic.entities)
     )

@@ -95,7 +95,7 @@ def _values_sql(node: Node, fields: DimensionFields, version: Reading, model: Mo
     """Each value with its rows, beside it the rows in all, those without a value, and how many values."""
 
     def leaf(part: Node) -> exp.Expr | None:
-        return exp.column(identifier(part.column)) if isinstance(part, ColumnRef) else None
+        return exp.column(identifier(part.column, version.dialect)) if isinstance(part, ColumnRef) else None
 
     value = Writer(version.vocabulary, version.dialect, leaf).sql(node)
     if fields.type == "time":

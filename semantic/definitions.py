@@ -31,6 +31,11 @@ def name_key(name: str) -> str:
     return re.sub(r"[\s_-]+", "_", unicodedata.normalize("NFKC", name).casefold().strip())
 
 
+def column_in(expr: str) -> str:
+    """The name in SQL that is nothing but a column in quotes; other SQL as it stands."""
+    return expr[1:-1] if re.fullmatch(r'"[^"]+"|`[^`]+`', expr) else expr
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """One column of a dbt model, with the type the warehouse reports (`any` where nobody knows)."""
@@ -97,9 +102,11 @@ class SemanticModel:
     def entity(self, name: str) -> Entity | None:
         return next((e for e in self.entities if e.name == name), None)
 
-    def dimension_for(self, column: str) -> Dimension | None:
-        """The declared dimension that shows exactly this column, if there is one."""
-        return next((d for d in self.dimensions if d.expr == column), None)
+    def dimension_for(self, column: str, kind: str = "") -> Dimension | None:
+        """The declared dimension, perhaps of one kind, that shows exactly this column, if there is one."""
+        found = [d for d in self.dimensions if kind in ("", d.type)]
+        exact = next((d for d in found if column_in(d.expr) == column), None)
+        return exact or next((d for d in found if column_in(d.expr).lower() == column.lower()), None)
 
     def time_dimension(self, name: str) -> Dimension | None:
         return next((d for d in self.dimensions if d.name == name and d.type == "time"), None)
@@ -285,7 +292,7 @@ def _aliases(model: Model) -> Iterator[tuple[str, Column]]:
         if column.label:
             yield column.label, column
     for dimension in model.semantic.dimensions if model.semantic else ():
-        column_behind = model.column(dimension.expr)
+        column_behind = model.column(column_in(dimension.expr))
         if column_behind:
             yield dimension.name, column_behind
             if dimension.label:

@@ -7,11 +7,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
+from semantic.definitions import column_in
+
 Raw: TypeAlias = Mapping[str, Any]
 
 # What constraints and data tests call the two things that make a key.
 _OF_A_KEY = {"unique", "not_null"}
-_QUOTED = re.compile(r'"[^"]+"|`[^`]+`|\[[^]]+\]')
 
 
 def key_columns(nodes: Iterable[Raw], tests: Iterable[Raw]) -> dict[str, str]:
@@ -68,6 +69,5 @@ def _tested(tests: Iterable[Raw]) -> Iterator[tuple[str, str]]:
 def _column(said: object) -> str:
     """The column that a test names, without quotes around it; "" for SQL over several."""
     text = said.strip() if isinstance(said, str) else ""
-    if _QUOTED.fullmatch(text):
-        return text[1:-1]
-    return text if re.fullmatch(r"[^\W\d][\w$]*", text) else ""
+    name = column_in(text)
+    return name if name != text or re.fullmatch(r"[^\W\d][\w$]*", text) else ""

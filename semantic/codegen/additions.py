@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 
 from semantic.codegen import latest, legacy
+from semantic.codegen.conditions import column_sql
 from semantic.codegen.entries import KEY_ENDINGS, PREFIXES, Entries, Entry, Refused, plain_name
 from semantic.codegen.time_spine import NAME as TIME_SPINE
 from semantic.definitions import Dimension, Entity, Measure, Metric, Model, SemanticModel, Vocabulary
@@ -77,7 +78,7 @@ class Additions:
         """Whether the semantic model of a dbt model is one of these additions."""
         return model in self.semantic_models or "semantic_model" in self.models.get(model, ())
 
-    def add_semantic_model(self, model: Model, time: Dimension, key: str) -> None:
+    def add_semantic_model(self, model: Model, time: Dimension, key: str, dialect: str) -> None:
         """A semantic model for a dbt model that has none; its primary entity is the model's key."""
         if not self.vocabulary.has_time_spine:
             self.time_spine.append(TIME_SPINE)
@@ -86,7 +87,7 @@ class Additions:
         taken = {m.semantic.name for m in self.vocabulary.models.values() if m.semantic}
         # In its model's entry, it is called what the model is called.
         name = _free(stem if spec == "legacy" else plain_name(model.name), taken)
-        entity = Entity(plain_name(KEY_ENDINGS.sub("", key)), "primary", key) if key else None
+        entity = _key_entity(key, dialect) if key else None
         if entity and entity.name in (time.name, key):
             entity = replace(entity, name=plain_name(f"{entity.name}_key"))
         rows = f"{name if spec == 'legacy' else stem}_row"
@@ -159,6 +160,10 @@ class Additions:
     def _put(self, model: Model, semantic: SemanticModel) -> None:
         models = {**self.vocabulary.models, model.name: replace(model, semantic=semantic)}
         self.vocabulary = replace(self.vocabulary, models=models)
+
+
+def _key_entity(key: str, dialect: str) -> Entity:
+    return Entity(plain_name(KEY_ENDINGS.sub("", key)), "primary", column_sql(key, dialect))
 
 
 def _free(name: str, taken: Collection[str]) -> str:

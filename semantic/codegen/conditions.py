@@ -28,14 +28,21 @@ JINJA = ("{{", "}}", "{%", "%}", "{#", "#}")
 WHOLE_DAYS = ("STARTOF", "YEAR", "QUARTER", "MONTH", "DAY")
 
 
+def column_sql(name: str, dialect: str) -> str:
+    """A column as SQL of dbt's files, in quotes where it needs them."""
+    spelled = portable(dialect)
+    return identifier(name, spelled).sql(dialect=spelled)
+
+
 def row_sql(node: Node, vocabulary: Vocabulary, dialect: str, agg: Aggregation = "sum") -> str:
     """A value or condition over single rows of one model, as the `expr` of a measure holds it."""
     refuse_jinja(node)
 
-    def leaf(part: Node) -> exp.Expr | None:
-        return exp.column(identifier(part.column)) if isinstance(part, ColumnRef) else None
-
     spelled = portable(dialect)
+
+    def leaf(part: Node) -> exp.Expr | None:
+        return exp.column(identifier(part.column, spelled)) if isinstance(part, ColumnRef) else None
+
     value = Writer(vocabulary, spelled, leaf).sql(node)
     return totalled(agg, value, value_type(node, vocabulary), spelled).sql(dialect=spelled)
 

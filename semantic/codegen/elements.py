@@ -8,13 +8,12 @@ from typing import Any, TypeVar, get_args
 
 from semantic.codegen.additions import Additions
 from semantic.codegen.changes import FileChange
-from semantic.codegen.conditions import row_sql
+from semantic.codegen.conditions import column_sql, row_sql
 from semantic.codegen.element_edits import AmendElement
 from semantic.codegen.entries import Refused, plain_name
 from semantic.codegen.files import file_changes, preview
 from semantic.codegen.layout import properties_file, semantic_file
 from semantic.codegen.metrics import Compiled, notes_of
-from semantic.codegen.preparation import column_sql
 from semantic.codegen.yaml_emit import new_file
 from semantic.definitions import Dimension, Grain, Measure, Model, SemanticModel, Vocabulary
 from semantic.elements import (
@@ -44,7 +43,7 @@ def row_expression(formula: str, names: Vocabulary, model: str, dialect: str) ->
     """The SQL of a formula over one row, as an `expr` of dbt's holds it. Raises Refused."""
     node = row_node(formula, names, model)
     if isinstance(node, ColumnRef):
-        return column_sql(node.column)
+        return column_sql(node.column, dialect)
     try:
         return row_sql(node, names, dialect)
     except Unsupported as error:
@@ -64,8 +63,8 @@ def compile_dimension(fields: DimensionFields, model: Model, names: Vocabulary, 
     _refuse_taken(wanted, model, names)
     additions = Additions(names)
     if model.semantic is None:
-        time = wanted if wanted.type == "time" and wanted.expr == fields.expr else None
-        prepare(additions, model, fields.time, time)
+        is_date = wanted.type == "time" and isinstance(row_node(fields.expr, names, model.name), ColumnRef)
+        prepare(additions, model, fields.time, wanted if is_date else None, dialect)
     current = additions.vocabulary.models[model.name]
     if wanted not in _semantic(current).dimensions:
         _refuse_taken(wanted, current, additions.vocabulary)
@@ -84,14 +83,14 @@ def compile_measure(fields: MeasureFields, model: Model, names: Vocabulary, *, d
     _refuse_taken(wanted, model, names)
     additions = Additions(names)
     if model.semantic is None:
-        prepare(additions, model, fields.time, None)
+        prepare(additions, model, fields.time, None, dialect)
     current = additions.vocabulary.models[model.name]
     dated = wanted.agg_time_dimension
     if dated and _semantic(current).time_dimension(dated) is None:
         column = next((one for one in dates_of(model) if plain_name(one) == dated), "")
         if not column:
             raise Refused(f"{fields.time} is no date of {model.name}. Choose another one.")
-        additions.add_dimension(current, Dimension(dated, "time", column_sql(column), "day"))
+        additions.add_dimension(current, Dimension(dated, "time", column_sql(column, dialect), "day"))
         current = additions.vocabulary.models[model.name]
     if dated == _semantic(current).agg_time_dimension:
         wanted = replace(wanted, agg_time_dimension="")
@@ -151,15 +150,16 @@ def compile_element_change(
     )
 
 
-def prepare(additions: Additions, model: Model, time: str, dimension: Dimension | None) -> None:
+def prepare(additions: Additions, model: Model, time: str, dimension: Dimension | None, dialect: str) -> None:
     """A semantic model for a model without one, dated by `time`, its only date, or a new `dimension`."""
     if dimension is None:
         dates = dates_of(model)
         column = time or (dates[0] if len(dates) == 1 else "")
         if not column or (dates and column not in dates):
             raise Refused(f"dbt does not know yet what dates the rows of {model.name}. Choose a date.")
-        dimension = Dimension(plain_name(column), "time", column_sql(column), "day")
-    additions.add_semantic_model(model, dimension, additions.vocabulary.keys.get(model.name, ""))
+        dimension = Dimension(plain_name(column), "time", column_sql(column, dialect), "day")
+    key = additions.vocabulary.keys.get(model.name, "")
+    additions.add_semantic_model(model, dimension, key, dialect)
 
 
 def _dimension(fields: DimensionFields, model: Model, names: Vocabulary, dialect: str) -> Dimension:

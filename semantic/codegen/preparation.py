@@ -7,13 +7,12 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from semantic.codegen.additions import Additions
-from semantic.codegen.conditions import filter_text
+from semantic.codegen.conditions import column_sql, filter_text
 from semantic.codegen.entries import Refused, plain_name
 from semantic.definitions import Dimension, Model
 from semantic.formula import print_formula
 from semantic.formula.tree import ColumnRef, Node, Total, walk
 from semantic.query.plan import model_of
-from semantic.query.rows import identifier
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +42,9 @@ class Preparation:
             return model
         if column.type not in ("date", "timestamp", "any"):
             raise Refused(f"{column.name} of {model.name} is no date. Choose another column.")
-        time = Dimension(plain_name(column.name), "time", column_sql(column.name), "day")
+        time = Dimension(plain_name(column.name), "time", column_sql(column.name, self.dialect), "day")
         if model.semantic is None:
-            self.additions.add_semantic_model(model, time, self.keys.get(model.name, ""))
+            self.additions.add_semantic_model(model, time, self.keys.get(model.name, ""), self.dialect)
         elif not _time_dimension(model, column.name):
             self.additions.add_dimension(model, time)
         return self.additions.vocabulary.models[model.name]
@@ -96,7 +95,7 @@ class Preparation:
             semantic = current.semantic
             if column is None or semantic is None or semantic.dimension_for(column.name):
                 continue
-            name, sql = plain_name(column.name), column_sql(column.name)
+            name, sql = plain_name(column.name), column_sql(column.name, self.dialect)
             plain = column.type in ("text", "boolean") and self.additions.is_new(model.name)
             if plain or everything or (self.settled and name in self.settled):
                 dated = column.type in ("date", "timestamp")
@@ -104,16 +103,10 @@ class Preparation:
                 self.additions.add_dimension(current, Dimension(name, kind, sql, "day" if dated else None))
 
 
-def column_sql(name: str) -> str:
-    """A column as SQL, in quotes where it needs them."""
-    return identifier(name).sql(dialect="postgres")
-
-
 def _time_dimension(model: Model, column: str) -> str:
     """The time dimension that shows a column; "" without one."""
-    dimensions = model.semantic.dimensions if model.semantic else ()
-    spellings = (column, column_sql(column))
-    return next((d.name for d in dimensions if d.type == "time" and d.expr in spellings), "")
+    found = model.semantic.dimension_for(column, "time") if model.semantic else None
+    return found.name if found else ""
 
 
 def _is_about(condition: Node, model: Model) -> bool:

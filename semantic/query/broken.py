@@ -57,20 +57,21 @@ def broken_sql(rule: QualityRule, column: str, asked: Asked) -> tuple[str, str]:
     rows = rows.where(*conditions) if conditions else rows
     keys = rule.promise.columns if isinstance(rule.promise, UniqueTogether) else (column,)
     if isinstance(rule.promise, Unique | UniqueTogether):
-        times = exp.Window(this=exp.Count(this=exp.Star()), partition_by=[_column(key) for key in keys])
-        rows = rows.select(exp.alias_(times, identifier(_TWICE)))
+        alike = [_column(key, asked) for key in keys]
+        times = exp.Window(this=exp.Count(this=exp.Star()), partition_by=alike)
+        rows = rows.select(exp.alias_(times, exp.to_identifier(_TWICE)))
     breaks = _breaks(rule.promise, column, asked)
     looked = [*conditions, *([breaks] if isinstance(rule.promise, AlwaysTrue) else [])]
     named = sorted({found.name for part in looked for found in part.find_all(exp.Column)})
     seen = dict.fromkeys((*asked.shown, *(key for key in keys if key), *named))
     every = exp.select().from_(rows.subquery("kept")).where(breaks)
     count = every.copy().select(exp.alias_(exp.Count(this=exp.Star()), "value"))
-    sample = every.select(*(_column(name) for name in seen)) if seen else every.select(exp.Star())
+    sample = every.select(*(_column(name, asked) for name in seen)) if seen else every.select(exp.Star())
     return tuple(one.sql(dialect=asked.dialect, pretty=True) for one in (count, sample.limit(5)))  # type: ignore[return-value]
 
 
-def _column(name: str) -> exp.Column:
-    return exp.column(identifier(name))
+def _column(name: str, asked: Asked) -> exp.Column:
+    return exp.column(identifier(name, asked.dialect))
 
 
 def _condition(condition: Condition, asked: Asked) -> exp.Expr | None:
@@ -89,14 +90,14 @@ def _literal(value: Scalar) -> exp.Expr:
 
 def _breaks(promise: Promise, column: str, asked: Asked) -> exp.Expr:
     """What is true of a row that breaks the promise; it is never true of one of which nobody knows."""
-    here = _column(column) if column else exp.Null()
+    here = _column(column, asked) if column else exp.Null()
     match promise:
         case NotNull():
             return here.is_(exp.Null())
         case Unique():
-            return exp.and_(_filled(here), exp.GT(this=_column(_TWICE), expression=exp.Literal.number(1)))
+            return exp.and_(_filled(here), exp.GT(this=exp.column(_TWICE), expression=exp.Literal.number(1)))
         case UniqueTogether():
-            return exp.GT(this=_column(_TWICE), expression=exp.Literal.number(1))
+            return exp.GT(this=exp.column(_TWICE), expression=exp.Literal.number(1))
         case AcceptedValues(values, negated):
             among = exp.In(this=here, expressions=[_literal(value) for value in values])
             return among if negated else exp.and_(_filled(here), exp.not_(among))
@@ -121,7 +122,7 @@ def _filled(column: exp.Expr) -> exp.Expr:
 def _missing(promise: BelongsTo, here: exp.Expr, asked: Asked) -> exp.Expr:
     if promise.to not in asked.relations:
         raise Unsupported(f"{promise.to} is not in this environment's live version.")
-    there = exp.column(identifier(promise.field), table="there")
+    there = exp.column(identifier(promise.field, asked.dialect), table="there")
     table = exp.to_table(asked.relations[promise.to], dialect=asked.dialect, alias="there")
     same = exp.EQ(this=there, expression=exp.column(here.this, table="kept"))
     return exp.and_(_filled(here), exp.not_(exp.Exists(this=exp.select("1").from_(table).where(same))))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 
 from sqlglot import exp, parse_one
+from sqlglot.dialects.dialect import Dialect
 from sqlglot.errors import SqlglotError
 
 from semantic.definitions import Dimension, Entity, Grain, Model, Vocabulary
@@ -13,6 +15,18 @@ from semantic.query.dialects import known
 from semantic.query.spec import Unsupported
 
 KEYS = ("primary", "unique")
+# Names that warehouses take for something else: `user` is the one who asks.
+_RESERVED = """
+    all analyse analyze and any array as asc asymmetric authorization between binary both by case cast check
+    collate collation column concurrently constraint create cross current_catalog current_date current_role
+    current_schema current_time current_timestamp current_user default deferrable delete desc distinct do
+    drop else end except exists false fetch for foreign freeze from full grant group having ilike in
+    initially inner insert intersect into is isnull join lateral leading left like limit localtime
+    localtimestamp natural not notnull null offset on only or order outer overlaps placing primary
+    references returning right select session_user similar some symmetric system_user table tablesample then
+    to trailing true union unique update user using values variadic verbose when where window with
+"""
+RESERVED = frozenset(_RESERVED.split())
 # What a repository may hold as SQL; far beyond what people write.
 MOST_CHARACTERS = 10_000
 MOST_LEVELS = 200
@@ -80,9 +94,21 @@ def truncated(value: exp.Expr, grain: Grain, dialect: str) -> exp.Expr:
     return exp.TimestampTrunc(this=value, unit=exp.var(grain.upper()))
 
 
-def identifier(name: str) -> exp.Identifier:
-    """A column's name, quoted only where the warehouse would otherwise misread it."""
-    return exp.to_identifier(name, quoted=not (name.isidentifier() and name.isascii() and name.islower()))
+def identifier(name: str, dialect: str) -> exp.Identifier:
+    """A column's or table's name, quoted only where the warehouse would otherwise misread it."""
+    if not (name.isidentifier() and name.isascii() and name.islower()):
+        return exp.to_identifier(name, quoted=True)
+    if name not in RESERVED or _quotes_by_itself(dialect):
+        return exp.to_identifier(name)
+    # In quotes it has to be spelled as the warehouse keeps it.
+    upper = Dialect.get_or_raise(dialect or None).NORMALIZATION_STRATEGY.name == "UPPERCASE"
+    return exp.to_identifier(name.upper() if upper else name, quoted=True)
+
+
+@cache
+def _quotes_by_itself(dialect: str) -> bool:
+    """Whether sqlglot knows which words a dialect keeps for itself, and quotes them."""
+    return bool(Dialect.get_or_raise(dialect or None).generator_class.RESERVED_KEYWORDS)
 
 
 def parsed(sql: str, dialect: str) -> exp.Expr:
@@ -124,14 +150,15 @@ class Warehouse:
     def table(self, model: str, alias: str) -> exp.Table:
         if model not in self.relations:
             raise Unsupported(f"The model {model} has not been built here yet.")
-        return exp.to_table(self.relations[model], dialect=self.dialect, alias=identifier(alias))
+        name = identifier(alias, self.dialect)
+        return exp.to_table(self.relations[model], dialect=self.dialect, alias=name)
 
     def spine(self) -> tuple[exp.Table, exp.Expr]:
         """dbt's table of all days, and the day in it."""
         model, _, column = self.vocabulary.time_spine.partition(".")
         if not column:
             raise Unsupported("The dbt project has no time spine, which this metric needs.")
-        day = exp.cast(exp.column(identifier(column), table="spine"), "date")
+        day = exp.cast(exp.column(identifier(column, self.dialect), table="spine"), "date")
         return self.table(model, "spine"), day
 
 
@@ -146,18 +173,23 @@ class Rows:
     def column(self, model: str, column: str) -> exp.Expr:
         """A column of the model itself or of a neighbour that its rows lead to."""
         if model == self.model.name:
-            return exp.column(identifier(column), table=identifier(model))
+            return self.named(model, column)
         neighbour = self.warehouse.vocabulary.models[model]
         keys = link(self.model, neighbour)
         if keys is None:
             raise Unsupported(f"No entity in dbt leads from {self.model.name} to {model}.")
         self._join(Hop(self.model, keys[0], neighbour, keys[1]), (keys[0].name,))
-        return exp.column(identifier(column), table=identifier(model))
+        return self.named(model, column)
+
+    def named(self, model: str, column: str) -> exp.Column:
+        """A column of a model that is there."""
+        dialect = self.warehouse.dialect
+        return exp.column(identifier(column, dialect), table=identifier(model, dialect))
 
     def expression(self, sql: str, model: str = "") -> exp.Expr:
         """SQL over one row of the model (or of a joined one), each column with its table."""
         tree = parsed(sql, self.warehouse.dialect)
-        table = identifier(model or self.model.name)
+        table = identifier(model or self.model.name, self.warehouse.dialect)
         for column in list(tree.find_all(exp.Column)):
             if column.table and column.table != table.name:
                 raise Unsupported(f"`{sql}` names the table {column.table}.")

@@ -61,7 +61,7 @@ def sample_sql(
     shown: dict[str, exp.Expr] = {}
     for column in _columns(source):
         name = column.name if column.table == rows.model.name else f"{column.table}_{column.name}"
-        shown.setdefault(name, exp.alias_(column.copy(), identifier(name)))
+        shown.setdefault(name, exp.alias_(column.copy(), identifier(name, dialect)))
     query = _only(rows.select(*shown.values()), source)
     if source.time is not None:
         query = query.order_by(exp.Ordered(this=source.time.copy(), desc=True, nulls_first=False))
@@ -82,8 +82,8 @@ def rows_sql(
     warehouse = Warehouse(vocabulary, relations, dialect)
     key = vocabulary.keys.get(model, "")
     read = (part.column for part in walk(tree) if isinstance(part, ColumnRef))
-    fields = [exp.column(identifier(one)) for one in dict.fromkeys(filter(None, (key, *read)))]
-    value = exp.alias_(_row_value(tree, warehouse), identifier(name))
+    fields = [exp.column(identifier(one, dialect)) for one in dict.fromkeys(filter(None, (key, *read)))]
+    value = exp.alias_(_row_value(tree, warehouse), identifier(name, dialect))
     query = exp.select(*fields, value).from_(warehouse.table(model, model))
     query = query.order_by(fields[0].copy()) if key else query
     return query.limit(limit).sql(dialect=dialect, pretty=True)
@@ -101,7 +101,7 @@ def blanks_sql(
 
 def _row_value(tree: Node, warehouse: Warehouse) -> exp.Expr:
     def leaf(part: Node) -> exp.Expr | None:
-        return exp.column(identifier(part.column)) if isinstance(part, ColumnRef) else None
+        return exp.column(identifier(part.column, warehouse.dialect)) if isinstance(part, ColumnRef) else None
 
     return Writer(warehouse.vocabulary, warehouse.dialect, leaf).sql(tree)
 
@@ -163,7 +163,7 @@ def _columns(source: Source) -> list[exp.Column]:
         parts += [leaf.counted.value, leaf.condition]
     found = [column for part in parts if part is not None for column in part.find_all(exp.Column)]
     model = source.rows.model
-    return found or [exp.column(identifier(c.name), table=identifier(model.name)) for c in model.columns]
+    return found or [source.rows.named(model.name, column.name) for column in model.columns]
 
 
 def _condition(source: Source) -> exp.Expr | None:

@@ -13,6 +13,7 @@ from semantic.codegen.sql_models.jinja import RelationCall
 from semantic.codegen.sql_models.style import OWN_NAME, Case, ProjectStyle
 from semantic.definitions import ValueType
 from semantic.query.expressions import portable
+from semantic.query.rows import RESERVED
 
 WIDTH = 96
 TYPES: Mapping[ValueType, str] = {
@@ -25,14 +26,6 @@ TYPES: Mapping[ValueType, str] = {
 }
 # Stands behind a name that is to be written without quotes: no name has it.
 _BARE = "\ue000"
-# Names of columns that every warehouse takes for something else.
-_RESERVED = """
-    all and any as asc between by case check column constraint create cross current_date default delete desc
-    distinct drop else end except exists false for foreign from full grant group having in inner insert
-    intersect into is join left like limit natural not null offset on or order outer primary references right
-    select table then to true union unique update user using values when where window with
-"""
-RESERVED = frozenset(_RESERVED.split())
 
 
 @dataclass(frozen=True, slots=True)
