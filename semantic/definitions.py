@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
@@ -199,6 +199,17 @@ class Metric:
         return (self.conversion.base, self.conversion.then) if self.conversion else (self.measure,)
 
     @property
+    def made_of(self) -> tuple[str, ...]:
+        """The metrics that dbt computes this one from, by name."""
+        parts = (self.numerator, self.denominator, *self.inputs)
+        # In the latest spec, a total has the name of the metric that says it.
+        totals = self.measures if self.spec == "latest" else ()
+        return (
+            *(part.name for part in parts if part),
+            *(name for name in totals if name not in ("", self.name)),
+        )
+
+    @property
     def helper_of(self) -> str:
         """The metric of which Bisync wrote this one as a part; "" where it stands for itself."""
         own = self.meta.get("bisync")
@@ -228,6 +239,22 @@ class Vocabulary:
             if model.semantic
             for measure in model.semantic.measures
         }
+
+    def below(self, names: Iterable[str]) -> dict[str, Metric]:
+        """These metrics and all that they are computed from, by name."""
+        found: dict[str, Metric] = {}
+        waiting = [*names]
+        while waiting:
+            metric = self.metrics.get(waiting.pop())
+            if metric and metric.name not in found:
+                found[metric.name] = metric
+                waiting += metric.made_of
+        return found
+
+    def totalled_by(self, name: str) -> list[str]:
+        """The metrics that run over a metric, or count it, and so need it to be a single total."""
+        kinds = ("cumulative", "conversion")
+        return sorted(one.name for one in self.metrics.values() if one.type in kinds and name in one.made_of)
 
     def spec_for(self, model: Model) -> Spec:
         """In which spec the semantics of a model are written: its own, or for new ones the project's."""

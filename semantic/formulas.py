@@ -164,16 +164,7 @@ def chosen_date(model: Model, measure: Measure) -> str:
 
 def _made_of(metric: Metric, vocabulary: Vocabulary) -> dict[str, Metric]:
     """A metric and all that it is made of, by name."""
-    below: dict[str, Metric] = {}
-    waiting = [metric]
-    while waiting:
-        one = waiting.pop()
-        if one.name not in below:
-            below[one.name] = one
-            parts = (one.numerator, one.denominator, *one.inputs)
-            found = (vocabulary.metrics.get(part.name) for part in parts if part)
-            waiting += [used for used in found if used]
-    return below
+    return {**vocabulary.below(metric.made_of), metric.name: metric}
 
 
 def _numbers(metric: Metric, vocabulary: Vocabulary) -> tuple[Metric, list[Measure | None]]:
@@ -407,7 +398,7 @@ class _Metrics:
         if len(models) != 1:
             raise Unsupported(f"A filter on {name} covers several models.")
         model, measures = self.vocabulary.models[models.pop()], self.vocabulary.measures
-        below = _made_of(self.vocabulary.metrics[name], self.vocabulary).values()
+        below = self.vocabulary.below([name]).values()
         dates = {_date_of(*measures[total]) for one in below for total in one.measures if total in measures}
         return [self._condition(text, model, dates) for text in texts]
 

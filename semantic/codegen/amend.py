@@ -141,7 +141,7 @@ class _Change:
         tree = self.formula.tree
         if tree is None:
             raise Refused("The formula has an error. Correct it first.")
-        if self.metric.name in _below(self.formula, self.vocabulary):
+        if self.metric.name in self.vocabulary.below(self.formula.metrics):
             raise Refused(
                 f"The formula uses {self.metric.name} itself, directly or by another metric, so it would go "
                 "in a circle. Write what it is made of instead."
@@ -152,6 +152,11 @@ class _Change:
             draft, tree, additions, dialect=self.dialect, keys=self.keys, settled=self.settled, place=place
         )
         new = additions.metrics.pop()
+        if new.type != "simple" and (over := self.vocabulary.totalled_by(self.metric.name)):
+            raise Refused(
+                f"{' and '.join(over)} needs {self.metric.name} as a single total, which the formula is not "
+                "where it stands. Propose a new metric for it."
+            )
         entry = additions.spelled(new)
         self.values |= {key: entry.get(key) for key in self._defining(new)}
         if unused := self._left_behind(new):
@@ -175,9 +180,8 @@ class _Change:
     def _left_behind(self, new: Metric) -> list[str]:
         """The metric's measure and helpers that neither it nor another metric reads any more."""
         others = [*self.additions.vocabulary.metrics.values(), *self.additions.metrics, new]
-        used = {part.name for m in others for part in (m.numerator, m.denominator, *m.inputs) if part}
-        # In the latest spec, a total has the name of the metric that says it.
-        used |= {name for m in others for name in m.measures if m.spec == "legacy" or name != m.name}
+        used = {name for m in others for name in m.made_of}
+        used |= {name for m in others if m.spec == "legacy" for name in m.measures}
         measures = self.vocabulary.measures
         found = [
             name
@@ -214,16 +218,3 @@ class _Change:
         if computed:
             found = {*found, *models_read(self.formula, self.vocabulary), *self.additions.time_spine}
         return tuple(sorted(found))
-
-
-def _below(formula: Analysis, vocabulary: Vocabulary) -> set[str]:
-    """Every metric that a formula is computed from."""
-    found: set[str] = set()
-    waiting = list(formula.metrics)
-    while waiting:
-        name = waiting.pop()
-        metric = vocabulary.metrics.get(name)
-        if name not in found and metric:
-            found.add(name)
-            waiting += [part.name for part in (metric.numerator, metric.denominator, *metric.inputs) if part]
-    return found

@@ -112,24 +112,15 @@ def _replacement_problems(fields: RemovalFields, known: Known) -> Problems:
         return {}
     if other == key or title_in(f"{what}:{other}", known) is None:
         return {"replacement": ["Choose another one that dbt has."]}
-    if what == "metric" and key in _below(other, known):
+    if what == "metric" and key in known.names.below([other]):
         return {
             "replacement": [f"{other} is computed from {key}, so it would go in a circle. Choose another."]
         }
+    over = known.names.totalled_by(key) if what == "metric" else []
+    if over and known.names.metrics[other].type != "simple":
+        needs = f"{' and '.join(over[:MOST_TOLD])} needs a single total"
+        return {"replacement": [f"{needs}, which {other} is not. Choose another."]}
     return {}
-
-
-def _below(metric: str, known: Known) -> set[str]:
-    """Every metric that a metric is computed from."""
-    found: set[str] = set()
-    waiting = [metric]
-    while waiting:
-        one = known.names.metrics.get(waiting.pop())
-        parts = (one.numerator, one.denominator, *one.inputs) if one else ()
-        new = {part.name for part in parts if part} - found
-        found |= new
-        waiting += new
-    return found
 
 
 def _is_day(text: str) -> bool:
