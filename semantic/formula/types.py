@@ -358,6 +358,10 @@ class Checker:
             message = f"{name}() needs a metric that is one total, and {metric} is made of others."
             hint = "Let each of its parts run along by itself."
             raise FormulaError("running-calculation", message, node.value, hint)
+        if metric and self.vocabulary.metrics[metric].measure not in self.vocabulary.measures:
+            message = f"{metric} totals its rows in a way that formulas cannot say."
+            hint = f"Let a total that you write run along, such as {name}(SUM(amount), …)."
+            raise FormulaError("running-calculation", message, node.value, hint)
         if metric and self.vocabulary.metrics[metric].fill_nulls_with is not None:
             message = f"{metric} has a number where nothing happened, which {name}() would lose in dbt."
             hint = f"Let its total run along, and fill the result: COALESCE({name}(SUM(amount), …), 0)."

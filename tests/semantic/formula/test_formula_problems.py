@@ -597,3 +597,16 @@ def test_what_is_filled_does_not_run_along_as_dbt_would_leave_it_blank(text: str
     assert [problem.code for problem in analysis.problems] == ["running-calculation"]
     assert "filled has a number where nothing happened" in analysis.problems[0].message
     assert "COALESCE" in analysis.problems[0].hint
+
+
+@pytest.mark.parametrize(
+    "text", ["CUMULATIVE(p90)", "ROLLING(p90 WHERE is_gift, 30 days) / 2", "TODATE(p90, month)"]
+)
+def test_what_formulas_cannot_say_does_not_run_along(text: str) -> None:
+    """As a percentile that need not be exact, which is no measure that Bisync knows."""
+    known = shop.vocabulary()
+    p90 = Metric("p90", "simple", measure="p90_roughly")
+    analysis = analyse(text, replace(known, metrics={**known.metrics, "p90": p90}))
+
+    assert [problem.code for problem in analysis.problems] == ["running-calculation"]
+    assert "p90 totals its rows in a way that formulas cannot say" in analysis.problems[0].message
