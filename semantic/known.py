@@ -11,6 +11,7 @@ from catalog.reading import Manifest, NodeRecord, TestRecord, node_record, test_
 from semantic.codegen.changes import FileChange
 from semantic.codegen.yaml_marks import YamlRefused
 from semantic.definitions import Vocabulary
+from semantic.project_file import ProjectFile, project_file
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +31,11 @@ class Known:
     def files(self) -> Mapping[str, str]:
         """The dbt project's SQL and YAML: path → text. Raises a `BisyncError` where it is not at hand."""
         return self.read_files()
+
+    @cached_property
+    def project(self) -> ProjectFile:
+        """What `dbt_project.yml` says. Raises as `files` does."""
+        return project_file(self.files)
 
     def having(self, names: Vocabulary | None, changes: Sequence[FileChange] = ()) -> Known:
         """The same with what somebody is about to add: names and changes of files."""

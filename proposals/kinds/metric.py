@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 from django.utils.translation import gettext_lazy as _
 
@@ -105,13 +106,12 @@ class MetricKind(Kind[MetricFields]):
         if computed and (not analysis.ok or analysis.tree is None):
             first = next((p.message for p in analysis.problems if p.level == "error"), "the formula is empty")
             raise CannotGenerate(why=first)
+        draft = MetricDraft.from_fields(fields, analysis)
+        change = partial(compile_change, base, fields, analysis) if base else partial(compile_metric, draft)
         try:
-            if base is not None:
-                return compile_change(
-                    base, fields, analysis, names, dialect=dialect, keys=names.keys, settled=settled
-                )
-            draft = MetricDraft.from_fields(fields, analysis)
-            return compile_metric(draft, names, dialect=dialect, keys=names.keys, settled=settled)
+            return change(
+                names, dialect=dialect, keys=names.keys, settled=settled, project=lambda: known.project
+            )
         except Refused as exc:
             raise CannotGenerate(why=str(exc)) from exc
 

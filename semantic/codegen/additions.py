@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 
 from semantic.codegen import latest, legacy
@@ -10,6 +10,7 @@ from semantic.codegen.conditions import column_sql
 from semantic.codegen.entries import KEY_ENDINGS, PREFIXES, Entries, Entry, Refused, plain_name
 from semantic.codegen.time_spine import NAME as TIME_SPINE
 from semantic.definitions import Dimension, Entity, Measure, Metric, Model, SemanticModel, Vocabulary
+from semantic.project_file import ProjectFile
 
 
 @dataclass(slots=True)
@@ -21,6 +22,8 @@ class Additions:
     """
 
     vocabulary: Vocabulary
+    # What the project's own file says, for tests of what is added.
+    project: Callable[[], ProjectFile] = ProjectFile
     semantic_models: dict[str, Entry] = field(default_factory=dict)
     measures: dict[str, list[Entry]] = field(default_factory=dict)
     dimensions: dict[str, list[Entry]] = field(default_factory=dict)

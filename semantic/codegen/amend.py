@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -28,6 +28,7 @@ from semantic.current import fields_of
 from semantic.definitions import Metric, Vocabulary
 from semantic.fields import MetricFields
 from semantic.formula import Analysis, analyse, metric_models
+from semantic.project_file import ProjectFile
 from semantic.rules.text import text_problems
 
 WORDS = {"label": "label", "meaning": "description", "group": "group"}
@@ -51,11 +52,13 @@ def compile_change(
     dialect: str = "duckdb",
     keys: Mapping[str, str] | None = None,
     settled: Mapping[str, Any] | None = None,
+    project: Callable[[], ProjectFile] = ProjectFile,
 ) -> Compiled:
     """What has to be written so that an existing metric says `fields`, where `base` was agreed before.
 
     A field that dbt has brought to the wanted value meanwhile is left out; one that it has brought elsewhere,
     or a metric that is gone, is Refused. `formula` is the wanted one, checked against the vocabulary.
+    `project` reads what the project's own file says, where there are tests to write.
     """
     metric = vocabulary.metrics.get(base.name)
     if metric is None:
@@ -73,9 +76,8 @@ def compile_change(
     if "formula" not in left:
         # What others change of the calculation stays, and is what tests and dates are about.
         formula = analyse(current.formula, vocabulary)
-    return _Change(metric, current, wanted, formula, vocabulary, dialect, keys or {}, settled).compiled(
-        left, using=bool(COMPUTED & asked)
-    )
+    change = _Change(metric, current, wanted, formula, vocabulary, dialect, keys or {}, settled, project)
+    return change.compiled(left, using=bool(COMPUTED & asked))
 
 
 @dataclass(slots=True)
@@ -88,6 +90,7 @@ class _Change:
     dialect: str
     keys: Mapping[str, str]
     settled: Mapping[str, Any] | None
+    project: Callable[[], ProjectFile]
     additions: Additions = field(init=False)
     values: Entry = field(default_factory=dict)
     own: Entry = field(default_factory=dict)
@@ -97,7 +100,7 @@ class _Change:
 
     def __post_init__(self) -> None:
         others = {name: m for name, m in self.vocabulary.metrics.items() if name != self.metric.name}
-        self.additions = Additions(replace(self.vocabulary, metrics=others))
+        self.additions = Additions(replace(self.vocabulary, metrics=others), self.project)
 
     def compiled(self, left: frozenset[str], *, using: bool) -> Compiled:
         """Everything for the fields that are `left` to be written."""

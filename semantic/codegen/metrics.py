@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,7 @@ from semantic.fields import MetricFields, ValueRule, with_plain_lines
 from semantic.formula import Analysis, metric_models
 from semantic.formula.tree import MetricRef, Node
 from semantic.formulas import full_meaning, readable_alone
+from semantic.project_file import ProjectFile
 from semantic.query.spec import Unsupported
 from semantic.query.sql import RowQuery
 from semantic.rules.text import name_problems, text_problems
@@ -87,20 +88,22 @@ def compile_metric(
     dialect: str = "duckdb",
     keys: Mapping[str, str] | None = None,
     settled: Mapping[str, Any] | None = None,
+    project: Callable[[], ProjectFile] = ProjectFile,
 ) -> Compiled:
     """Everything that has to be added to the dbt project for a new metric. Raises Refused.
 
     `settled` are the entries that were agreed on, perhaps before others came into the project: the same names
     are used again as far as they still mean the same, and what is there already is left out.
     `keys` are the models' primary keys as dbt's tests know them (`importer.primary_keys`); a semantic model
-    made for a model without a known key can be totalled but not joined.
+    made for a model without a known key can be totalled but not joined. `project` reads what the project's
+    own file says, where there are tests to write.
     """
     tree = draft.formula.tree
     if tree is None:
         raise Refused("The formula has an error. Correct it first.")
     _refuse_texts(draft)
     _refuse_clashes(draft, vocabulary)
-    additions = Additions(vocabulary)
+    additions = Additions(vocabulary, project)
     decompose(draft, tree, additions, dialect=dialect, keys=keys or {}, settled=settled)
     notes = (*notes_of(additions), *value_tests_of(draft, tree, additions, dialect))
     return Compiled(
@@ -214,11 +217,9 @@ def value_tests_of(draft: MetricDraft, tree: Node, additions: Additions, dialect
     if rows is None:
         return ("The rules are checked by Bisync alone: dbt's tests look at the rows of one model.",)
     percent = draft.value_format == "percent"
-    version = additions.vocabulary.dbt_version
+    nested = additions.project().nests_arguments(additions.vocabulary.dbt_version)
     others = _others(draft, additions.vocabulary, dialect)
-    tests = value_tests(
-        draft.name, draft.validations, rows, percent=percent, dbt_version=version, others=others
-    )
+    tests = value_tests(draft.name, draft.validations, rows, percent=percent, nested=nested, others=others)
     if tests:
         additions.tests[rows.model] = tests
     return (_ALONE,) if len(tests) < len(draft.validations) else ()

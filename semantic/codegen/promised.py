@@ -124,6 +124,12 @@ def habits_in(manifest: Manifest, dialect: str, dbt_version: tuple[int, int]) ->
     return habits_of(plain, dialect=dialect, dbt_version=dbt_version)
 
 
+def _habits_of(known: Known, dialect: str) -> Habits:
+    """The same with what the project's own file says."""
+    habits = habits_in(known.manifest, dialect, known.names.dbt_version)
+    return replace(habits, project=known.project)
+
+
 class _Used(msgspec.Struct):
     """What habits are read from, of a node of the manifest."""
 
@@ -140,10 +146,7 @@ def compile_new(
     rule, target = rule_of(fields, promise), target_of(node, "" if fields.promise.of_table else fields.column)
     if any(_same(rule, target, test, node, known, dialect) for test in known.tests_of(node.unique_id)):
         return _compiled((), [], (), "")
-    habits, compiles = (
-        habits_in(known.manifest, dialect, known.names.dbt_version),
-        compiles_of(node, known, dialect),
-    )
+    habits, compiles = _habits_of(known, dialect), compiles_of(node, known, dialect)
     path = properties_file(node, known)
     changes = rule_added(rule, target, habits, path=path, compiles=compiles)
     test = spelled(rule, target, habits, compiles=compiles)
@@ -178,10 +181,7 @@ def compile_change(
     said = promise if "promise" in left else kept.rule.promise
     new = rule_of(replace(current, **{name: getattr(fields, name) for name in left}), said)
     node, target = kept.node, target_of(kept.node, kept.test.column)
-    habits, compiles = (
-        habits_in(known.manifest, dialect, known.names.dbt_version),
-        compiles_of(node, known, dialect),
-    )
+    habits, compiles = _habits_of(known, dialect), compiles_of(node, known, dialect)
     test = told_test(kept.test, node.name)
     name = "" if is_made_up(test) else test.name
     was = Written(test.kind, test.arguments, test.column, name, str(test.config.get("where") or ""))
@@ -223,11 +223,11 @@ def _shown(test: Spelled, target: Target, habits: Habits) -> str:
     """The test in its place, as YAML for people to read."""
     if target.resource == "sources":
         return new_file_of((AddItem(("sources",), _of_source(test, target, habits)),))
-    return new_file_of((AddTest(target, test, habits.dbt_version),))
+    return new_file_of((AddTest(target, test, habits.nests_arguments),))
 
 
 def _of_source(test: Spelled, target: Target, habits: Habits) -> dict[str, Any]:
-    entry = test.entry(nested=is_nested({}, habits.dbt_version))
+    entry = test.entry(nested=is_nested({}, read=habits.nests_arguments))
     table: dict[str, Any] = {"name": target.name}
     if test.test == FRESHNESS:
         table |= {key: value for key, value in test.arguments.items() if key == "loaded_at_field"}

@@ -9,7 +9,6 @@ from typing import Any
 
 from semantic.codegen.entries import Entry
 from semantic.codegen.quality import metric_tests
-from semantic.codegen.quality.file_tests import NESTED_ARGUMENTS
 from semantic.codegen.quality.metric_tests import TESTS, metric_test
 from semantic.codegen.quality.promises import whole
 from semantic.definitions import Vocabulary
@@ -39,17 +38,18 @@ def value_tests(
     rows: RowQuery,
     *,
     percent: bool,
-    dbt_version: tuple[int, int],
+    nested: bool,
     others: Mapping[str, RowQuery] = MappingProxyType({}),
 ) -> list[Entry]:
     """A data test of the model for each rule that dbt can test; `percent` says that shares run from 0 to 1.
 
-    `others` are the metrics that rules name, as far as they are computed from the rows of one model.
+    `others` are the metrics that rules name, as far as they are computed from the rows of one model; `nested`
+    says that dbt reads arguments under a key of their own.
     """
     tests: list[Entry] = []
     for rule, name in zip(rules, test_names(metric, rules), strict=True):
         if rule.kind in TESTS:
-            found = metric_test(rule, name, rows, others, nested=dbt_version >= NESTED_ARGUMENTS)
+            found = metric_test(rule, name, rows, others, nested=nested)
             tests += [found] if found else []
             continue
         low, high = bounds(rule, percent=percent)
@@ -63,7 +63,7 @@ def value_tests(
             arguments["maximum"] = whole(high)
         if rule.kind == "not_null":
             arguments["allow_blank"] = False
-        given = {"arguments": arguments} if dbt_version >= NESTED_ARGUMENTS else arguments
+        given = {"arguments": arguments} if nested else arguments
         tests.append({METRIC_IN_RANGE: {"name": name, **given}})
     return tests
 

@@ -38,14 +38,17 @@ class Written:
 
 @dataclass(frozen=True)
 class AddTest:
-    """Attach a test to what it is of; a column or a model that the file does not describe is added to it."""
+    """Attach a test to what it is of; a column or a model that the file does not describe is added to it.
+
+    `nested` says that dbt reads arguments under a key of their own.
+    """
 
     target: Target
     test: Spelled
-    dbt_version: tuple[int, int]
+    nested: bool
 
     def edits(self, data: Any, text: str) -> Iterator[Edit]:
-        entry = self.test.entry(nested=is_nested(data or {}, self.dbt_version))
+        entry = self.test.entry(nested=is_nested(data or {}, read=self.nested))
         home = _Home(data or {}, self.target, tests_key(text))
         if self.test.column:
             yield from home.add_to_column(self.test.column, entry)

@@ -14,10 +14,6 @@ Raw: TypeAlias = Mapping[str, Any]
 DATA_TESTS = "data_tests"
 KEYS = ("tests", DATA_TESTS)
 ARGUMENTS = "arguments"
-# From this version on, dbt reads a test's arguments under a key of their own, and warns of the old way.
-NESTED_ARGUMENTS = (1, 11)
-# Before, it does so where a project asks for it.
-NESTED_IF_ASKED = (1, 10)
 # What dbt keeps for itself beside a test's arguments.
 _SETTINGS = frozenset(
     (
@@ -108,17 +104,15 @@ def listed_under(entry: Raw, habit: str) -> str:
     return next((key for key in KEYS if key in entry), habit)
 
 
-def is_nested(data: Raw, dbt_version: tuple[int, int]) -> bool:
-    """Whether a new test has its arguments under their own key: by dbt's version, and the file's habit."""
-    if dbt_version < NESTED_IF_ASKED:
+def is_nested(data: Raw, *, read: bool) -> bool:
+    """Whether a new test nests its arguments, where dbt `read`s them so: by the file's habit."""
+    if not read:
         return False
     nested = flat = 0
     for test in _tests_in(data):
         nested += ARGUMENTS in test.body
         flat += ARGUMENTS not in test.body and bool(test.arguments)
-    if nested == flat:
-        return dbt_version >= NESTED_ARGUMENTS
-    return nested > flat
+    return nested >= flat
 
 
 def _tests_in(value: Any) -> Iterator[FileTest]:

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from semantic.project_file import ProjectFile
+
 Raw: TypeAlias = Mapping[str, Any]
 _GENERIC = "test_"
 
@@ -32,6 +34,12 @@ class Habits:
     tests: frozenset[str] = frozenset()
     uses: Mapping[str, Use] = field(default_factory=dict)
     packages: Mapping[str, int] = field(default_factory=dict)
+    project: ProjectFile = field(default_factory=ProjectFile)
+
+    @property
+    def nests_arguments(self) -> bool:
+        """Whether dbt reads a test's arguments under a key of their own."""
+        return self.project.nests_arguments(self.dbt_version)
 
 
 def habits_of(manifest: Raw, *, dialect: str, dbt_version: tuple[int, int]) -> Habits:

@@ -34,7 +34,7 @@ def rule_added(
         edit = SetFreshness(target, found.arguments, found.where, habits.dbt_version)
         return (FileChange(path, (edit,)),)
     test = spelled(rule, target, habits, compiles=compiles)
-    return (FileChange(path, (AddTest(target, test, habits.dbt_version),)), *macros_for(test))
+    return (FileChange(path, (AddTest(target, test, habits.nests_arguments),)), *macros_for(test))
 
 
 def rule_changed(
@@ -61,7 +61,7 @@ def rule_changed(
     after = spelled(new, target, habits, compiles=compiles, like=like, standing=standing)
     if after.column.casefold() != was.column.casefold():
         edits: tuple[AddTest | RemoveTest, ...] = (
-            AddTest(target, after, habits.dbt_version),
+            AddTest(target, after, habits.nests_arguments),
             RemoveTest(target, was),
         )
         return (FileChange(path, edits), *macros_for(after))

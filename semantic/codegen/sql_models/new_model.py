@@ -11,13 +11,13 @@ from typing import Any
 from semantic.codegen.changes import AnyEdit, FileChange
 from semantic.codegen.entries import Entry, Refused, texts_in
 from semantic.codegen.layout import YAML
-from semantic.codegen.quality.file_tests import NESTED_ARGUMENTS
 from semantic.codegen.sql_models.jinja import RelationCall
 from semantic.codegen.sql_models.style import ProjectStyle
 from semantic.codegen.sql_models.writing import Selection, jinja_of, model_text
 from semantic.codegen.yaml_emit import Row
 from semantic.codegen.yaml_files import AddItem, SetKey
 from semantic.definitions import Model
+from semantic.project_file import ProjectFile
 from semantic.rules.sets import Value
 from semantic.rules.text import name_problems, text_problems
 
@@ -32,7 +32,8 @@ class Project:
     """The dbt project that a model is written for.
 
     `files` are its model and properties files (path → text), `taken` the names of its models, seeds and
-    snapshots wherever they stand, `ephemeral` those of models that have no table or view of their own.
+    snapshots wherever they stand, `ephemeral` those of models that have no table or view of their own, `own`
+    what the project's own file says.
     """
 
     files: Mapping[str, str]
@@ -41,6 +42,7 @@ class Project:
     taken: Collection[str] = frozenset()
     dbt_version: tuple[int, int] = (1, 11)
     ephemeral: frozenset[str] = frozenset()
+    own: ProjectFile = field(default_factory=ProjectFile)
 
     @property
     def roots(self) -> set[str]:
@@ -156,7 +158,7 @@ def accepted_values(values: Sequence[Value], project: Project) -> tuple[Entry, .
     }
     if not all(isinstance(value, str) for value in values):
         arguments["quote"] = False
-    nested = project.dbt_version >= NESTED_ARGUMENTS
+    nested = project.own.nests_arguments(project.dbt_version)
     return ({"accepted_values": {"arguments": arguments} if nested else arguments},)
 
 

@@ -22,6 +22,7 @@ def project_of(known: Known, dialect: str, style: ProjectStyle | None = None) ->
         dialect=dialect,
         taken={name.split(".")[2] for name in entries},
         dbt_version=known.names.dbt_version,
+        own=known.project,
         ephemeral=frozenset(
             name.split(".")[2]
             for name, entry in entries.items()

@@ -14,9 +14,11 @@ from semantic.codegen.value_tests import MACRO_FILE
 from semantic.codegen.yaml_files import YamlRefused
 from semantic.fields import ValueRule
 from semantic.formula import analyse
+from semantic.project_file import ProjectFile
 from tests.semantic.shop import FILES, vocabulary
 
 SHOP = vocabulary()
+FLAG = "require_generic_test_arguments_property"
 
 
 def compiled(formula: str, model: str = "fct_orders", **also: Any) -> Compiled:
@@ -117,14 +119,21 @@ def test_a_rule_about_the_value_is_a_data_test_of_the_model() -> None:
     ]
 
 
-def test_an_older_dbt_gets_its_arguments_as_it_knows_them() -> None:
-    known = replace(SHOP, dbt_version=(1, 10))
+@pytest.mark.parametrize(("version", "flags"), [((1, 10), {}), ((1, 11), {FLAG: False})])
+def test_arguments_stand_flat_for_a_dbt_that_reads_them_so(
+    version: tuple[int, int], flags: dict[str, bool]
+) -> None:
+    known = replace(SHOP, dbt_version=version)
     analysis = analyse("SUM(discount)", known, model="fct_orders")
-    draft = MetricDraft("found", "Found", "", analysis, validations=(ValueRule("positive"),))
+    rules = (ValueRule("positive"), ValueRule("freshness", hours=24))
+    draft = MetricDraft("found", "Found", "", analysis, validations=rules)
 
-    (test,) = data_tests(compile_metric(draft, known))
+    code = compile_metric(draft, known, project=lambda: ProjectFile(flags=flags))
 
-    assert test == {
+    one, other = code.entries["tests"]["fct_orders"]
+    recent = {"name": "found_freshness", "time_column": "ordered_at", "unit": "hour", "interval": 24}
+    assert other == {"bisync_recent": recent}
+    assert one["bisync_metric_in_range"] == {
         "name": "found_positive",
         "expression": "SUM(discount)",
         "time_column": "ordered_at",

@@ -32,6 +32,7 @@ from semantic.codegen.quality.rule import QualityRule, Target
 from semantic.codegen.quality.writing import rule_added, rule_changed, rule_removed
 from semantic.codegen.yaml_marks import YamlRefused
 from semantic.conditions import formula_of
+from semantic.project_file import ProjectFile
 from tests.semantic.codegen.quality_rules import EXPECTATIONS, KNOWN, PLAIN, UTILS, rules
 
 PATH = "models/schema.yml"
@@ -198,24 +199,30 @@ def test_several_rules_of_one_new_column_make_one_entry() -> None:
 
 
 @pytest.mark.parametrize(
-    ("version", "there", "nested"),
+    ("version", "flag", "there", "nested"),
     [
-        ((1, 9), "", False),
-        ((1, 10), "", False),
-        ((1, 11), "", True),
-        ((1, 9), "arguments: {minimum: 1}", False),
-        ((1, 10), "arguments: {minimum: 1}", True),
-        ((1, 11), "minimum: 1", False),
-        ((1, 12), "minimum: 1", False),
+        ((1, 9), None, "", False),
+        ((1, 10), None, "", False),
+        ((1, 11), None, "", True),
+        ((1, 10), True, "", True),
+        ((1, 11), False, "", False),
+        ((1, 9), None, "arguments: {minimum: 1}", False),
+        ((1, 10), True, "arguments: {minimum: 1}", True),
+        ((1, 10), True, "minimum: 1", False),
+        ((1, 11), None, "minimum: 1", False),
+        ((1, 12), None, "minimum: 1", False),
+        ((1, 11), False, "arguments: {minimum: 1}", False),
     ],
 )
 def test_arguments_stand_where_dbt_reads_them_and_the_file_has_them(
-    version: tuple[int, int], there: str, nested: bool
+    version: tuple[int, int], flag: bool | None, there: str, nested: bool
 ) -> None:
     text = "models:\n  - name: orders\n" + (
         f"    data_tests:\n      - bisync_row_count:\n          {there}\n" if there else ""
     )
-    data = yaml.safe_load(add(text, InRange(5, 9), "amount", habits=Habits(dbt_version=version)))
+    flags = {} if flag is None else {"require_generic_test_arguments_property": flag}
+    habits = Habits(dbt_version=version, project=ProjectFile(flags=flags))
+    data = yaml.safe_load(add(text, InRange(5, 9), "amount", habits=habits))
 
     (test,) = data["models"][0]["columns"][0]["data_tests"]
     limits = {"minimum": 5, "maximum": 9}

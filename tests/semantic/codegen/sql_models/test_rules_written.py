@@ -11,6 +11,7 @@ from semantic.codegen.entries import Refused
 from semantic.codegen.sql_models.rule_models import BusinessRule, rule_models
 from semantic.codegen.yaml_files import YamlRefused, load
 from semantic.formula.tree import Case
+from semantic.project_file import ProjectFile
 from semantic.rules.examples import Example
 from semantic.rules.sentences import read_sentence
 from semantic.rules.tables import Row, Table
@@ -58,6 +59,16 @@ def test_a_rule_that_leaves_rows_open_promises_no_outcome_for_them() -> None:
     assert "not_null" not in tests_of(some)  # type: ignore[operator]
     assert "not_null" in tests_of(every)  # type: ignore[operator]
     assert "not_null" not in tests_of(replace(some, otherwise="blank"))  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("nested", [True, False])
+def test_accepted_values_stand_where_the_projects_dbt_reads_them(nested: bool) -> None:
+    own = ProjectFile(flags={"require_generic_test_arguments_property": nested})
+    table = Table(("tier",), (Row(("gold",), "good"),))
+    written = rule_models(rule_of("health", table, LABS), LABS.vocabulary, replace(LABS.project, own=own))
+    output = written.entries["models"][-1]["properties"]["entry"]["columns"][-1]
+    values = {"values": ["good"]}
+    assert output["data_tests"] == [{"accepted_values": {"arguments": values} if nested else values}]
 
 
 def test_a_sentence_becomes_the_model_that_its_table_would() -> None:
