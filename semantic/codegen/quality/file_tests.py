@@ -157,9 +157,16 @@ def _setting(body: Raw, key: str) -> Any:
 
 
 def _put_setting(body: dict[str, Any], key: str, value: str) -> None:
-    """Set it where it stands or under `config`; an empty value is dbt's own, so the key goes."""
+    """Set it where it stands or under `config`; an empty value is dbt's own, so the key goes.
+
+    A severity that no line says comes from elsewhere, and so has to be said where another one is wanted.
+    """
     old = _setting(body, key)
-    if (old or "") == value or (key == "severity" and str(old or "error").lower() == (value or "error")):
+    if key == "severity":
+        value = value or ("" if old else "error")
+        if old and str(old).lower() == (value or "error"):
+            return
+    elif (old or "") == value:
         return
     _refuse_jinja(key, old)
     config = body.get("config")

@@ -38,7 +38,7 @@ Standing: TypeAlias = Mapping[Condition, str]
 class Spelled:
     """A test as dbt's YAML will name it, before the file says where its arguments and settings stand.
 
-    `where`, `severity` and `note` are set only where they differ from what dbt takes anyway. `why` is a
+    `where`, `severity` and `note` are set only where they differ from what dbt may take anyway. `why` is a
     sentence for people, with what the project shows for it.
     """
 
@@ -102,7 +102,7 @@ def spelled(
         arguments=arguments,
         name=rule.name,
         where=_sql(rule.where, compiles, standing),
-        severity="warn" if rule.severity == "warn" else "",
+        severity=rule.severity if rule.severity == "warn" or habits.project.warns else "",
         meta=_meta(rule),
         column=column,
         why=_why(test, habits),

@@ -281,6 +281,40 @@ def test_a_limit_that_comes_adds_a_line() -> None:
     assert lines(text, after) == ["+                max_value: 100"]
 
 
+WARNING = replace(UTILS, project=ProjectFile(tests={"shop": {"+severity": "warn"}}))
+
+
+def test_an_error_says_so_where_the_project_lets_tests_warn() -> None:
+    data = yaml.safe_load(add(FILE, RowCount(1), habits=WARNING))
+
+    (_recent, test) = data["models"][1]["data_tests"]
+    assert test["bisync_row_count"]["config"] == {"severity": "error"}
+    assert "severity: error" not in add(FILE, RowCount(1))
+
+
+@pytest.mark.parametrize(
+    ("habits", "there", "after"),
+    [
+        (WARNING, "not_null", {"not_null": {"config": {"severity": "error"}}}),
+        (WARNING, "not_null: {severity: warn}", {"not_null": {"severity": "error"}}),
+        # A generic test may set its own severity, which no line of the project says.
+        (UTILS, "not_null", {"not_null": {"config": {"severity": "error"}}}),
+        (UTILS, "not_null: {severity: warn}", "not_null"),
+    ],
+)
+def test_a_warning_that_becomes_an_error_is_one_for_dbt_too(
+    habits: Habits, there: str, after: object
+) -> None:
+    text = f"models:\n  - name: orders\n    columns:\n      - name: id\n        data_tests:\n          - {there}\n"
+    old, new = QualityRule(NotNull(), "warn"), QualityRule(NotNull(), "error")
+    was = Written("not_null", {}, "id")
+
+    changes = rule_changed(old, new, Target("orders", "id"), was, habits, path=PATH, compiles=compiles)
+
+    data = yaml.safe_load(changes[0].apply(text.encode()))
+    assert data["models"][0]["columns"][0]["data_tests"] == [after]
+
+
 def test_a_changed_severity_changes_its_line() -> None:
     assert lines(FILE, change(FILE, RANGE, QualityRule(InRange(0, 500)))) == [
         "-              config:",
