@@ -40,9 +40,9 @@ class ProjectFile:
         said = self.flags.get(_FLAG)
         return said if isinstance(said, bool) else dbt_version >= NESTED_ARGUMENTS
 
-    def macro_file(self, name: str) -> str:
-        """The file of a macro that Bisync brings along."""
-        return f"{self.macro_paths[0]}/bisync/{name}"
+    def macro_file(self, path: str) -> str:
+        """The same file of macros where this project has its own, rather than in `macros`."""
+        return f"{self.macro_paths[0]}/{path.removeprefix('macros/')}"
 
     @property
     def warns(self) -> bool:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from semantic.codegen.entries import Entry
 from semantic.codegen.model_edits import entry_of
-from semantic.codegen.quality.file_tests import DATA_TESTS
+from semantic.codegen.quality.file_tests import DATA_TESTS, listed_under
+from semantic.codegen.quality.rule import Target
 from semantic.codegen.sql_models.add_column import AddColumn, ColumnRefused
 from semantic.codegen.yaml_files import Composite, edited_bytes, new_file_of, tests_key
 from semantic.codegen.yaml_marks import YamlRefused
@@ -18,20 +19,21 @@ from semantic.codegen.yaml_steps import AddItem, Edit, Named, RemoveItem, Replac
 
 @dataclass(frozen=True)
 class AmendTests:
-    """Put these data tests of a model in the place of those that are called `names`."""
+    """Put these data tests of a table in the place of those that are called `names`."""
 
-    model: str
+    target: Target
     names: tuple[str, ...]
     tests: tuple[Entry, ...]
 
     def edits(self, data: Any, text: str) -> Iterator[Edit]:
         """The single edits, under the key that the model or the file uses for tests."""
-        entry = entry_of(data, "models", self.model)
+        section, name = self.target.resource, self.target.name
+        entry = entry_of(data, section, name)
         if not entry:
             if self.tests:
-                yield AddItem(("models",), {"name": self.model, DATA_TESTS: [*self.tests]})
+                yield AddItem((section,), {"name": name, DATA_TESTS: [*self.tests]})
             return
-        path = ("models", Named(self.model), _tests_under(entry, text))
+        path = (section, Named(name), listed_under(entry, tests_key(text)))
         wanted = {test_name(test): test for test in self.tests}
         gone: list[int] = []
         for place, test in enumerate(entry.get(path[2]) or ()):
@@ -138,11 +140,6 @@ def _with_columns(text: bytes | None, columns: Sequence[AddColumn], path: str) -
         refusal.path = path
         raise refusal from error
     return query.encode()
-
-
-def _tests_under(entry: Mapping[str, Any], text: str) -> str:
-    """The key that the model has already, or that the file uses: dbt refuses both at once."""
-    return next((key for key in ("tests", DATA_TESTS) if key in entry), tests_key(text))
 
 
 def test_name(test: object) -> str:

@@ -13,8 +13,6 @@ from semantic.codegen.words import AmendWords, path_of, properties_file
 from semantic.described import DocFields, split
 from semantic.known import Known
 
-NEW_FILE = "models/docs.md"
-
 
 def compile_block(base: DocFields | None, fields: DocFields, known: Known) -> Compiled:
     """What has to be written so that a docs block says this. Raises Refused.
@@ -41,8 +39,10 @@ def _new(fields: DocFields, known: Known) -> Compiled:
         raise Refused(f"There is a docs block {fields.block} already. Choose another name.")
     own = filter(None, (known.node(unique_id) for unique_id in blocks))
     files = Counter(node.path for node in own if known.owned(node) and _is_markdown(node.path))
-    home = min(files, key=lambda file: (-files[file], file)) if files else NEW_FILE
-    changes = [FileChange(home, (WriteBlock(fields.block, fields.text),))]
+    home = min(files, key=lambda file: (-files[file], file)) if files else ""
+    changes = [
+        FileChange(home or f"{known.project.docs_folder}/docs.md", (WriteBlock(fields.block, fields.text),))
+    ]
     if fields.about:
         changes.append(_reference(fields, known))
     return _compiled(tuple(changes), fields)

@@ -13,6 +13,7 @@ from semantic.codegen.model_edits import DescribeModel
 from semantic.codegen.quality.file_tests import DATA_TESTS
 from semantic.codegen.quality.macros import MACRO_FILE as TESTS_FILE
 from semantic.codegen.quality.macros import MACROS
+from semantic.codegen.quality.rule import RESOURCES, Target
 from semantic.codegen.time_spine import time_spine_files
 from semantic.codegen.value_tests import MACRO, MACRO_FILE, METRIC_IN_RANGE
 from semantic.codegen.yaml_files import AddItem, Named, YamlValue, new_file
@@ -65,9 +66,9 @@ def _macros(additions: Additions) -> Iterator[FileChange]:
     """The files of the generic tests that are used."""
     used = {next(iter(test)) for tests in additions.tests.values() for test in tests}
     if METRIC_IN_RANGE in used:
-        yield FileChange(MACRO_FILE, content=MACRO)
+        yield FileChange(additions.project().macro_file(MACRO_FILE), content=MACRO)
     if used - {METRIC_IN_RANGE}:
-        yield FileChange(TESTS_FILE, content=MACROS)
+        yield FileChange(additions.project().macro_file(TESTS_FILE), content=MACROS)
 
 
 def _without_empty(entry: Entry) -> Entry:
@@ -100,8 +101,9 @@ def _test_edits(
     additions: Additions, dropped: Mapping[str, Sequence[str]]
 ) -> Iterator[tuple[Model, list[AnyEdit]]]:
     for name in {**additions.tests, **dropped}:
-        tests = tuple(additions.tests.get(name, ()))
-        yield additions.vocabulary.models[name], [AmendTests(name, tuple(dropped.get(name, ())), tests)]
+        model, tests = additions.vocabulary.models[name], tuple(additions.tests.get(name, ()))
+        target = Target.of(model.unique_id, model.name)
+        yield model, [AmendTests(target, tuple(dropped.get(name, ())), tests)]
 
 
 def preview(additions: Additions, amended: Entry | None = None) -> str:
@@ -114,10 +116,13 @@ def preview(additions: Additions, amended: Entry | None = None) -> str:
     if semantic:
         shown["semantic_models"] = semantic
     inside = additions.in_models()
-    models = {name: {"name": name, **entry} for name, entry in inside.items()}
+    tables: dict[str, dict[str, Entry]] = {section: {} for section in RESOURCES}
+    tables["models"] = {name: {"name": name, **entry} for name, entry in inside.items()}
     for name, tests in additions.tests.items():
-        models.setdefault(name, {"name": name})[DATA_TESTS] = tests
+        section = Target.of(additions.vocabulary.models[name].unique_id, name).resource
+        tables[section].setdefault(name, {"name": name})[DATA_TESTS] = tests
     metrics = [*additions.at_top(), *([amended] if amended else [])]
-    told: dict[str, YamlValue] = {"metrics": metrics, "models": [*models.values()]}
-    order = ("models", "metrics") if inside else ("metrics", "models")
+    told: dict[str, YamlValue] = {"metrics": metrics}
+    told |= {section: [*entries.values()] for section, entries in tables.items()}
+    order = (*RESOURCES, "metrics") if inside else ("metrics", *RESOURCES)
     return new_file(shown | {key: told[key] for key in order if told[key]})

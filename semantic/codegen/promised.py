@@ -20,11 +20,11 @@ from semantic.codegen.quality.file_tests import DATA_TESTS, is_nested
 from semantic.codegen.quality.habits import Habits, habits_of
 from semantic.codegen.quality.promises import NO_CONDITION, AlwaysTrue, Condition, Promise
 from semantic.codegen.quality.reading import is_made_up, rule_read
-from semantic.codegen.quality.rule import RESOURCES, QualityRule, Severity, Target
+from semantic.codegen.quality.rule import QualityRule, Severity, Target
 from semantic.codegen.quality.source_freshness import FRESHNESS
 from semantic.codegen.quality.spelled import Compiles, Spelled, spelled
 from semantic.codegen.quality.writing import rule_added, rule_changed
-from semantic.codegen.words import SECTIONS, properties_file
+from semantic.codegen.words import properties_file
 from semantic.codegen.yaml_files import new_file_of
 from semantic.codegen.yaml_steps import AddItem
 from semantic.conditions import formula_of
@@ -87,8 +87,7 @@ def compiles_of(node: NodeRecord, known: Known, dialect: str) -> Compiles:
 
 def target_of(node: NodeRecord, column: str) -> Target:
     """Where dbt's files have the tests of a table, or of its column."""
-    resource = next(one for one in RESOURCES if one == SECTIONS[node.resource_type])
-    return Target(node.name, column, resource, str(node.fields.get("source_name") or ""))
+    return Target.of(node.unique_id, node.name, column, str(node.fields.get("source_name") or ""))
 
 
 def kept_by(test_id: str, known: Known, dialect: str) -> Kept | None:

@@ -11,6 +11,7 @@ from typing import Any
 from semantic.codegen.latest import COLUMNS, DERIVED
 from semantic.codegen.metric_edits import metric_entry
 from semantic.codegen.model_edits import entry_of
+from semantic.codegen.quality.rule import Target
 from semantic.codegen.yaml_marks import YamlRefused
 from semantic.codegen.yaml_steps import Edit, Named, Path, RemoveItem, RemoveKey, ReplaceItem
 
@@ -114,13 +115,14 @@ class Exchange:
 
 @dataclass(frozen=True)
 class RenameTests:
-    """Let the tests of a model that carry a metric's old name in theirs carry its new one."""
+    """Let the tests of a table that carry a metric's old name in theirs carry its new one."""
 
-    model: str
+    target: Target
     names: Mapping[str, str]
 
     def edits(self, data: Any, _text: str) -> Iterator[Edit]:
-        entry = entry_of(data, "models", self.model)
+        section, table = self.target.resource, self.target.name
+        entry = entry_of(data, section, table)
         for key in ("tests", "data_tests"):
             for place, test in enumerate(entry.get(key) or ()):
                 arguments = next(iter(test.values()), None) if isinstance(test, dict) else None
@@ -128,7 +130,7 @@ class RenameTests:
                 if isinstance(name, str) and name in self.names:
                     new = copy.deepcopy(test)
                     new[next(iter(test))]["name"] = self.names[name]
-                    yield ReplaceItem(("models", Named(self.model), key, place), new)
+                    yield ReplaceItem((section, Named(table), key, place), new)
 
 
 def element_entry(

@@ -21,7 +21,7 @@ from semantic.codegen.quality.reading import is_made_up
 from semantic.codegen.quality.rule import Target
 from semantic.codegen.removal_edits import Exchange, RemoveColumn, RemoveElement, RemoveMetric, RenameTests
 from semantic.codegen.value_tests import test_names, tested_rows
-from semantic.codegen.words import SECTIONS, path_of
+from semantic.codegen.words import path_of
 from semantic.codegen.yaml_emit import new_file
 from semantic.current import fields_of
 from semantic.definitions import Metric, MetricInput, Vocabulary
@@ -104,13 +104,13 @@ def _metric(code: _Code, fields: RemovalFields, metric: Metric, dialect: str) ->
         code.add(metric.file, edit, rename=metric.name, to=new)
         code.metrics.append(new)
         code.models |= metric_models(code.known.names, metric.name)
-        for path, model, tests in rules:
+        for path, target, tests in rules:
             renamed = {test: new + test.removeprefix(metric.name) for test in tests}
-            code.add(path, RenameTests(model, renamed), model=model, tests=renamed)
+            code.add(path, RenameTests(target, renamed), model=target.name, tests=renamed)
         return
     code.add(metric.file, RemoveMetric(metric.name), remove="metric", name=metric.name)
-    for path, model, tests in rules:
-        code.add(path, AmendTests(model, tuple(tests), ()), model=model, dropped=tests)
+    for path, target, tests in rules:
+        code.add(path, AmendTests(target, tuple(tests), ()), model=target.name, dropped=tests)
     if fields.unused:
         _unused(code, metric.name)
 
@@ -164,15 +164,16 @@ def _formula(names: Vocabulary, metric: str, old: str, new: str) -> str:
     return text
 
 
-def _rules_of(metric: Metric, names: Vocabulary, dialect: str) -> list[tuple[str, str, list[str]]]:
-    """The tests that keep a metric's promises: file, model, names."""
+def _rules_of(metric: Metric, names: Vocabulary, dialect: str) -> list[tuple[str, Target, list[str]]]:
+    """The tests that keep a metric's promises: file, table, names."""
     current = fields_of(metric, names)
     tree = analyse(current.formula, names).tree if current.rules else None
     rows = tree and tested_rows(tree, names, dialect=dialect, time_column=current.time)
     if not rows:
         return []
     model = names.models[rows.model]
-    return [(properties_file(model), model.name, test_names(metric.name, current.rules))]
+    target = Target.of(model.unique_id, model.name)
+    return [(properties_file(model), target, test_names(metric.name, current.rules))]
 
 
 def _element(code: _Code, fields: RemovalFields, model: str, kind: str, name: str, words: str) -> None:
@@ -212,8 +213,7 @@ def _test(code: _Code, key: str) -> None:
         raise Refused(f"{node.name} belongs to a dbt package, whose files are not this project's.")
     name = "" if is_made_up(Test(test.kind, test.name, node.name)) else test.name
     where = str((test.fields.get("config") or {}).get("where") or "")
-    source = str(node.fields.get("source_name") or "")
-    target = Target(node.name, test.column, SECTIONS[node.resource_type], source)  # type: ignore[arg-type]
+    target = Target.of(node.unique_id, node.name, test.column, str(node.fields.get("source_name") or ""))
     was = Written(test.kind, test.arguments, test.column, name, where)
     code.add(test.path, RemoveTest(target, was), remove="test", name=key)
 

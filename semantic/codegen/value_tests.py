@@ -20,6 +20,7 @@ from semantic.query.sql import RowQuery, row_query
 from semantic.rules.values import bounds
 
 METRIC_IN_RANGE = "bisync_metric_in_range"
+# In a project that keeps its macros where dbt looks for them by itself.
 MACRO_FILE = "macros/bisync/bisync_metric_tests.sql"
 MACRO = Path(__file__).with_name("bisync_metric_tests.sql").read_text(encoding="utf-8")
 

@@ -32,6 +32,13 @@ class Target:
     resource: Resource = "models"
     source: str = ""
 
+    @classmethod
+    def of(cls, unique_id: str, name: str, column: str = "", source: str = "") -> Target:
+        """The target that dbt's id of a table stands for; a model where nobody knows the id."""
+        kind = unique_id.partition(".")[0]
+        resource: Resource = next((known for known in RESOURCES if known == f"{kind}s"), "models")
+        return cls(name, column, resource, source)
+
     def to_json(self) -> dict[str, str]:
         """As the database holds it; what is the default is left out."""
         values = {one.name: getattr(self, one.name) for one in fields(self)}

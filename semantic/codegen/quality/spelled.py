@@ -179,7 +179,8 @@ def _why(test: str, habits: Habits) -> str:
     if source == DBT:
         return f"{test}, which dbt itself brings"
     if source == BISYNC:
-        return f"{test}, a test of Bisync's own in {MACRO_FILE}: dbt and the packages in use have none for it"
+        file = habits.project.macro_file(MACRO_FILE)
+        return f"{test}, a test of Bisync's own in {file}: dbt and the packages in use have none for it"
     if "." not in test:
         return f"{test}, which the project has among its own tests"
     return f"{test}, from the package {test.partition('.')[0]}, which the project uses already"

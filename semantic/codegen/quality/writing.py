@@ -34,7 +34,7 @@ def rule_added(
         edit = SetFreshness(target, found.arguments, found.where, habits.dbt_version)
         return (FileChange(path, (edit,)),)
     test = spelled(rule, target, habits, compiles=compiles)
-    return (FileChange(path, (AddTest(target, test, habits.nests_arguments),)), *macros_for(test))
+    return (FileChange(path, (AddTest(target, test, habits.nests_arguments),)), *macros_for(test, habits))
 
 
 def rule_changed(
@@ -64,9 +64,9 @@ def rule_changed(
             AddTest(target, after, habits.nests_arguments),
             RemoveTest(target, was),
         )
-        return (FileChange(path, edits), *macros_for(after))
+        return (FileChange(path, edits), *macros_for(after, habits))
     wanted = _difference(before, after, was)
-    return (FileChange(path, (ChangeTest(target, was, wanted),)), *macros_for(after))
+    return (FileChange(path, (ChangeTest(target, was, wanted),)), *macros_for(after, habits))
 
 
 def _freshness_changed(
@@ -96,9 +96,9 @@ def rule_removed(
     return (FileChange(path, (RemoveTest(target, was),)),)
 
 
-def macros_for(test: Spelled) -> tuple[FileChange, ...]:
+def macros_for(test: Spelled, habits: Habits) -> tuple[FileChange, ...]:
     """The file with Bisync's own tests, where the test is one of them; it is written once."""
-    return (FileChange(MACRO_FILE, content=MACROS),) if test.is_own else ()
+    return (FileChange(habits.project.macro_file(MACRO_FILE), content=MACROS),) if test.is_own else ()
 
 
 def _difference(before: Spelled, after: Spelled, was: Written) -> Difference:

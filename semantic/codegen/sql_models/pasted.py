@@ -104,7 +104,7 @@ def query_model(query: ReadQuery, model: PastedModel, project: Project) -> Writt
             replace(word, name=name, tests=tuple(dict.fromkeys((*tests.get(name.lower(), ()), *word.tests))))
         )
     layer = project.style.places.layer("marts")
-    folder = model.folder or (layer.folder if layer else "models")
+    folder = model.folder or (layer.folder if layer else project.own.model_paths[0])
     new = NewModel(model.name, folder, query.sql, model.description, tuple(words))
     found = written([new], project, notes=query.notes)
     types = [{"name": column.name, "type": column.type} for column in query.columns]

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
+from catalog.ingest import read
 from semantic.codegen.changes import FileChange, WriteBlock
+from semantic.codegen.docs_blocks import compile_block
 from semantic.codegen.yaml_marks import YamlRefused
+from semantic.definitions import Vocabulary
+from semantic.described import DocFields
+from semantic.known import Known
+from semantic.project_file import FILE as PROJECT
 
 pytestmark = pytest.mark.pure
 
@@ -43,6 +51,24 @@ def test_a_block_of_one_line_keeps_its_marks() -> None:
 def test_a_new_block_stands_behind_the_others() -> None:
     assert after(FILE, WriteBlock("new", "Text.")) == FILE + "\n{% docs new %}\nText.\n{% enddocs %}\n"
     assert after(None, WriteBlock("new", "Text.")) == "{% docs new %}\nText.\n{% enddocs %}\n"
+
+
+@pytest.mark.parametrize(
+    ("said", "file"),
+    [
+        ("name: shop", "models/docs.md"),
+        ("model-paths: [transform]", "transform/docs.md"),
+        ("{model-paths: [transform], docs-paths: [words/, more]}", "words/docs.md"),
+    ],
+)
+def test_the_first_block_of_a_project_stands_where_its_dbt_looks_for_blocks(said: str, file: str) -> None:
+    schema = "https://schemas.getdbt.com/dbt/manifest/v12.json"
+    manifest = {"metadata": {"dbt_schema_version": schema, "project_name": "shop"}, "nodes": {}}
+    known = Known(Vocabulary({}, {}), lambda: read(json.dumps(manifest).encode()), lambda: {PROJECT: said})
+
+    code = compile_block(None, DocFields(block="new", text="Text."), known)
+
+    assert [change.path for change in code.changes] == [file]
 
 
 def test_lines_end_as_the_file_ends_them() -> None:

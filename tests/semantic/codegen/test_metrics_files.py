@@ -199,6 +199,22 @@ def test_tests_are_listed_under_the_key_that_the_model_or_the_file_uses(text: st
     assert not {"tests", "data_tests"} - {key} & set(model)
 
 
+def test_a_seeds_tests_stand_in_the_entry_of_the_seed_and_their_macro_where_the_project_has_its_own() -> None:
+    orders = replace(SHOP.models["fct_orders"], unique_id="seed.shop.fct_orders")
+    known = replace(SHOP, models={**SHOP.models, "fct_orders": orders})
+    analysis = analyse("SUM(discount)", known, model="fct_orders")
+    draft = MetricDraft("found", "Found", "", analysis, validations=(ValueRule("positive"),))
+
+    code = compile_metric(draft, known, project=lambda: ProjectFile(macro_paths=("sql/macros",)))
+
+    (tested,) = [change for change in code.changes if change.path == "models/schema.yml"]
+    text = "seeds:\n  - name: fct_orders\n    config: {enabled: true}\nmodels:\n  - name: other\n"
+    for data in (yaml.safe_load(tested.apply(text.encode())), yaml.safe_load(code.yaml_preview)):
+        assert [list(test) for test in data["seeds"][0]["data_tests"]] == [["bisync_metric_in_range"]]
+        assert data.get("models") in (None, [{"name": "other"}])
+    assert "sql/macros/bisync/bisync_metric_tests.sql" in {change.path for change in code.changes}
+
+
 def test_the_macro_is_written_once_and_never_over_anothers_text() -> None:
     code = compiled("SUM(discount)", validations=(ValueRule("positive"),))
     (macro,) = [change for change in code.changes if change.path == MACRO_FILE]

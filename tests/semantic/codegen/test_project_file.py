@@ -37,7 +37,7 @@ def test_folders_flags_and_settings_are_those_of_the_file() -> None:
     found = project_file({FILE: WHOLE})
 
     assert (found.name, found.model_paths, found.docs_folder) == ("shop", ("transform", "more"), "docs")
-    assert found.macro_file("x.sql") == "sql/macros/bisync/x.sql"
+    assert found.macro_file("macros/x/y.sql") == "sql/macros/x/y.sql"
     assert not found.nests_arguments((1, 11))
     assert found.warns
 
@@ -49,7 +49,7 @@ def test_what_is_not_said_is_what_dbt_takes_by_itself(text: str) -> None:
     found = project_file({FILE: text})
 
     assert (found.model_paths, found.docs_folder) == (("models",), "models")
-    assert found.macro_file("x.sql") == "macros/bisync/x.sql"
+    assert found.macro_file("macros/x/y.sql") == "macros/x/y.sql"
     assert [found.nests_arguments(version) for version in ((1, 10), (1, 11), (1, 12))] == [False, True, True]
     assert not found.warns
     assert not found.has_contract("models/a.sql")

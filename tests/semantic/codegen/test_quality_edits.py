@@ -505,7 +505,16 @@ def test_the_macros_come_once_with_the_first_test_that_needs_them() -> None:
         QualityRule(NotNull()), Target("orders", "status"), UTILS, path=PATH, compiles=compiles
     )
 
+    elsewhere = rule_added(
+        QualityRule(PositiveInteger()),
+        Target("orders", "amount"),
+        replace(UTILS, project=ProjectFile(macro_paths=("sql",))),
+        path=PATH,
+        compiles=compiles,
+    )
+
     assert [file.path for file in own] == [PATH, MACRO_FILE]
+    assert [file.path for file in elsewhere] == [PATH, "sql/bisync/bisync_tests.sql"]
     assert own[1].apply(None) == MACROS.encode()
     assert own[1].apply(b"theirs") == b"theirs"
     assert [file.path for file in plain] == [PATH]

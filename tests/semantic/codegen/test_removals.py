@@ -12,9 +12,11 @@ import yaml
 from catalog.ingest import read
 from semantic.codegen.entries import Refused, parts
 from semantic.codegen.metrics import Compiled
-from semantic.codegen.removal_edits import Exchange
+from semantic.codegen.quality.rule import Target
+from semantic.codegen.removal_edits import Exchange, RenameTests
 from semantic.codegen.removals import compile_removal
 from semantic.codegen.yaml_marks import YamlRefused
+from semantic.codegen.yaml_steps import Named, ReplaceItem
 from semantic.definitions import Metric, MetricInput, Vocabulary
 from semantic.known import Known
 from semantic.removals import RemovalFields, left_unused, uses_of
@@ -212,6 +214,18 @@ def test_a_metric_is_called_otherwise_everywhere_and_keeps_its_old_name_as_anoth
     assert entry(text, "exposures", "board")["depends_on"][1] == "metric('gross_sales')"
     assert code.after is not None
     assert {"gross_sales"} <= set(code.after.metrics)
+
+
+def test_the_tests_of_a_seed_are_called_otherwise_in_the_seeds_entry() -> None:
+    test = {"bisync_metric_in_range": {"name": "old_positive", "expression": "sum(rate)"}}
+    data = {"seeds": [{"name": "rates", "data_tests": ["unique", test]}], "models": [{"name": "other"}]}
+    target = Target("rates", resource="seeds")
+
+    (edit,) = RenameTests(target, {"old_positive": "new_positive"}).edits(data, "")
+
+    assert isinstance(edit, ReplaceItem)
+    assert edit.path == ("seeds", Named("rates"), "data_tests", 1)
+    assert edit.value == {"bisync_metric_in_range": {"name": "new_positive", "expression": "sum(rate)"}}
 
 
 def test_a_metric_that_goes_later_says_so_and_stays_as_it_is() -> None:
