@@ -290,10 +290,14 @@ def _relation(entry: Entry, names: Vocabulary, dialect: str) -> KnownRelation | 
     name = str(raw["name"])
     written = str(raw.get("relation_name") or "")
     parts = tuple(part.name for part in exp.to_table(written, dialect=dialect).parts) if written else (name,)
-    call = RelationCall("ref", name)
     if entry.kind == "source":
-        call = RelationCall("source", name, str(raw["source_name"]))
+        return KnownRelation(parts, RelationCall("source", name, str(raw["source_name"])))
     model = names.models.get(name)
-    if model is not None and model.unique_id == raw["unique_id"] and model.columns:
-        return KnownRelation(parts, call, model.columns)
-    return KnownRelation(parts, call)
+    columns = model.columns if model is not None and model.unique_id == raw["unique_id"] else ()
+    latest, version = RelationCall("ref", name), raw.get("version")
+    if version is None:
+        return KnownRelation(parts, latest, columns)
+    this = latest._replace(version=str(version))
+    if version == raw.get("latest_version"):
+        return KnownRelation(parts, latest, columns, also=this)
+    return KnownRelation(parts, this, columns)

@@ -23,6 +23,7 @@ _RELATION = re.compile(
     r"\{\{-?\s*(?P<kind>ref|source)\(\s*(?P<quote>['\"])(?P<first>[\w ./-]+)(?P=quote)\s*"
     r"(?:,\s*(?P<other>['\"])(?P<second>[\w ./-]+)(?P=other)\s*)?(?P<more>,[^()]*)?\)\s*-?\}\}"
 )
+_VERSION = re.compile(r",\s*(?:v|version)\s*=\s*(['\"]?)(?P<version>[\w.-]+)\1\s*,?\s*")
 _NOT_YET = re.compile(r"\bnot\s+loop\s*\.\s*(last|first)\b")
 _ROUNDS = re.compile(r"\bloop\s*\.\s*(last|first)\b")
 # Jinja of a known meaning that is no name: types, and dbt_utils' list of the first columns.
@@ -53,11 +54,15 @@ class Piece(NamedTuple):
 
 
 class RelationCall(NamedTuple):
-    """What `ref` or `source` was called with; `package` of a ref with two names, the source's name else."""
+    """What `ref` or `source` was called with; `package` of a ref with two names, the source's name else.
+
+    Without a `version`, a ref means the latest one.
+    """
 
     kind: Literal["ref", "source"]
     name: str
     package: str = ""
+    version: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +90,9 @@ def relation_call(jinja: str) -> RelationCall | None:
     first, second = found["first"], found["second"]
     if found["kind"] == "source":
         return RelationCall("source", second, first) if second else None
-    return RelationCall("ref", second, first) if second else RelationCall("ref", first)
+    asked = _VERSION.fullmatch(found["more"] or "")
+    version = asked["version"] if asked else ""
+    return RelationCall("ref", second or first, first if second else "", version)
 
 
 def is_masked_name(name: str) -> bool:

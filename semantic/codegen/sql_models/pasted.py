@@ -61,11 +61,15 @@ class QueryRefused(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class KnownRelation:
-    """A model or source: its name in the warehouse part by part, what dbt calls it, and its columns."""
+    """A model or source: its name in the warehouse part by part, what dbt calls it, and its columns.
+
+    `also` is what dbt calls the latest version of a model besides.
+    """
 
     name: tuple[str, ...]
     call: RelationCall
     columns: tuple[Column, ...] = ()
+    also: RelationCall | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +197,8 @@ class _Relations:
 
     def __init__(self, relations: Sequence[KnownRelation]) -> None:
         self.relations = relations
-        self.by_call = {relation.call: relation for relation in relations}
+        calls = ((call, one) for one in relations for call in (one.call, one.also) if call is not None)
+        self.by_call = dict(calls)
 
     def named(self, parts: tuple[str, ...]) -> KnownRelation:
         """The one relation that a table's name means; its last parts are enough."""

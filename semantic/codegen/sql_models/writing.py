@@ -54,9 +54,11 @@ class Selection:
 
 
 def jinja_of(relation: RelationCall) -> str:
-    """`{{ ref('orders') }}` or `{{ source('shop', 'orders') }}`"""
-    names = [name for name in (relation.package, relation.name) if name]
-    return "{{ " + relation.kind + "(" + ", ".join(f"'{name}'" for name in names) + ") }}"
+    """`{{ ref('orders') }}`, `{{ ref('orders', v=1) }}` or `{{ source('shop', 'orders') }}`"""
+    given = [f"'{name}'" for name in (relation.package, relation.name) if name]
+    if version := relation.version:
+        given.append(f"v={version}" if version.isdecimal() else f"v='{version}'")
+    return "{{ " + relation.kind + "(" + ", ".join(given) + ") }}"
 
 
 def column_name(name: str, dialect: str) -> exp.Identifier:

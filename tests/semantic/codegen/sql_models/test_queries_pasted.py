@@ -7,6 +7,8 @@ from dataclasses import replace
 
 import pytest
 
+from catalog.ingest import read as read_manifest
+from semantic.codegen.calculations import relations_of
 from semantic.codegen.entries import Refused
 from semantic.codegen.sql_models.jinja import RelationCall
 from semantic.codegen.sql_models.new_model import ColumnWords
@@ -19,7 +21,8 @@ from semantic.codegen.sql_models.pasted import (
     read_query,
 )
 from semantic.codegen.sql_models.style import ProjectStyle
-from semantic.definitions import Column
+from semantic.definitions import Column, Model, Vocabulary
+from semantic.known import Known
 from tests.semantic.codegen.sql_models.projects import PROJECTS
 
 ORDERS = RelationCall("source", "orders", "raw")
@@ -95,6 +98,48 @@ def test_what_only_computes_may_be_called(text: str) -> None:
 def test_tables_become_ref_and_source_and_all_else_stays(pasted: str, sql: str) -> None:
     assert read(pasted).sql == sql
     assert read(sql).sql == sql
+
+
+def versions() -> list[KnownRelation]:
+    """What a query may read of a project with two versions of a model."""
+    common = {"resource_type": "model", "package_name": "shop", "name": "fct_sales", "latest_version": 2}
+    schema = "https://schemas.getdbt.com/dbt/manifest/v12.json"
+    nodes = {
+        f"model.shop.fct_sales.v{number}": {
+            **common,
+            "unique_id": f"model.shop.fct_sales.v{number}",
+            "relation_name": f'"db"."main"."fct_sales_v{number}"',
+            "version": number,
+        }
+        for number in (1, 2)
+    }
+    manifest = {"metadata": {"dbt_schema_version": schema, "project_name": "shop"}, "nodes": nodes}
+    latest = Model("fct_sales", "model.shop.fct_sales.v2", (Column("id", "integer"),), versioned=True)
+    known = Known(Vocabulary({"fct_sales": latest}, {}), lambda: read_manifest(json.dumps(manifest).encode()))
+    return relations_of(known, "duckdb")
+
+
+@pytest.mark.parametrize(
+    ("table", "written"),
+    [
+        ("main.fct_sales_v1", "{{ ref('fct_sales', v=1) }}"),
+        ("main.fct_sales_v2", "{{ ref('fct_sales') }}"),
+        ("{{ ref('fct_sales') }}", "{{ ref('fct_sales') }}"),
+        ("{{ ref('fct_sales', v=2) }}", "{{ ref('fct_sales', v=2) }}"),
+        ('{{ ref("fct_sales", version="1") }}', '{{ ref("fct_sales", version="1") }}'),
+    ],
+)
+def test_an_old_version_of_a_model_is_named_with_its_version(table: str, written: str) -> None:
+    found = read_query(f"select id from {table}", versions(), ProjectStyle(), "duckdb")
+
+    assert found.sql == f"select id from {written}\n"
+    types = {column.name: column.type for column in found.columns}
+    assert types == {"id": "any" if "1" in table else "integer"}
+
+
+def test_a_version_that_is_not_there_is_refused() -> None:
+    with pytest.raises(QueryRefused, match="knows no"):
+        read_query("select id from {{ ref('fct_sales', v=3) }}", versions(), ProjectStyle(), "duckdb")
 
 
 def test_names_are_found_in_the_spelling_of_the_warehouse() -> None:
