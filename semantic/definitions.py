@@ -122,7 +122,10 @@ class SemanticModel:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A dbt model (or seed, or snapshot) that formulas may read."""
+    """A dbt model (or seed, or snapshot) that formulas may read.
+
+    Where it is `private`, nothing but what is in its `group` may read it in dbt.
+    """
 
     name: str
     unique_id: str
@@ -132,6 +135,12 @@ class Model:
     file: str = ""
     semantic: SemanticModel | None = None
     versioned: bool = False
+    group: str = ""
+    private: bool = False
+
+    def may_be_read_by(self, group: str) -> bool:
+        """Whether dbt lets something of this group read it."""
+        return not self.private or self.group == group
 
     def column(self, name: str) -> Column | None:
         return next((c for c in self.columns if c.name.lower() == name.lower()), None)

@@ -180,6 +180,8 @@ def _model(
         file=project.file(node, described or node.get("original_file_path")),
         semantic=semantic,
         versioned=node.get("version") is not None,
+        group=node.get("group") or (node.get("config") or {}).get("group") or "",
+        private=node.get("access") == "private",
     )
 
 

@@ -104,7 +104,8 @@ class Additions:
             spec=spec,
         )
         if spec == "legacy":
-            self.semantic_models[model.name] = legacy.semantic_model(semantic)
+            group = model.group if model.private else ""
+            self.semantic_models[model.name] = legacy.semantic_model(semantic, group=group)
         else:
             latest.describe(self._entry(model), semantic)
         self._put(model, semantic)

@@ -9,13 +9,15 @@ from semantic.codegen.quality.promises import whole
 from semantic.definitions import Dimension, Measure, Metric, MetricInput, SemanticModel
 
 
-def semantic_model(semantic: SemanticModel) -> Entry:
+def semantic_model(semantic: SemanticModel, *, group: str = "") -> Entry:
     """The entry under `semantic_models`, which always has a list of measures."""
     entry: Entry = {
         "name": semantic.name,
         "model": f"ref('{semantic.model}')",
         "defaults": {"agg_time_dimension": semantic.agg_time_dimension},
     }
+    if group:
+        entry["config"] = {"group": group}
     if semantic.entities:
         entry["entities"] = [_named(entity.name, entity.expr, entity.type) for entity in semantic.entities]
     else:

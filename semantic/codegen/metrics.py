@@ -218,19 +218,23 @@ def value_tests_of(draft: MetricDraft, tree: Node, additions: Additions, dialect
         return ("The rules are checked by Bisync alone: dbt's tests look at the rows of one model.",)
     percent = draft.value_format == "percent"
     nested = additions.project().nests_arguments(additions.vocabulary.dbt_version)
-    others = _others(draft, additions.vocabulary, dialect)
+    others = _others(draft, additions.vocabulary, dialect, home=rows.model)
     tests = value_tests(draft.name, draft.validations, rows, percent=percent, nested=nested, others=others)
     if tests:
         additions.tests[rows.model] = tests
     return (_ALONE,) if len(tests) < len(draft.validations) else ()
 
 
-def _others(draft: MetricDraft, vocabulary: Vocabulary, dialect: str) -> dict[str, RowQuery]:
-    """The metrics that the rules name, as far as each is computed from the rows of one model."""
+def _others(draft: MetricDraft, vocabulary: Vocabulary, dialect: str, *, home: str) -> dict[str, RowQuery]:
+    """The metrics that the rules name, as far as each is computed from the rows of one model.
+
+    That model has to be one that tests of the model `home` may read.
+    """
     named = {name for rule in draft.validations if rule.kind in TESTS for name in named_in(rule)}
     found = {
         name: tested_rows(MetricRef(name), vocabulary, dialect=dialect, time_column="")
         for name in sorted(named)
         if name in vocabulary.metrics
     }
-    return {name: rows for name, rows in found.items() if rows is not None}
+    models, group = vocabulary.models, vocabulary.models[home].group
+    return {name: rows for name, rows in found.items() if rows and models[rows.model].may_be_read_by(group)}

@@ -18,7 +18,7 @@ from semantic.codegen.quality.conditions import compiler
 from semantic.codegen.quality.edits import AddTest, Written
 from semantic.codegen.quality.file_tests import DATA_TESTS, is_nested
 from semantic.codegen.quality.habits import Habits, habits_of
-from semantic.codegen.quality.promises import NO_CONDITION, AlwaysTrue, Condition, Promise
+from semantic.codegen.quality.promises import NO_CONDITION, AlwaysTrue, BelongsTo, Condition, Promise
 from semantic.codegen.quality.reading import is_made_up, rule_read
 from semantic.codegen.quality.rule import QualityRule, Severity, Target
 from semantic.codegen.quality.source_freshness import FRESHNESS
@@ -146,11 +146,22 @@ def compile_new(
     if any(_same(rule, target, test, node, known, dialect) for test in known.tests_of(node.unique_id)):
         return _compiled((), [], (), "")
     habits, compiles = _habits_of(known, dialect), compiles_of(node, known, dialect)
+    _refuse_private(promise, node, known)
     path = properties_file(node, known)
     changes = rule_added(rule, target, habits, path=path, compiles=compiles)
     test = spelled(rule, target, habits, compiles=compiles)
     edit = {"rule": rule.to_json(), "of": target.to_json()}
     return _compiled(changes, [edit], _built(node), _shown(test, target, habits), _notes(test, node))
+
+
+def _refuse_private(promise: Promise, node: NodeRecord, known: Known) -> None:
+    """dbt takes a test for a part of its table's group, and lets it read no private model of another one."""
+    other = known.names.models.get(promise.to) if isinstance(promise, BelongsTo) else None
+    if other is not None and not other.may_be_read_by(node.group):
+        raise Refused(
+            f"{other.name} is private to the group {other.group}, and dbt would not let a test of {node.name}"
+            " read it. Ask that group to make it protected, or to write the test."
+        )
 
 
 def _same(
@@ -180,6 +191,7 @@ def compile_change(
     said = promise if "promise" in left else kept.rule.promise
     new = rule_of(replace(current, **{name: getattr(fields, name) for name in left}), said)
     node, target = kept.node, target_of(kept.node, kept.test.column)
+    _refuse_private(said, node, known)
     habits, compiles = _habits_of(known, dialect), compiles_of(node, known, dialect)
     test = told_test(kept.test, node.name)
     name = "" if is_made_up(test) else test.name

@@ -116,6 +116,7 @@ def calculated_model(
         selected(name, Selection(RelationCall("ref", model.name), tuple(columns)), project),
         f"{column.name} for each row of {model.name}.",
         (*words, ColumnWords(column.name, column.description, column.tests)),
+        reads=(RelationCall("ref", model.name),),
     )
     return written([new], project)
 

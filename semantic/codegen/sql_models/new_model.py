@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
+from catalog.reading import NodeRecord
 from semantic.codegen.changes import AnyEdit, FileChange
 from semantic.codegen.entries import Entry, Refused, texts_in
 from semantic.codegen.layout import YAML
@@ -33,7 +34,8 @@ class Project:
 
     `files` are its model and properties files (path → text), `taken` the names of its models, seeds and
     snapshots wherever they stand, `ephemeral` those of models that have no table or view of their own, `own`
-    what the project's own file says.
+    what the project's own file says. `node` gives what dbt knows of a model by its id, `private` the group of
+    each model that nothing but its group may read.
     """
 
     files: Mapping[str, str]
@@ -43,6 +45,8 @@ class Project:
     dbt_version: tuple[int, int] = (1, 11)
     ephemeral: frozenset[str] = frozenset()
     own: ProjectFile = field(default_factory=ProjectFile)
+    node: Callable[[str], NodeRecord | None] = lambda _unique_id: None
+    private: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def roots(self) -> set[str]:
@@ -81,7 +85,10 @@ class ColumnWords:
 
 @dataclass(frozen=True, slots=True)
 class NewModel:
-    """A model to write: its place, text and properties; `own` is what Bisync keeps in its `meta`."""
+    """A model to write: its place, text and properties.
+
+    `own` is what Bisync keeps in its `meta`, `reads` the models that it selects from.
+    """
 
     name: str
     folder: str
@@ -90,6 +97,7 @@ class NewModel:
     columns: tuple[ColumnWords, ...] = ()
     unit_tests: tuple[Entry, ...] = ()
     own: Mapping[str, Any] = field(default_factory=dict)
+    reads: tuple[RelationCall, ...] = ()
 
     @property
     def path(self) -> str:
@@ -118,7 +126,7 @@ def written(models: Sequence[NewModel], project: Project, *, notes: tuple[str, .
         _refuse(model, project, [other.name for other in models if other is not model])
         changes.append(FileChange(model.path, content=model.sql, fresh=True))
         properties = project.style.places.properties_file(model.path, project.files)
-        entry = _entry(model, project.style)
+        entry = _entry(model, project)
         added = edits.setdefault(properties, _opening(properties, project))
         added += [AddItem(("models",), entry)]
         added += [AddItem(("unit_tests",), test) for test in model.unit_tests]
@@ -198,14 +206,29 @@ def _opening(path: str, project: Project) -> list[AnyEdit]:
     return [SetKey((), "version", 2)] if path not in project.files and project.style.places.version else []
 
 
-def _entry(model: NewModel, style: ProjectStyle) -> Entry:
-    columns = [column_entry(column, style) for column in model.columns]
+def _entry(model: NewModel, project: Project) -> Entry:
+    columns = [column_entry(column, project.style) for column in model.columns]
     entry: Entry = {"name": model.name}
     if model.description:
         entry["description"] = model.description
+    config: Entry = {"group": group} if (group := _group(model, project)) else {}
     if model.own:
-        entry["config"] = {"meta": {"bisync": {**model.own}}}
+        config["meta"] = {"bisync": {**model.own}}
+    if config:
+        entry["config"] = config
     return {**entry, "columns": columns} if columns else entry
+
+
+def _group(model: NewModel, project: Project) -> str:
+    """The group that the model has to be in, so that dbt lets it read private models; "" for none."""
+    private = {call.name: project.private[call.name] for call in model.reads if call.name in project.private}
+    groups = sorted(set(private.values()))
+    if len(groups) > 1:
+        raise Refused(
+            f"{' and '.join(sorted(private))} are private to different groups, {' and '.join(groups)}, and a"
+            " model can be in one group only. Have the access of one of them changed first."
+        )
+    return groups[0] if groups else ""
 
 
 def _refuse(model: NewModel, project: Project, others: Sequence[str]) -> None:

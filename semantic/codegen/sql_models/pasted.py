@@ -109,7 +109,7 @@ def query_model(query: ReadQuery, model: PastedModel, project: Project) -> Writt
         )
     layer = project.style.places.layer("marts")
     folder = model.folder or (layer.folder if layer else project.own.model_paths[0])
-    new = NewModel(model.name, folder, query.sql, model.description, tuple(words))
+    new = NewModel(model.name, folder, query.sql, model.description, tuple(words), reads=query.reads)
     found = written([new], project, notes=query.notes)
     types = [{"name": column.name, "type": column.type} for column in query.columns]
     return replace(found, entries={**found.entries, "columns_of_query": types})

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 
+from catalog.reading import NodeRecord
 from semantic.codegen.sql_models.new_model import Project
 from semantic.codegen.sql_models.style import ProjectStyle, style_of
 from semantic.known import Known
@@ -16,6 +17,7 @@ _NAMED = frozenset({"model", "seed", "snapshot"})
 def project_of(known: Known, dialect: str, style: ProjectStyle | None = None) -> Project:
     """The project with its own style, or with the one that was agreed on."""
     entries = {name: entry for name, entry in known.manifest.nodes.items() if entry.kind in _NAMED}
+    private = [node for node in _with(known, b'"private"') if node.access == "private"]
     return Project(
         files=known.files,
         style=style or habits_of(known.files, dialect),
@@ -24,16 +26,18 @@ def project_of(known: Known, dialect: str, style: ProjectStyle | None = None) ->
         dbt_version=known.names.dbt_version,
         own=known.project,
         ephemeral=frozenset(
-            name.split(".")[2]
-            for name, entry in entries.items()
-            if b'"ephemeral"' in bytes(entry.content) and _is_ephemeral(known, name)
+            node.name for node in _with(known, b'"ephemeral"') if node.materialized == "ephemeral"
         ),
+        node=known.node,
+        private={node.name: node.group for node in private},
     )
 
 
-def _is_ephemeral(known: Known, name: str) -> bool:
-    node = known.node(name)
-    return node is not None and node.materialized == "ephemeral"
+def _with(known: Known, word: bytes) -> Iterator[NodeRecord]:
+    """The models in whose entries a word stands: most of them need not be read."""
+    for name, entry in known.manifest.nodes.items():
+        if entry.kind == "model" and word in bytes(entry.content) and (node := known.node(name)):
+            yield node
 
 
 def habits_of(files: Mapping[str, str], dialect: str) -> ProjectStyle:

@@ -172,6 +172,7 @@ class _Rule:
             selected(name, selection, self.project),
             f"What the rule {self.rule.name} decides by, for each row of {self.model.name}.",
             self._words(),
+            reads=(selection.relation,),
         )
 
     def _rule_model(self, read: str) -> tuple[NewModel, tuple[str, ...]]:
@@ -186,7 +187,8 @@ class _Rule:
         output = ColumnWords(self.rule.name, self.rule.column_description, self._output_tests())
         tests, notes = self._examples(name, relation)
         words = (*self._words(), output)
-        return NewModel(name, folder, sql, self.rule.description, words, tests, self.rule.own), notes
+        new = NewModel(name, folder, sql, self.rule.description, words, tests, self.rule.own, (relation,))
+        return new, notes
 
     def _place(self) -> tuple[str, str]:
         """The name and folder of the rule's model: beside its model, or among the marts."""

@@ -97,6 +97,19 @@ def test_the_preview_shows_all_entries_as_yaml() -> None:
     }
 
 
+@pytest.mark.parametrize(("private", "config"), [(True, {"group": "web"}), (False, None)])
+def test_a_semantic_model_of_a_private_model_is_in_its_group(
+    private: bool, config: dict[str, str] | None
+) -> None:
+    visits = replace(SHOP.models["fct_visits"], group="web", private=private)
+    known = replace(SHOP, models={**SHOP.models, "fct_visits": visits})
+    analysis = analyse("SUM(minutes)", known, model="fct_visits")
+
+    code = compile_metric(MetricDraft("found", "Found", "", analysis, time_column="visited_on"), known)
+
+    assert code.entries["semantic_models"][0].get("config") == config
+
+
 # Rules about the value
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from semantic.codegen.entries import Refused
 from semantic.codegen.promised import compile_change, compile_new, habits_in, kept_by, rule_of
-from semantic.codegen.quality.promises import Freshness, NotNull
+from semantic.codegen.quality.promises import BelongsTo, Freshness, NotNull
 from semantic.importer import dbt_version, dialect, vocabulary
 from semantic.known import Known
 from semantic.promised import PromiseFields, Typed, fields_of
@@ -84,6 +84,22 @@ def test_a_source_gets_a_test_at_its_column_and_an_age_in_the_place_that_dbt_has
     assert "error_after" in code.yaml_preview
     with pytest.raises(Refused, match="for models alone"):
         compile_new(replace(fields, where="a_column > 3"), NotNull(), node, known, "duckdb")
+
+
+def test_no_test_reads_a_private_model_of_another_group() -> None:
+    known = known_of("1.11")
+    models = known.names.models
+    table, other = sorted(models)[:2]
+    node = known.node(models[table].unique_id)
+    assert node is not None
+    private = {**models, other: replace(models[other], group="finance", private=True)}
+    known = known.having(replace(known.names, models=private))
+    fields = PromiseFields(table=node.unique_id, column="id", promise=Typed("belongs_to", to=f"{other}.id"))
+
+    with pytest.raises(Refused, match="private to the group finance"):
+        compile_new(fields, BelongsTo(other, "id"), node, known, "duckdb")
+    inside = replace(node, group="finance")
+    assert compile_new(fields, BelongsTo(other, "id"), inside, known, "duckdb").changes
 
 
 def test_habits_are_read_once_for_each_manifest() -> None:

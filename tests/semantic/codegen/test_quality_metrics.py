@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from semantic.codegen.quality.metric_tests import TESTS, metric_test, named_in, 
 from semantic.codegen.value_tests import MACRO_FILE as FIRST_FILE
 from semantic.codegen.value_tests import said_alone
 from semantic.current import rules_noted
+from semantic.definitions import Vocabulary
 from semantic.fields import ValueRule
 from semantic.formula import analyse
 from semantic.query.sql import RowQuery
@@ -58,9 +60,26 @@ def test_a_metric_that_no_test_can_compute_leaves_the_rule_to_bisync() -> None:
     assert metric_test(ValueRule("metric_consistency", other="x"), "n", ROWS, {}, nested=True) is None
 
 
-def compiled(*rules: ValueRule, formula: str = "SUM(net_amount) WHERE status = 'completed'") -> Compiled:
-    analysis = analyse(formula, SHOP, model="fct_orders")
-    return compile_metric(MetricDraft("paid", "Paid", "What was paid.", analysis, validations=rules), SHOP)
+def compiled(
+    *rules: ValueRule,
+    formula: str = "SUM(net_amount) WHERE status = 'completed'",
+    known: Vocabulary = SHOP,
+) -> Compiled:
+    analysis = analyse(formula, known, model="fct_orders")
+    return compile_metric(MetricDraft("paid", "Paid", "What was paid.", analysis, validations=rules), known)
+
+
+@pytest.mark.parametrize(("group", "written"), [("crm", True), ("finance", False), ("", False)])
+def test_a_rule_over_a_private_model_of_another_group_is_left_to_bisync(group: str, written: bool) -> None:
+    customers = replace(SHOP.models["dim_customers"], group="crm", private=True)
+    orders = replace(SHOP.models["fct_orders"], group=group)
+    known = replace(SHOP, models={**SHOP.models, "dim_customers": customers, "fct_orders": orders})
+    rule = ValueRule("logical_cohort_progression", steps=("customers_total",))
+
+    code = compiled(rule, known=known)
+
+    assert bool(code.entries["tests"]) is written
+    assert any("checked by Bisync alone" in note for note in code.notes) is not written
 
 
 def test_a_rule_names_the_sql_of_both_metrics() -> None:

@@ -8,6 +8,10 @@ from dataclasses import replace
 import pytest
 
 from semantic.codegen.entries import Refused
+from semantic.codegen.sql_models.calculated import CalculatedColumn, calculated_model
+from semantic.codegen.sql_models.jinja import RelationCall
+from semantic.codegen.sql_models.new_model import NewModel, WrittenModels
+from semantic.codegen.sql_models.new_model import written as models_written
 from semantic.codegen.sql_models.rule_models import BusinessRule, rule_models
 from semantic.codegen.yaml_files import YamlRefused, load
 from semantic.formula.tree import Case
@@ -69,6 +73,38 @@ def test_accepted_values_stand_where_the_projects_dbt_reads_them(nested: bool) -
     output = written.entries["models"][-1]["properties"]["entry"]["columns"][-1]
     values = {"values": ["good"]}
     assert output["data_tests"] == [{"accepted_values": {"arguments": values} if nested else values}]
+
+
+def config_of(written: WrittenModels) -> list[object]:
+    return [
+        model["properties"]["entry"].get("config", {}).get("group") for model in written.entries["models"]
+    ]
+
+
+def test_what_reads_a_private_model_is_in_its_group() -> None:
+    project = replace(LABS.project, private={LABS.model: "crm", "other": "finance"})
+    names = LABS.vocabulary
+
+    plain = rule_models(rule_of("health", PLAIN_RULE, LABS), names, project)
+    calculated = rule_models(rule_of("health", CALCULATED_RULE, LABS), names, project)
+    column = CalculatedColumn("twice", LABS.model, tree_of("lifetime_value * 2", LABS))
+
+    assert config_of(plain) == ["crm"]
+    # The second model reads the first, which is nobody's private one.
+    assert config_of(calculated) == ["crm", None]
+    assert config_of(calculated_model(column, names, project)) == ["crm"]
+    assert config_of(calculated_model(column, names, LABS.project)) == [None]
+    owned = replace(rule_of("health", PLAIN_RULE, LABS), own={"label": "Health"})
+    (model,) = rule_models(owned, names, project).entries["models"]
+    assert model["properties"]["entry"]["config"] == {"group": "crm", "meta": {"bisync": {"label": "Health"}}}
+
+
+def test_nothing_reads_private_models_of_two_groups() -> None:
+    reads = tuple(RelationCall("ref", name) for name in ("bills", "leads", "open"))
+    new = NewModel("both", "models/marts/core", "select 1 as a", reads=reads)
+
+    with pytest.raises(Refused, match="bills and leads are private to different groups, crm and finance"):
+        models_written([new], replace(LABS.project, private={"bills": "finance", "leads": "crm"}))
 
 
 def test_a_sentence_becomes_the_model_that_its_table_would() -> None:
