@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from sqlglot import exp
 
+from catalog.reading import NodeRecord
 from semantic.codegen.changes import AnyEdit, FileChange
 from semantic.codegen.conditions import refuse_jinja
 from semantic.codegen.entries import Entry, Refused
@@ -33,10 +35,14 @@ from semantic.query.expressions import Writer, portable, value_type
 from semantic.rules.text import name_problems, text_problems
 
 _INCREMENTAL = re.compile(r"materialized\s*=\s*['\"]incremental|is_incremental\(")
-INCREMENTAL = (
-    "This model is incremental: build it once with --full-refresh, or dbt leaves the new column out of the"
-    " table that is there."
-)
+INCREMENTAL = "This model is incremental: build it once with --full-refresh, or {}."
+# What becomes of a new column otherwise, by the model's `on_schema_change`.
+IGNORED = "dbt leaves the new column out of the table that is there"
+_OTHERWISE: Mapping[object, str] = {
+    "append_new_columns": "the rows that are there have no value in the new column",
+    "sync_all_columns": "the rows that are there have no value in the new column",
+    "fail": "dbt refuses to build it, since its columns have changed",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +68,14 @@ def calculated_column(column: CalculatedColumn, vocabulary: Vocabulary, project:
     if text is None or not path.endswith(".sql"):
         raise Refused(f"The SQL of {model.name} is not in this repository.")
     known = tuple(known.name for known in model.columns)
-    sql = _sql(column.tree, vocabulary, project).sql(dialect=portable(project.dialect) or None)
+    node = project.node(model.unique_id)
+    kind = TYPES.get(value_type(column.tree, vocabulary), "")
+    value = _sql(column.tree, vocabulary, project)
+    sql = value.sql(dialect=portable(project.dialect) or None)
     edit = AddColumn(column.name, sql, project.dialect, known)
     with_column(text, edit)
     entry = column_entry(ColumnWords(column.name, column.description, column.tests), project.style)
-    if typed := _type_in_contract(column.tree, model, vocabulary, project):
+    if typed := _data_type(kind, model, project):
         entry = {"name": entry["name"], "data_type": typed, **entry}
     properties, described = _described(model, path, entry, project)
     changes = (FileChange(path, (edit,)), FileChange(properties, (described,)))
@@ -81,7 +90,7 @@ def calculated_column(column: CalculatedColumn, vocabulary: Vocabulary, project:
             }
         ]
     }
-    return WrittenModels(changes, entries, (INCREMENTAL,) if _INCREMENTAL.search(text) else ())
+    return WrittenModels(changes, entries, tuple(_notes(node, text)))
 
 
 def calculated_model(
@@ -140,7 +149,14 @@ def _sql(tree: Node, vocabulary: Vocabulary, project: Project) -> exp.Expr:
     return Writer(vocabulary, portable(project.dialect), leaf).sql(tree)
 
 
-def _type_in_contract(tree: Node, model: Model, vocabulary: Vocabulary, project: Project) -> str:
+def _notes(node: NodeRecord | None, text: str) -> Iterator[str]:
+    """What has to be done so that the table that is there gets the column too."""
+    if (node is not None and node.materialized == "incremental") or _INCREMENTAL.search(text):
+        config = node.fields.get("config", {}) if node is not None else {}
+        yield INCREMENTAL.format(_OTHERWISE.get(config.get("on_schema_change"), IGNORED))
+
+
+def _data_type(kind: str, model: Model, project: Project) -> str:
     """The column's type where the properties file says those of its neighbours, as contracts want it."""
     try:
         data = load(project.files.get(model.file, "")) if model.file.endswith(YAML) else None
@@ -150,11 +166,10 @@ def _type_in_contract(tree: Node, model: Model, vocabulary: Vocabulary, project:
     found = next((one for one in listed if isinstance(one, dict) and one.get("name") == model.name), {})
     types = [one.get("data_type") for one in found.get("columns") or [] if isinstance(one, dict)]
     said = [one for one in types if isinstance(one, str)]
-    kind = TYPES.get(value_type(tree, vocabulary))
     if not kind or len(said) * 2 <= len(types):
         return ""
     name = exp.DataType.build(kind).sql(dialect=project.dialect or None)
-    return name if said[0].isupper() else name.lower()
+    return name if said and said[0].isupper() else name.lower()
 
 
 def _described(model: Model, path: str, entry: Entry, project: Project) -> tuple[str, AnyEdit]:

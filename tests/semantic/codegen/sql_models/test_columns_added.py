@@ -4,25 +4,29 @@ from __future__ import annotations
 
 from dataclasses import replace
 from textwrap import dedent
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from catalog.reading import NodeRecord
 from semantic.codegen.changes import FileChange
 from semantic.codegen.entries import Refused
 from semantic.codegen.sql_models.add_column import AddColumn, ColumnRefused, with_column
 from semantic.codegen.sql_models.calculated import (
+    IGNORED,
     INCREMENTAL,
     CalculatedColumn,
     calculated_column,
     calculated_model,
 )
+from semantic.codegen.sql_models.new_model import Project
 from semantic.codegen.yaml_files import YamlRefused, load
 from semantic.formula import analyse
 from semantic.formula.tree import Literal_
 from tests.semantic.codegen.sql_models.golden_models import after
-from tests.semantic.codegen.sql_models.projects import PROJECTS, tree_of
+from tests.semantic.codegen.sql_models.projects import PROJECTS, Styled, tree_of
 
 SUM = AddColumn("total", "a + b", "duckdb", ("a", "b"))
 CASE = AddColumn("total", "case when a > 1 then b end", "duckdb", ("a", "b"))
@@ -257,7 +261,38 @@ def test_an_incremental_model_says_what_has_to_be_done() -> None:
     files = {**styled.files, path: styled.files[path].replace("'table'", "'incremental'")}
     column = CalculatedColumn("double_value", styled.model, tree_of("lifetime_value * 2", styled))
     written = calculated_column(column, styled.vocabulary, replace(styled.project, files=files))
-    assert written.notes == (INCREMENTAL,)
+    assert written.notes == (INCREMENTAL.format(IGNORED),)
+
+
+def with_node(styled: Styled, **node: Any) -> Project:
+    """The project in which dbt knows this of the customers' model."""
+    record = NodeRecord(f"model.tiny.{styled.model}", "model", styled.model, "tiny", **node)
+    return replace(styled.project, node={record.unique_id: record}.get)
+
+
+@pytest.mark.parametrize(
+    ("config", "otherwise"),
+    [
+        ({}, IGNORED),
+        ({"on_schema_change": "ignore"}, IGNORED),
+        ({"on_schema_change": "append_new_columns"}, "no value in the new column"),
+        ({"on_schema_change": "sync_all_columns"}, "no value in the new column"),
+        ({"on_schema_change": "fail"}, "dbt refuses to build it"),
+    ],
+)
+def test_a_model_may_be_incremental_without_a_word_of_it_in_its_sql(
+    config: dict[str, str], otherwise: str
+) -> None:
+    styled = PROJECTS["labs"]
+    column = CalculatedColumn("double_value", styled.model, tree_of("lifetime_value * 2", styled))
+
+    project = with_node(styled, materialized="incremental", fields={"config": config})
+    (note,) = calculated_column(column, styled.vocabulary, project).notes
+
+    assert "--full-refresh" in note
+    assert otherwise in note
+    plain = with_node(styled, materialized="table")
+    assert calculated_column(column, styled.vocabulary, plain).notes == ()
 
 
 def test_what_a_model_cannot_take_goes_into_one_of_its_own() -> None:
