@@ -64,6 +64,11 @@ class NodeRecord:
     columns: tuple[ColumnRecord, ...] = ()
     uses: tuple[str, ...] = ()
 
+    @property
+    def has_contract(self) -> bool:
+        """Whether dbt builds it only with the columns and types that its properties file names."""
+        return bool(_object(self.fields, "contract").get("enforced"))
+
 
 @dataclass(frozen=True, slots=True)
 class TestRecord:

@@ -225,6 +225,8 @@ def _column(code: _Code, key: str) -> None:
         return
     if not code.known.owned(node):
         raise Refused(f"{node.name} belongs to a dbt package, whose files are not this project's.")
+    if node.has_contract:
+        raise Refused(f"{node.name} has a contract, which names {column}. Take it out of the model first.")
     path = node.patch_path or node.path
     code.add(path, RemoveColumn(path_of(node, column)), remove="column", name=column, model=node.name)
     if node.resource_type != "source":

@@ -35,6 +35,7 @@ Cause: TypeAlias = Literal[
     "ambiguous-input",
     "not-row-level",
     "not-as-intended",
+    "contract",
 ]
 
 

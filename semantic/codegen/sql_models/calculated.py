@@ -14,7 +14,7 @@ from semantic.codegen.changes import AnyEdit, FileChange
 from semantic.codegen.conditions import refuse_jinja
 from semantic.codegen.entries import Entry, Refused
 from semantic.codegen.layout import YAML
-from semantic.codegen.sql_models.add_column import AddColumn, with_column
+from semantic.codegen.sql_models.add_column import AddColumn, ColumnRefused, with_column
 from semantic.codegen.sql_models.folders import prefix_of, stem_of
 from semantic.codegen.sql_models.jinja import RelationCall
 from semantic.codegen.sql_models.new_model import (
@@ -43,6 +43,7 @@ _OTHERWISE: Mapping[object, str] = {
     "sync_all_columns": "the rows that are there have no value in the new column",
     "fail": "dbt refuses to build it, since its columns have changed",
 }
+_CONTRACT = "{} has a contract, and nobody here knows what type this column has for it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,10 @@ def calculated_column(column: CalculatedColumn, vocabulary: Vocabulary, project:
     node = project.node(model.unique_id)
     kind = TYPES.get(value_type(column.tree, vocabulary), "")
     value = _sql(column.tree, vocabulary, project)
+    if node is not None and node.has_contract:
+        if not kind:
+            raise ColumnRefused("contract", _CONTRACT.format(model.name))
+        value = exp.cast(value, kind)
     sql = value.sql(dialect=portable(project.dialect) or None)
     edit = AddColumn(column.name, sql, project.dialect, known)
     with_column(text, edit)
@@ -166,7 +171,9 @@ def _data_type(kind: str, model: Model, project: Project) -> str:
     found = next((one for one in listed if isinstance(one, dict) and one.get("name") == model.name), {})
     types = [one.get("data_type") for one in found.get("columns") or [] if isinstance(one, dict)]
     said = [one for one in types if isinstance(one, str)]
-    if not kind or len(said) * 2 <= len(types):
+    node = project.node(model.unique_id)
+    asked = node is not None and node.has_contract
+    if not kind or not (asked or len(said) * 2 > len(types)):
         return ""
     name = exp.DataType.build(kind).sql(dialect=project.dialect or None)
     return name if said and said[0].isupper() else name.lower()

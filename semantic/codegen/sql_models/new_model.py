@@ -242,6 +242,11 @@ def _refuse(model: NewModel, project: Project, others: Sequence[str]) -> None:
     inside = any(f"{model.folder}/".startswith(f"{root}/") for root in project.roots)
     if not inside or not all(map(_STEP.fullmatch, model.folder.split("/"))):
         raise Refused(f"{model.folder} is no folder for models of this project. Choose one of its own.")
+    if project.own.has_contract(model.path):
+        raise Refused(
+            f"Models in {model.folder} have a contract, which names the type of each column in the warehouse."
+            " Choose another folder, or have this model written by hand."
+        )
     texts = texts_in(dict(model.own))
     for text in (model.description, *texts, *(column.description for column in model.columns)):
         if problems := text_problems(text, limit=DESCRIPTION_LIMIT):

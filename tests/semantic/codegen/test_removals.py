@@ -69,7 +69,7 @@ def _metric(name: str, kind: str, params: dict[str, Any]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def known(**metrics: dict[str, Any]) -> Known:
+def known(*, contract: bool = False, **metrics: dict[str, Any]) -> Known:
     """The shop with a second name for its revenue, and what uses that."""
     found = {
         "turnover": _metric("turnover", "simple", {"measure": {"name": "net_amount_total"}}),
@@ -98,7 +98,7 @@ def known(**metrics: dict[str, Any]) -> Known:
             "model.shop.fct_orders": {
                 "unique_id": "model.shop.fct_orders", "resource_type": "model", "name": "fct_orders", "package_name": "shop",
                 "patch_path": "shop://models/schema.yml", "original_file_path": "models/fct_orders.sql",
-                "checksum": {"checksum": "x"}, "columns": {"status": {"name": "status"}, "note": {"name": "note"}},
+                "checksum": {"checksum": "x"}, "contract": {"enforced": contract}, "columns": {"status": {"name": "status"}, "note": {"name": "note"}},
             },
             "test.shop.positive": {
                 "unique_id": "test.shop.positive", "resource_type": "test", "name": "not_null_fct_orders_status",
@@ -237,6 +237,12 @@ def test_a_metric_that_goes_later_says_so_and_stays_as_it_is() -> None:
     assert one["config"]["meta"]["bisync"] == {"deprecated": "2027-03-31", "replaced_by": "revenue"}
     assert entry(text, "metrics", "turnover_per_order")["type_params"]["metrics"][0] == "turnover"
     assert code.models == ()
+
+
+def test_a_column_that_a_contract_names_stays() -> None:
+    assert compiled(name="column:model.shop.fct_orders:note").changes
+    with pytest.raises(Refused, match="fct_orders has a contract, which names note"):
+        compiled(known(contract=True), name="column:model.shop.fct_orders:note")
 
 
 def test_a_metric_that_a_filter_names_cannot_be_exchanged() -> None:

@@ -23,8 +23,10 @@ from semantic.codegen.sql_models.calculated import (
 )
 from semantic.codegen.sql_models.new_model import Project
 from semantic.codegen.yaml_files import YamlRefused, load
+from semantic.definitions import Column
 from semantic.formula import analyse
-from semantic.formula.tree import Literal_
+from semantic.formula.tree import ColumnRef, Literal_
+from semantic.project_file import ProjectFile
 from tests.semantic.codegen.sql_models.golden_models import after
 from tests.semantic.codegen.sql_models.projects import PROJECTS, Styled, tree_of
 
@@ -293,6 +295,55 @@ def test_a_model_may_be_incremental_without_a_word_of_it_in_its_sql(
     assert otherwise in note
     plain = with_node(styled, materialized="table")
     assert calculated_column(column, styled.vocabulary, plain).notes == ()
+
+
+CONTRACT = {"contract": {"enforced": True, "alias_types": True}}
+
+
+@pytest.mark.parametrize(
+    ("formula", "data_type", "sql"),
+    [
+        ("orders_90d + 1", "bigint", "CAST(orders_90d + 1 AS BIGINT)"),
+        ("lifetime_value * 2", "double", "CAST(lifetime_value * 2 AS DOUBLE PRECISION)"),
+        ("CONCAT(tier, 'x')", "text", "AS TEXT)"),
+        ("last_order_on > TODAY()", "boolean", "AS BOOLEAN)"),
+    ],
+)
+def test_a_column_has_the_type_that_its_contract_names(formula: str, data_type: str, sql: str) -> None:
+    styled = PROJECTS["labs"]
+    column = CalculatedColumn("new_one", styled.model, tree_of(formula, styled))
+
+    written = calculated_column(column, styled.vocabulary, with_node(styled, fields=CONTRACT))
+
+    (told,) = written.entries["columns"]
+    assert told["properties"]["entry"] == {"name": "new_one", "data_type": data_type}
+    assert told["sql"].endswith(sql)
+    loose = calculated_column(column, styled.vocabulary, with_node(styled))
+    assert "CAST" not in loose.entries["columns"][0]["sql"]
+
+
+def test_a_contract_is_not_promised_a_type_that_nobody_knows() -> None:
+    styled = PROJECTS["labs"]
+    model = styled.vocabulary.models[styled.model]
+    names = replace(model, columns=(*model.columns, Column("extra")))
+    vocabulary = replace(styled.vocabulary, models={model.name: names})
+    column = CalculatedColumn("new_one", styled.model, ColumnRef(model.name, "extra"))
+
+    with pytest.raises(ColumnRefused, match="has a contract"):
+        calculated_column(column, vocabulary, with_node(styled, fields=CONTRACT))
+
+
+def test_a_new_model_is_refused_where_a_contract_would_want_its_types() -> None:
+    styled = PROJECTS["labs"]
+    column = CalculatedColumn("double_value", styled.model, tree_of("lifetime_value * 2", styled))
+    folders = {"tiny": {"marts": {"+contract": {"enforced": True}}}}
+
+    with pytest.raises(Refused, match="models/marts/core have a contract"):
+        calculated_model(
+            column,
+            styled.vocabulary,
+            replace(styled.project, own=ProjectFile(name="tiny", models=folders)),
+        )
 
 
 def test_what_a_model_cannot_take_goes_into_one_of_its_own() -> None:
