@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -12,9 +12,10 @@ from semantic.codegen.model_edits import entry_of
 from semantic.codegen.quality.file_tests import DATA_TESTS, listed_under
 from semantic.codegen.quality.rule import Target
 from semantic.codegen.sql_models.add_column import AddColumn, ColumnRefused
+from semantic.codegen.versions import version_in
 from semantic.codegen.yaml_files import Composite, edited_bytes, new_file_of, tests_key
 from semantic.codegen.yaml_marks import YamlRefused
-from semantic.codegen.yaml_steps import AddItem, Edit, Named, RemoveItem, ReplaceItem
+from semantic.codegen.yaml_steps import AddItem, Edit, Named, Path, RemoveItem, ReplaceItem
 
 
 @dataclass(frozen=True)
@@ -27,16 +28,16 @@ class AmendTests:
 
     def edits(self, data: Any, text: str) -> Iterator[Edit]:
         """The single edits, under the key that the model or the file uses for tests."""
-        section, name = self.target.resource, self.target.name
-        entry = entry_of(data, section, name)
+        home, entry = self._home(data)
         if not entry:
             if self.tests:
-                yield AddItem((section,), {"name": name, DATA_TESTS: [*self.tests]})
+                yield AddItem(home[:1], {"name": self.target.name, DATA_TESTS: [*self.tests]})
             return
-        path = (section, Named(name), listed_under(entry, tests_key(text)))
+        key = listed_under(entry, tests_key(text))
+        path = (*home, key)
         wanted = {test_name(test): test for test in self.tests}
         gone: list[int] = []
-        for place, test in enumerate(entry.get(path[2]) or ()):
+        for place, test in enumerate(entry.get(key) or ()):
             name = test_name(test)
             if name in wanted:
                 yield ReplaceItem((*path, place), wanted.pop(name))
@@ -45,6 +46,16 @@ class AmendTests:
         # New ones before the old ones go, so that the list is never emptied with its key; the last one first.
         yield from (AddItem(path, test) for test in wanted.values())
         yield from (RemoveItem((*path, place)) for place in reversed(gone))
+
+    def _home(self, data: Any) -> tuple[Path, Mapping[str, Any]]:
+        """The entry in whose list they stand: of a version, the model's where they stand there already."""
+        section, name = self.target.resource, self.target.name
+        entry = entry_of(data, section, name)
+        listed = entry.get(listed_under(entry, DATA_TESTS)) or ()
+        if not self.target.version or any(test_name(test) in self.names for test in listed):
+            return (section, Named(name)), entry
+        version = version_in(data, name, self.target.version)
+        return version.of_tests() if self.tests else (version.path, version.entry)
 
 
 @dataclass(frozen=True)

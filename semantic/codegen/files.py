@@ -13,7 +13,7 @@ from semantic.codegen.model_edits import DescribeModel
 from semantic.codegen.quality.file_tests import DATA_TESTS
 from semantic.codegen.quality.macros import MACRO_FILE as TESTS_FILE
 from semantic.codegen.quality.macros import MACROS
-from semantic.codegen.quality.rule import RESOURCES, Target
+from semantic.codegen.quality.rule import RESOURCES, Target, said_of
 from semantic.codegen.time_spine import time_spine_files
 from semantic.codegen.value_tests import MACRO, MACRO_FILE, METRIC_IN_RANGE
 from semantic.codegen.yaml_files import AddItem, Named, YamlValue, new_file
@@ -119,8 +119,9 @@ def preview(additions: Additions, amended: Entry | None = None) -> str:
     tables: dict[str, dict[str, Entry]] = {section: {} for section in RESOURCES}
     tables["models"] = {name: {"name": name, **entry} for name, entry in inside.items()}
     for name, tests in additions.tests.items():
-        section = Target.of(additions.vocabulary.models[name].unique_id, name).resource
-        tables[section].setdefault(name, {"name": name})[DATA_TESTS] = tests
+        target = Target.of(additions.vocabulary.models[name].unique_id, name)
+        entry = tables[target.resource].setdefault(name, {"name": name})
+        entry |= said_of(target, {DATA_TESTS: tests})
     metrics = [*additions.at_top(), *([amended] if amended else [])]
     told: dict[str, YamlValue] = {"metrics": metrics}
     told |= {section: [*entries.values()] for section, entries in tables.items()}

@@ -15,12 +15,12 @@ from semantic.codegen.changes import FileChange
 from semantic.codegen.entries import Refused
 from semantic.codegen.metrics import Compiled
 from semantic.codegen.quality.conditions import compiler
-from semantic.codegen.quality.edits import AddTest, Written
-from semantic.codegen.quality.file_tests import DATA_TESTS, is_nested
+from semantic.codegen.quality.edits import Written
+from semantic.codegen.quality.file_tests import DATA_TESTS
 from semantic.codegen.quality.habits import Habits, habits_of
 from semantic.codegen.quality.promises import NO_CONDITION, AlwaysTrue, BelongsTo, Condition, Promise
 from semantic.codegen.quality.reading import is_made_up, rule_read
-from semantic.codegen.quality.rule import QualityRule, Severity, Target
+from semantic.codegen.quality.rule import QualityRule, Severity, Target, said_of
 from semantic.codegen.quality.source_freshness import FRESHNESS
 from semantic.codegen.quality.spelled import Compiles, Spelled, spelled
 from semantic.codegen.quality.writing import rule_added, rule_changed
@@ -232,14 +232,17 @@ def _notes(test: Spelled, node: NodeRecord) -> tuple[str, ...]:
 
 def _shown(test: Spelled, target: Target, habits: Habits) -> str:
     """The test in its place, as YAML for people to read."""
+    said = _said(test, habits)
     if target.resource == "sources":
-        return new_file_of((AddItem(("sources",), _of_source(test, target, habits)),))
-    return new_file_of((AddTest(target, test, habits.nests_arguments),))
+        table: dict[str, Any] = {"name": target.source, "tables": [{"name": target.name, **said}]}
+        return new_file_of((AddItem(("sources",), table),))
+    return new_file_of((AddItem((target.resource,), {"name": target.name, **said_of(target, said)}),))
 
 
-def _of_source(test: Spelled, target: Target, habits: Habits) -> dict[str, Any]:
-    entry = test.entry(nested=is_nested({}, read=habits.nests_arguments))
-    table: dict[str, Any] = {"name": target.name}
+def _said(test: Spelled, habits: Habits) -> dict[str, Any]:
+    """What the entry of the table says, were the test all that there is."""
+    entry = test.entry(nested=habits.nests_arguments)
+    table: dict[str, Any] = {}
     if test.test == FRESHNESS:
         table |= {key: value for key, value in test.arguments.items() if key == "loaded_at_field"}
         limits = {key: value for key, value in test.arguments.items() if key != "loaded_at_field"}
@@ -248,4 +251,4 @@ def _of_source(test: Spelled, target: Target, habits: Habits) -> dict[str, Any]:
         table["columns"] = [{"name": test.column, DATA_TESTS: [entry]}]
     else:
         table[DATA_TESTS] = [entry]
-    return {"name": target.source, "tables": [table]}
+    return table

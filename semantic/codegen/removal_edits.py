@@ -12,6 +12,7 @@ from semantic.codegen.latest import COLUMNS, DERIVED
 from semantic.codegen.metric_edits import metric_entry
 from semantic.codegen.model_edits import entry_of
 from semantic.codegen.quality.rule import Target
+from semantic.codegen.versions import placed, version_in
 from semantic.codegen.yaml_marks import YamlRefused
 from semantic.codegen.yaml_steps import Edit, Named, Path, RemoveItem, RemoveKey, ReplaceItem
 
@@ -60,9 +61,13 @@ class RemoveColumn:
     def edits(self, data: Any, _text: str) -> Iterator[Edit]:
         held: Any = data
         place: list[Any] = []
-        for section, named in zip(self.path[::2], self.path[1::2], strict=True):
-            assert isinstance(named, Named)
+        path = placed(data, self.path, alone=True)
+        for section, named in zip(path[::2], path[1::2], strict=True):
             listed = (held.get(section) if isinstance(held, Mapping) else None) or []
+            if isinstance(named, int):
+                held, place = listed[named], [*place, section, named]
+                continue
+            assert isinstance(named, Named)
             wanted = [
                 one
                 for one in listed
@@ -121,8 +126,13 @@ class RenameTests:
     names: Mapping[str, str]
 
     def edits(self, data: Any, _text: str) -> Iterator[Edit]:
-        section, table = self.target.resource, self.target.name
-        entry = entry_of(data, section, table)
+        path: Path = (self.target.resource, Named(self.target.name))
+        yield from self._renamed(path, entry_of(data, self.target.resource, self.target.name))
+        if self.target.version:
+            version = version_in(data, self.target.name, self.target.version)
+            yield from self._renamed(version.path, version.entry)
+
+    def _renamed(self, path: Path, entry: Mapping[str, Any]) -> Iterator[Edit]:
         for key in ("tests", "data_tests"):
             for place, test in enumerate(entry.get(key) or ()):
                 arguments = next(iter(test.values()), None) if isinstance(test, dict) else None
@@ -130,7 +140,7 @@ class RenameTests:
                 if isinstance(name, str) and name in self.names:
                     new = copy.deepcopy(test)
                     new[next(iter(test))]["name"] = self.names[name]
-                    yield ReplaceItem((section, Named(table), key, place), new)
+                    yield ReplaceItem((*path, key, place), new)
 
 
 def element_entry(

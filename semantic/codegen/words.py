@@ -16,6 +16,7 @@ from semantic.codegen.entries import Refused
 from semantic.codegen.entry_keys import put
 from semantic.codegen.layout import YAML
 from semantic.codegen.metrics import Compiled
+from semantic.codegen.versions import VERSIONS, named, placed, version_in, version_of
 from semantic.codegen.yaml_files import YamlValue, new_file_of
 from semantic.codegen.yaml_steps import AddItem, Edit, Named, Path, ReplaceItem
 from semantic.described import ColumnFields, ModelFields, split
@@ -29,13 +30,20 @@ KEYS: Mapping[str, str] = {
     "deprecation_date": "deprecation_date",
 }
 # Where a key belongs that an entry does not have yet.
-ORDER = ("name", "description", "group", "access", "deprecation_date", "config", "meta", "data_type")
+ORDER = (
+    *("v", "defined_in", "name", "description", "group", "access", "deprecation_date", "config", "meta"),
+    "data_type",
+)
 SECTIONS: Mapping[str, str] = {
     "model": "models",
     "seed": "seeds",
     "snapshot": "snapshots",
     "source": "sources",
 }
+# No version takes this key from its model; and these dbt reads in the `config` of a version's own entry.
+OF_VERSIONS = "deprecation_date"
+IN_CONFIG = ("group", "access")
+SHARED = "A column that several versions of the model share is described for all of them."
 # From this version on dbt wants the meta of columns and sources in their config, as that of models.
 META_IN_CONFIG = (1, 10)
 
@@ -45,7 +53,8 @@ class AmendWords:
     """Give the entry at `path`, a list of names below a section, other words; None takes a key away.
 
     `values` are keys of dbt's, `own` those of Bisync's mapping in its `meta`, which a new entry has in its
-    `config` where `in_config` says so. Entries that are missing on the way are added.
+    `config` where `in_config` says so. Entries that are missing on the way are added. What versions of a
+    model share of a column is changed for all of them.
     """
 
     path: Path
@@ -54,30 +63,59 @@ class AmendWords:
     in_config: bool = True
 
     def edits(self, data: Any, _text: str) -> Iterator[Edit]:
-        held, depth = _deepest(data, self.path)
-        if depth == len(self.path):
-            yield ReplaceItem(self.path, self._amended(held))
+        path = self.path if data is None else placed(data, self.path, alone=False)
+        if data is not None and self._is_version:
+            self._refuse_inherited(data)
+        held, depth = _deepest(data, path)
+        if depth == len(path):
+            yield ReplaceItem(path, self._amended(held))
         else:
-            yield AddItem(self.path[: depth + 1], self._entry(depth + 1))
+            yield AddItem(path[: depth + 1], self._entry(depth + 1))
+
+    @property
+    def _is_version(self) -> bool:
+        """Whether the entry is a version's own, which has most of its keys in its `config`."""
+        return self.path[-2] == VERSIONS
+
+    def _refuse_inherited(self, data: Any) -> None:
+        """What all versions of a model say, one of them cannot take away, nor shorten a list of it."""
+        model, which = self.path[1], self.path[3]
+        assert isinstance(model, Named)
+        assert isinstance(which, Named)
+        version = version_in(data, model.value, which.value)
+        for key, value in self.values.items():
+            if value is None and key != OF_VERSIONS and version.inherits(key):
+                raise version.shared(f"The {key}")
+        for key, value in self.own.items():
+            if (value is None or isinstance(value, list)) and key in (_home(version.model, key) or ()):
+                raise version.shared(f"The {key}")
 
     def _entry(self, depth: int) -> dict[str, Any]:
         """The entry named at `path[depth]`, with all below it that is asked for."""
         name = self.path[depth]
         assert isinstance(name, Named)
+        entry: dict[str, Any] = {name.key: named(name.value) if name.key == "v" else name.value}
         if depth + 1 == len(self.path):
-            return self._amended({"name": name.value})
+            return self._amended(entry)
         section = str(self.path[depth + 1])
-        return {"name": name.value, section: [self._entry(depth + 2)]}
+        return {**entry, section: [self._entry(depth + 2)]}
 
     def _amended(self, entry: Mapping[str, Any]) -> dict[str, Any]:
         new: dict[str, Any] = copy.deepcopy(dict(entry))
         for key, value in self.values.items():
-            config = new.get("config")
-            place = config if isinstance(config, dict) and key in config else new
-            _put(place, key, value)
+            _put(self._place(new, key, value), key, value)
         if self.own:
             self._note(new)
         return new
+
+    def _place(self, entry: dict[str, Any], key: str, value: YamlValue) -> dict[str, Any]:
+        """The mapping that says the key, or is to say it."""
+        config = entry.get("config")
+        if self._is_version and key in IN_CONFIG and key not in entry and value is not None:
+            if not isinstance(config, dict):
+                _put(entry, "config", {})
+            return entry["config"]  # type: ignore[no-any-return]
+        return config if isinstance(config, dict) and key in config else entry
 
     def _note(self, entry: dict[str, Any]) -> None:
         """Set Bisync's keys in the entry's `meta`, wherever it keeps that."""
@@ -105,17 +143,21 @@ class AmendWords:
 
 def _deepest(data: Any, path: Path) -> tuple[Any, int]:
     """The deepest entry of the path that is there, and how many parts of the path lead to it."""
-    held, depth, reached = data, 0, 0
+    held, depth = data, 0
     while depth < len(path):
-        section, name = path[depth], path[depth + 1]
-        assert isinstance(name, Named)
-        listed = held.get(section) if isinstance(held, dict) else None
-        found = [one for one in listed or () if isinstance(one, dict) and one.get("name") == name.value]
+        section, which = path[depth], path[depth + 1]
+        listed = (held.get(section) if isinstance(held, dict) else None) or ()
+        found = [one for place, one in enumerate(listed) if _is_item(place, one, which)]
         if not found:
             break
         held, depth = found[0], depth + 2
-        reached = depth
-    return held, reached
+    return held, depth
+
+
+def _is_item(place: int, item: Any, which: str | int | Named) -> bool:
+    if isinstance(which, Named):
+        return isinstance(item, dict) and item.get(which.key) == which.value
+    return place == which
 
 
 def _places(entry: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -157,10 +199,11 @@ def compile_words(
     if moved := [name for name in left if name in current.changes_from(base)]:
         said = " and ".join(sorted(moved))
         raise Refused(f"The {said} of {current.title} was changed in dbt meanwhile. Decide which one holds.")
-    path = path_of(node, split(fields.name)[1])
+    column = split(fields.name)[1]
+    path = path_of(node, column)
     values = {KEYS[name]: _value(fields, name) for name in left if name in KEYS}
     own = {name: _value(fields, name) for name in left if name not in KEYS}
-    plain = known.names.dbt_version < META_IN_CONFIG and (len(path) > 2 or node.resource_type == "source")
+    plain = known.names.dbt_version < META_IN_CONFIG and (column or node.resource_type == "source")
     edit = AmendWords(path, values, own, in_config=not plain)
     at = [part.value if isinstance(part, Named) else part for part in path]
     edits = [{"at": at, "key": name, "value": _json(_value(fields, name))} for name in left]
@@ -170,6 +213,7 @@ def compile_words(
         metrics=(),
         models=(),
         yaml_preview=_preview(edit),
+        notes=(SHARED,) if left and column and VERSIONS in path else (),
     )
 
 
@@ -179,6 +223,8 @@ def path_of(node: NodeRecord, column: str = "") -> Path:
     path: Path = (section, Named(node.name))
     if node.resource_type == "source":
         path = (section, Named(str(node.fields.get("source_name") or "")), "tables", Named(node.name))
+    if version := version_of(node.unique_id):
+        path = (*path, VERSIONS, Named(version, "v"))
     return (*path, "columns", Named(column)) if column else path
 
 

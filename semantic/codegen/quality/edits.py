@@ -18,6 +18,7 @@ from semantic.codegen.quality.file_tests import (
 from semantic.codegen.quality.reading import flat
 from semantic.codegen.quality.rule import Target
 from semantic.codegen.quality.spelled import Spelled
+from semantic.codegen.versions import version_in
 from semantic.codegen.yaml_files import tests_key
 from semantic.codegen.yaml_marks import YamlRefused
 from semantic.codegen.yaml_steps import AddItem, Edit, Named, Path, RemoveItem, ReplaceItem
@@ -95,45 +96,53 @@ class _Home:
             listed = source.get("tables")
             self._path = ("sources", Named(target.source), "tables", Named(target.name))
         self._entry = _named(listed, target.name)
+        self._version = version_in(data, target.name, target.version) if target.version else None
+
+    def _at(self, column: str = "") -> tuple[Path, Raw]:
+        """The entry that has the tests of the table, or this column, with its path."""
+        if self._version is None:
+            return self._path, self._entry
+        return self._version.of_column(column, alone=True) if column else self._version.of_tests()
 
     def add(self, test: Any) -> Edit:
         """The test of the whole table."""
-        if not self._entry:
+        path, entry = self._at()
+        if not entry:
             return self._described({self._habit: [test]})
-        key = listed_under(self._entry, self._habit)
-        self._refuse_second(self._entry.get(key), test)
-        return AddItem((*self._path, key), test)
+        key = listed_under(entry, self._habit)
+        self._refuse_second(entry.get(key), test)
+        return AddItem((*path, key), test)
 
     def add_to_column(self, column: str, test: Any) -> Iterator[Edit]:
-        key = listed_under(self._entry, self._habit)
-        if not self._entry:
+        path, entry = self._at(column)
+        key = listed_under(entry, self._habit)
+        if not entry:
             yield self._described({"columns": [{"name": column, key: [test]}]})
             return
-        number = self._column(column)
+        number = self._column(entry, column)
         if number is None:
-            yield AddItem((*self._path, "columns"), {"name": column, key: [test]})
+            yield AddItem((*path, "columns"), {"name": column, key: [test]})
             return
-        described = self._entry["columns"][number]
+        described = entry["columns"][number]
         key = listed_under(described, self._habit)
         self._refuse_second(described.get(key), test)
-        yield AddItem((*self._path, "columns", number, key), test)
+        yield AddItem((*path, "columns", number, key), test)
 
     def find(self, was: Written) -> tuple[Path, FileTest]:
         """Where a test stands. Refused where it is not there as dbt read it, or there twice."""
-        number = self._column(was.column) if was.column else None
+        path, entry = self._at(was.column)
+        number = self._column(entry, was.column) if was.column else None
         found = (
-            [*_among(self._entry["columns"][number], (*self._path, "columns", number), was)]
-            if number is not None
-            else []
+            [*_among(entry["columns"][number], (*path, "columns", number), was)] if number is not None else []
         )
         if not found:
-            at_table = _by_argument(was) if was.column else was
-            found = [*_among(self._entry, self._path, at_table)]
+            path, entry = self._at()
+            found = [*_among(entry, path, _by_argument(was) if was.column else was)]
         return _only(found, was)
 
-    def _column(self, name: str) -> int | None:
-        """Which of the described columns it is, however it is capitalised."""
-        names = [_text(one, "name").casefold() for one in _list(self._entry.get("columns"))]
+    def _column(self, entry: Raw, name: str) -> int | None:
+        """Which of the columns that an entry describes it is, however it is capitalised."""
+        names = [_text(one, "name").casefold() for one in _list(entry.get("columns"))]
         places = [place for place, one in enumerate(names) if one == name.casefold()]
         if len(places) > 1:
             raise YamlRefused(

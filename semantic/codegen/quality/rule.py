@@ -16,6 +16,7 @@ from semantic.codegen.quality.promises import (
     problems_of,
     settled,
 )
+from semantic.codegen.versions import VERSIONS, named, version_of
 from semantic.rules.text import name_problems, text_problems
 
 Severity: TypeAlias = Literal["error", "warn"]
@@ -25,19 +26,23 @@ RESOURCES: tuple[Resource, ...] = get_args(Resource)
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a rule is of: a model, seed, snapshot or a source's table, and its column for rules of columns."""
+    """What a rule is of: a model, seed, snapshot or a source's table, and its column for rules of columns.
+
+    A model with versions is meant in this `version` alone.
+    """
 
     name: str
     column: str = ""
     resource: Resource = "models"
     source: str = ""
+    version: str = ""
 
     @classmethod
     def of(cls, unique_id: str, name: str, column: str = "", source: str = "") -> Target:
         """The target that dbt's id of a table stands for; a model where nobody knows the id."""
         kind = unique_id.partition(".")[0]
         resource: Resource = next((known for known in RESOURCES if known == f"{kind}s"), "models")
-        return cls(name, column, resource, source)
+        return cls(name, column, resource, source, version_of(unique_id))
 
     def to_json(self) -> dict[str, str]:
         """As the database holds it; what is the default is left out."""
@@ -50,8 +55,13 @@ class Target:
     def from_json(cls, values: Mapping[str, Any]) -> Target:
         """The reverse of `to_json`."""
         resource: Resource = next((known for known in RESOURCES if known == values.get("resource")), "models")
-        texts = {name: str(values.get(name) or "") for name in ("name", "column", "source")}
-        return cls(texts["name"], texts["column"], resource, texts["source"])
+        texts = {name: str(values.get(name) or "") for name in ("name", "column", "source", "version")}
+        return cls(resource=resource, **texts)
+
+
+def said_of(target: Target, said: Mapping[str, Any]) -> dict[str, Any]:
+    """What an entry of the target's name says where this is said of it, or of its version."""
+    return {VERSIONS: [{"v": named(target.version), **said}]} if target.version else dict(said)
 
 
 @dataclass(frozen=True, slots=True)
