@@ -103,11 +103,11 @@ class Additions:
             primary_entity="" if entity else rows,
             spec=spec,
         )
+        group = model.group if model.private else ""
         if spec == "legacy":
-            group = model.group if model.private else ""
             self.semantic_models[model.name] = legacy.semantic_model(semantic, group=group)
         else:
-            latest.describe(self._entry(model), semantic)
+            latest.describe(self._entry(model), semantic, group=group)
         self._put(model, semantic)
 
     def add_dimension(self, model: Model, dimension: Dimension) -> Dimension:

@@ -30,10 +30,13 @@ KEYS: dict[str, tuple[str, ...]] = {
 }
 
 
-def describe(entry: Entry, semantic: SemanticModel) -> None:
+def describe(entry: Entry, semantic: SemanticModel, *, group: str = "") -> None:
     """Makes a model's `entry` one with a semantic model."""
-    named_alike = semantic.name == semantic.model
-    entry["semantic_model"] = True if named_alike else {"enabled": True, "name": semantic.name}
+    said: Entry = {} if semantic.name == semantic.model else {"name": semantic.name}
+    if group:
+        # dbt 1.12 reads the group only where there is a `config` beside it.
+        said |= {"group": group, "config": {}}
+    entry["semantic_model"] = {"enabled": True, **said} if said else True
     entry["agg_time_dimension"] = semantic.agg_time_dimension
     if semantic.primary_entity:
         entry["primary_entity"] = semantic.primary_entity

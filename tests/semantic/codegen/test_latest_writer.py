@@ -339,6 +339,16 @@ def test_without_a_known_key_the_entry_names_its_rows() -> None:
     assert entry["semantic_model"] == {"enabled": True, "name": "fct_visits_all"}
 
 
+def test_the_semantic_model_of_a_private_model_is_in_its_group_as_dbt_reads_it() -> None:
+    visits = replace(SHOP.models["fct_visits"], group="web", private=True)
+    known = replace(SHOP, models={**SHOP.models, "fct_visits": visits})
+
+    code = compiled("SUM(minutes)", "fct_visits", known, time_column="visited_on")
+
+    entry = code.entries["models"]["fct_visits"]
+    assert entry["semantic_model"] == {"enabled": True, "group": "web", "config": {}}
+
+
 def test_a_column_that_sql_does_not_take_as_it_stands_is_shown_by_sql() -> None:
     visits = NOWHERE.models["fct_visits"]
     known = replace(
