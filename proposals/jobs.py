@@ -28,6 +28,8 @@ from workspace.repositories import mirror_of
 
 BISYNC = Person("Bisync", "bisync@localhost")
 _PUSHES = 5
+# Why a proposal goes back to its author: the repository is not any more what it was approved for.
+_GIVEN_BACK = (CannotGenerate, generate.FileRefused, publishing.ApprovalFell, publishing.NothingToWrite)
 
 
 @runs.handles("proposal.check")
@@ -60,7 +62,7 @@ def publish(work: runs.Work) -> dict[str, object]:
     if not (decided and mirror.has(decided["commit"]) and mirror.is_ancestor(decided["commit"], head)):
         try:
             decided = _commit_and_push(work, proposal, mirror, head)
-        except (CannotGenerate, generate.FileRefused, publishing.ApprovalFell) as exc:
+        except _GIVEN_BACK as exc:
             with work.fenced():
                 publishing.publishing_returned(proposal=proposal, reason=str(exc))
             raise
@@ -122,6 +124,8 @@ def _commit_and_push(work: runs.Work, proposal: Proposal, mirror: Mirror, head: 
         read = partial(generate.present, mirror, head)
         edits = generate.file_edits(code, read, folder=proposal.project.repository.folder)
         edits = generate.with_hand_edits(edits, proposal.hand_edits.all(), read)
+        if not edits:
+            raise publishing.NothingToWrite
         commit = mirror.commit(
             parent=head,
             files={edit.path: edit.after for edit in edits},

@@ -27,7 +27,7 @@ def merge_project(project: Project, snapshot: Snapshot) -> None:
     for item in _waiting(project, snapshot):
         merge_item(item, snapshot_known(snapshot, item.proposal.target), snapshot)
         Item.objects.filter(pk=item.pk).update(merged_commit=snapshot.commit)
-        if item.revision.base:
+        if item.revision.base or item.entries.get("uses"):
             changed[item.proposal_id] = item.proposal
     for proposal in changed.values():
         conflicts.go_on(proposal, actor=None)
@@ -38,7 +38,9 @@ def _waiting(project: Project, snapshot: Snapshot) -> QuerySet[Item]:
     open_items = Item.objects.filter(proposal__project=project, proposal__status__in=OPEN)
     items = open_items.annotate(own_name=KeyTextTransform("name", "revision__fields"))
     names = snapshot.project.definitions.filter(state="published").values("name")
-    touched = ~Q(revision__base={}) | Q(own_name__in=names) | Q(conflicts__state="open")
+    # What was approved while dbt said this or that of something else may have to be approved again.
+    uses = Q(entries__has_key="uses") & ~Q(entries__uses={})
+    touched = ~Q(revision__base={}) | uses | Q(own_name__in=names) | Q(conflicts__state="open")
     return (
         items.filter(touched)
         .exclude(merged_commit=snapshot.commit)

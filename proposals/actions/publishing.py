@@ -25,6 +25,12 @@ class ApprovalFell(BisyncError):
     http_status = 409
 
 
+class NothingToWrite(BisyncError):
+    code = "nothing-to-write"
+    message = _("dbt says all of this already, so there is nothing to publish. Withdraw the proposal.")
+    http_status = 409
+
+
 class CommitLost(BisyncError):
     code = "commit-lost"
     message = _(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import PurePosixPath
+from types import MappingProxyType
 
 from catalog.reading import NodeRecord
 from semantic.codegen.changes import FileChange, WriteBlock
 from semantic.codegen.entries import Refused
 from semantic.codegen.metrics import Compiled
+from semantic.codegen.seen import digest
 from semantic.codegen.words import AmendWords, path_of, properties_file
 from semantic.described import DocFields, split
 from semantic.known import Known
@@ -43,25 +46,36 @@ def _new(fields: DocFields, known: Known) -> Compiled:
     changes = [
         FileChange(home or f"{known.project.docs_folder}/docs.md", (WriteBlock(fields.block, fields.text),))
     ]
-    if fields.about:
-        changes.append(_reference(fields, known))
-    return _compiled(tuple(changes), fields)
-
-
-def _reference(fields: DocFields, known: Known) -> FileChange:
+    if not fields.about:
+        return _compiled(tuple(changes), fields)
     unique_id, column = split(fields.about)
-    node: NodeRecord | None = known.node(unique_id)
+    node = known.node(unique_id)
     if node is None:
         raise Refused(f"{unique_id} is not in the dbt project any more.")
+    changes.append(_reference(fields, node, column, known))
+    # The words that the reference takes the place of, as they were approved to go.
+    return _compiled(tuple(changes), fields, {fields.about: digest(_words(node, column))})
+
+
+def _words(node: NodeRecord, column: str) -> str:
+    """The description of a table, or of its column."""
+    if not column:
+        return node.description
+    return next((one.description for one in node.columns if one.name.lower() == column.lower()), "")
+
+
+def _reference(fields: DocFields, node: NodeRecord, column: str, known: Known) -> FileChange:
     words = {"description": f"{{{{ doc('{fields.block}') }}}}"}
     return FileChange(properties_file(node, known), (AmendWords(path_of(node, column), words, {}),))
 
 
-def _compiled(changes: tuple[FileChange, ...], fields: DocFields) -> Compiled:
+def _compiled(
+    changes: tuple[FileChange, ...], fields: DocFields, uses: Mapping[str, str] = MappingProxyType({})
+) -> Compiled:
     edits = [{"block": fields.block, "text": fields.text, "about": fields.about}] if changes else []
     return Compiled(
         changes=changes,
-        entries={"edits": edits, "uses": {}},
+        entries={"edits": edits, "uses": dict(uses)},
         metrics=(),
         models=(),
         yaml_preview=WriteBlock(fields.block, fields.text).written(None) if changes else "",

@@ -20,6 +20,7 @@ from semantic.codegen.quality.edits import RemoveTest, Written
 from semantic.codegen.quality.reading import is_made_up
 from semantic.codegen.quality.rule import Target
 from semantic.codegen.removal_edits import Exchange, RemoveColumn, RemoveElement, RemoveMetric, RenameTests
+from semantic.codegen.seen import seen
 from semantic.codegen.value_tests import test_names, tested_rows
 from semantic.codegen.words import path_of
 from semantic.codegen.yaml_emit import new_file
@@ -45,7 +46,7 @@ DEPRECATED = "deprecated"
 def compile_removal(fields: RemovalFields, known: Known, *, dialect: str) -> Compiled:
     """The edits of every file that a removal touches; none where it is gone already. Raises Refused."""
     what, key = subject_of(fields.name)
-    code = _Code(known)
+    code = _Code(known, subjects=[fields.name])
     if what == "metric" and (metric := known.names.metrics.get(key)):
         _metric(code, fields, metric, dialect)
     elif what == "dimension" and (found := dimension_of(key, known)):
@@ -58,10 +59,9 @@ def compile_removal(fields: RemovalFields, known: Known, *, dialect: str) -> Com
         _test(code, key)
     elif what == "column":
         _column(code, key)
-    used = {} if not fields.replacement else _uses(fields, known, dialect)
     return Compiled(
         changes=tuple(FileChange(path, tuple(edits)) for path, edits in code.edits.items()),
-        entries={"edits": code.said, "uses": used},
+        entries={"edits": code.said, "uses": _uses(code, fields, dialect)},
         metrics=tuple(code.metrics),
         models=tuple(sorted(code.models)),
         yaml_preview=_preview(code.said),
@@ -80,6 +80,8 @@ class _Code:
     metrics: list[str] = field(default_factory=list)
     models: set[str] = field(default_factory=set)
     notes: list[str] = field(default_factory=list)
+    # What goes or changes, named as in `RemovalFields`: with what is said of it, this was approved.
+    subjects: list[str] = field(default_factory=list)
 
     def add(self, path: str, edit: AnyEdit, **said: Any) -> None:
         if not path:
@@ -121,12 +123,14 @@ def _unused(code: _Code, metric: str) -> None:
     names = code.known.names
     for name in helpers:
         code.add(names.metrics[name].file, RemoveMetric(name), remove="metric", name=name)
+        code.subjects.append(f"metric:{name}")
     for name in measures:
         model, _measure = names.measures[name]
         semantic = model.semantic
         assert semantic is not None
         edit = RemoveElement(model.name, semantic.name, "measures", name)
         code.add(semantic.file, edit, remove="measure", name=name)
+        code.subjects.append(f"measure:{name}")
 
 
 def _exchanges(code: _Code, fields: RemovalFields, what: str, old: str, new: str) -> None:
@@ -233,13 +237,15 @@ def _column(code: _Code, key: str) -> None:
         code.models.add(node.name)
 
 
-def _uses(fields: RemovalFields, known: Known, dialect: str) -> dict[str, str]:
-    """The metric that takes the place, with a digest of what it means now."""
+def _uses(code: _Code, fields: RemovalFields, dialect: str) -> dict[str, str]:
+    """Of what goes a digest of all that dbt says of it, of the metric in its place one of its meaning."""
+    known = code.known
+    found = {name: seen(name, known) for name in code.subjects if code.said}
     other = known.names.metrics.get(fields.replacement)
     if other is None or fields.how == "rename":
-        return {}
+        return found
     meaning = full_meaning(other, known.names, dialect=dialect)
-    return {other.name: hashlib.sha256(meaning.encode()).hexdigest()}
+    return {**found, other.name: hashlib.sha256(meaning.encode()).hexdigest()}
 
 
 def _after(fields: RemovalFields, known: Known) -> Vocabulary | None:

@@ -19,8 +19,11 @@ from proposals.models import Proposal
 from semantic.models import Definition
 from semantic.removals import RemovalFields
 from tests.proposals.story import Story
+from tests.proposals.test_conflicts import approved, pull
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+ORDERS, SCHEMA = "model.shop.fct_orders", "models/schema.yml"
 
 
 def removing(story: Story, name: str, **to: Any) -> Proposal:
@@ -60,6 +63,41 @@ def test_a_metric_goes_with_another_one_in_its_place_and_is_retired_by_the_pull(
     assert {"Completed share", "Revenue per customer", "Average order"} <= compared.keys()
     assert compared["Revenue per customer"]["before"]["total"] == compared["Revenue per customer"]["total"]
     assert "agree for Average order" in numbers.message
+
+
+@pytest.mark.dbt
+def test_what_is_to_go_is_approved_anew_where_dbt_says_something_else_of_it(story: Story) -> None:
+    def sent(name: str) -> Proposal:
+        return approved(story, removing(story, name))
+
+    column, test = sent(f"column:{ORDERS}:status"), sent(_test_of(story, "unique_dim_customers"))
+    block = authoring.proposal_open(project=story.project, author=story.maya, kind="doc", changing=ORDERS)
+    approved(story, block)
+    gifts = sent("metric:gifts")
+    text = story.git("show", f"main:{SCHEMA}") + "\n"
+    for old, new in (
+        ("description: Where the order stands.", "description: Agreed with Finance."),
+        ("data_tests: [unique, not_null]", "data_tests: [{unique: {name: customers_once}}, not_null]"),
+        ("One row for each order.", "One row for each order but test orders."),
+    ):
+        assert old in text
+        text = text.replace(old, new)
+    story.origin.commit({SCHEMA: text}, "docs: Say it as Finance does.")
+
+    pull(story)
+
+    for proposal in (column, test, block, gifts):
+        proposal.refresh_from_db()
+    assert [one.status for one in (column, test, block, gifts)] == [
+        "in_review", "draft", "in_review", "approved",
+    ]  # fmt: skip
+    assert (column.approved_hash, set(column.checks.values_list("status", flat=True))) == ("", {"passed"})
+    assert "dbt has no unique_dim_customers" in test.returned_reason
+
+
+def _test_of(story: Story, begins: str) -> str:
+    tests = generate.known_in(story.project, story.production).manifest.tests
+    return "test:" + next(one for one in tests if one.split(".")[2].startswith(begins))
 
 
 def test_nothing_is_removed_that_dbt_does_not_know(story: Story) -> None:

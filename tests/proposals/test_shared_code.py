@@ -11,6 +11,7 @@ from proposals import content
 from proposals.actions import authoring, publishing, reviewing
 from proposals.models import Proposal
 from tests.proposals.story import FIELDS, Story
+from tests.proposals.test_conflicts import approved as others_approved
 from workspace import runs
 from workspace.models import Run
 
@@ -113,3 +114,17 @@ def test_an_approval_ends_when_a_metric_in_the_formula_means_something_else(
     run = published(story, proposal)
 
     assert (run.error_code, run.status) == (error, "failed" if error else "succeeded")
+
+
+def test_what_dbt_says_already_is_given_back_without_a_commit(story: Story) -> None:
+    proposal = others_approved(story, story.changing("revenue", meaning="Net of discounts."))
+    text = story.git("show", f"main:{METRICS}") + "\n"
+    edit = ("All net revenue.", "Net of discounts.")
+    head = story.origin.commit({METRICS: text.replace(*edit)}, "metrics: Say it better.")
+
+    run = published(story, proposal)
+
+    proposal.refresh_from_db()
+    assert (run.status, run.error_code) == ("failed", "nothing-to-write")
+    assert (story.head(), proposal.status) == (head, "draft")
+    assert proposal.returned_reason.startswith("dbt says all of this already")

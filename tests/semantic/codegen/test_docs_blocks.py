@@ -14,6 +14,7 @@ from semantic.definitions import Vocabulary
 from semantic.described import DocFields
 from semantic.known import Known
 from semantic.project_file import FILE as PROJECT
+from tests.semantic import shop
 
 pytestmark = pytest.mark.pure
 
@@ -80,3 +81,36 @@ def test_lines_end_as_the_file_ends_them() -> None:
 def test_a_block_that_is_not_as_dbt_read_it_is_refused(block: WriteBlock) -> None:
     with pytest.raises(YamlRefused, match="Pull first"):
         after(FILE, block)
+
+
+def described(text: str) -> Known:
+    """A project of one table, and what dbt says of it and of its column."""
+    node = {
+        "unique_id": "model.shop.fct_orders", "resource_type": "model", "name": "fct_orders", "package_name": "shop",
+        "patch_path": "shop://models/schema.yml", "original_file_path": "models/fct_orders.sql",
+        "checksum": {"checksum": "x"}, "description": text,
+        "columns": {"Status": {"name": "Status", "description": text}},
+    }  # fmt: skip
+    manifest = {
+        "metadata": {
+            "dbt_schema_version": "https://schemas.getdbt.com/dbt/manifest/v12.json",
+            "project_name": "shop",
+        },
+        "nodes": {"model.shop.fct_orders": node},
+    }
+    return Known(shop.vocabulary(), lambda: read(json.dumps(manifest).encode()))
+
+
+@pytest.mark.parametrize("about", ["model.shop.fct_orders", "model.shop.fct_orders:status"])
+def test_a_reference_takes_the_place_of_the_words_that_were_approved_to_go(about: str) -> None:
+    fields = DocFields(name="doc.orders", block="orders", text="One row for each order.", about=about)
+
+    approved, same, now = (
+        compile_block(None, fields, described(text)).entries
+        for text in ("One row for each order.", "One row for each order.", "Without test orders.")
+    )
+
+    assert approved == same
+    assert approved["edits"] == now["edits"]
+    assert list(approved["uses"]) == [about]
+    assert approved["uses"] != now["uses"]

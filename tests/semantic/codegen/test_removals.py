@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
+import msgspec
 import pytest
 import yaml
 
 from catalog.ingest import read
+from catalog.reading import Manifest
 from semantic.codegen.entries import Refused, parts
 from semantic.codegen.metrics import Compiled
 from semantic.codegen.quality.rule import Target
@@ -65,12 +69,15 @@ saved_queries:
 def _metric(name: str, kind: str, params: dict[str, Any]) -> dict[str, Any]:
     return {
         "unique_id": f"metric.shop.{name}", "resource_type": "metric", "name": name, "label": name.capitalize(),
-        "package_name": "shop", "original_file_path": "models/metrics.yml", "type": kind, "type_params": params,
+        "package_name": "shop", "original_file_path": "models/metrics.yml", "type": kind, "created_at": 1.5,
+        "type_params": params,
     }  # fmt: skip
 
 
-def known(*, contract: bool = False, **metrics: dict[str, Any]) -> Known:
-    """The shop with a second name for its revenue, and what uses that."""
+def known(
+    orders: Mapping[str, Any] = MappingProxyType({}), *, contract: bool = False, **metrics: dict[str, Any]
+) -> Known:
+    """The shop with a second name for its revenue, and what uses that; what dbt says of `orders`."""
     found = {
         "turnover": _metric("turnover", "simple", {"measure": {"name": "net_amount_total"}}),
         "revenue": _metric("revenue", "simple", {"measure": {"name": "net_amount_total"}}),
@@ -93,6 +100,10 @@ def known(*, contract: bool = False, **metrics: dict[str, Any]) -> Known:
         "saved_queries": {"saved_query.shop.weekly": {
             "unique_id": "saved_query.shop.weekly", "resource_type": "saved_query", "name": "weekly", **common,
             "query_params": {"metrics": ["turnover", "revenue"], "group_by": [], "where": None},
+        }},
+        "parent_map": {"test.shop.positive": ["model.shop.fct_orders"]},
+        "semantic_models": {"semantic_model.shop.orders": {
+            "unique_id": "semantic_model.shop.orders", "resource_type": "semantic_model", "name": "orders", **common, **orders,
         }},
         "nodes": {
             "model.shop.fct_orders": {
@@ -164,7 +175,7 @@ def test_a_metric_goes_and_everything_names_the_other_one_instead() -> None:
     assert "# what the shop lives on" in text
     assert set(code.metrics) == {"turnover_per_order", "turnover_share"}
     assert code.models == ("fct_orders",)
-    assert list(code.entries["uses"]) == ["revenue"]
+    assert list(code.entries["uses"]) == ["metric:turnover", "revenue"]
     assert code.after is not None
     assert "turnover" not in code.after.metrics
 
@@ -363,3 +374,74 @@ def test_a_noted_formula_names_the_other_metric_too() -> None:
 
     edits = [edit for change in code.changes for edit in change.edits if isinstance(edit, Exchange)]
     assert {edit.name: edit.formula for edit in edits}["turnover_per_order"] == "revenue / orders_total"
+
+
+def edited(found: Known, section: str, unique_id: str, **to: Any) -> Known:
+    """The same project after somebody changed an entry in dbt."""
+    parts = found.manifest.parts
+    raw = {**json.loads(bytes(getattr(parts, section)[unique_id])), **to}
+    entries = {**getattr(parts, section), unique_id: msgspec.Raw(json.dumps(raw).encode())}
+    manifest = Manifest(msgspec.structs.replace(parts, **{section: entries}))
+    return Known(found.names, lambda: manifest)
+
+
+MODEL, TEST = "model.shop.fct_orders", "test.shop.positive"
+WORDS = {"columns": {"status": {"name": "status"}, "note": {"name": "note", "description": "Agreed."}}}
+STRICTER = {"config": {"where": "status <> 'x'"}}
+ORDERS = {
+    "dimensions": [{"name": "is_gift", "type": "categorical"}, {"name": "tier", "label": "Tier"}],
+    "measures": [{"name": "rows_total", "agg": "count"}, {"name": "net_amount_total", "agg": "sum"}],
+}
+
+
+@pytest.mark.parametrize(
+    ("fields", "section", "unique_id", "theirs", "falls"),
+    [
+        ({"name": "metric:turnover_share"}, "metrics", "metric.shop.turnover_share", {"description": "New."}, True),
+        ({"name": "metric:turnover_share"}, "metrics", "metric.shop.turnover_share", {"created_at": 12.5}, False),
+        ({"name": "metric:turnover_share"}, "metrics", "metric.shop.turnover", {"description": "New."}, False),
+        ({"name": "metric:turnover", "how": "rename", "new_name": "sales"}, "metrics", "metric.shop.turnover",
+         {"type_params": {"measure": {"name": "rows_total"}}}, True),
+        ({"name": f"column:{MODEL}:note"}, "nodes", MODEL, WORDS, True),
+        ({"name": f"column:{MODEL}:status"}, "nodes", MODEL, WORDS, False),
+        ({"name": f"column:{MODEL}:status"}, "nodes", TEST, STRICTER, True),
+        ({"name": f"test:{TEST}"}, "nodes", TEST, STRICTER, True),
+        ({"name": f"dimension:{MODEL}:is_gift"}, "semantic_models", "semantic_model.shop.orders",
+         {"dimensions": [{"name": "is_gift", "type": "categorical", "expr": "gift"}]}, True),
+        ({"name": f"dimension:{MODEL}:is_gift"}, "semantic_models", "semantic_model.shop.orders",
+         {"measures": []}, False),
+        ({"name": "measure:net_amount_total", "replacement": "rows_total"}, "semantic_models",
+         "semantic_model.shop.orders", {"measures": [{"name": "net_amount_total", "agg": "max"}]}, True),
+    ],
+)  # fmt: skip
+def test_what_goes_was_approved_with_what_dbt_said_of_it(
+    fields: dict[str, Any], section: str, unique_id: str, theirs: dict[str, Any], falls: bool
+) -> None:
+    found = known(orders=ORDERS)
+
+    before = compiled(found, **fields).entries
+    now = compiled(edited(found, section, unique_id, **theirs), **fields).entries
+
+    assert compiled(known(orders=ORDERS), **fields).entries == before
+    assert (now["uses"] != before["uses"] or not parts(now) <= parts(before)) is falls
+
+
+def test_what_goes_with_a_metric_was_approved_as_it_was_too() -> None:
+    lonely = _metric("orders_total", "simple", {"measure": {"name": "rows_total"}})
+    others = {"turnover_per_order": _metric("turnover_per_order", "simple", {})}
+    found = known(orders=ORDERS, orders_total=lonely, **others)
+    code = compiled(found, name="metric:orders_total", unused=True)
+
+    assert list(code.entries["uses"]) == ["metric:orders_total", "measure:rows_total"]
+    now = edited(found, "semantic_models", "semantic_model.shop.orders", measures=[{"name": "rows_total"}])
+    again = compiled(now, name="metric:orders_total", unused=True)
+    assert again.entries["uses"]["measure:rows_total"] != code.entries["uses"]["measure:rows_total"]
+
+
+def test_what_is_gone_already_was_not_approved_to_stay_gone() -> None:
+    name = f"test:{TEST}"
+    found = known()
+    left = {uid: raw for uid, raw in found.manifest.parts.nodes.items() if uid != TEST}
+    gone = Known(found.names, lambda: Manifest(msgspec.structs.replace(found.manifest.parts, nodes=left)))
+
+    assert compiled(gone, name=name).entries["uses"] != compiled(found, name=name).entries["uses"]
