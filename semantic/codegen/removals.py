@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -16,19 +16,19 @@ from semantic.codegen.entries import Entry, Refused
 from semantic.codegen.layout import properties_file
 from semantic.codegen.metric_edits import AmendMetric
 from semantic.codegen.metrics import Compiled
+from semantic.codegen.names_after import Exchanged, counted_by, exchanged, renamed, without
 from semantic.codegen.quality.edits import RemoveTest, Written
 from semantic.codegen.quality.reading import is_made_up
 from semantic.codegen.quality.rule import Target
 from semantic.codegen.removal_edits import Exchange, RemoveColumn, RemoveElement, RemoveMetric, RenameTests
+from semantic.codegen.removal_notes import Notes
 from semantic.codegen.seen import seen
 from semantic.codegen.value_tests import test_names, tested_rows
 from semantic.codegen.words import path_of
 from semantic.codegen.yaml_emit import new_file
 from semantic.current import fields_of
-from semantic.definitions import Metric, MetricInput, Vocabulary
+from semantic.definitions import Metric, Vocabulary
 from semantic.formula import analyse, metric_models
-from semantic.formula.printer import spell
-from semantic.formula.tree import MetricRef, walk
 from semantic.formulas import full_meaning
 from semantic.known import Known
 from semantic.removals import (
@@ -66,7 +66,7 @@ def compile_removal(fields: RemovalFields, known: Known, *, dialect: str) -> Com
         models=tuple(sorted(code.models)),
         yaml_preview=_preview(code.said),
         notes=tuple(code.notes),
-        after=_after(fields, known),
+        after=_after(code, fields),
     )
 
 
@@ -107,14 +107,36 @@ def _metric(code: _Code, fields: RemovalFields, metric: Metric, dialect: str) ->
         code.metrics.append(new)
         code.models |= metric_models(code.known.names, metric.name)
         for path, target, tests in rules:
-            renamed = {test: new + test.removeprefix(metric.name) for test in tests}
-            code.add(path, RenameTests(target, renamed), model=target.name, tests=renamed)
+            called = {test: new + test.removeprefix(metric.name) for test in tests}
+            code.add(path, RenameTests(target, called), model=target.name, tests=called)
+    else:
+        code.add(metric.file, RemoveMetric(metric.name), remove="metric", name=metric.name)
+        for path, target, tests in rules:
+            code.add(path, AmendTests(target, tuple(tests), ()), model=target.name, dropped=tests)
+        if fields.unused:
+            _unused(code, metric.name)
+    if new:
+        _notes(code, fields, metric, dialect)
+
+
+def _notes(code: _Code, fields: RemovalFields, metric: Metric, dialect: str) -> None:
+    """Lets the notes of other metrics name the other one too: whose part they are, what they promise."""
+    after = _after(code, fields)
+    exchange = _exchange(code.known.names, fields, metric)
+    if after is None or exchange is None:
         return
-    code.add(metric.file, RemoveMetric(metric.name), remove="metric", name=metric.name)
-    for path, target, tests in rules:
-        code.add(path, AmendTests(target, tuple(tests), ()), model=target.name, dropped=tests)
-    if fields.unused:
-        _unused(code, metric.name)
+    gone = {key for what, key in map(subject_of, code.subjects) if what == "metric"}
+    for path, edit, told in Notes(exchange, after, set(code.metrics), gone, dialect).edits():
+        code.add(path, edit, **told)
+        if isinstance(edit, AmendTests):
+            code.models.add(edit.target.name)
+
+
+def _exchange(names: Vocabulary, fields: RemovalFields, metric: Metric) -> Exchanged | None:
+    if fields.how == "rename":
+        return Exchanged(names, metric, replace(metric, name=fields.new_name), renamed=True)
+    other = names.metrics.get(fields.replacement)
+    return Exchanged(names, metric, other) if other is not None else None
 
 
 def _unused(code: _Code, metric: str) -> None:
@@ -141,8 +163,9 @@ def _exchanges(code: _Code, fields: RemovalFields, what: str, old: str, new: str
     if stuck := [use.words for use in uses if not new or not use.exchanged]:
         raise Refused(f"dbt could not read {' and '.join(stuck[:3])} any more. Change that first.")
     names = code.known.names
+    exchange = _exchange(names, fields, names.metrics[old]) if what == "metric" else None
     for use in uses:
-        formula = _formula(names, use.name, old, new) if what == "metric" and use.section == "metrics" else ""
+        formula = _formula(names, use.name, exchange) if use.section == "metrics" else ""
         edit = Exchange(use.section, use.name, old, new, what, formula)
         code.add(use.file, edit, exchange=use.section, name=use.name, old=old, new=new)
         if use.section == "metrics":
@@ -153,19 +176,11 @@ def _exchanges(code: _Code, fields: RemovalFields, what: str, old: str, new: str
     code.notes += [f"{use.words[0].upper()}{use.words[1:]} uses {new} from then on." for use in uses]
 
 
-def _formula(names: Vocabulary, metric: str, old: str, new: str) -> str:
+def _formula(names: Vocabulary, metric: str, exchange: Exchanged | None) -> str:
     """What Bisync noted as a metric's formula, with the other name in it."""
     known = names.metrics.get(metric)
-    own = known.meta.get("bisync") if known else None
-    written = own.get("formula") if isinstance(own, Mapping) else None
-    text = written if isinstance(written, str) else ""
-    tree = analyse(text, names).tree if text else None
-    if tree is None:
-        return ""
-    found = [part for part in walk(tree) if isinstance(part, MetricRef) and part.metric == old]
-    for part in sorted(found, key=lambda part: -part.start):
-        text = text[: part.start] + spell(new) + text[part.end :]
-    return text
+    notes = dict(exchange.notes(known)) if known is not None and exchange is not None else {}
+    return str(notes.get("formula", ""))
 
 
 def _rules_of(metric: Metric, names: Vocabulary, dialect: str) -> list[tuple[str, Target, list[str]]]:
@@ -248,31 +263,24 @@ def _uses(code: _Code, fields: RemovalFields, dialect: str) -> dict[str, str]:
     return {**found, other.name: hashlib.sha256(meaning.encode()).hexdigest()}
 
 
-def _after(fields: RemovalFields, known: Known) -> Vocabulary | None:
-    """The names that there will be."""
+def _after(code: _Code, fields: RemovalFields) -> Vocabulary | None:
+    """The names that there will be, without all that goes."""
     what, key = subject_of(fields.name)
-    names = known.names
-    if what != "metric" or key not in names.metrics or fields.how == "deprecate":
+    names = code.known.names
+    if not code.said or fields.how == "deprecate" or what not in ("metric", "measure", "dimension"):
         return None
-    new = fields.new_name if fields.how == "rename" else fields.replacement
-    metrics = {name: _exchanged(one, key, new) for name, one in names.metrics.items() if name != key}
     if fields.how == "rename":
-        metrics[new] = replace(names.metrics[key], name=new)
-    return replace(names, metrics=metrics)
-
-
-def _exchanged(metric: Metric, old: str, new: str) -> Metric:
-    def named(part: MetricInput) -> MetricInput:
-        # What a derived metric calculates with is called as before, by an alias.
-        alias = part.alias or (old if metric.type == "derived" else "")
-        return replace(part, name=new, alias=alias) if part.name == old else part
-
-    return replace(
-        metric,
-        numerator=metric.numerator and named(metric.numerator),
-        denominator=metric.denominator and named(metric.denominator),
-        inputs=tuple(map(named, metric.inputs)),
-    )
+        return renamed(names, key, fields.new_name)
+    if what == "metric" and fields.replacement in names.metrics:
+        names = exchanged(names, key, names.metrics[fields.replacement])
+    elif what == "measure" and fields.replacement:
+        names = counted_by(names, key, fields.replacement)
+    gone: dict[str, list[str]] = {"metric": [], "measure": [], "dimension": []}
+    for kind, name in map(subject_of, code.subjects):
+        gone[kind].append(name)
+    found = (dimension_of(name, code.known) for name in gone["dimension"])
+    dimensions = [(model.name, one.name) for model, one in filter(None, found)]
+    return without(names, metrics=gone["metric"], measures=gone["measure"], dimensions=dimensions)
 
 
 def _preview(said: Sequence[Entry]) -> str:

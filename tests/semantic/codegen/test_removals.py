@@ -14,6 +14,7 @@ import yaml
 
 from catalog.ingest import read
 from catalog.reading import Manifest
+from semantic.codegen.changes import AmendTests
 from semantic.codegen.entries import Refused, parts
 from semantic.codegen.metrics import Compiled
 from semantic.codegen.quality.rule import Target
@@ -21,7 +22,8 @@ from semantic.codegen.removal_edits import Exchange, RenameTests
 from semantic.codegen.removals import compile_removal
 from semantic.codegen.yaml_marks import YamlRefused
 from semantic.codegen.yaml_steps import Named, ReplaceItem
-from semantic.definitions import Metric, MetricInput, Vocabulary
+from semantic.current import fields_of
+from semantic.definitions import Measure, Metric, MetricInput, Vocabulary
 from semantic.known import Known
 from semantic.removals import RemovalFields, left_unused, uses_of
 from tests.semantic import shop
@@ -445,3 +447,116 @@ def test_what_is_gone_already_was_not_approved_to_stay_gone() -> None:
     gone = Known(found.names, lambda: Manifest(msgspec.structs.replace(found.manifest.parts, nodes=left)))
 
     assert compiled(gone, name=name).entries["uses"] != compiled(found, name=name).entries["uses"]
+
+
+def shared(**more: Any) -> Known:
+    """A share of two helpers of its own, by another date, and two metrics whose promises name it."""
+    found = known(
+        share=_metric(
+            "share", "ratio", {"numerator": {"name": "share_numerator"}, "denominator": {"name": "share_denominator"}}
+        ),
+        share_numerator=_metric("share_numerator", "simple", {"measure": {"name": "by_delivery"}}),
+        share_denominator=_metric("share_denominator", "simple", {"measure": {"name": "by_delivery"}}),
+    )  # fmt: skip
+    file, helper = "models/metrics.yml", {"bisync": {"helper_of": "share"}}
+    same, grows = {"kind": "metric_consistency", "other": "share", "tolerance": 0.5}, {"kind": "positive"}
+    steps = {"kind": "logical_cohort_progression", "steps": ["revenue", "share"]}
+    metrics = [
+        Metric("share", "ratio", "Share", numerator=MetricInput("share_numerator"),
+               denominator=MetricInput("share_denominator"), file=file),
+        Metric("share_numerator", "simple", "Part", measure="by_delivery", filters=(shop.COMPLETED,), file=file, meta=helper),
+        Metric("share_denominator", "simple", "Whole", measure="by_delivery", file=file, meta=helper),
+        Metric("cards", "simple", "Cards", measure="net_amount_total", file=file, formula="SUM(fct_orders.net_amount)",
+               meta={"bisync": {"rules": [grows, same]}}),
+        Metric("sold", "simple", "Sold", measure="rows_total", file=file, formula="COUNT(fct_orders.*)",
+               meta={"bisync": {"rules": [steps]}}),
+    ]  # fmt: skip
+    orders = found.names.models["fct_orders"]
+    assert orders.semantic is not None
+    measure = Measure("by_delivery", "sum", "net_amount", agg_time_dimension="delivered_on")
+    semantic = replace(orders.semantic, measures=(*orders.semantic.measures, measure))
+    names = replace(
+        found.names,
+        models={**found.names.models, "fct_orders": replace(orders, semantic=semantic)},
+        metrics={**found.names.metrics, **{one.name: one for one in metrics}, **more},
+    )
+    return Known(names, found.read)
+
+
+SHARE = """\
+metrics:
+  - name: share
+    type: ratio
+    type_params: {numerator: share_numerator, denominator: share_denominator}
+  - name: share_numerator
+    type: simple
+    type_params: {measure: by_delivery}
+    config: {meta: {bisync: {helper_of: share}}}
+  - name: share_denominator
+    type: simple
+    type_params: {measure: by_delivery}
+    config: {meta: {bisync: {helper_of: share}}}
+  - name: cards
+    type: simple
+    type_params: {measure: net_amount_total}
+    config: {meta: {bisync: {rules: [{kind: positive}, {kind: metric_consistency, other: share, tolerance: 0.5}]}}}
+  - name: sold
+    type: simple
+    type_params: {measure: rows_total}
+    config: {meta: {bisync: {rules: [{kind: logical_cohort_progression, steps: [revenue, share]}]}}}
+"""
+
+
+def notes_in(text: str, name: str) -> Any:
+    return entry(text, "metrics", name)["config"]["meta"]["bisync"]
+
+
+def test_helpers_stay_those_of_a_metric_that_is_called_otherwise() -> None:
+    found = shared()
+    code = compiled(found, name="metric:share", how="rename", new_name="completed_part")
+    text = changed(code, SHARE)
+
+    assert notes_in(text, "share_numerator") == {"helper_of": "completed_part"}
+    assert notes_in(text, "share_denominator") == {"helper_of": "completed_part"}
+    assert code.after is not None
+    before, now = found.names.metrics["share"], code.after.metrics["completed_part"]
+    assert fields_of(now, code.after).time == fields_of(before, found.names).time == "delivered_on"
+
+
+def test_helpers_that_stay_belong_to_the_metric_in_its_place() -> None:
+    code = compiled(shared(), name="metric:share", replacement="revenue")
+    kept = changed(code, SHARE)
+
+    assert notes_in(kept, "share_numerator") == {"helper_of": "revenue"}
+    assert code.after is not None
+    assert code.after.metrics["share_numerator"].helper_of == "revenue"
+
+
+def test_a_promise_about_a_metric_names_it_as_it_is_called_then() -> None:
+    code = compiled(shared(), name="metric:share", how="rename", new_name="completed_part")
+    text = changed(code, SHARE)
+
+    assert notes_in(text, "cards")["rules"][1]["other"] == "completed_part"
+    assert notes_in(text, "sold")["rules"][0]["steps"] == ["revenue", "completed_part"]
+    tests = [edit for change in code.changes for edit in change.edits if isinstance(edit, AmendTests)]
+    (same,) = [test for edit in tests for test in edit.tests if "bisync_metric_matches" in test]
+    assert same["bisync_metric_matches"]["name"] == "cards_metric_consistency"
+    assert same["bisync_metric_matches"]["arguments"]["other"] == "completed_part"
+    assert {name for edit in tests for name in edit.names} == {
+        "cards_metric_consistency",
+        "sold_logical_cohort_progression",
+    }
+    assert code.models == ("fct_orders",)
+
+
+def test_a_promise_compares_with_the_metric_in_its_place_and_never_with_itself() -> None:
+    code = compiled(shared(), name="metric:share", replacement="cards")
+    text = changed(code, SHARE)
+
+    assert notes_in(text, "cards")["rules"] == [{"kind": "positive"}]
+    assert notes_in(text, "sold")["rules"][0]["steps"] == ["revenue", "cards"]
+    tests = [edit for change in code.changes for edit in change.edits if isinstance(edit, AmendTests)]
+    assert [(edit.names, len(edit.tests)) for edit in tests] == [
+        (("cards_metric_consistency",), 0),
+        (("sold_logical_cohort_progression",), 1),
+    ]
