@@ -21,6 +21,8 @@ class Known:
     names: Vocabulary
     read: Callable[[], Manifest]
     read_files: Callable[[], Mapping[str, str]] = dict
+    # What somebody is about to change, which the entries of the manifest do not say yet; the names do.
+    changes: tuple[FileChange, ...] = ()
 
     @cached_property
     def manifest(self) -> Manifest:
@@ -42,7 +44,7 @@ class Known:
         if names is None and not changes:
             return self
         files = (lambda: _changed(self.files, changes)) if changes else lambda: self.files
-        return Known(names or self.names, lambda: self.manifest, files)
+        return Known(names or self.names, lambda: self.manifest, files, (*self.changes, *changes))
 
     def node(self, unique_id: str) -> NodeRecord | None:
         """A model, source, docs block … as the catalogue has it; None where there is none of that id."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, TypeAlias
 
-from semantic.definitions import Dimension, Measure, Model
+from semantic.codegen.removal_edits import Exchange
+from semantic.definitions import Dimension, Measure, Metric, Model
 from semantic.fields import PlainFields
 from semantic.known import Known
 
@@ -15,8 +16,6 @@ Raw: TypeAlias = Mapping[str, Any]
 # What can go; each is named as `metric:revenue`, those of a table as `column:model.shop.fct_orders:note`.
 SUBJECTS = ("metric", "dimension", "measure", "test", "column")
 HOWS = ("now", "deprecate", "rename")
-# dbt lets a metric, or the measures of metrics, be exchanged by name in these places of its manifest.
-_SECTIONS = {"metric": "metrics", "exposure": "exposures", "saved_query": "saved_queries"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +72,13 @@ class Use:
 
 
 def uses_of(name: str, known: Known) -> list[Use]:
-    """Everything in the dbt project that could not be read without a thing, in dbt's order."""
+    """Everything in the dbt project that could not be read without a thing, as it will be by then."""
     what, key = subject_of(name)
     if what == "metric":
-        return list(_uses_of_name(known, key, _metric_names, rf"\bMetric\(\s*['\"]{re.escape(key)}['\"]"))
+        return [*_exposures(key, known), *_metrics_over(key, known), *_saved_queries(key, known)]
     if what == "measure":
-        return list(_uses_of_name(known, key, _measure_names, None))
+        metrics = known.names.metrics.values()
+        return [_use_in(one) for one in metrics if key in one.measures and one.spec == "legacy"]
     if what == "dimension" and (found := dimension_of(key, known)):
         return [*_uses_of_dimension(*found, known)]
     return []
@@ -127,52 +127,79 @@ def left_unused(metric: str, known: Known) -> tuple[list[str], list[str]]:
     return measures, helpers
 
 
-def _entries(known: Known, said: str, *kinds: str) -> Iterator[tuple[str, Raw]]:
-    """The entries of these kinds whose text has a name in it: only those are read."""
+def _entries(known: Known, kind: str) -> Iterator[Raw]:
+    """The entries of a kind, with the metrics that they will name."""
     for entry in known.manifest.nodes.values():
-        if entry.kind in kinds and said.encode() in bytes(entry.content):
-            yield entry.kind, entry.read()
+        if entry.kind == kind:
+            yield entry.read()
 
 
-def _uses_of_name(known: Known, name: str, names: Any, pattern: str | None) -> Iterator[Use]:
-    for kind, raw in _entries(known, name, "metric", "exposure", "saved_query"):
-        if kind == "metric" and raw.get("name") == name and names is _metric_names:
-            continue
-        own = raw.get("package_name") in ("", known.manifest.parts.metadata.get("project_name"))
-        by_text = bool(pattern and any(re.search(pattern, text) for text in _texts(raw)))
-        if not by_text and name not in names(kind, raw):
-            continue
-        yield _use(kind, raw, exchanged=own and not by_text)
+def _called(section: str, raw: Raw, named: Iterable[str], known: Known) -> set[str]:
+    """The metrics that an entry will name by then, of those that it has `named`."""
+    found = set(named)
+    edits = (edit for change in known.changes for edit in change.edits if isinstance(edit, Exchange))
+    for edit in edits:
+        if (edit.section, edit.name) == (section, raw["name"]) and edit.old in found:
+            found = {edit.new if one == edit.old else one for one in found}
+    return found
 
 
-def _use(kind: str, raw: Raw, *, exchanged: bool) -> Use:
-    words: Any = kind.replace("_", " ")
-    file = str(raw.get("original_file_path") or "")
-    return Use(words, str(raw["name"]), str(raw.get("label") or ""), file, _SECTIONS[kind], exchanged)
-
-
-def _metric_names(kind: str, raw: Raw) -> set[str]:
-    """The metrics that an entry names."""
-    if kind == "exposure":
+def _exposures(metric: str, known: Known) -> Iterator[Use]:
+    for raw in _entries(known, "exposure"):
         nodes = (raw.get("depends_on") or {}).get("nodes") or ()
-        return {one.rpartition(".")[2] for one in nodes if one.startswith("metric.")}
-    if kind == "saved_query":
-        return {str(one) for one in (raw.get("query_params") or {}).get("metrics") or ()}
-    params: Raw = raw.get("type_params") or {}
-    running, counted = (params.get(f"{one}_type_params") or {} for one in ("cumulative", "conversion"))
-    parts = [params.get("numerator"), params.get("denominator"), *(params.get("metrics") or ())]
-    parts += [running.get("metric"), counted.get("base_metric"), counted.get("conversion_metric")]
-    return {part["name"] for part in parts if part}
+        named = (one.rpartition(".")[2] for one in nodes if one.startswith("metric."))
+        if metric in _called("exposures", raw, named, known):
+            yield _use("exposure", "exposures", raw, exchanged=_own(raw, known))
 
 
-def _measure_names(kind: str, raw: Raw) -> set[str]:
-    """The measures that a metric totals."""
-    if kind != "metric":
-        return set()
-    params: Raw = raw.get("type_params") or {}
-    counted = params.get("conversion_type_params") or {}
-    parts = (params.get("measure"), counted.get("base_measure"), counted.get("conversion_measure"))
-    return {part["name"] for part in parts if part}
+def _saved_queries(metric: str, known: Known) -> Iterator[Use]:
+    for raw in _entries(known, "saved_query"):
+        named = (str(one) for one in (raw.get("query_params") or {}).get("metrics") or ())
+        by_text = any(map(_by_text(metric), _texts(raw)))
+        if by_text or metric in _called("saved_queries", raw, named, known):
+            yield _use("saved query", "saved_queries", raw, exchanged=_own(raw, known) and not by_text)
+
+
+def _metrics_over(metric: str, known: Known) -> Iterator[Use]:
+    for one in known.names.metrics.values():
+        by_text = any(map(_by_text(metric), _filters_of(one)))
+        if one.name != metric and (by_text or metric in metrics_of(one)):
+            yield _use_in(one, exchanged=bool(one.file) and not by_text)
+
+
+def _by_text(metric: str) -> Callable[[str], bool]:
+    """Whether a filter names a metric, which no other name can take the place of."""
+    pattern = re.compile(rf"\bMetric\(\s*['\"]{re.escape(metric)}['\"]")
+    return lambda text: pattern.search(text) is not None
+
+
+def metrics_of(metric: Metric) -> set[str]:
+    """The metrics that another one is computed from."""
+    parts = {part.name for part in (metric.numerator, metric.denominator, *metric.inputs) if part}
+    # In the latest spec a total has the name of the metric that says it.
+    return parts | ({*metric.measures} - {"", metric.name} if metric.spec == "latest" else set())
+
+
+def _filters_of(metric: Metric) -> Iterator[str]:
+    yield from metric.filters
+    for part in (metric.numerator, metric.denominator, *metric.inputs):
+        yield from part.filters if part else ()
+    if metric.conversion:
+        yield from (*metric.conversion.base_filters, *metric.conversion.then_filters)
+
+
+def _own(raw: Raw, known: Known) -> bool:
+    return raw.get("package_name") in ("", known.manifest.parts.metadata.get("project_name"))
+
+
+def _use(kind: Any, section: str, raw: Raw, *, exchanged: bool) -> Use:
+    file = str(raw.get("original_file_path") or "")
+    return Use(kind, str(raw["name"]), str(raw.get("label") or ""), file, section, exchanged)
+
+
+def _use_in(metric: Metric, *, exchanged: bool | None = None) -> Use:
+    own = bool(metric.file) if exchanged is None else exchanged
+    return Use("metric", metric.name, metric.label, metric.file, "metrics", own)
 
 
 def _uses_of_dimension(model: Model, dimension: Dimension, known: Known) -> Iterator[Use]:
@@ -183,15 +210,26 @@ def _uses_of_dimension(model: Model, dimension: Dimension, known: Known) -> Iter
     for measure in semantic.measures:
         if dimension.name in (measure.agg_time_dimension, getattr(measure, "dimension", "")):
             yield Use("measure", measure.name, measure.label, semantic.file, exchanged=False)
-    entities = "|".join(
-        re.escape(one)
-        for one in {*(entity.name for entity in semantic.entities), semantic.primary_entity}
-        if one
-    )
-    pattern = rf"(?<![A-Za-z0-9])(?:\w+__)?(?:{entities})__{re.escape(dimension.name)}\b" if entities else ""
-    for kind, raw in _entries(known, f"__{dimension.name}", "metric", "saved_query"):
-        if pattern and any(re.search(pattern, text) for text in _texts(raw)):
-            yield _use(kind, raw, exchanged=False)
+    names = {*(entity.name for entity in semantic.entities), semantic.primary_entity} - {""}
+    if not names:
+        return
+    entities = "|".join(map(re.escape, sorted(names)))
+    pattern = re.compile(rf"(?<![A-Za-z0-9])(?:\w+__)?(?:{entities})__{re.escape(dimension.name)}\b")
+    for metric in known.names.metrics.values():
+        texts = (*_filters_of(metric), *_kept_alike(metric, known))
+        if any(map(pattern.search, texts)):
+            yield _use_in(metric, exchanged=False)
+    for raw in _entries(known, "saved_query"):
+        if any(map(pattern.search, _texts(raw))):
+            yield _use("saved query", "saved_queries", raw, exchanged=False)
+
+
+def _kept_alike(metric: Metric, known: Known) -> Iterator[str]:
+    """The dimensions that have to be the same in both events of a conversion; the names only know that."""
+    entry = known.manifest.nodes.get(metric.unique_id)
+    if metric.conversion and metric.conversion.constant and entry is not None:
+        params = (entry.read().get("type_params") or {}).get("conversion_type_params") or {}
+        yield from _texts(params.get("constant_properties") or [])
 
 
 def _texts(value: object) -> Iterator[str]:

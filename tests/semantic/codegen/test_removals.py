@@ -16,7 +16,7 @@ from catalog.ingest import read
 from catalog.reading import Manifest
 from semantic.codegen.changes import AmendTests
 from semantic.codegen.entries import Refused, parts
-from semantic.codegen.metrics import Compiled
+from semantic.codegen.metrics import Compiled, MetricDraft, compile_metric
 from semantic.codegen.quality.rule import Target
 from semantic.codegen.removal_edits import Exchange, RenameTests
 from semantic.codegen.removals import compile_removal
@@ -24,8 +24,10 @@ from semantic.codegen.yaml_marks import YamlRefused
 from semantic.codegen.yaml_steps import Named, ReplaceItem
 from semantic.current import fields_of
 from semantic.definitions import Measure, Metric, MetricInput, Vocabulary
+from semantic.formula import analyse
+from semantic.importer import vocabulary
 from semantic.known import Known
-from semantic.removals import RemovalFields, left_unused, uses_of
+from semantic.removals import RemovalFields, dimension_of, left_unused, uses_of
 from tests.semantic import shop
 
 pytestmark = pytest.mark.pure
@@ -70,7 +72,7 @@ saved_queries:
 
 def _metric(name: str, kind: str, params: dict[str, Any]) -> dict[str, Any]:
     return {
-        "unique_id": f"metric.shop.{name}", "resource_type": "metric", "name": name, "label": name.capitalize(),
+        "unique_id": f"metric.shop.{name}", "resource_type": "metric", "name": name, "label": name.capitalize().replace("_", " "),
         "package_name": "shop", "original_file_path": "models/metrics.yml", "type": kind, "created_at": 1.5,
         "type_params": params,
     }  # fmt: skip
@@ -80,17 +82,21 @@ def known(
     orders: Mapping[str, Any] = MappingProxyType({}), *, contract: bool = False, **metrics: dict[str, Any]
 ) -> Known:
     """The shop with a second name for its revenue, and what uses that; what dbt says of `orders`."""
+    filtered = {"where_filters": [{"where_sql_template": shop.COMPLETED}]}
     found = {
         "turnover": _metric("turnover", "simple", {"measure": {"name": "net_amount_total"}}),
         "revenue": _metric("revenue", "simple", {"measure": {"name": "net_amount_total"}}),
+        "orders_total": _metric("orders_total", "simple", {"measure": {"name": "rows_total"}}),
         "turnover_per_order": _metric(
-            "turnover_per_order", "derived", {"metrics": [{"name": "turnover"}, {"name": "orders_total"}]}
+            "turnover_per_order", "derived",
+            {"expr": "turnover / nullif(orders_total, 0)", "metrics": [{"name": "turnover"}, {"name": "orders_total"}]},
         ),
         "turnover_share": _metric(
-            "turnover_share", "ratio", {"numerator": {"name": "turnover"}, "denominator": {"name": "revenue"}}
+            "turnover_share", "ratio",
+            {"numerator": {"name": "turnover", "filter": filtered}, "denominator": {"name": "revenue"}},
         ),
         **metrics,
-    }
+    }  # fmt: skip
     common = {"package_name": "shop", "original_file_path": "models/metrics.yml"}
     manifest = {
         "metadata": {"dbt_schema_version": "https://schemas.getdbt.com/dbt/manifest/v12.json", "project_name": "shop", "dbt_version": "1.11.0", "adapter_type": "duckdb"},
@@ -121,22 +127,7 @@ def known(
             },
         },
     }  # fmt: skip
-    names = shop.vocabulary()
-    file = "models/metrics.yml"
-    more = [
-        Metric("turnover", "simple", "Turnover", measure="net_amount_total", file=file),
-        Metric(
-            "turnover_per_order", "derived", "Turnover per order",
-            expr="turnover / nullif(orders_total, 0)",
-            inputs=(MetricInput("turnover"), MetricInput("orders_total")), file=file,
-        ),
-        Metric(
-            "turnover_share", "ratio", "Turnover share",
-            numerator=MetricInput("turnover", filters=(shop.COMPLETED,)), denominator=MetricInput("revenue"),
-            file=file,
-        ),
-    ]  # fmt: skip
-    names = replace(names, metrics={**names.metrics, **{one.name: one for one in more}})
+    names = replace(shop.vocabulary(), metrics=vocabulary(manifest, {}).metrics)
     return Known(names, lambda: read(json.dumps(manifest).encode()))
 
 
@@ -183,7 +174,7 @@ def test_a_metric_goes_and_everything_names_the_other_one_instead() -> None:
 
 
 def test_one_that_others_need_does_not_go_without_a_replacement() -> None:
-    with pytest.raises(Refused, match="the exposure board and the metric Turnover_per_order"):
+    with pytest.raises(Refused, match="the exposure board and the metric Turnover per order"):
         compiled(name="metric:turnover")
 
 
@@ -307,7 +298,7 @@ models:
 
 
 def test_a_dimension_that_marks_a_column_leaves_the_column() -> None:
-    found = known()
+    found = known(turnover_share=_metric("turnover_share", "simple", {}))
     text = changed(
         compiled(found, name="dimension:model.shop.fct_orders:order_status"), LATEST, "models/semantics.yml"
     )
@@ -560,3 +551,60 @@ def test_a_promise_compares_with_the_metric_in_its_place_and_never_with_itself()
         (("cards_metric_consistency",), 0),
         (("sold_logical_cohort_progression",), 1),
     ]
+
+
+def then(found: Known, **fields: Any) -> Known:
+    """The project as the next change of the proposal finds it, after this removal."""
+    code = compiled(found, **fields)
+    return found.having(code.after, code.changes)
+
+
+def test_what_is_gone_by_then_needs_nothing_any_more() -> None:
+    found = known()
+    with pytest.raises(Refused, match="the metric Turnover per order"):
+        compiled(found, name="metric:orders_total")
+
+    found = then(found, name="metric:turnover_per_order")
+    code = compiled(found, name="metric:orders_total", unused=True)
+
+    assert [one["name"] for one in code.entries["edits"]] == ["orders_total", "rows_total"]
+    assert code.after is not None
+    assert {"orders_total", "turnover_per_order"}.isdisjoint(code.after.metrics)
+    assert "rows_total" not in code.after.measures
+    with pytest.raises(Refused, match="the exposure board"):
+        compiled(found, name="metric:turnover")
+
+
+def test_what_names_a_metric_under_its_new_name_is_found_as_well() -> None:
+    found = then(known(), name="metric:turnover", how="rename", new_name="sales")
+
+    assert [use.name for use in uses_of("metric:sales", found)] == [
+        "board",
+        "turnover_per_order",
+        "turnover_share",
+        "weekly",
+    ]
+    assert uses_of("metric:turnover", found) == []
+    first, second = (
+        compiled(known(), name="metric:turnover", how="rename", new_name="sales"),
+        compiled(found, name="metric:sales", replacement="revenue"),
+    )
+    text = changed(second, changed(first))
+    assert entry(text, "exposures", "board")["depends_on"][1] == "metric('revenue')"
+    assert entry(text, "saved_queries", "weekly")["query_params"]["metrics"] == ["revenue"]
+
+
+def test_a_measure_and_a_dimension_that_go_are_not_there_for_what_comes_later() -> None:
+    share = _metric("turnover_share", "simple", {"measure": {"name": "rows_total"}})
+    found = then(known(turnover_share=share), name="measure:net_amount_total", replacement="rows_total")
+    found = then(found, name=f"dimension:{MODEL}:order_status")
+
+    assert {found.names.metrics[name].measure for name in ("turnover", "revenue")} == {"rows_total"}
+    assert dimension_of(f"{MODEL}:order_status", found) is None
+    formula = analyse("SUM(net_amount) WHERE status = 'completed'", found.names, model="fct_orders")
+    new = compile_metric(MetricDraft("paid", "Paid", "", formula, "fct_orders"), found.names)
+    assert [one["agg"] for one in new.entries["measures"]["orders"]] == ["sum"]
+    (measure,) = new.entries["measures"]["orders"]
+    assert "completed" in measure["expr"]
+    with pytest.raises(Refused, match="the metric Orders total"):
+        compiled(found, name="measure:rows_total")
