@@ -109,12 +109,19 @@ def entries_of(items: Sequence[Item], known: Known, *, dialect: str) -> list[Com
 
     Raises `InvalidInput` about the first item that cannot be sent yet.
     """
-    code = []
+    code, named = [], set()
     for item in items:
         revision, kind = item.revision, kind_of(item.revision)
         fields, base = revision.content, revision.agreed
-        if problems := kind.sending_problems(fields, known, base):
+        problems = kind.sending_problems(fields, known, base)
+        if not problems and (kind.key, fields.name) in named:
+            twice = _(
+                "This proposal has %(what)s twice. Give this one another name, or take one of them out."
+            )
+            problems = {kind.computed: [str(twice) % {"what": fields.title}]}
+        if problems:
             raise InvalidInput(problems, about=item.pk)
+        named.add((kind.key, fields.name))
         try:
             one = kind.compiled(fields, known, dialect=dialect, base=base)
         except CannotGenerate as exc:

@@ -10,7 +10,7 @@ from semantic.codegen import latest
 from semantic.codegen.additions import Additions
 from semantic.codegen.decompose import Place
 from semantic.codegen.entries import Entry, Refused
-from semantic.codegen.files import file_changes, preview
+from semantic.codegen.files import file_changes, names_after, preview
 from semantic.codegen.metric_edits import LEGACY, AmendMetric
 from semantic.codegen.metrics import (
     Compiled,
@@ -23,11 +23,13 @@ from semantic.codegen.metrics import (
     uses,
     value_tests_of,
 )
+from semantic.codegen.names_after import noted, over, without
 from semantic.codegen.value_tests import test_names, tested_rows
 from semantic.current import fields_of
 from semantic.definitions import Metric, Vocabulary
 from semantic.fields import MetricFields
 from semantic.formula import Analysis, analyse, metric_models
+from semantic.formulas import metric_formula
 from semantic.project_file import ProjectFile
 from semantic.rules.text import text_problems
 
@@ -106,8 +108,7 @@ class _Change:
         """Everything for the fields that are `left` to be written."""
         draft = MetricDraft.from_fields(self.wanted, self.formula)
         self._words(left)
-        if COMPUTED & left:
-            self._definition(draft)
+        new = self._definition(draft) if COMPUTED & left else self.metric
         note = own_note(draft, self.formula.tree, self.vocabulary, self.dialect)
         self.own = {key: note.get(key) for name, key in OWN.items() if name in left}
         if TESTED & left:
@@ -130,7 +131,35 @@ class _Change:
             models=self._models(computed=using),
             yaml_preview=preview(self.additions, amended),
             notes=(*notes_of(self.additions), *self.notes),
+            later=lambda: self._after(new),
         )
+
+    def _after(self, new: Metric) -> Vocabulary:
+        """The names that there will be, the metric as it will be, and those that run over it."""
+        file, wanted = self.metric.file, self.wanted
+        names = names_after(self.additions, self.vocabulary, dialect=self.dialect, home=file)
+        metric = replace(
+            new,
+            label=wanted.label,
+            description=wanted.meaning,
+            group=wanted.group,
+            file=file,
+            unique_id=self.metric.unique_id,
+            meta=noted(self.metric.meta, **self.own),
+        )
+        if new.type != "simple" and self._inside():
+            # Its total was its own, and is nobody's now.
+            names = without(names, metrics=(metric.name,))
+        changed = {metric.name: metric}
+        changed |= {
+            name: now for name, one in names.metrics.items() if (now := over(one, self.metric, metric)) != one
+        }
+        known = replace(names, metrics=dict(sorted({**names.metrics, **changed}.items())))
+        said = {
+            name: replace(one, formula=metric_formula(one, known, dialect=self.dialect))
+            for name, one in changed.items()
+        }
+        return replace(known, metrics={**known.metrics, **said})
 
     def _words(self, left: frozenset[str]) -> None:
         for name in left - {"formula", "time", "value_format", "rules"}:
@@ -140,7 +169,8 @@ class _Change:
             refuse_label(self.wanted.label, self.additions.vocabulary)
         self.values = {key: getattr(self.wanted, name) or None for name, key in WORDS.items() if name in left}
 
-    def _definition(self, draft: MetricDraft) -> None:
+    def _definition(self, draft: MetricDraft) -> Metric:
+        """The metric as it is calculated then; its entry gets the keys that say so."""
         tree = self.formula.tree
         if tree is None:
             raise Refused("The formula has an error. Correct it first.")
@@ -166,6 +196,7 @@ class _Change:
             self.notes.append(
                 f"{' and '.join(unused)} may be without use afterwards; Bisync leaves what others may read."
             )
+        return new
 
     def _inside(self) -> str:
         """The model in whose entry the metric is a simple one; "" elsewhere."""

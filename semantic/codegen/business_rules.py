@@ -294,7 +294,7 @@ def compile_rule(
         models=tuple(model["name"] for model in written.entries["models"]),
         yaml_preview="\n".join(map(_shown, changes)).strip(),
         notes=written.notes,
-        after=_with_models(rule, written.entries["models"], known),
+        later=lambda: _with_models(rule, written.entries["models"], known),
     )
 
 

@@ -192,7 +192,7 @@ def compile_calculation(fields: CalculationFields, known: Known, dialect: str) -
         models=(done.model.name,),
         yaml_preview=preview,
         notes=written.notes,
-        after=_with_model(known.names, done),
+        later=lambda: _with_model(known.names, done),
     )
 
 

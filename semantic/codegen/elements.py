@@ -11,8 +11,7 @@ from semantic.codegen.changes import FileChange
 from semantic.codegen.conditions import column_sql, row_sql
 from semantic.codegen.element_edits import AmendElement
 from semantic.codegen.entries import Refused, plain_name
-from semantic.codegen.files import file_changes, preview
-from semantic.codegen.layout import properties_file, semantic_file
+from semantic.codegen.files import file_changes, names_after, preview
 from semantic.codegen.metrics import Compiled, notes_of
 from semantic.codegen.yaml_emit import new_file
 from semantic.definitions import Dimension, Grain, Measure, Model, SemanticModel, Vocabulary
@@ -146,7 +145,7 @@ def compile_element_change(
         metrics=(),
         models=(model.name,) if set(left) - set(WORDS) else (),
         yaml_preview=new_file({kind: [shown]}) if left else "",
-        after=_with(names, model, kind, element, new),
+        later=lambda: _with(names, model, kind, element, new),
     )
 
 
@@ -220,20 +219,8 @@ def _added(additions: Additions, names: Vocabulary, model: Model) -> Compiled:
         models=tuple(sorted({model.name, *additions.time_spine})),
         yaml_preview=preview(additions),
         notes=notes_of(additions),
-        after=_with_file(additions, model),
+        later=lambda: names_after(additions, names),
     )
-
-
-def _with_file(additions: Additions, model: Model) -> Vocabulary:
-    """The names that there will be; a new semantic model with the file that it will stand in."""
-    names = additions.vocabulary
-    current = names.models[model.name]
-    semantic = _semantic(current)
-    if semantic.file:
-        return names
-    file = properties_file(model) if semantic.spec == "latest" else semantic_file(model)
-    models = {**names.models, model.name: replace(current, semantic=replace(semantic, file=file))}
-    return replace(names, models=models)
 
 
 def _nothing() -> Compiled:

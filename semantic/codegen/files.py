@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from semantic.codegen import layout
 from semantic.codegen.additions import Additions
@@ -17,8 +18,9 @@ from semantic.codegen.quality.rule import RESOURCES, Target, said_of
 from semantic.codegen.time_spine import time_spine_files
 from semantic.codegen.value_tests import MACRO, MACRO_FILE, METRIC_IN_RANGE
 from semantic.codegen.yaml_files import AddItem, Named, YamlValue, new_file
-from semantic.definitions import Model, Vocabulary
+from semantic.definitions import Metric, Model, Vocabulary
 from semantic.formula import metric_models
+from semantic.formulas import metric_formula
 
 
 def file_changes(
@@ -47,10 +49,7 @@ def file_changes(
     for name, entry in additions.in_models().items():
         add(layout.properties_file(models[name]), DescribeModel(name, entry))
     if at_top := additions.at_top():
-        add(
-            home or layout.metrics_file(_home(additions, vocabulary), vocabulary),
-            *(AddItem(("metrics",), entry) for entry in at_top),
-        )
+        add(_top_file(additions, vocabulary, home), *(AddItem(("metrics",), entry) for entry in at_top))
     if amended and (amended.values or amended.own):
         add(home, amended)
     for model, found in _test_edits(additions, dropped or {}):
@@ -60,6 +59,57 @@ def file_changes(
         beside = next(models[name] for name in models if additions.is_new(name))
         changes += [FileChange(path, content=text) for path, text in time_spine_files(beside).items()]
     return (*changes, *_macros(additions))
+
+
+def names_after(
+    additions: Additions, vocabulary: Vocabulary, *, dialect: str = "duckdb", home: str = ""
+) -> Vocabulary:
+    """The names that there will be, as dbt will give them back: with their files, and metrics as formulas.
+
+    `vocabulary` and `home` are those of `file_changes`.
+    """
+    names = additions.vocabulary
+    models = {
+        name: _with_file(additions, vocabulary.models[name], model) for name, model in names.models.items()
+    }
+    metrics = dict(names.metrics)
+    for metric in additions.metrics:
+        file = _file_of(metric, additions, vocabulary, home)
+        metrics[metric.name] = replace(_as_read(metric, metrics), file=file)
+    known = replace(names, models=models, metrics=dict(sorted(metrics.items())))
+    formulas = {
+        metric.name: metric_formula(known.metrics[metric.name], known, dialect=dialect)
+        for metric in additions.metrics
+    }
+    new = {name: replace(known.metrics[name], formula=formula) for name, formula in formulas.items()}
+    return replace(known, metrics={**known.metrics, **new})
+
+
+def _with_file(additions: Additions, before: Model, model: Model) -> Model:
+    """The model, a new semantic model of it with the file that it will stand in."""
+    semantic = model.semantic
+    if semantic is None or not additions.is_new(model.name):
+        return model
+    file = layout.properties_file(before) if semantic.spec == "latest" else layout.semantic_file(before)
+    return replace(model, semantic=replace(semantic, file=file))
+
+
+def _file_of(metric: Metric, additions: Additions, vocabulary: Vocabulary, home: str) -> str:
+    """The file that a new metric will stand in."""
+    if inside := additions.inside(metric):
+        return layout.properties_file(vocabulary.models[inside])
+    return _top_file(additions, vocabulary, home)
+
+
+def _top_file(additions: Additions, vocabulary: Vocabulary, home: str) -> str:
+    return home or layout.metrics_file(_home(additions, vocabulary), vocabulary)
+
+
+def _as_read(metric: Metric, metrics: Mapping[str, Metric]) -> Metric:
+    """What dbt says once an input, and one that runs over another metric is filtered as that one is."""
+    below = metrics.get(metric.measure) if metric.spec == "latest" else None
+    over = below.filters if below is not None and metric.type == "cumulative" else ()
+    return replace(metric, inputs=tuple(dict.fromkeys(metric.inputs)), filters=(*metric.filters, *over))
 
 
 def _macros(additions: Additions) -> Iterator[FileChange]:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from semantic.codegen.additions import Additions
 from semantic.codegen.changes import FileChange
 from semantic.codegen.decompose import Decomposer, Place, Title
 from semantic.codegen.entries import RESERVED, Entries, Entry, Refused, texts_in
-from semantic.codegen.files import file_changes, preview
+from semantic.codegen.files import file_changes, names_after, preview
 from semantic.codegen.quality.metric_tests import TESTS, named_in
 from semantic.codegen.quality.promises import whole
 from semantic.codegen.value_tests import tested_rows, value_tests
@@ -62,14 +63,14 @@ class MetricDraft:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Compiled:
     """A metric in dbt's words.
 
     `entries` is plain data, equal after a trip through JSON; what it `uses` are the metrics that the formula
     names, each with a digest of what it means now. `metrics` names the metric and its helpers,
-    `models` the dbt models it reads; `notes` tell people what they would not expect. `after` are the names
-    that there will be, None where no formula can use more or others than before.
+    `models` the dbt models it reads; `notes` tell people what they would not expect. `later` gives the names
+    that there will be; they are worked out for those alone who ask for `after`.
     """
 
     changes: tuple[FileChange, ...]
@@ -78,7 +79,12 @@ class Compiled:
     models: tuple[str, ...]
     yaml_preview: str
     notes: tuple[str, ...] = ()
-    after: Vocabulary | None = None
+    later: Callable[[], Vocabulary | None] = field(default=lambda: None, compare=False, repr=False)
+
+    @cached_property
+    def after(self) -> Vocabulary | None:
+        """The names that there will be, None where no formula can use more or others than before."""
+        return self.later()
 
 
 def compile_metric(
@@ -113,6 +119,7 @@ def compile_metric(
         models=tuple(sorted({*models_read(draft.formula, vocabulary), *additions.time_spine})),
         yaml_preview=preview(additions),
         notes=notes,
+        later=lambda: names_after(additions, vocabulary, dialect=dialect),
     )
 
 

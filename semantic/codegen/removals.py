@@ -66,7 +66,7 @@ def compile_removal(fields: RemovalFields, known: Known, *, dialect: str) -> Com
         models=tuple(sorted(code.models)),
         yaml_preview=_preview(code.said),
         notes=tuple(code.notes),
-        after=_after(code, fields),
+        later=lambda: _after(code, fields),
     )
 
 

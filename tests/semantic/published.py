@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
-from semantic.codegen.metrics import MetricDraft
-from semantic.definitions import Vocabulary
+from semantic.codegen.metrics import Compiled, MetricDraft
+from semantic.definitions import Measure, SemanticModel, Vocabulary
 from semantic.fields import ValueRule
 from semantic.formula import analyse
 
@@ -124,3 +125,28 @@ def draft_of(name: str, known: Vocabulary) -> MetricDraft:
         group="sales" if name == "gift_share" else "",
         validations=RULES.get(name, ()),
     )
+
+
+def require_as_read(code: Compiled, read: Vocabulary) -> None:
+    """That the names which there were to be are those that dbt read once the code was written."""
+    assert code.after is not None
+    for name in code.metrics:
+        assert code.after.metrics[name] == replace(read.metrics[name], unique_id="")
+    for name, (model, measure) in code.after.measures.items():
+        there, found = read.measures[name]
+        assert there.semantic is not None
+        assert model.semantic is not None
+        assert _dated(measure, model.semantic) == _dated(found, there.semantic)
+    for model in code.after.models.values():
+        there = read.models[model.name]
+        if model.semantic is not None:
+            assert there.semantic is not None
+            for part in ("name", "file", "spec", "agg_time_dimension", "own_entity"):
+                assert getattr(model.semantic, part) == getattr(there.semantic, part)
+            assert {*model.semantic.dimensions} <= {*there.semantic.dimensions}
+            assert model.semantic.entities == there.semantic.entities
+
+
+def _dated(measure: Measure, semantic: SemanticModel) -> Measure:
+    """With the date that it has where it says none."""
+    return replace(measure, agg_time_dimension=measure.agg_time_dimension or semantic.agg_time_dimension)

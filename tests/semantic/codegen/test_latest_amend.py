@@ -232,3 +232,45 @@ def test_a_calculation_that_its_author_keeps_in_the_models_entry_stays_there() -
 def test_a_metric_that_stands_nowhere_in_the_file_is_not_changed() -> None:
     with pytest.raises(YamlRefused, match="not in this file's list of metrics"):
         edited(INLINE, [AmendMetric("other", {"label": "x"}, {})], path="x.yml")
+
+
+RUNNING = Metric(
+    "revenue_so_far",
+    "cumulative",
+    "Revenue so far",
+    measure="revenue",
+    file="models/metrics.yml",
+    spec="latest",
+)
+
+
+def test_a_metric_that_runs_over_one_that_changes_runs_over_what_it_is_then() -> None:
+    known = with_formulas(replace(SHOP, metrics={**SHOP.metrics, RUNNING.name: RUNNING}))
+    assert known.metrics["revenue_so_far"].formula == "CUMULATIVE(SUM(net_amount), first)"
+
+    after = change("revenue", known, formula="SUM(net_amount) WHERE status = 'completed'").after
+
+    assert after is not None
+    revenue, running = after.metrics["revenue"], after.metrics["revenue_so_far"]
+    assert revenue.formula == "SUM(net_amount) WHERE status = 'completed'"
+    assert revenue.filters == running.filters == (shop.COMPLETED,)
+    assert running.formula == "CUMULATIVE(SUM(net_amount) WHERE status = 'completed', first)"
+    assert (revenue.file, revenue.spec) == ("models/schema.yml", "latest")
+
+
+def test_what_a_metric_says_after_a_change_is_what_its_form_begins_with_then() -> None:
+    words = {"label": "All orders", "meaning": "Every order.", "owner": "Sales", "group": "sales"}
+    for to in (
+        {**words, "rules": (ValueRule("positive"),)},
+        {"formula": "COUNT(fct_orders.*) * 100"},
+        {"formula": "COUNT(fct_orders.order_id)", "time": "delivered_on"},
+    ):
+        after = change("orders_total", **to).after
+
+        assert after is not None
+        said = fields_of(after.metrics["orders_total"], after)
+        assert said == replace(fields_of(SHOP.metrics["orders_total"], SHOP), **to)
+    # It is no total of its own any more, which others could read.
+    again = change("orders_total", formula="SUM(fct_orders.quantity) * 100").after
+    assert again is not None
+    assert "orders_total" not in again.measures

@@ -16,13 +16,14 @@ import duckdb
 import psycopg
 import pytest
 
+from semantic.codegen.metrics import compile_metric
 from semantic.definitions import Vocabulary
 from semantic.importer import vocabulary
 from semantic.query.engine import Engine, engine_for, with_relations
 from semantic.query.spec import PeriodsOnly, QuerySpec, Unsupported
 from semantic.query.sql import metric_sql
 from tests.semantic import latest_shop
-from tests.semantic.published import ALONG, PUBLISHED, TOTALS, draft_of
+from tests.semantic.published import ALONG, PUBLISHED, TOTALS, draft_of, require_as_read
 from tests.semantic.shop import RELATIONS, day, plain
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "dbt" / "latest"
@@ -93,6 +94,15 @@ def test_what_was_written_comes_back_as_it_was_meant(before: Vocabulary, after: 
         "visits_row",
         "visited_on",
     )
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_what_there_will_be_is_known_before_dbt_reads_it(
+    before: Vocabulary, after: Vocabulary, name: str
+) -> None:
+    code = compile_metric(draft_of(name, before), before, keys=before.keys)
+
+    require_as_read(code, after)
 
 
 @pytest.mark.parametrize("grain", [None, "day", "week", "month", "quarter"])

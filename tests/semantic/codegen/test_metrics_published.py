@@ -15,7 +15,7 @@ from semantic.query.engine import engine_for, with_relations
 from semantic.query.spec import PeriodsOnly, QuerySpec, Unsupported
 from semantic.query.sql import metric_sql
 from tests.semantic.conftest import Known
-from tests.semantic.published import ALONG, PUBLISHED, TOTALS, draft_of
+from tests.semantic.published import ALONG, PUBLISHED, TOTALS, draft_of, require_as_read
 from tests.semantic.shop import RELATIONS, Shop, day, plain
 
 pytestmark = [pytest.mark.dbt, pytest.mark.slow]
@@ -109,6 +109,11 @@ def test_what_was_published_comes_back_as_it_was_written(published: Known) -> No
     assert published.shop.manifest["metrics"]["metric.shop.gift_share"]["config"]["group"] == "sales"
     assert metrics["gift_share"].description == 'What "gift_share" means: a test.'
     assert metrics["big_order_share_numerator"].meta == {"bisync": {"helper_of": "big_order_share"}}
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_what_there_will_be_is_known_before_dbt_reads_it(known: Known, published: Known, name: str) -> None:
+    require_as_read(known.compiled(draft_of(name, known.vocabulary)), published.vocabulary)
 
 
 def test_a_published_metric_is_published_only_once(published: Known) -> None:
