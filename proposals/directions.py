@@ -12,7 +12,7 @@ from bisync.lib.errors import BisyncError
 from governance.models import Project
 from proposals.kinds import Kind, kind_of
 from proposals.models import Item, Proposal
-from semantic.codegen.entries import about_models
+from semantic.codegen.entries import about_models, about_tests
 from semantic.fields import Fields
 from semantic.models import Revision
 from workspace.models import Strategy, SyncSettings, Winner
@@ -48,13 +48,15 @@ def not_proposable_of(
 ) -> dict[str, list[str]]:
     """As `not_proposable`, of what nobody has saved yet."""
     settings = settings_of(project)
-    problems = {
-        name: [_sentence(settings, kind.metadata[name])]
-        for name in kind.asked(fields, base)
-        if settings.of(kind.metadata[name], "strategy") != Strategy.BOTH
-    }
-    if about_models(entries) and settings.of("models", "strategy") != Strategy.BOTH:
-        problems.setdefault(kind.computed, []).append(_sentence(settings, "models"))
+    asked = [(name, kind.metadata[name]) for name in kind.asked(fields, base)]
+    # What the code does besides: the one field for all that it comes to.
+    asked += [(kind.computed, "models")] if about_models(entries) else []
+    asked += [(kind.computed, "tests")] if about_tests(entries) else []
+    problems: dict[str, list[str]] = {}
+    for name, metadata in asked:
+        if settings.of(metadata, "strategy") != Strategy.BOTH:
+            field = name if hasattr(fields, name) else kind.computed
+            problems.setdefault(field, []).append(_sentence(settings, metadata))
     return problems
 
 
@@ -79,11 +81,11 @@ def _sentence(settings: SyncSettings, kind: str) -> str:
 
 _WORDS = {
     "models": gettext_lazy(
-        "This adds to the dbt models (a measure, a dimension, a rule), and they come from dbt only here: "
-        "add it there, pull, and use it."
+        "This changes the dbt models (a measure, a dimension, a rule), and they come from dbt only here: "
+        "change that there, pull, and use it."
     ),
     "documentation": gettext_lazy("Names and descriptions come from dbt only here: change them there."),
     "semantic_layer": gettext_lazy("Metrics come from dbt only here: make and change them there."),
     "ownership": gettext_lazy("Owners and domains come from dbt only here: change them there."),
-    "tests": gettext_lazy("Tests come from dbt only here: write the rule there, and none here."),
+    "tests": gettext_lazy("Tests come from dbt only here: write and remove them there."),
 }

@@ -27,6 +27,7 @@ RESERVED = frozenset(
         *("null", "on", "or", "right", "select", "union", "using", "where", "with"),
     )
 )
+ELEMENTS = ("measure", "dimension")
 PREFIXES = re.compile(r"^(fct|fact|dim|mart|int|stg|rpt|agg)_")
 KEY_ENDINGS = re.compile(r"_(id|key|sk|pk|uuid)$")
 
@@ -71,9 +72,21 @@ def filtered(filters: Sequence[str]) -> Entry:
 
 
 def about_models(entries: Mapping[str, Any]) -> bool:
-    """Whether anything is added to a model besides metrics: measures, dimensions, a semantic model."""
+    """Whether a semantic model changes besides metrics and words: its measures, its dimensions, or itself."""
     legacy = any(entries.get(part) for part in ("semantic_models", "measures", "dimensions"))
-    return legacy or any(set(entry) - {"metrics"} for entry in entries.get("models", {}).values())
+    latest = any(set(entry) - {"metrics"} for entry in entries.get("models", {}).values())
+    return legacy or latest or any(map(_about_element, entries.get("edits", ())))
+
+
+def _about_element(edit: Mapping[str, Any]) -> bool:
+    """Whether an edit takes a measure or a dimension away, or calculates it otherwise."""
+    calculated = edit.get("key") not in ("label", "description")
+    return edit.get("remove") in ELEMENTS or (calculated and any(kind in edit for kind in ELEMENTS))
+
+
+def about_tests(entries: Mapping[str, Any]) -> bool:
+    """Whether tests go along with the entry of a column."""
+    return any(edit.get("remove") == "column" and edit.get("tests") for edit in entries.get("edits", ()))
 
 
 def parts(entries: Mapping[str, Any]) -> frozenset[str]:

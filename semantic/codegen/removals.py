@@ -247,7 +247,9 @@ def _column(code: _Code, key: str) -> None:
     if node.has_contract:
         raise Refused(f"{node.name} has a contract, which names {column}. Take it out of the model first.")
     path = node.patch_path or node.path
-    code.add(path, RemoveColumn(path_of(node, column)), remove="column", name=column, model=node.name)
+    tests = [one.name for one in code.known.tests_of(table) if one.column.lower() == column.lower()]
+    told: Entry = {"tests": sorted(tests)} if tests else {}
+    code.add(path, RemoveColumn(path_of(node, column)), remove="column", name=column, model=node.name, **told)
     if node.resource_type != "source":
         code.models.add(node.name)
 

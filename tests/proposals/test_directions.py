@@ -10,7 +10,9 @@ import pytest
 from bisync.lib.errors import InvalidInput
 from governance.roles import Role
 from proposals.actions import authoring, publishing
-from proposals.directions import FromDbtOnly
+from proposals.directions import FromDbtOnly, not_proposable_of
+from proposals.generate import known_in
+from proposals.kinds import KINDS
 from proposals.models import Conflict
 from proposals.preview import preview
 from semantic.fields import ValueRule
@@ -87,6 +89,45 @@ def test_what_was_approved_before_is_refused_when_it_is_published(story: Story) 
 
     proposal.refresh_from_db()
     assert proposal.status == "approved"
+
+
+ORDERS = "model.shop.fct_orders"
+
+
+@pytest.mark.parametrize(
+    ("kind", "of", "to", "asked"),
+    [
+        ("removal", "metric:gifts", {"unused": False}, {"semantic_layer"}),
+        ("removal", "metric:gifts", {"unused": True}, {"semantic_layer", "models"}),
+        ("removal", "measure:order_count", {}, {"semantic_layer", "models"}),
+        ("removal", "dimension:model.shop.dim_customers:country", {"how": "deprecate", "day": "2027-03-31"},
+         {"semantic_layer"}),
+        ("removal", f"column:{ORDERS}:status", {}, {"documentation"}),
+        ("removal", f"column:{ORDERS}:order_id", {}, {"documentation", "tests"}),
+        ("measure", f"{ORDERS}:order_count", {"expr": "quantity"}, {"semantic_layer", "models"}),
+        ("measure", f"{ORDERS}:order_count", {"label": "Orders", "description": "All."}, {"documentation"}),
+    ],
+)  # fmt: skip
+def test_a_removal_or_a_change_asks_all_that_it_takes_from_dbt(
+    story: Story, kind: str, of: str, to: dict[str, Any], asked: set[str]
+) -> None:
+    proposal = authoring.proposal_open(project=story.project, author=story.maya, kind=kind, changing=of)
+    item = proposal.items.get()
+    fields = replace(item.revision.content, **to)  # type: ignore[type-var]
+    authoring.draft_save(item=item, fields=fields, version=1, actor=story.maya)
+    known = known_in(story.project, story.production)
+    fields, base = (item.revision.content, item.revision.agreed)
+    code = KINDS[kind].compiled(fields, known, dialect="duckdb", base=base)
+
+    refused: set[str] = set()
+    for metadata in ("documentation", "semantic_layer", "models", "tests", "ownership"):
+        choose(story, **{metadata: "dbt_to_bisync"})
+        problems = not_proposable_of(story.project, KINDS[kind], fields, base=base, entries=code.entries)
+        refused |= {metadata} if problems else set()
+        assert all(hasattr(fields, name) for name in problems)
+        choose(story, **{metadata: "both"})
+
+    assert refused == asked
 
 
 @pytest.mark.dbt
