@@ -68,7 +68,8 @@ class Compiled:
     """A metric in dbt's words.
 
     `entries` is plain data, equal after a trip through JSON; what it `uses` are the metrics that the formula
-    names, each with a digest of what it means now. `metrics` names the metric and its helpers,
+    names, each with a digest of what it means now, and whatever goes or is replaced, each with a digest of
+    what dbt says of it. `metrics` names the metric and its helpers,
     `models` the dbt models it reads; `notes` tell people what they would not expect. `later` gives the names
     that there will be; they are worked out for those alone who ask for `after`.
     """

@@ -16,7 +16,7 @@ from semantic.codegen.entries import Entry, Refused
 from semantic.codegen.layout import properties_file
 from semantic.codegen.metric_edits import AmendMetric
 from semantic.codegen.metrics import Compiled
-from semantic.codegen.names_after import Exchanged, counted_by, exchanged, renamed, without
+from semantic.codegen.names_after import Exchanged, counted_by, exchanged, noted, renamed, without
 from semantic.codegen.quality.edits import RemoveTest, Written
 from semantic.codegen.quality.reading import is_made_up
 from semantic.codegen.quality.rule import Target
@@ -92,8 +92,7 @@ class _Code:
 
 def _metric(code: _Code, fields: RemovalFields, metric: Metric, dialect: str) -> None:
     if fields.how == "deprecate":
-        words = _deprecated(metric.description, fields, code.known)
-        own = {DEPRECATED: fields.day, "replaced_by": fields.replacement or None}
+        words, own = _deprecated(metric.description, fields, code.known), _own(fields)
         edit = AmendMetric(metric.name, {"description": words}, own)
         code.add(metric.file, edit, deprecate=metric.name, day=fields.day, by=fields.replacement)
         return
@@ -117,6 +116,11 @@ def _metric(code: _Code, fields: RemovalFields, metric: Metric, dialect: str) ->
             _unused(code, metric.name)
     if new:
         _notes(code, fields, metric, dialect)
+
+
+def _own(fields: RemovalFields) -> Entry:
+    """What Bisync notes of a metric that goes later."""
+    return {DEPRECATED: fields.day, "replaced_by": fields.replacement or None}
 
 
 def _notes(code: _Code, fields: RemovalFields, metric: Metric, dialect: str) -> None:
@@ -269,8 +273,10 @@ def _after(code: _Code, fields: RemovalFields) -> Vocabulary | None:
     """The names that there will be, without all that goes."""
     what, key = subject_of(fields.name)
     names = code.known.names
-    if not code.said or fields.how == "deprecate" or what not in ("metric", "measure", "dimension"):
+    if not code.said or what not in ("metric", "measure", "dimension"):
         return None
+    if fields.how == "deprecate":
+        return _with_note(names, key, fields, code.known) if what == "metric" else None
     if fields.how == "rename":
         return renamed(names, key, fields.new_name)
     if what == "metric" and fields.replacement in names.metrics:
@@ -283,6 +289,13 @@ def _after(code: _Code, fields: RemovalFields) -> Vocabulary | None:
     found = (dimension_of(name, code.known) for name in gone["dimension"])
     dimensions = [(model.name, one.name) for model, one in filter(None, found)]
     return without(names, metrics=gone["metric"], measures=gone["measure"], dimensions=dimensions)
+
+
+def _with_note(names: Vocabulary, key: str, fields: RemovalFields, known: Known) -> Vocabulary:
+    metric = names.metrics[key]
+    words = _deprecated(metric.description, fields, known)
+    told = replace(metric, description=words, meta=noted(metric.meta, **_own(fields)))
+    return replace(names, metrics={**names.metrics, key: told})
 
 
 def _preview(said: Sequence[Entry]) -> str:

@@ -18,7 +18,7 @@ from proposals.kinds.removal import NothingToRemove
 from proposals.models import Proposal
 from semantic.models import Definition
 from semantic.removals import RemovalFields
-from tests.proposals.story import Story
+from tests.proposals.story import FIELDS, Story
 from tests.proposals.test_conflicts import approved, pull
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -63,6 +63,53 @@ def test_a_metric_goes_with_another_one_in_its_place_and_is_retired_by_the_pull(
     assert {"Completed share", "Revenue per customer", "Average order"} <= compared.keys()
     assert compared["Revenue per customer"]["before"]["total"] == compared["Revenue per customer"]["total"]
     assert "agree for Average order" in numbers.message
+
+
+@pytest.mark.dbt
+def test_many_things_go_and_come_in_one_proposal_that_dbt_reads_and_builds(story: Story) -> None:
+    proposal = removing(story, "metric:gifts", how="deprecate", day="2027-03-31", replacement="orders_total")
+
+    def and_then(kind: str, changing: str = "", **to: Any) -> None:
+        item = authoring.item_add(proposal=proposal, kind=kind, actor=story.maya, changing=changing)
+        fields = replace(item.revision.content, **to)  # type: ignore[type-var]
+        authoring.draft_save(item=item, fields=fields, version=1, actor=story.maya)
+
+    customers = "model.shop.dim_customers"
+    and_then("removal", f"dimension:{customers}:country", how="deprecate", day="2027-03-31")
+    and_then("removal", "metric:deliveries", unused=True)
+    and_then("removal", f"dimension:{ORDERS}:delivered_on")  # that only the measure of deliveries needed
+    and_then("removal", "measure:order_count")
+    and_then("removal", _test_of(story, "unique_fct_orders"))
+    and_then("removal", "metric:orders_total", how="rename", new_name="order_number")
+    words = {"meaning": FIELDS.meaning, "owner": FIELDS.owner, "why": FIELDS.why}
+    share = {"label": FIELDS.label, "formula": "SUM(discount) / revenue", "model": "fct_orders"}
+    and_then("metric", **words, **share, rules=FIELDS.rules)
+    change = "discount_share - PRIOR(discount_share, 1 month)"
+    and_then("metric", **words, label="Discount share change", formula=change)
+
+    authoring.proposal_submit(proposal=proposal, actor=story.maya)
+    story.work()
+    proposal.refresh_from_db()
+    publishing.proposal_publish(proposal=story.approve(proposal), actor=story.priya)
+    story.work()
+    proposal.refresh_from_db()
+
+    assert proposal.status == "published"
+    known = generate.known_in(story.project, story.production)
+    names = known.names
+    orders, shown = (names.models[name].semantic for name in ("fct_orders", "dim_customers"))
+    assert orders is not None
+    assert shown is not None
+    assert "delivered_on" not in {one.name for one in orders.dimensions}
+    assert {"order_count", "delivered_count", "deliveries"}.isdisjoint({*names.measures, *names.metrics})
+    assert not any(one.startswith("test.shop.unique_fct_orders") for one in known.manifest.tests)
+    assert names.metrics["gifts"].description == "Deprecated: goes on 2027-03-31; use Orders instead."
+    described = {one.name: one.description for one in shown.dimensions}
+    assert described["country"] == "Deprecated: goes on 2027-03-31."
+    assert {part.name for part in names.metrics["average_order"].inputs} == {"revenue", "order_number"}
+    bisync = names.metrics["gifts"].meta["bisync"]
+    assert bisync == {"deprecated": "2027-03-31", "replaced_by": "order_number"}
+    assert {part.name for part in names.metrics["discount_share_change"].inputs} == {"discount_share"}
 
 
 @pytest.mark.dbt

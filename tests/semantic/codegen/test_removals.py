@@ -608,3 +608,11 @@ def test_a_measure_and_a_dimension_that_go_are_not_there_for_what_comes_later() 
     assert "completed" in measure["expr"]
     with pytest.raises(Refused, match="the metric Orders total"):
         compiled(found, name="measure:rows_total")
+
+
+def test_what_goes_later_names_what_is_used_instead_as_that_is_called_then() -> None:
+    found = then(known(), name="metric:turnover", how="deprecate", day="2027-03-31", replacement="revenue")
+    code = compiled(found, name="metric:revenue", how="rename", new_name="net_revenue")
+
+    (told,) = [one for one in code.entries["edits"] if "notes" in one]
+    assert (told["notes"], told["own"]) == ("turnover", {"replaced_by": "net_revenue"})
