@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +10,7 @@ from environments.models import Environment
 from proposals import generate
 from proposals.directions import not_proposable_of
 from proposals.kinds import CannotGenerate, Kind
+from proposals.models import Item
 from semantic.codegen.metrics import Compiled
 from semantic.fields import Fields
 from semantic.known import Known
@@ -31,11 +32,20 @@ class Outlook:
     known: Known | None = None
 
 
-def outlook(kind: Kind[Any], fields: Fields, environment: Environment, base: Fields | None) -> Outlook:
-    """Find it out. Never raises for what a person typed."""
+def outlook(
+    kind: Kind[Any],
+    fields: Fields,
+    environment: Environment,
+    base: Fields | None,
+    earlier: Sequence[Item] = (),
+) -> Outlook:
+    """Find it out, on top of what `earlier` changes of its proposal come to.
+
+    Never raises for what a person typed.
+    """
     unfit = kind.typing_problems(fields, base)
     try:
-        known = generate.known_in(environment.project, environment)
+        known = generate.known_after(earlier, environment)
     except generate.NothingPulled as exc:
         return Outlook(missing={kind.computed: [str(exc)]}, unfit=unfit)
     missing = kind.sending_problems(fields, known, base)

@@ -97,9 +97,9 @@ def _plain(kind: str) -> Context:
         environment: Environment,
         fields: Fields,
         base: Fields | None,
-        _earlier: Earlier,
+        earlier: Earlier,
     ) -> dict[str, object]:
-        form, found = FORMS[kind], outlook(KINDS[kind], fields, environment, base)
+        form, found = FORMS[kind], outlook(KINDS[kind], fields, environment, base, earlier)
         unfit = sentences(found.unfit)
         return {
             "preview": found,
@@ -139,7 +139,7 @@ def _removal(
     earlier: Earlier,
 ) -> dict[str, object]:
     """Beside what a plain change needs, everything that uses the thing."""
-    known = generate.known_in(environment.project, environment)
+    known = generate.known_after(earlier, environment)
     uses, told = uses_of(fields.name, known), KINDS["removal"].warnings(fields, known)
     return {
         **_plain("removal")(request, environment, fields, base, earlier),

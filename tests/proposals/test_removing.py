@@ -198,6 +198,23 @@ def test_the_panel_lists_whatever_uses_it_and_the_form_offers_what_could_take_it
     assert "Everything that reviewers need is there." in parts
 
 
+def test_the_panel_counts_with_what_is_gone_by_then(story: Story, client: Client) -> None:
+    proposal = removing(story, "metric:deliveries", unused=True)
+    name = f"dimension:{ORDERS}:delivered_on"
+    item = authoring.item_add(proposal=proposal, kind="removal", actor=story.maya, changing=name)
+    client.force_login(story.maya)
+    place = [story.project.slug, story.production.slug, proposal.number]
+
+    typed = {"name": name, "how": "now", "version": item.revision.version}
+    parts = client.post(reverse("proposal-preview", args=[*place, item.pk]), typed).content.decode()
+    assert "Everything that reviewers need is there." in parts
+
+    authoring.item_remove(item=proposal.items.order_by("id")[0], actor=story.maya)
+    parts = client.post(reverse("proposal-preview", args=[*place, item.pk]), typed).content.decode()
+    assert "delivered_count" in parts
+    assert "Everything that reviewers need is there." not in parts
+
+
 def test_what_is_no_name_no_day_and_no_plain_text_never_reaches_a_file(story: Story) -> None:
     known, jinja = generate.known_in(story.project, story.production), "{{ env_var('SECRET') }}"
     kind = KINDS["removal"]
