@@ -66,7 +66,8 @@ class Notes:
             value_tests_of(MetricDraft.from_fields(fields, analysis), analysis.tree, additions, self.dialect)
         for model, tests in additions.tests.items():
             found[model] = [test for test in tests if test_name(test) in names]
-        for model, tests in found.items():
+        own = {model: tests for model, tests in found.items() if self.after.models[model].file}
+        for model, tests in own.items():
             tested = self.after.models[model]
             edit = AmendTests(Target.of(tested.unique_id, model), tuple(names), tuple(tests))
             told: dict[str, Any] = {"model": model, "dropped": names, "tests": tests}

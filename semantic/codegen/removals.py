@@ -192,9 +192,9 @@ def _rules_of(metric: Metric, names: Vocabulary, dialect: str) -> list[tuple[str
     current = fields_of(metric, names)
     tree = analyse(current.formula, names).tree if current.rules else None
     rows = tree and tested_rows(tree, names, dialect=dialect, time_column=current.time)
-    if not rows:
+    model = names.models[rows.model] if rows else None
+    if model is None or not model.file:  # those of a package stand in files of its own
         return []
-    model = names.models[rows.model]
     target = Target.of(model.unique_id, model.name)
     return [(properties_file(model), target, test_names(metric.name, current.rules))]
 

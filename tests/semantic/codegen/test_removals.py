@@ -616,3 +616,14 @@ def test_what_goes_later_names_what_is_used_instead_as_that_is_called_then() -> 
 
     (told,) = [one for one in code.entries["edits"] if "notes" in one]
     assert (told["notes"], told["own"]) == ("turnover", {"replaced_by": "net_revenue"})
+
+
+def test_the_tests_of_a_package_are_left_alone() -> None:
+    found = shared()
+    orders = replace(found.names.models["fct_orders"], file="")
+    names = replace(found.names, models={**found.names.models, "fct_orders": orders})
+    packaged = Known(names, found.read)
+
+    for name in ("share", "cards"):
+        code = compiled(packaged, name=f"metric:{name}", how="rename", new_name="completed_part")
+        assert {change.path for change in code.changes} == {"models/metrics.yml"}
