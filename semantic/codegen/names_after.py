@@ -75,11 +75,11 @@ def renamed(names: Vocabulary, old: str, new: str) -> Vocabulary:
         measure=new if inline and metric.measure == old else metric.measure,
         meta=noted(metric.meta, synonyms=synonyms),
     )
-    others = exchanged(names, old, called, renaming=True).metrics
+    metrics = {**exchanged(names, old, called, renaming=True).metrics, new: called}
     return replace(
         names,
         models={name: with_total(model) for name, model in names.models.items()},
-        metrics={**{name: one for name, one in others.items() if name != old}, new: called},
+        metrics={name: metrics[name] for name in sorted(metrics) if name != old},
         synonyms={**names.synonyms, old: new},
     )
 

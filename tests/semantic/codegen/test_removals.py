@@ -25,10 +25,11 @@ from semantic.codegen.yaml_steps import Named, ReplaceItem
 from semantic.current import fields_of
 from semantic.definitions import Measure, Metric, MetricInput, Vocabulary
 from semantic.formula import analyse
+from semantic.formulas import metric_formula
 from semantic.importer import vocabulary
 from semantic.known import Known
 from semantic.removals import RemovalFields, dimension_of, left_unused, uses_of
-from tests.semantic import shop
+from tests.semantic import latest_shop, shop
 
 pytestmark = pytest.mark.pure
 
@@ -627,3 +628,29 @@ def test_the_tests_of_a_package_are_left_alone() -> None:
     for name in ("share", "cards"):
         code = compiled(packaged, name=f"metric:{name}", how="rename", new_name="completed_part")
         assert {change.path for change in code.changes} == {"models/metrics.yml"}
+
+
+def test_what_runs_over_a_metric_of_the_latest_spec_runs_over_it_under_its_new_name_or_another_one() -> None:
+    running = Metric(
+        "revenue_so_far", "cumulative", "So far", measure="completed_revenue", filters=(shop.COMPLETED,),
+        file="models/metrics.yml", spec="latest",
+    )  # fmt: skip
+    names = replace(latest_shop.SHOP, metrics={**latest_shop.SHOP.metrics, running.name: running})
+    found = Known(names, known().read)
+    name = "metric:completed_revenue"
+    assert [use.name for use in uses_of(name, found)] == ["revenue_so_far"]
+
+    called = compiled(found, name=name, how="rename", new_name="paid").after
+    other = compiled(found, name=name, replacement="revenue").after
+
+    assert called is not None
+    assert called.metrics["paid"].measure == called.metrics["revenue_so_far"].measure == "paid"
+    assert (called.measures["paid"][1].inline, "completed_revenue" in called.measures) == (True, False)
+    said = metric_formula(called.metrics["revenue_so_far"], called, dialect="duckdb")
+    assert said == "CUMULATIVE(SUM(net_amount) WHERE status = 'completed', first)"
+    assert other is not None
+    assert (other.metrics["revenue_so_far"].measure, other.metrics["revenue_so_far"].filters) == (
+        "revenue",
+        (),
+    )
+    assert "completed_revenue" not in other.measures
