@@ -56,7 +56,7 @@ def test_a_metric_goes_with_another_one_in_its_place_and_is_retired_by_the_pull(
     subject = story.git("log", "-1", "--format=%s", proposal.published_commit).strip()
     assert subject == "semantics: Remove revenue."
     told = proposal.checks.get(kind="rules").message
-    assert "It is used by the metric Completed share" in told
+    assert "It is used by the metric Average order, the metric Completed share, " in told
     assert "the numbers of what uses it change" in told
     numbers = proposal.checks.get(kind="numbers")
     compared = {one["title"]: one for one in numbers.result["metrics"]}
