@@ -53,14 +53,11 @@ class Known:
 
     def tests_of(self, unique_id: str) -> tuple[TestRecord, ...]:
         """The data tests and unit tests that speak about a node, in dbt's order."""
-        found = (
-            test_record(entry) for name, entry in self.manifest.tests.items() if name in self._near(unique_id)
-        )
-        return tuple(test for test in found if test.node == unique_id)
-
-    def _near(self, unique_id: str) -> frozenset[str]:
         parents = self.manifest.parts.parent_map
-        return frozenset(name for name, above in parents.items() if unique_id in above)
+        # Reading an entry costs much more than looking at what it depends on.
+        below = {name for name, above in parents.items() if unique_id in above}
+        found = (test_record(entry) for name, entry in self.manifest.tests.items() if name in below)
+        return tuple(test for test in found if test.node == unique_id)
 
     def docs_of(self, unique_id: str, column: str = "") -> tuple[str, ...]:
         """dbt's ids of the docs blocks that the description of a node, or of its column, is made of."""
