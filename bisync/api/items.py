@@ -133,8 +133,8 @@ def _save(item: Item, given: Mapping[str, Any], *, version: int, actor: User) ->
     """Keep a change whole or not at all: a program has no form that keeps what it typed."""
     fields = over(item.revision.content, given)
     saved = authoring.draft_save(item=item, fields=fields, version=version, actor=actor)
-    if saved.problems:
-        raise InvalidInput(saved.problems)
+    if saved.unfit:
+        raise InvalidInput(saved.unfit)
 
 
 def over(stored: Fields, given: Mapping[str, Any]) -> Fields:

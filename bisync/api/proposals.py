@@ -165,8 +165,8 @@ def _save(proposal: Proposal, given: dict[str, Any], *, version: int, actor: Use
         raise InvalidInput({"model": [str(_("The formula of a change names its models itself."))]})
     fields = drafts.MetricDraft.over(revision.metric, given)
     saved = authoring.draft_save(item=item, fields=fields, version=version, actor=actor)
-    if saved.problems:
-        raise InvalidInput(saved.problems)
+    if saved.unfit:
+        raise InvalidInput(saved.unfit)
 
 
 def step(name: str, scope: Scope, act: Act, takes: Shape | None = None) -> type[InProposal]:

@@ -88,6 +88,11 @@ class Saved:
     problems: Problems
     refused: Problems
 
+    @property
+    def unfit(self) -> Problems:
+        """All of it: where a field could not be kept, what would be sent is older than what was typed."""
+        return {**self.problems, **self.refused}
+
 
 @audit.atomic()
 def proposal_open(

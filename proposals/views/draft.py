@@ -247,7 +247,7 @@ def _posted(request: Request, environment: Environment, item: Item) -> HttpRespo
     if saved is None:
         return _page(request, environment, item, form, fields, conflict=True, status=409)
     sending = typed.get("act") == "send"
-    problems = {**saved.problems} if sending else {**saved.refused}
+    problems = saved.unfit if sending else {**saved.refused}
     if sending and not problems and form.is_valid():
         try:
             authoring.proposal_submit(proposal=proposal, actor=request.user)

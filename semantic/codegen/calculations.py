@@ -16,6 +16,7 @@ from semantic.codegen.sql_models.calculated import CalculatedColumn, calculated_
 from semantic.codegen.sql_models.jinja import RelationCall
 from semantic.codegen.sql_models.new_model import ColumnWords, Project, WrittenModels
 from semantic.codegen.sql_models.pasted import (
+    MOST_TEXT,
     KnownRelation,
     PastedModel,
     QueryRefused,
@@ -32,7 +33,7 @@ from semantic.formula import Analysis, analyse_row
 from semantic.known import Known
 from semantic.query.expressions import value_type
 from semantic.rules.metric import Problems
-from semantic.rules.text import name_problems, storing_problems, text_problems
+from semantic.rules.text import STORED_LIMIT, name_problems, storing_problems, text_problems
 
 LIMITS: Mapping[str, tuple[int, bool]] = {
     "label": (60, False),
@@ -63,7 +64,11 @@ class Unwritable(ValueError):
 def keeping_problems(fields: CalculationFields) -> Problems:
     """What not even a draft can keep, field by field."""
     texts = {name: value for name, value in fields.to_json().items() if isinstance(value, str)}
-    told = {name: found[:1] for name, value in texts.items() if (found := storing_problems(value))}
+    told = {
+        name: found[:1]
+        for name, value in texts.items()
+        if (found := storing_problems(value, limit=MOST_TEXT if name == "sql" else STORED_LIMIT))
+    }
     if fields.way not in ("", QUERY):
         told["way"] = ["Choose a calculated column or a query."]
     if fields.place not in ("", NEW):

@@ -36,6 +36,7 @@ from semantic.rules.metric import Problems
 from semantic.rules.text import name_problems, storing_problems, text_problems
 
 MOST_VALUES = 500
+_VALUE_LIMIT = 1_000
 LIMITS: Mapping[str, tuple[int, bool]] = {
     "where": (4_000, True),
     "owner": (200, False),
@@ -59,10 +60,12 @@ _NEEDED: Mapping[str, tuple[str, str]] = {
 
 def keeping_problems(fields: PromiseFields) -> Problems:
     """What not even a draft can keep, field by field."""
-    told: Problems = {}
-    for name, value in {**fields.to_json(), "promise": "\n".join(_texts(fields.promise).values())}.items():
-        if isinstance(value, str) and (found := storing_problems(value)):
-            told[name] = found
+    texts = ((name, value) for name, value in fields.to_json().items() if isinstance(value, str))
+    told = {name: found for name, value in texts if (found := storing_problems(value))}
+    typed = "\n".join(_texts(fields.promise).values())
+    # As much as the most values that can be sent, each on its line.
+    if found := storing_problems(typed, limit=MOST_VALUES * (_VALUE_LIMIT + 1)):
+        told["promise"] = found
     return told
 
 
@@ -75,7 +78,7 @@ def typing_problems(fields: PromiseFields) -> Problems:
     if fields.label and (found := name_problems(fields.label)):
         told["label"] = found
     for name, text in _texts(fields.promise).items():
-        limit, lines = (4_000, True) if name == "formula" else (1_000, False)
+        limit, lines = (4_000, True) if name == "formula" else (_VALUE_LIMIT, False)
         parts = text.split("\n") if name in ("values", "columns") else [text]
         if found := [one for part in parts for one in text_problems(part, limit=limit, lines=lines)]:
             told[name] = found[:1]

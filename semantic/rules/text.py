@@ -16,11 +16,11 @@ STORED_LIMIT = 20_000
 _UNSTORABLE = "It holds characters that cannot be stored. Type it again, or paste it as plain text."
 
 
-def storing_problems(value: str) -> list[str]:
+def storing_problems(value: str, *, limit: int = STORED_LIMIT) -> list[str]:
     """Why not even a draft can keep `value`; empty where it can, however unfit for dbt it is."""
     problems = []
-    if len(value) > STORED_LIMIT:
-        problems.append(_too_long(value, STORED_LIMIT))
+    if len(value) > limit:
+        problems.append(_too_long(value, limit))
     if any(char == "\0" or unicodedata.category(char) == "Cs" for char in value):
         problems.append(_UNSTORABLE)
     return problems

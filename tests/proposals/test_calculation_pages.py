@@ -215,6 +215,27 @@ def test_the_form_of_a_query_shows_the_model_that_it_becomes(shop: Shop, client:
     assert "is Jinja" in answer.content.decode()
 
 
+def test_a_long_query_is_kept_and_one_that_cannot_be_is_no_reason_to_send_the_last_one(
+    shop: Shop, client: Client
+) -> None:
+    proposal = shop.drafted(PASTED)
+    client.force_login(shop.maya)
+    typed = {name: str(value) for name, value in PASTED.to_json().items() if isinstance(value, str)}
+    long = f"{PASTED.sql.rstrip(';')} -- {'as it was exported ' * 2_000}"
+    assert shop.told(replace(PASTED, sql=long)) == {}
+
+    address = shop.address("proposal-save", proposal)
+    assert client.post(address, {**typed, "sql": long, "version": 2}).status_code == 200
+    assert proposal.items.get().revision.fields["sql"] == long.strip()
+    sent = {**typed, "sql": f"{long} {'x' * 100_000}", "version": 3, "act": "send"}
+    answer = client.post(shop.address("proposal-edit", proposal), sent)
+
+    assert answer.status_code == 422
+    assert "100,000 is the most" in answer.content.decode()
+    proposal.refresh_from_db()
+    assert proposal.status == "draft"
+
+
 def test_a_machine_without_the_repository_says_so(ready: Ready, data_dir: Path) -> None:
     project = make_project(url="https://git.example.com/shop.git")
     ready.pulled(project)

@@ -60,6 +60,7 @@ def test_a_change_is_added_edited_looked_at_and_taken_out(shop: Project) -> None
         ({"kind": "model", "of": ORDERS, "fields": {"description": ["a"]}}, "fields"),
         ({"kind": "model", "of": ORDERS, "fields": {"name": "other"}}, "fields"),
         ({"kind": "model", "of": ORDERS, "fields": {"description": "{{ x }}"}}, "description"),
+        ({"kind": "calculation", "fields": {"way": "other"}}, "way"),
         ({"kind": "none", "of": ORDERS}, "kind"),
     ],
 )

@@ -112,3 +112,15 @@ def test_the_fields_of_a_revision_are_the_same_after_the_database() -> None:
     assert said.changes_from(replace(said, severity="error")) == {"severity": ("error", "warn")}
     assert PromiseFields.from_json({"promise": [], "severity": 3}) == PromiseFields()
     assert {one.name for one in fields(Typed)} >= {name for names in TYPED.values() for name in names}
+
+
+def test_as_many_values_as_can_be_sent_can_be_kept() -> None:
+    most = tuple(f"{n:03}".ljust(1_000, "x") for n in range(500))
+    fields = PromiseFields(table="model.shop.a", promise=Typed("accepted_values", values=most))
+
+    assert typing_problems(fields) == {}
+    assert keeping_problems(fields) == {}
+    longer = tuple(f"{value}x" for value in most)
+    assert list(keeping_problems(replace(fields, promise=Typed("accepted_values", values=longer)))) == [
+        "promise"
+    ]
