@@ -109,6 +109,8 @@ def _detail(
     now = content.hash_of(proposal, items, edits)
     ready = bool(checks) and all(c.status == "passed" and c.content_hash == now for c in checks)
     may = _may(request.user, proposal)
+    # A page that looks again says what it was opened with: nobody approves what they have not read.
+    seen = request.GET.get("seen", now) if swapping(request) else now
     return {
         "proposal": proposal,
         "tone": TONES.get(proposal.target.kind, "dev"),
@@ -126,6 +128,8 @@ def _detail(
         "busy": _busy(proposal, checks, progress),
         "steps": selectors.steps(proposal, checks, progress),
         "content_hash": now,
+        "seen": seen,
+        "changed": seen != now,
         "reviews": reviews,
         "approvals": sum(r.stands and r.verdict == "approve" for r in reviews),
         "needed": reviewing.APPROVALS_NEEDED,
@@ -134,7 +138,7 @@ def _detail(
         "thread": audit.key(proposal),
         "following": CHOICES[getattr(proposal, "muted", None)],
         **may,
-        "turn": _turn(proposal, may, ready=ready, stopped=bool(progress.error)),
+        "turn": _turn(proposal, may, ready=ready and seen == now, stopped=bool(progress.error)),
         "live": False,
         "open": proposal.status in {ProposalStatus.IN_REVIEW, ProposalStatus.APPROVED},
         "problems": {"note": [], "body": [], **(problems or {})},

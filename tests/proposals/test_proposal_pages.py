@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -97,6 +98,41 @@ def test_a_failed_check_is_told_wherever_the_proposal_stands(proposal: Proposal,
     assert ("In review" in before, "A check failed" in before) == (True, False)
     assert [("In review" in page, "A check failed" in page) for page in shown] == [(False, True)] * 3
     assert '<a href="#checks">See what to do</a>' in shown[-1]
+
+
+def test_a_page_that_looks_again_lets_nobody_approve_what_they_have_not_read(
+    proposal: Proposal, tom: User, client: Client
+) -> None:
+    proposal.checks.filter(kind="numbers").update(status="running")
+    client.force_login(tom)
+    place = f"/{proposal.project.slug}/proposals/{proposal.number}/"
+    opened = client.get(place).content.decode()
+    again = re.search(r'hx-get="([^"]+)"', opened)
+    assert again
+    htmx = {"HX-Request": "true", "HX-Target": "proposal-state"}
+    same = client.get(again[1], headers=htmx).content.decode()
+
+    authoring.proposal_take_back(proposal=proposal, actor=proposal.author)
+    item = proposal.items.get()
+    other = replace(FIELDS, meaning="Another wording.")
+    version = item.revision.version
+    authoring.draft_save(item=item, fields=other, version=version, actor=proposal.author)
+    authoring.proposal_submit(proposal=proposal, actor=proposal.author)
+    busy = client.get(again[1], headers=htmx).content.decode()
+    proposal.checks.update(status="passed")
+    done = client.get(again[1], headers=htmx).content.decode()
+    opened_again = client.get(place).content.decode()
+
+    assert [('name="seen"' in page, "Read it again" in page) for page in (opened, same, busy, done)] == [
+        (True, False),
+        (True, False),
+        (False, True),
+        (False, True),
+    ]
+    assert again[1] in busy
+    assert "Your turn" not in done
+    assert ("Another wording." in done, "Another wording." in opened) == (True, False)
+    assert ('name="seen"' in opened_again, "Read it again" in opened_again) == (True, False)
 
 
 def test_taking_back_opens_the_form(proposal: Proposal, client: Client) -> None:
