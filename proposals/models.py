@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+
 from django.db import models
 from django.db.models import Q
 from django.urls import reverse
@@ -308,3 +311,15 @@ class Conflict(models.Model):
 
     def get_absolute_url(self) -> str:
         return self.item.get_absolute_url()
+
+    @property
+    def proposed(self) -> object:
+        """What is proposed by now: its author may have edited it since."""
+        fields = self.item.revision.fields
+        return fields.get(self.field) if self.field else fields
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over the three states as they are by now: a decision names what somebody has read."""
+        states = json.dumps([self.base, self.proposed, self.theirs], sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(states.encode()).hexdigest()

@@ -237,11 +237,12 @@ class ConflictShape(serializers.ModelSerializer[Conflict]):
     ours = serializers.JSONField(help_text="What is proposed.")
     theirs = serializers.JSONField(help_text="What dbt says.")
     chosen = serializers.JSONField(allow_null=True)
+    digest = serializers.CharField(help_text="What a decision may name as seen.")
 
     class Meta:
         model = Conflict
         fields = (
-            *("id", "field", "base", "ours", "theirs", "commit", "author", "committed_at"),
+            *("id", "field", "base", "ours", "theirs", "digest", "commit", "author", "committed_at"),
             *("state", "chosen", "decided_by", "decided_at"),
         )
         read_only_fields = fields
@@ -251,6 +252,9 @@ class Decision(Body):
     choice = serializers.ChoiceField([choice for choice in ConflictState.values if choice != "open"])
     own = serializers.CharField(
         required=False, allow_blank=True, help_text="The value, where neither of the two is chosen."
+    )
+    digest = serializers.CharField(
+        required=False, help_text="Of the states that were read; 409 where they are others by now."
     )
 
 

@@ -122,6 +122,7 @@ class Decide(InConflict):
             conflict=self.conflict(proposal),
             choice=ConflictState(given["choice"]),
             own=given.get("own", ""),
+            seen=given.get("digest"),
             actor=self.user,
         )
         return Response(shown(proposal))

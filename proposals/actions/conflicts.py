@@ -34,6 +34,12 @@ class NothingToDecide(BisyncError):
     http_status = 409
 
 
+class StatesMoved(BisyncError):
+    code = "states-moved"
+    message = _("One of the sides says something else by now. Read it again, then choose.")
+    http_status = 409
+
+
 class NotUndone(BisyncError):
     code = "decision-not-undone"
     message = _("It was edited since, so the decision cannot be undone. Edit the field instead.")
@@ -109,9 +115,11 @@ def _by_policy(conflict: Conflict) -> None:
 
 @audit.atomic()
 def conflict_decide(
-    *, conflict: Conflict, choice: ConflictState, actor: User, own: object = None
+    *, conflict: Conflict, choice: ConflictState, actor: User, own: object = None, seen: str | None = None
 ) -> Proposal:
     """Keep what is proposed, take what dbt says, or write something else; `own` is that value.
+
+    `seen` is the digest of what was read: raises `StatesMoved` where that is not so any more.
 
     Of a whole metric: keeping makes the proposal a change of the metric that came meanwhile, or brings one
     back that is gone; taking what dbt says withdraws the proposal. Raises `NotAllowed`, `NothingToDecide`,
@@ -119,6 +127,8 @@ def conflict_decide(
     """
     conflict = _locked(conflict)
     require_decidable(conflict, actor)
+    if seen is not None and seen != conflict.digest:
+        raise StatesMoved
     if choice == ConflictState.OWN:
         _require_fit(conflict, own)
     _decide(conflict, choice, actor=actor, own=own)

@@ -103,8 +103,12 @@ def _page(
     about: int = 0,
     problems: Problems | None = None,
     attempt: Attempt | None = None,
+    status: int = 422,
 ) -> HttpResponse:
-    """The page; where a decision `about` one of them was refused or tried out, with what was typed for it."""
+    """The page; where a decision `about` one of them was refused or tried out, with what was typed for it.
+
+    It answers with `status` where there are problems.
+    """
     problems = problems or {}
     known = Conflict.objects.filter(item__proposal=proposal)
     known = known.select_related("decided_by", "item__revision").order_by("id")
@@ -130,7 +134,7 @@ def _page(
         "problems": problems,
         "typed": typed,
     }
-    return page(request, "proposals/conflict_list.html", context, status=422 if problems else 200)
+    return page(request, "proposals/conflict_list.html", context, status=status if problems else 200)
 
 
 def _said(problems: Problems) -> list[str]:
@@ -147,8 +151,7 @@ def _shown(conflict: Conflict, proposal: Proposal) -> Shown:
     name, revision = conflict.field, conflict.item.revision
     kind, form = kind_of(revision), FORMS[revision.kind]
     waiting = conflict.state == ConflictState.OPEN
-    # Its author may have edited it since.
-    proposed = revision.fields.get(name) if waiting and name else conflict.ours
+    proposed = conflict.proposed if waiting else conflict.ours
     base, ours, theirs = (
         _side(name, value, revision, proposal if waiting else None)
         for value in (conflict.base, proposed, conflict.theirs)
@@ -199,10 +202,16 @@ def decide(request: Request, project: Project, number: int, conflict: int) -> Ht
         return _page(request, proposal, about=found.pk, problems={"choice": [_("Choose which one holds.")]})
     try:
         conflicts.conflict_decide(
-            conflict=found, choice=choice, own=request.POST.get("own", ""), actor=request.user
+            conflict=found,
+            choice=choice,
+            own=request.POST.get("own", ""),
+            seen=request.POST.get("seen", ""),
+            actor=request.user,
         )
     except InvalidInput as exc:
         return _page(request, proposal, about=found.pk, problems=exc.fields)
+    except conflicts.StatesMoved as exc:
+        return _page(request, proposal, about=found.pk, problems={"seen": [str(exc)]}, status=409)
     undo = reverse("conflict-undo", args=[project.slug, number, found.pk]) if found.field else ""
     return go(request, _address(proposal), say=_("Decided."), undo=undo)
 

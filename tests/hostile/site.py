@@ -217,6 +217,8 @@ class Site:
             own["seen"] = fingerprint(str(FILE["after"]))
         if name.startswith("hold"):
             own["seen"] = "d" * 64
+        if name == "conflict-decide":
+            own["seen"] = Conflict.objects.get(pk=self.arguments["conflict"]).digest
         own["version"] = str(self.draft.items.get().revision.version)
         if name == "environment-edit":
             own |= {"slug": "staging"}

@@ -1,0 +1,71 @@
+"""Deciding about conflicts: about what was read and nothing else, and by whom the rest is approved."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+
+from proposals.actions import authoring, conflicts
+from proposals.models import Conflict, ConflictState, Proposal
+from tests.programs import Program
+from tests.proposals.story import Story
+
+pytestmark = [pytest.mark.django_db]
+
+
+def clashed(proposal: Proposal) -> Conflict:
+    """dbt changed the meaning, too."""
+    return Conflict.objects.create(
+        item=proposal.items.get(),
+        field="meaning",
+        base="All net revenue.",
+        ours="Net of tax.",
+        theirs="All.",
+    )
+
+
+def test_what_another_pull_brought_since_the_page_was_read_is_not_taken(story: Story, client: Client) -> None:
+    proposal = story.changing("revenue", meaning="Net of tax.")
+    conflict = clashed(proposal)
+    client.force_login(story.maya)
+    place = f"{proposal.get_absolute_url()}conflicts/"
+    seen = conflict.digest
+    assert f'name="seen" value="{seen}"' in client.get(place).content.decode()
+    Conflict.objects.update(theirs="What nobody has read.")
+
+    late = client.post(f"{place}{conflict.pk}/decide/", {"choice": "theirs", "seen": seen})
+
+    assert late.status_code == 409
+    told = late.content.decode()
+    assert "says something else by now" in told
+    assert "What nobody has read." in told
+    conflict.refresh_from_db()
+    assert conflict.state == ConflictState.OPEN
+    assert f'name="seen" value="{conflict.digest}"' in told
+    client.post(f"{place}{conflict.pk}/decide/", {"choice": "theirs", "seen": conflict.digest})
+    assert proposal.items.get().revision.metric.meaning == "What nobody has read."
+
+
+def test_what_its_author_wrote_since_somebody_read_it_is_not_kept_for_them(story: Story) -> None:
+    proposal = story.changing("revenue", meaning="Net of tax.")
+    conflict, item = clashed(proposal), proposal.items.get()
+    seen = conflict.digest
+    fields = item.revision.metric.from_json({**item.revision.fields, "meaning": "Whatever."})
+    authoring.draft_save(item=item, fields=fields, version=item.revision.version, actor=story.maya)
+
+    with pytest.raises(conflicts.StatesMoved):
+        conflicts.conflict_decide(conflict=conflict, choice=ConflictState.OURS, seen=seen, actor=story.maya)
+
+
+def test_a_program_may_say_what_it_has_read(story: Story) -> None:
+    proposal = story.changing("revenue", meaning="Net of tax.")
+    conflict = clashed(proposal)
+    program, place = Program(story.maya), f"/projects/{story.project.slug}/proposals/{proposal.number}/"
+    told = program.get(place)[1]["items"][0]["conflicts"][0]
+    assert told["digest"] == conflict.digest
+    Conflict.objects.update(theirs="What nobody has read.")
+    decide = f"{place}conflicts/{conflict.pk}/decide/"
+
+    late, problem = program.post(decide, {"choice": "theirs", "digest": told["digest"]})
+    assert (late, problem["code"]) == (409, "states-moved")
+    assert program.post(decide, {"choice": "theirs"})[0] == 200
