@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from django.test import Client
 
+from governance import permissions
+from governance.roles import Role
 from proposals.actions import authoring, conflicts
 from proposals.models import Conflict, ConflictState, Proposal
+from tests.factories import make_member
 from tests.programs import Program
 from tests.proposals.story import Story
 
@@ -55,6 +60,24 @@ def test_what_its_author_wrote_since_somebody_read_it_is_not_kept_for_them(story
 
     with pytest.raises(conflicts.StatesMoved):
         conflicts.conflict_decide(conflict=conflict, choice=ConflictState.OURS, seen=seen, actor=story.maya)
+
+
+def test_who_gave_one_change_up_does_not_approve_the_others(story: Story) -> None:
+    steward = make_member(story.project, Role.STEWARD, name="Sam Steward")
+    other = make_member(story.project, Role.STEWARD, name="Sue Steward")
+    proposal = story.changing("revenue", meaning="Net of tax.")
+    item = authoring.item_add(proposal=proposal, kind="metric", changing="buyers", actor=story.maya)
+    gone = replace(item.revision.metric, meaning="Who bought.")
+    authoring.draft_save(item=item, fields=gone, version=1, actor=story.maya)
+    authoring.proposal_submit(proposal=proposal, actor=story.maya)
+    conflict = Conflict.objects.create(item=item, base=item.revision.base, ours=gone.to_json(), theirs={})
+
+    conflicts.conflict_decide(conflict=conflict, choice=ConflictState.THEIRS, actor=steward)
+
+    assert proposal.items.count() == 1
+    proposal.refresh_from_db()
+    assert "had a hand in it" in permissions.decide(steward, "proposal.approve", proposal).reason
+    assert permissions.decide(other, "proposal.approve", proposal)
 
 
 def test_a_program_may_say_what_it_has_read(story: Story) -> None:
