@@ -44,8 +44,8 @@ def needing(user: User, project: Project) -> ProposalQuerySet:
     """The proposals that wait for this person: to correct, to approve, to publish or to try that again."""
     roles = roles_of(user, project)
     failed = Q(Exists(Check.objects.filter(proposal=OuterRef("pk"), status=CheckStatus.FAILED)))
-    in_review = Q(status=ProposalStatus.IN_REVIEW)
-    to_correct = Q(status=ProposalStatus.DRAFT) & ~Q(returned_reason="") | in_review & failed
+    in_review, approved = Q(status=ProposalStatus.IN_REVIEW), Q(status=ProposalStatus.APPROVED)
+    to_correct = Q(status=ProposalStatus.DRAFT) & ~Q(returned_reason="") | (in_review | approved) & failed
     clashes = Q(Exists(Conflict.objects.filter(item__proposal=OuterRef("pk"), state=ConflictState.OPEN)))
     to_decide = Q(status__in=OPEN) & clashes
     wanted = Q(author=user) & (to_correct | to_decide)
@@ -54,7 +54,7 @@ def needing(user: User, project: Project) -> ProposalQuerySet:
     if roles & GRANTS["proposal.approve"]:
         wanted |= in_review & ~failed & ~Q(author=user)
     if roles & GRANTS["proposal.publish"]:
-        wanted |= Q(status=ProposalStatus.APPROVED) | Q(status=ProposalStatus.PUBLISHING) & _stopped()
+        wanted |= approved & ~failed | Q(status=ProposalStatus.PUBLISHING) & _stopped()
     return Proposal.objects.visible_to(user).filter(wanted, project=project)
 
 

@@ -20,6 +20,20 @@ class NotUnderReview(BisyncError):
     http_status = 409
 
 
+class ChecksMissing(BisyncError):
+    code = "checks-not-passed"
+    message = _("Not all checks have passed: %(checks)s. Go on once they have.")
+    http_status = 409
+
+
+def require_passed(proposal: Proposal, now: str) -> None:
+    """Raise `ChecksMissing` unless every check has passed of the content whose hash is `now`."""
+    passed = proposal.checks.filter(status=CheckStatus.PASSED, content_hash=now)
+    found = set(passed.values_list("kind", flat=True))
+    if missing := [str(kind.label) for kind in CheckKind if kind not in found]:
+        raise ChecksMissing(checks=", ".join(missing))
+
+
 def checks_start(*, proposal: Proposal, actor: User | None) -> None:
     """Ask for all checks of the present content, from the first on."""
     now = content.hash_of(proposal)

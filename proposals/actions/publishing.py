@@ -12,6 +12,7 @@ from governance import audit, permissions
 from governance.models import User
 from proposals import content
 from proposals.actions.authoring import back_to_draft, require_decided
+from proposals.actions.checks import require_passed
 from proposals.directions import require_proposable
 from proposals.lifecycle import LIFECYCLE
 from proposals.models import Proposal, ProposalStatus
@@ -48,11 +49,16 @@ class NotPublishing(BisyncError):
 
 @audit.atomic()
 def proposal_publish(*, proposal: Proposal, actor: User) -> Proposal:
-    """Start publishing approved content: commit, push, production build, pull."""
+    """Start publishing approved content: commit, push, production build, pull.
+
+    Raises `ChecksMissing` where checks that were repeated since have not passed.
+    """
     permissions.require(actor, "proposal.publish", proposal)
     if proposal.status == ProposalStatus.APPROVED and content.hash_of(proposal) != proposal.approved_hash:
         raise ApprovalFell
     require_decided(proposal)
+    if proposal.status == ProposalStatus.APPROVED:
+        require_passed(proposal, proposal.approved_hash)
     require_proposable(proposal)
     LIFECYCLE.advance(proposal, "publish", published_by=actor)
     audit.record(

@@ -11,8 +11,9 @@ from governance import audit, permissions
 from governance.models import User
 from proposals import content
 from proposals.actions.authoring import back_to_draft, require_decided
+from proposals.actions.checks import require_passed
 from proposals.lifecycle import LIFECYCLE
-from proposals.models import CheckKind, CheckStatus, Comment, Proposal, ProposalStatus, Review, Verdict
+from proposals.models import Comment, Proposal, ProposalStatus, Review, Verdict
 from semantic.rules.text import text_problems
 
 APPROVALS_NEEDED = 1
@@ -21,12 +22,6 @@ APPROVALS_NEEDED = 1
 class ChangedMeanwhile(BisyncError):
     code = "proposal-changed-meanwhile"
     message = _("The proposal changed since you opened it. Read it again; your approval was not counted.")
-    http_status = 409
-
-
-class ChecksMissing(BisyncError):
-    code = "checks-not-passed"
-    message = _("Not all checks have passed: %(checks)s. Approve once they have.")
     http_status = 409
 
 
@@ -58,11 +53,7 @@ def proposal_approve(*, proposal: Proposal, seen: str, actor: User, note: str = 
     if seen != now:
         raise ChangedMeanwhile
     require_decided(proposal)
-    passed = set(
-        proposal.checks.filter(status=CheckStatus.PASSED, content_hash=now).values_list("kind", flat=True)
-    )
-    if missing := [str(kind.label) for kind in CheckKind if kind not in passed]:
-        raise ChecksMissing(checks=", ".join(missing))
+    require_passed(proposal, now)
     _decide(proposal, actor=actor, verdict=Verdict.APPROVE, now=now, note=note)
     audit.record(actor=actor, action="proposal.approved", target=proposal, after={"content_hash": now})
     given = proposal.reviews.filter(stands=True, verdict=Verdict.APPROVE, content_hash=now).count()

@@ -180,7 +180,7 @@ def _turn(proposal: Proposal, may: Mapping[str, Decision], *, ready: bool, stopp
     turns = {
         ProposalStatus.DRAFT.value: bool(may["may_edit"]),
         ProposalStatus.IN_REVIEW.value: ready and bool(may["may_approve"]),
-        ProposalStatus.APPROVED.value: bool(may["may_publish"]),
+        ProposalStatus.APPROVED.value: ready and bool(may["may_publish"]),
         ProposalStatus.PUBLISHING.value: stopped and bool(may["may_publish"]),
     }
     return turns.get(proposal.status, False)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -19,8 +20,9 @@ from governance import audit
 from governance.models import AuditEvent, Membership, Project, User
 from governance.roles import Role
 from proposals import content, selectors
-from proposals.actions import authoring, publishing, reviewing
-from proposals.actions.reviewing import ChangedMeanwhile, ChecksMissing, DecidedAlready, NotInReview
+from proposals.actions import authoring, checks, publishing, reviewing
+from proposals.actions.checks import ChecksMissing
+from proposals.actions.reviewing import ChangedMeanwhile, DecidedAlready, NotInReview
 from proposals.models import Item, Proposal, Review
 from tests.factories import make_environment, make_member, make_project
 from tests.proposals.story import FIELDS
@@ -466,6 +468,31 @@ def test_content_that_changed_under_its_approval_is_not_published(proposal: Prop
         publishing.proposal_publish(proposal=approved, actor=priya)
 
     assert Proposal.objects.get().status == "approved"
+
+
+@pytest.mark.parametrize("status", ["waiting", "running", "failed", "skipped"])
+def test_an_approved_proposal_whose_checks_were_repeated_is_not_published_before_they_pass(
+    proposal: Proposal, tom: User, client: Client, status: str
+) -> None:
+    priya = make_member(proposal.project, Role.PUBLISHER)
+    approved = approve(proposal, tom)
+    checks.checks_repeat(proposal=approved, actor=proposal.author)
+    approved.checks.filter(kind="build").update(status=status)
+    approved.checks.exclude(kind="build").update(status="passed")
+
+    with pytest.raises(ChecksMissing, match=r"passed: dbt build\."):
+        publishing.proposal_publish(proposal=approved, actor=priya)
+
+    failed = status == "failed"
+    assert Proposal.objects.get().status == "approved"
+    assert needs(priya, proposal.project) == ([] if failed else [1])
+    assert needs(proposal.author, proposal.project) == ([1] if failed else [])
+    client.force_login(priya)
+    page = client.get(approved.get_absolute_url()).content.decode()
+    assert 'id="publish-button" disabled' in page
+    assert ("Have it checked again" in page, "A check failed" in page) == (failed, failed)
+    approved.checks.update(status="passed")
+    publishing.proposal_publish(proposal=approved, actor=priya)
 
 
 @pytest.mark.parametrize("role", sorted(set(Role) - {Role.PUBLISHER}))
