@@ -123,7 +123,7 @@ def conflict_decide(
 
     Of a whole metric: keeping makes the proposal a change of the metric that came meanwhile, or brings one
     back that is gone; taking what dbt says withdraws the proposal. Raises `NotAllowed`, `NothingToDecide`,
-    `InvalidInput` for an own value that is not fit.
+    `InvalidInput` for an own value that is not fit, and for keeping what cannot come back.
     """
     conflict = _locked(conflict)
     require_decidable(conflict, actor)
@@ -131,9 +131,18 @@ def conflict_decide(
         raise StatesMoved
     if choice == ConflictState.OWN:
         _require_fit(conflict, own)
+    if choice == ConflictState.OURS and not may_keep(conflict):
+        title = conflict.item.revision.content.title
+        told = _("%(name)s is not in the dbt project any more, so this change can only be given up.")
+        raise InvalidInput({"choice": [str(told % {"name": title})]})
     _decide(conflict, choice, actor=actor, own=own)
     go_on(conflict.item.proposal, actor=actor)
     return conflict.item.proposal
+
+
+def may_keep(conflict: Conflict) -> bool:
+    """Whether what is proposed can hold: not where only dbt could bring back what it is about."""
+    return bool(conflict.field or conflict.theirs or kind_of(conflict.item.revision).comes_back)
 
 
 def require_decidable(conflict: Conflict, actor: User) -> None:

@@ -44,6 +44,8 @@ class Kind(ABC, Generic[F]):
     named: ClassVar[bool] = True
     # Whether even a new one is about a thing that dbt has.
     of_what_is_there: ClassVar[bool] = False
+    # Whether a change of what has left dbt can become a proposal of something new.
+    comes_back: ClassVar[bool] = True
     # Fields of which one side is chosen in a conflict: nobody writes them as a text.
     chosen: ClassVar[frozenset[str]] = frozenset()
     # Fields that a draft keeps together or not at all.

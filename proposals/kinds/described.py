@@ -40,6 +40,7 @@ class DescribedKind(Kind[F]):
 
     area = "docs"
     computed = "description"
+    comes_back = False
     chosen = frozenset({"synonyms", "certified", "group", "access", "deprecation_date"})
 
     def fields(self, node: NodeRecord, column: str) -> F:
@@ -75,6 +76,8 @@ class DescribedKind(Kind[F]):
         return {name: sentences for name, sentences in told.items() if name in changed}
 
     def sending_problems(self, fields: F, known: Known, base: F | None) -> Problems:
+        if self._node(fields.name, known) is None:
+            return {"description": [_gone(fields)]}
         told = self.typing_problems(fields, base)
         changes = fields.changes_from(base) if base is not None else {}
         if not changes:
@@ -101,9 +104,7 @@ class DescribedKind(Kind[F]):
     ) -> Compiled:
         node, current = self._node(fields.name, known), self.said(fields.name, known)
         if node is None or current is None or base is None:
-            raise CannotGenerate(
-                why=_now("%(name)s is not in the dbt project any more.") % {"name": fields.title}
-            )
+            raise CannotGenerate(why=_gone(fields))
         try:
             return compile_words(base, fields, current, node, known)
         except Refused as exc:
@@ -118,6 +119,10 @@ class DescribedKind(Kind[F]):
     def _node(self, name: str, known: Known) -> NodeRecord | None:
         node = known.node(split(name)[0])
         return node if node is not None and node.resource_type in DESCRIBED else None
+
+
+def _gone(fields: ModelFields | ColumnFields) -> str:
+    return _now("%(name)s is not in the dbt project any more: take this change out.") % {"name": fields.title}
 
 
 class ModelKind(DescribedKind[ModelFields]):

@@ -68,6 +68,10 @@ class Shown:
         return self.conflict.item.revision.kind == "metric"
 
     @property
+    def may_keep(self) -> bool:
+        return conflicts.may_keep(self.conflict)
+
+    @property
     def computed(self) -> bool:
         """Whether it is a formula that has a number."""
         return self.metric and self.conflict.field == "formula"

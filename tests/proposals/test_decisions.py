@@ -9,7 +9,9 @@ from django.test import Client
 
 from governance import permissions
 from governance.roles import Role
+from proposals import generate
 from proposals.actions import authoring, conflicts
+from proposals.kinds import KINDS
 from proposals.models import Conflict, ConflictState, Proposal
 from tests.factories import make_member
 from tests.programs import Program
@@ -80,6 +82,31 @@ def test_who_gave_one_change_up_does_not_approve_the_others(story: Story) -> Non
     assert permissions.decide(other, "proposal.approve", proposal)
 
 
+def test_what_is_said_of_a_column_that_left_dbt_can_only_be_given_up(story: Story, client: Client) -> None:
+    proposal = authoring.proposal_open(
+        project=story.project, author=story.maya, kind="column", changing="model.shop.fct_orders:status"
+    )
+    item = proposal.items.get()
+    fields = replace(item.revision.content, description="Other.")  # type: ignore[call-arg]
+    authoring.draft_save(item=item, fields=fields, version=1, actor=story.maya)
+    authoring.proposal_submit(proposal=proposal, actor=story.maya)
+    base = item.revision.base
+    conflict = Conflict.objects.create(item=item, base=base, ours=fields.to_json(), theirs={})
+    client.force_login(story.maya)
+    place = f"{proposal.get_absolute_url()}conflicts/"
+
+    page = client.get(place).content.decode()
+    answer = client.post(f"{place}{conflict.pk}/decide/", {"choice": "ours", "seen": conflict.digest})
+
+    assert ("Bring it back" in page, "Withdraw the proposal" in page) == (False, True)
+    assert answer.status_code == 422
+    assert "can only be given up" in answer.content.decode()
+    assert proposal.items.get().revision.base == base
+    conflicts.conflict_decide(conflict=conflict, choice=ConflictState.THEIRS, actor=story.maya)
+    proposal.refresh_from_db()
+    assert proposal.status == "withdrawn"
+
+
 def test_a_program_may_say_what_it_has_read(story: Story) -> None:
     proposal = story.changing("revenue", meaning="Net of tax.")
     conflict = clashed(proposal)
@@ -92,3 +119,13 @@ def test_a_program_may_say_what_it_has_read(story: Story) -> None:
     late, problem = program.post(decide, {"choice": "theirs", "digest": told["digest"]})
     assert (late, problem["code"]) == (409, "states-moved")
     assert program.post(decide, {"choice": "theirs"})[0] == 200
+
+
+def test_words_about_what_left_dbt_are_not_taken_for_words_that_changed_nothing(story: Story) -> None:
+    known, kind = generate.known_in(story.project, story.production), KINDS["column"]
+    fields, base = kind.begun("model.shop.fct_orders:status", known, story.maya)
+    gone = replace(fields, name="model.shop.fct_orders:gone", description="Other.")
+
+    told = kind.sending_problems(gone, known, base)
+
+    assert ["is not in the dbt project any more" in " ".join(said) for said in told.values()] == [True]
