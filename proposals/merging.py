@@ -23,8 +23,19 @@ def merge_project(project: Project, snapshot: Snapshot) -> None:
     # Nobody decides, approves or sends one of them meanwhile.
     mine = Proposal.objects.filter(project=project, status__in=OPEN).order_by("pk")
     list(mine.select_for_update(of=("self",), no_key=True))
+    _merge_items(_waiting(project, snapshot), snapshot)
+
+
+def merge_proposal(proposal: Proposal) -> None:
+    """Bring one that is open again in step with the last pull: pulls pass by what is not open."""
+    snapshot = Snapshot.objects.filter(project=proposal.project).order_by("-id").first()
+    if snapshot is not None:
+        _merge_items(_waiting(proposal.project, snapshot).filter(proposal=proposal), snapshot)
+
+
+def _merge_items(items: QuerySet[Item], snapshot: Snapshot) -> None:
     changed: dict[int, Proposal] = {}
-    for item in _waiting(project, snapshot):
+    for item in items:
         merge_item(item, snapshot_known(snapshot, item.proposal.target), snapshot)
         Item.objects.filter(pk=item.pk).update(merged_commit=snapshot.commit)
         if item.revision.base or item.entries.get("uses"):

@@ -21,7 +21,7 @@ from environments.selectors import environments_of
 from governance.models import User
 from governance.models.tokens import Scope
 from proposals import selectors
-from proposals.actions import authoring, checks, conflicts, publishing, reviewing
+from proposals.actions import authoring, checks, conflicts, publishing, restoring, reviewing
 from proposals.kinds import metric
 from proposals.models import Conflict, ConflictState, Item, Proposal
 from proposals.preview import preview
@@ -193,7 +193,7 @@ STEPS: dict[str, type[InProposal]] = {
         "withdraw", Scope.PROPOSE, lambda p, u, _g: authoring.proposal_withdraw(proposal=p, actor=u)
     ),
     "restore": step(
-        "restore", Scope.PROPOSE, lambda p, u, _g: authoring.proposal_restore(proposal=p, actor=u)
+        "restore", Scope.PROPOSE, lambda p, u, _g: restoring.proposal_restore(proposal=p, actor=u)
     ),
     "check": step("check", Scope.PROPOSE, lambda p, u, _g: checks.checks_repeat(proposal=p, actor=u)),
     "approve": step(

@@ -333,14 +333,6 @@ def withdrawn(proposal: Proposal, *, actor: User | None) -> Proposal:
     return proposal
 
 
-@audit.atomic()
-def proposal_restore(*, proposal: Proposal, actor: User) -> Proposal:
-    """Have what was withdrawn as a draft again, with everything that was written."""
-    _require_author(actor, proposal)
-    reason = proposal.returned_reason
-    return back_to_draft(proposal, actor=actor, action="proposal.restored", reason=reason, event="restore")
-
-
 def reopen(proposal: Proposal) -> None:
     """Have a submitted proposal reviewed again: what it says is not what somebody approved."""
     LIFECYCLE.advance(proposal, "reopen", approved_hash="", approved_at=None)

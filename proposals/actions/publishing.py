@@ -15,6 +15,7 @@ from proposals.actions.authoring import back_to_draft, require_decided
 from proposals.actions.checks import require_passed
 from proposals.directions import require_proposable
 from proposals.lifecycle import LIFECYCLE
+from proposals.merging import merge_proposal
 from proposals.models import Proposal, ProposalStatus
 from semantic.models import Definition, DefinitionState, Revision, RevisionState
 from workspace import runs
@@ -129,8 +130,12 @@ def commit_lost(*, proposal: Proposal) -> None:
 
 @audit.atomic()
 def publishing_returned(*, proposal: Proposal, reason: str) -> None:
-    """Give the proposal back to its author because the repository moved on; its approval falls."""
+    """Give the proposal back to its author because the repository moved on; its approval falls.
+
+    What pulls brought while it was being published is merged with it, or to be decided.
+    """
     back_to_draft(proposal, actor=None, action="proposal.returned", reason=reason, event="give_back")
+    merge_proposal(proposal)
 
 
 @audit.atomic()

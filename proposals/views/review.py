@@ -25,7 +25,7 @@ from governance.permissions import Decision
 from governance.web import Request, in_project
 from notify.selectors import CHOICES, muted
 from proposals import content, rules, selectors
-from proposals.actions import authoring, checks, publishing, reviewing
+from proposals.actions import authoring, checks, publishing, restoring, reviewing
 from proposals.changed import FieldChange, changes_of, rows_of
 from proposals.kinds import Kind, kind_of
 from proposals.models import Check, CheckKind, CheckStatus, HandEdit, Item, Proposal, ProposalStatus
@@ -384,5 +384,5 @@ withdraw = _post(
 )
 restore = _post(
     _("It is a draft again."),
-    lambda proposal, actor, _sent: authoring.proposal_restore(proposal=proposal, actor=actor),
+    lambda proposal, actor, _sent: restoring.proposal_restore(proposal=proposal, actor=actor),
 )

@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 from notify.actions import announce
 from notify.selectors import unread_count
-from proposals.actions import authoring, reviewing
+from proposals.actions import authoring, restoring, reviewing
 from proposals.models import Proposal
 from tests.browser.conftest import Enter, Shop, violations
 from tests.factories import make_proposal
@@ -60,7 +60,7 @@ def test_without_scripts_the_undo_stays_on_the_page_and_is_refused_when_it_is_to
     page.get_by_role("button", name="Withdraw this draft").click()
     proposal = Proposal.objects.get()
     assert proposal.status == "withdrawn"
-    authoring.proposal_restore(proposal=proposal, actor=shop.maya)
+    restoring.proposal_restore(proposal=proposal, actor=shop.maya)
 
     page.get_by_role("button", name="Undo").click()
     expect(page.locator("main")).to_contain_text("so it cannot be changed that way")

@@ -15,7 +15,7 @@ from environments.models import Environment
 from governance.models import AuditEvent, User
 from governance.roles import Role
 from proposals import content
-from proposals.actions import authoring, checks, reviewing
+from proposals.actions import authoring, checks, restoring, reviewing
 from proposals.actions.authoring import EditedMeanwhile, InFlight, NotADraft, NoTarget
 from proposals.broken import broken_promises
 from proposals.checking import CheckRun
@@ -400,8 +400,8 @@ def test_a_draft_that_was_given_up_comes_back_as_it_was_and_can_be_sent(maya: Us
     authoring.proposal_withdraw(proposal=proposal, actor=maya)
 
     with pytest.raises(NotAllowed):
-        authoring.proposal_restore(proposal=proposal, actor=make_member(proposal.project, *Role))
-    authoring.proposal_restore(proposal=proposal, actor=maya)
+        restoring.proposal_restore(proposal=proposal, actor=make_member(proposal.project, *Role))
+    restoring.proposal_restore(proposal=proposal, actor=maya)
 
     assert (proposal.status, revision(proposal).state, revision(proposal).fields) == (
         "draft",
@@ -409,7 +409,7 @@ def test_a_draft_that_was_given_up_comes_back_as_it_was_and_can_be_sent(maya: Us
         before,
     )
     with pytest.raises(IllegalTransition):
-        authoring.proposal_restore(proposal=proposal, actor=maya)
+        restoring.proposal_restore(proposal=proposal, actor=maya)
     authoring.proposal_submit(proposal=proposal, actor=maya)
     assert proposal.status == "in_review"
 
