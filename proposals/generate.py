@@ -11,13 +11,14 @@ from django.utils.translation import gettext_lazy as _
 from bisync.lib.errors import BisyncError, InvalidInput
 from catalog.models import Snapshot
 from environments.models import Environment
-from environments.selectors import snapshot_known
+from environments.selectors import snapshot_known, vocabulary_of
 from governance.models import Project
 from proposals.kinds import CannotGenerate, kind_of
 from proposals.models import HandEdit, Item, Proposal
 from semantic.codegen.entries import parts
 from semantic.codegen.metrics import Compiled, FileChange
 from semantic.codegen.yaml_files import YamlRefused
+from semantic.definitions import Vocabulary
 from semantic.known import Known
 from workspace.git.merging import merged
 from workspace.git.repository import FileAbsent, Mirror
@@ -77,6 +78,14 @@ def known_for(proposal: Proposal) -> Known:
 def known_in(project: Project, environment: Environment) -> Known:
     """What the last pull says, with the types of an environment. Raises `NothingPulled` before the first."""
     return snapshot_known(last_pull(project), environment)
+
+
+def names_in(environment: Environment) -> Vocabulary:
+    """What may be named in a draft: what the last pull says, built or not, for that is written into."""
+    try:
+        return known_in(environment.project, environment).names
+    except NothingPulled:
+        return vocabulary_of(environment.project, environment)
 
 
 def known_after(items: Sequence[Item], environment: Environment) -> Known:

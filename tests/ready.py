@@ -94,6 +94,18 @@ class Ready:
             **fields,
         )
 
+    def snapshot_of(self, project: Project, manifest: Any, semantic: Any = None) -> Snapshot:
+        """What they need of the pull of another commit, of which dbt made these manifests."""
+        kept = json.dumps(semantic).encode() if semantic else self.built.semantic_manifest
+        return Snapshot.objects.create(
+            project=project,
+            commit="f" * 40,
+            dbt_version="1.11.0",
+            adapter="duckdb",
+            manifest=Artifact.keep("manifest.json", json.dumps(manifest).encode()),
+            semantic_manifest=Artifact.keep("semantic_manifest.json", kept),
+        )
+
     @transaction.atomic
     def pulled(self, project: Project) -> Snapshot:
         """As after the first pull, with its catalogue and its definitions."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar, cast
 
 from django import forms
 from django.http import QueryDict
@@ -15,9 +15,13 @@ from semantic.fields import Fields
 F = TypeVar("F", bound=Fields)
 
 
+# Chosen among names that come and go with every pull.
+_NAMES = ("model", "time", "group", "other", "replacement")
+
+
 @dataclass(frozen=True, slots=True)
 class FormNames:
-    """What may be chosen in a form: the names of an environment, and the project's groups."""
+    """What may be chosen in a form: the names that dbt knows, and the project's groups."""
 
     names: Vocabulary
     groups: Sequence[str]
@@ -37,9 +41,18 @@ class ItemForm(forms.Form):
 
     version = forms.IntegerField(widget=forms.HiddenInput, min_value=1)
 
-    def __init__(self, *args: Any, known: FormNames, base: Fields | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        known: FormNames,
+        base: Fields | None = None,
+        stored: Fields | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
         self.fill(known, base)
+        if stored is not None:
+            self._offer(stored)
 
     def fill(self, known: FormNames, base: Fields | None) -> None:
         """Offer what may be chosen."""
@@ -108,3 +121,12 @@ class ItemForm(forms.Form):
         field = self.fields[name]
         assert isinstance(field, forms.ChoiceField)
         field.choices = choices
+
+    def _offer(self, stored: Fields) -> None:
+        """Let what the draft holds be chosen, gone as it may be: no save takes away what nobody touched."""
+        shown = self.initial_of(stored, 0)
+        for name in _NAMES:
+            field, value = self.fields.get(name), shown.get(name)
+            if isinstance(field, forms.ChoiceField) and value and not field.valid_value(value):
+                known = list(cast("Iterable[Any]", field.choices))
+                field.choices = [*known, (value, self.said(name, value) or value)]

@@ -63,8 +63,8 @@ def _earlier(item: Item) -> list[Item]:
 
 def _form(environment: Environment, revision: Revision, *args: Any, **kwargs: Any) -> ItemForm:
     groups = list(Group.objects.filter(project=environment.project).values_list("name", flat=True))
-    known = FormNames(vocabulary_of(environment.project, environment), groups)
-    return FORMS[revision.kind](*args, known=known, base=revision.agreed, **kwargs)
+    known, stored = FormNames(generate.names_in(environment), groups), revision.content
+    return FORMS[revision.kind](*args, known=known, base=revision.agreed, stored=stored, **kwargs)
 
 
 def _typed(form: ItemForm, revision: Revision) -> Fields:
@@ -239,8 +239,7 @@ def _posted(request: Request, environment: Environment, item: Item) -> HttpRespo
     form = _form(environment, revision, typed)
     fields = _typed(form, revision)
     if act := typed.get("act"):
-        names = vocabulary_of(environment.project, environment)
-        FORMS[revision.kind].acted(typed, str(act), fields, names)
+        FORMS[revision.kind].acted(typed, str(act), fields, generate.names_in(environment))
         form = _form(environment, revision, typed)
         fields = _typed(form, revision)
     saved = _saved(request, item, form, fields)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias, get_args
 
 from environments.models import Environment
-from environments.selectors import vocabulary_of
 from governance.web import Request
 from proposals import generate
 from proposals.broken_rows import broken_rows
@@ -169,7 +168,7 @@ def _rule(
     context = _plain("test")(request, environment, fields, base, earlier)
     context["broken"] = broken_rows(fields, environment)
     if request.POST.get("shown", fields.promise.kind) != fields.promise.kind:
-        known = FormNames(vocabulary_of(environment.project, environment), ())
+        known = FormNames(generate.names_in(environment), ())
         context["asked"] = FORMS["test"](request.POST, known=known, base=base)
     return context
 

@@ -13,7 +13,6 @@ from proposals.models import Conflict, ConflictState, Proposal
 from semantic.fields import MetricFields
 from tests.proposals.story import Story
 from tests.ready import Ready
-from workspace.models import Artifact
 
 pytestmark = pytest.mark.django_db
 
@@ -23,15 +22,7 @@ def colleague(story: Story, ready: Ready, **said: str) -> Snapshot:
     manifest, semantic = ready.manifest, json.loads(ready.built.semantic_manifest)
     manifest["metrics"]["metric.shop.revenue"] |= said
     next(one for one in semantic["metrics"] if one["name"] == "revenue").update(said)
-    before = Snapshot.objects.get()
-    return Snapshot.objects.create(
-        project=story.project,
-        commit="f" * 40,
-        dbt_version=before.dbt_version,
-        adapter=before.adapter,
-        manifest=Artifact.keep("manifest.json", json.dumps(manifest).encode()),
-        semantic_manifest=Artifact.keep("semantic_manifest.json", json.dumps(semantic).encode()),
-    )
+    return ready.snapshot_of(story.project, manifest, semantic)
 
 
 def said(proposal: Proposal) -> MetricFields:
