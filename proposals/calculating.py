@@ -8,15 +8,17 @@ from bisync.lib.diffs import Diff, diff
 from bisync.lib.errors import BisyncError
 from environments.models import Environment
 from environments.numbers import RowValues, of_rows
-from environments.selectors import reading, vocabulary_of
+from environments.selectors import reading
 from proposals import generate
 from proposals.kinds import KINDS
 from proposals.outlook import Outlook, outlook
+from proposals.preview import NOT_BUILT
 from semantic.calculation import CalculationFields
 from semantic.codegen.calculations import analysis_of, model_of
 from semantic.codegen.metrics import Compiled
 from semantic.formula import Analysis
 from semantic.formula.tree import Node
+from semantic.known import Known
 from semantic.query.spec import Unsupported
 
 
@@ -43,17 +45,18 @@ class CalculationPreview:
 def calculation_preview(fields: CalculationFields, environment: Environment) -> CalculationPreview:
     """Compute it. Never raises for what a person typed."""
     found = outlook(KINDS["calculation"], fields, environment, None)
-    shown = CalculationPreview(found, files=_files(found.code, environment) if found.code else ())
+    files = _files(found.code, found.known) if found.code and found.known else ()
+    shown = CalculationPreview(found, files=files)
     if fields.is_query:
         return shown
-    analysis = analysis_of(fields, vocabulary_of(environment.project, environment))
+    analysis = analysis_of(fields, found.names)
     shown = replace(shown, analysis=analysis if fields.model else None)
     return shown if analysis.tree is None else _with_values(shown, fields, environment, analysis.tree)
 
 
-def _files(code: Compiled, environment: Environment) -> tuple[ShownFile, ...]:
+def _files(code: Compiled, known: Known) -> tuple[ShownFile, ...]:
     """The SQL that the code brings, as the last pull has the files."""
-    files = generate.known_in(environment.project, environment).files
+    files = known.files
     edits = generate.file_edits(
         [replace(code, changes=tuple(change for change in code.changes if change.path.endswith(".sql")))],
         lambda path: files[path].encode() if path in files else None,
@@ -75,7 +78,8 @@ def _with_values(
         return shown
     version = reading(environment.live)
     model = model_of(fields, version.vocabulary)
-    assert model is not None  # the formula was read for its rows
+    if model is None or analysis_of(fields, version.vocabulary).tree is None:
+        return replace(shown, trouble=str(NOT_BUILT))
     try:
         return replace(shown, values=of_rows(version, tree, model=model.name, name=fields.column or "value"))
     except (BisyncError, Unsupported) as why:

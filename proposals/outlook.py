@@ -12,6 +12,7 @@ from proposals.directions import not_proposable_of
 from proposals.kinds import CannotGenerate, Kind
 from proposals.models import Item
 from semantic.codegen.metrics import Compiled
+from semantic.definitions import Vocabulary
 from semantic.fields import Fields
 from semantic.known import Known
 from semantic.rules.metric import Problems
@@ -30,6 +31,11 @@ class Outlook:
     unfit: Problems = field(default_factory=dict)
     code: Compiled | None = None
     known: Known | None = None
+
+    @property
+    def names(self) -> Vocabulary:
+        """What may be named: what the last pull says, built or not; nothing before the first pull."""
+        return self.known.names if self.known is not None else Vocabulary(models={}, metrics={})
 
 
 def outlook(

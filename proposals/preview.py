@@ -27,7 +27,8 @@ from semantic.rules.similar import Similar, similar
 from semantic.rules.text import title_of
 from workspace.warehouse.base import Result
 
-_NOT_BUILT = _("It uses what this proposal brings first: the checks build that, and compute the number.")
+_BROUGHT = _("It uses what this proposal brings first: the checks build that, and compute the number.")
+NOT_BUILT = _("It uses what is not built here yet: once it is, there is something to see.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +65,9 @@ def preview(
     `base` is what dbt says of a metric that is changed; what `earlier` changes of its proposal bring counts
     as if it were there.
     """
-    live = names = vocabulary_of(environment.project, environment)
-    known = generate.known_after(earlier, environment) if earlier else None
-    if known is not None:
-        names = known.names
+    live = vocabulary_of(environment.project, environment)
+    known = _known(earlier, environment)
+    names = known.names if known is not None else live
     dialect = environment.connection.adapter
     analysis = analyse(fields.formula, names, model=fields.model)
     alike = similar(
@@ -85,8 +85,16 @@ def preview(
     if "time" in shown.missing:
         return replace(shown, trouble=" ".join(shown.missing["time"]))
     if names is not live and analyse(fields.formula, live, model=fields.model).tree is None:
-        return replace(shown, trouble=str(_NOT_BUILT))
+        return replace(shown, trouble=str(_BROUGHT if earlier else NOT_BUILT))
     return _with_numbers(shown, reading(environment.live), analysis.tree, fields)
+
+
+def _known(earlier: Sequence[Item], environment: Environment) -> Known | None:
+    """What the last pull says and the earlier changes bring; None before the first pull."""
+    try:
+        return generate.known_after(earlier, environment)
+    except generate.NothingPulled:
+        return None
 
 
 def _sendable(
@@ -98,10 +106,8 @@ def _sendable(
 ) -> Preview:
     """With the code and with what is missing, both found as sending finds them: in the last pull."""
     kind = KINDS["metric"]
-    try:
-        known = known or generate.known_in(environment.project, environment)
-    except generate.NothingPulled as exc:
-        return replace(shown, missing={"formula": [str(exc)]}, writable=False)
+    if known is None:
+        return replace(shown, missing={"formula": [str(generate.NothingPulled())]}, writable=False)
     missing = kind.sending_problems(fields, known, base)
     if shown.unfit or missing.keys() & {"label", "formula", "time"}:
         return replace(shown, missing=missing)

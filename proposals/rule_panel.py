@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bisync.lib.errors import BisyncError
 from environments.models import Environment
-from environments.selectors import reading, vocabulary_of
+from environments.selectors import reading
 from proposals.forms.rule import not_there
 from proposals.kinds import KINDS
 from proposals.outlook import Outlook, outlook
@@ -53,10 +53,10 @@ class RulePanel:
 
 def rule_panel(fields: BusinessRuleFields, environment: Environment) -> RulePanel:
     """Find it out. Never raises for what a person typed."""
-    rule = understood(fields, vocabulary_of(environment.project, environment))
+    shown = outlook(KINDS["rule"], fields, environment, None)
+    rule = understood(fields, shown.names)
     columns = _columns(fields, rule)
     rows = [(one, [one.value(column.asked) for column in columns]) for one in fields.examples]
-    shown = outlook(KINDS["rule"], fields, environment, None)
     findings = list(rule.report.findings) if rule.report else []
     live = environment.live
     known = counted(rule, findings, reading(live)) if live is not None and rule.case is not None else None

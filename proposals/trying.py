@@ -15,6 +15,7 @@ from environments.selectors import Reading
 from semantic.business_rules import RuleExample
 from semantic.codegen.business_rules import Understood, example_outcome, example_values
 from semantic.codegen.sql_models.rule_trials import counts_sql, examples_sql
+from semantic.formula.tree import ColumnRef, walk
 from semantic.query.spec import Unsupported
 from semantic.rules.boxes import Finding
 from semantic.rules.examples import describe_values
@@ -113,8 +114,10 @@ class Counted:
 
 def counted(rule: Understood, findings: Sequence[Finding], version: Reading) -> Counted | None:
     """The real rows concerned, in one version of an environment; None where they cannot be counted."""
-    relation = version.relations.get(rule.model)
-    if rule.case is None or relation is None or rule.model not in version.vocabulary.models:
+    relation, model = version.relations.get(rule.model), version.vocabulary.models.get(rule.model)
+    if rule.case is None or relation is None or model is None:
+        return None
+    if any(isinstance(part, ColumnRef) and model.column(part.column) is None for part in walk(rule.case)):
         return None
     conditions = [one.condition for one in findings]
     try:

@@ -11,6 +11,7 @@ from django.urls import reverse
 
 from proposals.actions import authoring
 from proposals.models import Proposal
+from proposals.preview import NOT_BUILT
 from semantic.business_rules import BusinessRuleFields
 from semantic.calculation import CalculationFields
 from semantic.elements import DimensionFields, MeasureFields
@@ -36,18 +37,36 @@ def pulled(story: Story, ready: Ready, new: bool = True) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "fields", "typed"),
+    ("kind", "fields", "typed", "told"),
     [
-        ("dimension", DimensionFields(model=NEW, label="Kind", expr="a"), {"type": "categorical"}),
-        ("measure", MeasureFields(model=NEW, label="Pieces", expr="a"), {"agg": "sum"}),
-        ("calculation", CalculationFields(model=NEW, label="Twice", formula="a * 2"), {}),
-        ("rule", BusinessRuleFields(model="fct_returns", label="Size", text="a > 2"), {}),
-        ("metric", MetricFields(model="fct_returns", label="Returns", formula="SUM(a)", time="d"), {}),
+        ("dimension", DimensionFields(model=NEW, label="Kind", expr="a"), {"type": "categorical"}, ""),
+        ("measure", MeasureFields(model=NEW, label="Pieces", expr="a"), {"agg": "sum"}, ""),
+        ("calculation", CalculationFields(model=NEW, label="Twice", formula="a * 2"), {}, NOT_BUILT),
+        (
+            "rule",
+            BusinessRuleFields(
+                model="fct_returns", label="Size", text="size is big when a is more than 2, otherwise small"
+            ),
+            {},
+            "IF(a &gt; 2",
+        ),
+        (
+            "metric",
+            MetricFields(model="fct_returns", label="Returns", formula="SUM(a)", time="d"),
+            {},
+            NOT_BUILT,
+        ),
     ],
-    ids=str,
+    ids=["dimension", "measure", "calculation", "rule", "metric"],
 )
 def test_a_model_that_is_not_built_yet_stays_in_a_draft(
-    story: Story, ready: Ready, client: Client, kind: str, fields: Fields, typed: dict[str, Any]
+    story: Story,
+    ready: Ready,
+    client: Client,
+    kind: str,
+    fields: Fields,
+    typed: dict[str, Any],
+    told: str,
 ) -> None:
     pulled(story, ready)
     proposal = authoring.proposal_open(project=story.project, author=story.maya, kind=kind, suggested=fields)
@@ -66,7 +85,8 @@ def test_a_model_that_is_not_built_yet_stays_in_a_draft(
     saved = {**sent, **typed, "version": item.revision.version}
     assert client.post(address("proposal-save", proposal), saved).status_code == 200
     assert proposal.items.get().revision.fields["model"] == model
-    assert client.post(address("proposal-preview", proposal), saved).status_code == 200
+    panel = client.post(address("proposal-preview", proposal), saved).content.decode()
+    assert str(told) in panel
     pulled(story, ready, new=False)
     assert shown()
     gone = {**saved, "version": proposal.items.get().revision.version}
