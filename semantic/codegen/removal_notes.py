@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -18,6 +18,7 @@ from semantic.codegen.value_tests import test_names, tested_rows
 from semantic.current import fields_of, rules_noted
 from semantic.definitions import Metric, Vocabulary
 from semantic.formula import analyse
+from semantic.project_file import ProjectFile
 
 # The file, its edit, and the edit as plain data.
 Told: TypeAlias = tuple[str, AnyEdit, Entry]
@@ -32,6 +33,7 @@ class Notes:
     used: Collection[str]
     gone: Collection[str]
     dialect: str
+    project: Callable[[], ProjectFile]
 
     def edits(self) -> Iterator[Told]:
         """The edits of entries, and of the tests that keep what is promised there."""
@@ -61,7 +63,7 @@ class Notes:
         found: dict[str, list[Entry]] = {model: [] for model in self._tested(metric, self.exchange.names)}
         fields = fields_of(self.after.metrics[metric.name], self.after)
         analysis = analyse(fields.formula, self.after)
-        additions = Additions(self.after)
+        additions = Additions(self.after, self.project)
         if analysis.tree is not None:
             value_tests_of(MetricDraft.from_fields(fields, analysis), analysis.tree, additions, self.dialect)
         for model, tests in additions.tests.items():

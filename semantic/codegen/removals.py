@@ -130,7 +130,8 @@ def _notes(code: _Code, fields: RemovalFields, metric: Metric, dialect: str) -> 
     if after is None or exchange is None:
         return
     gone = {key for what, key in map(subject_of, code.subjects) if what == "metric"}
-    for path, edit, told in Notes(exchange, after, set(code.metrics), gone, dialect).edits():
+    notes = Notes(exchange, after, set(code.metrics), gone, dialect, lambda: code.known.project)
+    for path, edit, told in notes.edits():
         code.add(path, edit, **told)
         if isinstance(edit, AmendTests):
             code.models.add(edit.target.name)

@@ -541,6 +541,19 @@ def test_a_promise_about_a_metric_names_it_as_it_is_called_then() -> None:
     assert code.models == ("fct_orders",)
 
 
+def test_the_arguments_of_such_a_test_stand_where_the_project_lets_dbt_read_them() -> None:
+    found = shared()
+    said = "flags: {require_generic_test_arguments_property: false}\n"
+    flat = Known(found.names, found.read, lambda: {"dbt_project.yml": said})
+
+    code = compiled(flat, name="metric:share", how="rename", new_name="completed_part")
+
+    tests = [edit for change in code.changes for edit in change.edits if isinstance(edit, AmendTests)]
+    bodies = [body for edit in tests for test in edit.tests for body in test.values()]
+    assert len(bodies) == 2
+    assert all("arguments" not in body for body in bodies)
+
+
 def test_a_promise_compares_with_the_metric_in_its_place_and_never_with_itself() -> None:
     code = compiled(shared(), name="metric:share", replacement="cards")
     text = changed(code, SHARE)
