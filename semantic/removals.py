@@ -163,7 +163,7 @@ def _saved_queries(metric: str, known: Known) -> Iterator[Use]:
 def _metrics_over(metric: str, known: Known) -> Iterator[Use]:
     for one in known.names.metrics.values():
         by_text = any(map(_by_text(metric), _filters_of(one)))
-        if one.name != metric and (by_text or metric in metrics_of(one)):
+        if one.name != metric and (by_text or metric in one.made_of):
             yield _use_in(one, exchanged=bool(one.file) and not by_text)
 
 
@@ -171,13 +171,6 @@ def _by_text(metric: str) -> Callable[[str], bool]:
     """Whether a filter names a metric, which no other name can take the place of."""
     pattern = re.compile(rf"\bMetric\(\s*['\"]{re.escape(metric)}['\"]")
     return lambda text: pattern.search(text) is not None
-
-
-def metrics_of(metric: Metric) -> set[str]:
-    """The metrics that another one is computed from."""
-    parts = {part.name for part in (metric.numerator, metric.denominator, *metric.inputs) if part}
-    # In the latest spec a total has the name of the metric that says it.
-    return parts | ({*metric.measures} - {"", metric.name} if metric.spec == "latest" else set())
 
 
 def _filters_of(metric: Metric) -> Iterator[str]:

@@ -178,8 +178,7 @@ class Exchanged:
         return text
 
     def _uses(self, metric: Metric) -> bool:
-        named = any(part.name == self.old.name for part in _parts(metric))
-        return named or over(metric, self.old, self.new) != metric
+        return self.old.name in metric.made_of
 
     def _rule(self, rule: Any, metric: str) -> Any:
         """A promise that names the other metric; None where nothing would be left to compare."""
@@ -197,10 +196,6 @@ class Exchanged:
         # What a derived metric calculates with is called as before, by an alias.
         alias = part.alias or (self.old.name if metric.type == "derived" else "")
         return replace(part, name=self.new.name, alias=alias) if part.name == self.old.name else part
-
-
-def _parts(metric: Metric) -> Iterator[MetricInput]:
-    yield from (part for part in (metric.numerator, metric.denominator, *metric.inputs) if part)
 
 
 def _converting(found: ConversionParams, old: str, new: str) -> ConversionParams:
