@@ -19,7 +19,9 @@ from semantic.fields import MetricFields, name_from
 from semantic.formula import Analysis, analyse
 from semantic.formulas import meaning, readable_alone
 from semantic.known import Known
+from semantic.project_file import ProjectFile
 from semantic.rules.metric import Problems, keeping_problems, sending_problems, typing_problems
+from workspace.git.repository import NoMirror
 
 
 class NoSuchMetric(BisyncError):
@@ -110,7 +112,7 @@ class MetricKind(Kind[MetricFields]):
         change = partial(compile_change, base, fields, analysis) if base else partial(compile_metric, draft)
         try:
             return change(
-                names, dialect=dialect, keys=names.keys, settled=settled, project=lambda: known.project
+                names, dialect=dialect, keys=names.keys, settled=settled, project=lambda: _project(known)
             )
         except Refused as exc:
             raise CannotGenerate(why=str(exc)) from exc
@@ -142,6 +144,17 @@ class MetricKind(Kind[MetricFields]):
         if base is None:
             return ["formula", *(["rules"] if fields.rules else [])]
         return list(fields.changes_from(base))
+
+
+def _project(known: Known) -> ProjectFile:
+    """What the project's own file says; without a copy of the repository, what dbt takes by itself.
+
+    A form needs no copy otherwise, and where the tests would differ, publishing refuses them.
+    """
+    try:
+        return known.project
+    except NoMirror:
+        return ProjectFile()
 
 
 def _means_the_same(one: object, other: object, vocabulary: Vocabulary, dialect: str) -> bool:
