@@ -31,15 +31,17 @@ from tests.threads import at_once
 from workspace import runs
 from workspace.actions import run_cancel, run_retry
 from workspace.models import Run
+from workspace.repositories import mirror_of
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def maya(ready: Ready, data_dir: Path) -> User:
+def maya(ready: Ready, tmp_path: Path, data_dir: Path) -> User:
     """A contributor of a project that was pulled and built."""
-    project = make_project(url="https://git.example.com/shop.git")
+    project = make_project(url=ready.origin(tmp_path / "git").url)
     ready.snapshot(project)
+    mirror_of(project.repository).fetch()
     ready.live(make_environment(project))
     return make_member(project, Role.CONTRIBUTOR, name="Maya Chen")
 

@@ -17,15 +17,17 @@ from proposals.models import Proposal
 from tests.factories import make_environment, make_member, make_project, make_proposal
 from tests.proposals.story import FIELDS
 from tests.ready import Ready
+from workspace.repositories import mirror_of
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def maya(ready: Ready, data_dir: Path) -> User:
+def maya(ready: Ready, tmp_path: Path, data_dir: Path) -> User:
     """A contributor of a project that was pulled and built."""
-    project = make_project(url="https://git.example.com/shop.git")
+    project = make_project(url=ready.origin(tmp_path / "git").url)
     ready.snapshot(project)
+    mirror_of(project.repository).fetch()
     ready.live(make_environment(project))
     return make_member(project, Role.CONTRIBUTOR, name="Maya Chen")
 

@@ -29,15 +29,17 @@ from tests.proposals.story import FIELDS
 from tests.ready import Ready
 from tests.threads import at_once
 from workspace.models import Run
+from workspace.repositories import mirror_of
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def proposal(ready: Ready, data_dir: Path) -> Proposal:
+def proposal(ready: Ready, tmp_path: Path, data_dir: Path) -> Proposal:
     """Of Maya's, sent, and checked."""
-    project = make_project(url="https://git.example.com/shop.git")
+    project = make_project(url=ready.origin(tmp_path / "git").url)
     ready.snapshot(project)
+    mirror_of(project.repository).fetch()
     ready.live(make_environment(project))
     maya = make_member(project, Role.CONTRIBUTOR, name="Maya Chen")
     found = authoring.proposal_open(project=project, author=maya)
