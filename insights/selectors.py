@@ -24,6 +24,7 @@ from semantic.current import rules_noted
 from semantic.definitions import Grain, Metric
 from semantic.fields import ValueRule, currency
 from semantic.formula import analyse
+from semantic.formula.chips import Chip, chips
 from semantic.formula.tree import MetricRef
 from semantic.models import Definition, DefinitionState
 from semantic.query.spec import Unsupported
@@ -126,6 +127,7 @@ class MetricView:
     trouble: str = ""
     formula: str = ""
     reads_as: str = ""
+    chips: tuple[Chip, ...] = ()
     # dbt says it otherwise by now, and nobody has deployed that here.
     behind: bool = False
 
@@ -143,8 +145,11 @@ def metric_view(environment: Environment, definition: Definition, *, grain: Grai
     # What its author wrote says more than the parts that dbt knows it by, as long as it is what counts here.
     formula = metric.formula if behind else definition.formula or metric.formula
     read = (analyse(text, version.vocabulary) for text in (formula, metric.formula) if text)
-    said = next((analysis.reads_as for analysis in read if analysis.ok), "")
-    return MetricView(metric, numbers, trouble, formula, said, behind)
+    said = next((analysis for analysis in read if analysis.tree), None)
+    if said is None or said.tree is None:
+        return MetricView(metric, numbers, trouble, formula, behind=behind)
+    pieces = chips(said.tree, version.vocabulary)
+    return MetricView(metric, numbers, trouble, formula, said.reads_as, pieces, behind)
 
 
 def _numbers(

@@ -18,6 +18,7 @@ from proposals.models import Item
 from semantic.definitions import Grain
 from semantic.fields import MetricFields
 from semantic.formula import Analysis, analyse
+from semantic.formula.chips import Chip, chips
 from semantic.formula.tree import Binary, Node, Total, walk
 from semantic.formulas import meaning
 from semantic.known import Known
@@ -40,6 +41,7 @@ class Preview:
 
     analysis: Analysis
     grain: Grain
+    chips: tuple[Chip, ...] = ()
     numbers: Numbers | None = None
     total: float | None = None
     rows: Result | None = None
@@ -78,7 +80,8 @@ def preview(
         own_name=base.name if base else "",
     )
     unfit = typing_problems(fields, base=base)
-    begun = Preview(analysis=analysis, grain=grain, similar=alike, unfit=unfit)
+    pieces = chips(analysis.tree, names) if analysis.tree else ()
+    begun = Preview(analysis=analysis, grain=grain, chips=pieces, similar=alike, unfit=unfit)
     shown = _sendable(begun, fields, environment, base, known)
     if analysis.tree is None or environment.live is None:
         return shown

@@ -47,6 +47,12 @@ def print_sentence(node: Node, vocabulary: Vocabulary) -> str:
     return f"{writer.write(node.value)}, {scope}only where {writer.condition(node.condition)}."
 
 
+def phrase(part: Node, whole: Node, vocabulary: Vocabulary, *, condition: bool = False) -> str:
+    """What a part of a resolved formula says in the sentence of the whole one."""
+    writer = _Writer(whole, vocabulary)
+    return writer.condition(part) if condition else writer.write(part)
+
+
 class _Writer:
     def __init__(self, tree: Node, vocabulary: Vocabulary) -> None:
         self.vocabulary = vocabulary
