@@ -11,11 +11,12 @@ from environments.selectors import reading
 from proposals.forms.rule import not_there
 from proposals.kinds import KINDS
 from proposals.outlook import Outlook, outlook
-from proposals.trying import Counted, Tried, counted, tried
+from proposals.trying import Counted, Tried, beside, counted, tried
 from semantic.business_rules import BusinessRuleFields, RuleExample
 from semantic.codegen.business_rules import Understood, understood
 from semantic.codegen.sql_models.evidence import Evidence
 from semantic.codegen.sql_models.project import habits_of
+from semantic.codegen.sql_models.rewriting import Rewrite
 from semantic.known import Known
 from semantic.rules.boxes import Finding
 from workspace.warehouse.embedded import CalculationFailed
@@ -41,25 +42,34 @@ class RulePanel:
     offered: Sequence[Tried] = ()
     findings: Sequence[tuple[Finding, int | None]] = ()
     counted: Counted | None = None
+    # Each outcome with how many rows have it today, where a rule that is there changes, and would have it.
+    outcomes: Sequence[tuple[str, int | None, int]] = ()
     style: Sequence[Evidence] = ()
     trouble: str = ""
 
     @property
     def sql(self) -> list[tuple[str, str]]:
         """The models that would be written: path and text."""
-        code = self.outlook.code
-        return [(one.path, one.content) for one in code.changes if one.content] if code else []
+        changes = self.outlook.code.changes if self.outlook.code else ()
+        new = [(one.path, one.content) for one in changes if one.content]
+        edits = ((one.path, edit) for one in changes for edit in one.edits)
+        return [*new, *((path, edit.text) for path, edit in edits if isinstance(edit, Rewrite))]
 
 
-def rule_panel(fields: BusinessRuleFields, environment: Environment) -> RulePanel:
+def rule_panel(
+    fields: BusinessRuleFields, environment: Environment, base: BusinessRuleFields | None = None
+) -> RulePanel:
     """Find it out. Never raises for what a person typed."""
-    shown = outlook(KINDS["rule"], fields, environment, None)
+    shown = outlook(KINDS["rule"], fields, environment, base)
     rule = understood(fields, shown.names)
     columns = _columns(fields, rule)
     rows = [(one, [one.value(column.asked) for column in columns]) for one in fields.examples]
     findings = list(rule.report.findings) if rule.report else []
     live = environment.live
     known = counted(rule, findings, reading(live)) if live is not None and rule.case is not None else None
+    today = None
+    if known is not None and live is not None and base is not None:
+        today = counted(understood(base, shown.names), (), reading(live))
     examples, offered, trouble = _examples(fields, rule)
     return RulePanel(
         shown,
@@ -70,6 +80,7 @@ def rule_panel(fields: BusinessRuleFields, environment: Environment) -> RulePane
         offered,
         known.findings if known else [(one, None) for one in findings],
         known,
+        beside(today.outcomes if today else None, known.outcomes) if known else (),
         _style(shown.known, environment),
         trouble,
     )

@@ -135,6 +135,15 @@ def counted(rule: Understood, findings: Sequence[Finding], version: Reading) -> 
     )
 
 
+def beside(
+    before: Sequence[tuple[str, int]] | None, after: Sequence[tuple[str, int]]
+) -> list[tuple[str, int | None, int]]:
+    """Each outcome, how many rows had it (None where nobody counted them), and how many have it."""
+    then, now = dict(before or ()), dict(after)
+    gone = [name for name in then if name not in now]
+    return [(name, None if before is None else then.get(name, 0), now.get(name, 0)) for name in (*now, *gone)]
+
+
 def told_outcomes(rules: Sequence[Mapping[str, Any]]) -> str:
     """What a check counted, in words: how many rows are what by each rule."""
     return "; ".join(f"{rule['title']}: {_counts(rule['outcomes'])}" for rule in rules)

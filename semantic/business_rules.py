@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar, Literal, Self, TypeAlias, get_args
@@ -12,6 +13,7 @@ from semantic.rules.tables import HitPolicy, Output, Row, Table
 Written: TypeAlias = Literal["sentence", "table", "formula"]
 WRITTEN: tuple[Written, ...] = get_args(Written)
 NO_TABLE = Table((), ())
+_FORMULA = re.compile(r"\s*(IFS?\s*\(|CASE\b)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +76,15 @@ class BusinessRuleFields(Fields):
 
     @classmethod
     def from_json(cls, values: Mapping[str, object]) -> Self:
+        """The reverse of `to_json`; a text that is said beside a table takes its place."""
         texts = {name: str(values.get(name) or "") for name in TEXTS}
+        written = _one_of(values.get("written"), WRITTEN)
+        if written == "table" and texts["text"]:
+            written = "formula" if _FORMULA.match(texts["text"]) else "sentence"
         return replace(
             cls(),
             **texts,
-            written=_one_of(values.get("written"), WRITTEN),
+            written=written,
             table=table_from(values.get("table")),
             examples=tuple(map(_example_from, _listed(values.get("examples")))),
             key=tuple(map(str, _listed(values.get("key")))),

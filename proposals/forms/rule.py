@@ -93,7 +93,10 @@ class RuleForm(ItemForm):
         help_text=_("Reviewers see this first."),
     )  # fmt: skip
 
-    def fill(self, known: FormNames, base: Fields | None) -> None:  # noqa: ARG002
+    def fill(self, known: FormNames, base: Fields | None) -> None:
+        if base is not None:
+            del self.fields["model"]  # its rows are those of its model, which others read by now
+            return
         models = [
             (model.name, model.label or model.name)
             for model in known.names.models.values()

@@ -12,23 +12,28 @@ from django.utils.translation import gettext_lazy as _
 from bisync.lib.errors import BisyncError
 from governance.models import User
 from proposals.kinds.base import CannotGenerate, Kind
+from proposals.kinds.described import FilesOfAPackage
 from proposals.trying import wrong_examples
 from semantic.business_rules import BusinessRuleFields, table_json
 from semantic.codegen.business_rules import compile_rule, example_problems, told, understood
 from semantic.codegen.entries import Entries, Refused
 from semantic.codegen.metrics import Compiled
+from semantic.codegen.rule_changes import compile_rule_change
+from semantic.codegen.rule_reading import rule_said, rule_there
 from semantic.fields import name_from
 from semantic.known import Known
 from semantic.rules.metric import Problems
 from semantic.rules.written import keeping_problems, missing, typing_problems
 from workspace.warehouse.embedded import CalculationFailed
 
+NOTHING_CHANGED = _("Nothing is changed yet: all of this is what dbt says already.")
+
 
 class NotChangedHere(BisyncError):
     code = "rule-not-changed-here"
     message = _(
-        "%(name)s is in the dbt project already. A rule that is there is changed in dbt; here a new one is"
-        " proposed."
+        "%(name)s is no rule that can be changed here: Bisync did not write it, or cannot read what became of"
+        " it. Change it in dbt."
     )
     http_status = 409
 
@@ -52,36 +57,51 @@ class RuleKind(Kind[BusinessRuleFields]):
     def begun(
         self, name: str, known: Known | None, author: User
     ) -> tuple[BusinessRuleFields, BusinessRuleFields | None]:
-        if known is not None or name:
-            raise NotChangedHere(name=name)
-        return BusinessRuleFields(owner=author.name), None
+        if known is None:
+            return BusinessRuleFields(owner=author.name), None
+        base, node = self.said(name, known), known.node(name)
+        if base is None or node is None:
+            raise NotChangedHere(name=name.rpartition(".")[2] or name)
+        if not known.owned(node):
+            raise FilesOfAPackage(name=node.name)
+        return base, base
 
-    def said(self, name: str, known: Known) -> BusinessRuleFields | None:  # noqa: ARG002
-        return None  # what dbt has is a model of its own, and changed as such
+    def said(self, name: str, known: Known) -> BusinessRuleFields | None:
+        return rule_said(name, known)
 
     def over(
         self, begun: BusinessRuleFields, suggested: BusinessRuleFields, base: BusinessRuleFields | None
     ) -> BusinessRuleFields:
-        del base
-        return replace(suggested, owner=begun.owner)
+        if base is None:
+            return replace(suggested, owner=begun.owner)
+        given = {name: value for name in BusinessRuleFields.MERGED if (value := getattr(suggested, name))}
+        if not suggested.text and suggested.written != "table":
+            given = {name: value for name, value in given.items() if name not in {"written", "table"}}
+        return replace(base, **given, why=suggested.why)
 
     def complete(self, fields: BusinessRuleFields, base: BusinessRuleFields | None) -> BusinessRuleFields:
-        del base
+        if base is not None:
+            return replace(fields, name=base.name, model=base.model)
         return replace(fields, name=name_from(fields.label))
 
     def keeping_problems(self, fields: BusinessRuleFields) -> Problems:
         return keeping_problems(fields)
 
     def typing_problems(self, fields: BusinessRuleFields, base: BusinessRuleFields | None) -> Problems:
-        del base
-        return typing_problems(fields)
+        told = typing_problems(fields)
+        if base is None:
+            return told
+        changed = {*fields.changes_from(base), "why"}
+        return {name: sentences for name, sentences in told.items() if name in changed}
 
     def sending_problems(
         self, fields: BusinessRuleFields, known: Known, base: BusinessRuleFields | None
     ) -> Problems:
-        problems = {**missing(fields), **self.typing_problems(fields, base)}
+        problems = {**_missing(fields, base), **self.typing_problems(fields, base)}
+        if base is not None and not fields.changes_from(base):
+            problems["text"] = [str(NOTHING_CHANGED)]
         if "model" not in problems:
-            for name, sentences in _of_the_rule(fields, known).items():
+            for name, sentences in _of_the_rule(fields, known, base).items():
                 problems[name] = [*problems.get(name, []), *sentences]
         return problems
 
@@ -94,14 +114,18 @@ class RuleKind(Kind[BusinessRuleFields]):
         base: BusinessRuleFields | None,
         settled: Entries | None = None,
     ) -> Compiled:
-        del base
         try:
-            return compile_rule(fields, known, dialect=dialect, settled=settled)
+            if base is None:
+                return compile_rule(fields, known, dialect=dialect, settled=settled)
+            code = compile_rule_change(base, fields, known, dialect=dialect)
         except (Refused, BisyncError) as exc:
             raise CannotGenerate(why=str(exc)) from exc
+        if settled is None and not code.changes:
+            raise CannotGenerate(why=str(NOTHING_CHANGED))
+        return code
 
-    def unique_id(self, name: str, known: Known) -> str:  # noqa: ARG002
-        return ""
+    def unique_id(self, name: str, known: Known) -> str:
+        return name if rule_there(name, known) is not None else ""
 
     def warnings(self, fields: BusinessRuleFields, known: Known) -> list[str]:
         report = understood(fields, known.names).report
@@ -118,12 +142,14 @@ class RuleKind(Kind[BusinessRuleFields]):
         return (fields.description, fields.why)
 
     def asked(self, fields: BusinessRuleFields, base: BusinessRuleFields | None) -> list[str]:
-        del base
+        if base is not None:
+            return list(fields.changes_from(base))
         return ["text", *(["examples"] if fields.examples else [])]
 
     def failed(self, fields: BusinessRuleFields, node: Mapping[str, Any]) -> str:
         """In words, where it is the unit test of the rule's own examples that failed; else ""."""
-        if not str(node["name"]).endswith(f"{fields.name}__examples"):
+        name = fields.name.rpartition(".")[2]  # of one that is there, dbt's id of its model
+        if not str(node["name"]).endswith(f"{name}__examples"):
             return ""
         return _now("The examples of %(label)s do not come out in dbt as the rule says. %(told)s") % {
             "label": fields.label,
@@ -131,7 +157,13 @@ class RuleKind(Kind[BusinessRuleFields]):
         }
 
 
-def _of_the_rule(fields: BusinessRuleFields, known: Known) -> Problems:
+def _missing(fields: BusinessRuleFields, base: BusinessRuleFields | None) -> Problems:
+    """What nobody has written yet; what dbt never said of a rule that is there is not asked for."""
+    told = missing(fields)
+    return {name: said for name, said in told.items() if base is None or getattr(base, name)}
+
+
+def _of_the_rule(fields: BusinessRuleFields, known: Known, base: BusinessRuleFields | None) -> Problems:
     """What is wrong with what the rule says, and with its examples."""
     if fields.model not in known.names.models:
         return {"model": [_now("dbt knows no model of that name here. Choose another one.")]}
@@ -143,7 +175,9 @@ def _of_the_rule(fields: BusinessRuleFields, known: Known) -> Problems:
     errors = [one.message for one in rule.report.findings if one.level == "error"] if rule.report else []
     if errors:
         problems[place] = errors
-    examples = list(example_problems(rule, fields.examples))
+    # Of a rule that depends on the day dbt keeps no examples.
+    kept = base is None or base.examples or fields.examples
+    examples = list(example_problems(rule, fields.examples)) if kept else []
     try:
         examples += wrong_examples(rule, fields.examples)
     except CalculationFailed as exc:

@@ -177,10 +177,10 @@ def _business_rule(
     _request: Request,
     environment: Environment,
     fields: BusinessRuleFields,
-    _base: BusinessRuleFields | None,
+    base: BusinessRuleFields | None,
     _earlier: Earlier,
 ) -> dict[str, object]:
-    shown = rule_panel(fields, environment)
+    shown = rule_panel(fields, environment, base)
     unfit = sentences(shown.outlook.unfit)
     return {
         "panel": shown,

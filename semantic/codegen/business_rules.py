@@ -17,6 +17,7 @@ from semantic.codegen.metrics import Compiled
 from semantic.codegen.sql_models.add_column import AddColumn
 from semantic.codegen.sql_models.new_model import Project
 from semantic.codegen.sql_models.project import project_of
+from semantic.codegen.sql_models.rewriting import Rewrite
 from semantic.codegen.sql_models.rule_models import BusinessRule, rule_inputs, rule_models
 from semantic.codegen.sql_models.style import style_from
 from semantic.codegen.yaml_files import new_file_of
@@ -30,7 +31,7 @@ from semantic.formula.tree import Case, ColumnRef, Node, shape, walk
 from semantic.formula.types import Checker
 from semantic.known import Known
 from semantic.rules.boxes import Report, check_table
-from semantic.rules.constants import constant_of, read_date, read_number, read_yes_no, write_constant
+from semantic.rules.constants import constant_of, read_date, read_number, read_yes_no
 from semantic.rules.examples import Example, boundary_examples
 from semantic.rules.phrasing import write_sentence
 from semantic.rules.sentences import Reading, read_sentence
@@ -98,6 +99,11 @@ class Understood:
         return "" if isinstance(told, Mixed) else told
 
     @property
+    def canonical(self) -> str:
+        """The rule as dbt keeps it: in words, or where no sentence says it as a CASE."""
+        return self.sentence or self.formula
+
+    @property
     def formula(self) -> str:
         """The rule as a CASE."""
         return print_formula(self.case, model=self.model) if self.case is not None else ""
@@ -137,12 +143,13 @@ class Understood:
         if not isinstance(self.decision, Decision):
             return []
         found = boundary_examples(self.decision, limit=MOST_OFFERED).examples
-        return [self._as_written(example) for example in found]
+        return [self.as_written(example.values, example.outcome) for example in found]
 
-    def _as_written(self, example: Example) -> RuleExample:
-        pairs = zip(self.inputs, example.values, strict=True)
-        values = ((one.text, "blank" if value is None else write_constant(value)) for one, value in pairs)
-        return RuleExample(tuple(sorted(values)), write_outcome(example.outcome))
+    def as_written(self, values: Sequence[Value | None], outcome: Value | None) -> RuleExample:
+        """An example with these values of the inputs, in canonical spelling."""
+        pairs = zip(self.inputs, values, strict=True)
+        told = ((one.text, write_outcome(value)) for one, value in pairs)
+        return RuleExample(tuple(sorted(told)), write_outcome(outcome))
 
 
 def understood(fields: BusinessRuleFields, vocabulary: Vocabulary) -> Understood:
@@ -198,6 +205,18 @@ def example_outcome(example: RuleExample, rule: Understood) -> Value | None:
     if not example.expected.strip():
         raise CellError("no-outcome", "Nothing is expected of it yet.", "Say what should come out.")
     return read_outcome(example.expected, rule.output)
+
+
+def canonical_examples(examples: Sequence[RuleExample], rule: Understood) -> list[RuleExample]:
+    """The examples in canonical spelling, each once; what cannot be read stays as it is written."""
+
+    def canonical(one: RuleExample) -> RuleExample:
+        try:
+            return rule.as_written(example_values(one, rule), example_outcome(one, rule))
+        except CellError:
+            return one
+
+    return list(dict.fromkeys(map(canonical, examples)))
 
 
 def _value(text: str, found: Input) -> Value | None:
@@ -283,28 +302,29 @@ def compile_rule(
         files={path: text for path, text in project.files.items() if path not in paths},
         taken=frozenset(project.taken) - names,
     )
-    written = rule_models(_as_rule(fields, rule), known.names, without)
+    written = rule_models(as_rule(fields, rule), known.names, without)
     models = [model for model in written.entries["models"] if model["name"] not in names]
-    changes = tuple(one for change in written.changes if (one := _left(change, paths, names)) is not None)
+    changes = tuple(one for change in written.changes if (one := left_of(change, paths, names)) is not None)
     entries = {"edits": models, "uses": {}, "style": project.style.data()}
     return Compiled(
         changes=changes,
         entries=json.loads(json.dumps(entries)),
         metrics=(),
         models=tuple(model["name"] for model in written.entries["models"]),
-        yaml_preview="\n".join(map(_shown, changes)).strip(),
+        yaml_preview="\n".join(map(shown_change, changes)).strip(),
         notes=written.notes,
-        later=lambda: _with_models(rule, written.entries["models"], known),
+        later=lambda: with_models(rule, written.entries["models"], known),
     )
 
 
-def _shown(change: FileChange) -> str:
+def shown_change(change: FileChange) -> str:
     """What is added to a properties file; "" for another file."""
-    edits = [edit for edit in change.edits if not isinstance(edit, AddColumn | WriteBlock)]
+    edits = [edit for edit in change.edits if not isinstance(edit, AddColumn | Rewrite | WriteBlock)]
     return new_file_of(edits) if edits else ""
 
 
-def _as_rule(fields: BusinessRuleFields, rule: Understood) -> BusinessRule:
+def as_rule(fields: BusinessRuleFields, rule: Understood) -> BusinessRule:
+    """The rule as it is written. Raises Refused for examples that cannot be read."""
     assert rule.meaning is not None
     try:
         examples = tuple(
@@ -312,7 +332,7 @@ def _as_rule(fields: BusinessRuleFields, rule: Understood) -> BusinessRule:
         )
     except CellError as error:
         raise Refused(f"{error} {error.hint}".strip()) from None
-    own = {"label": fields.label, "owner": fields.owner, "rule": rule.sentence or rule.formula}
+    own = {"label": fields.label, "owner": fields.owner, "rule": rule.canonical}
     return BusinessRule(
         fields.name,
         fields.model,
@@ -334,7 +354,7 @@ def _brought(settled: Mapping[str, Any], project: Project) -> set[tuple[str, str
     }
 
 
-def _left(change: FileChange, paths: Collection[str], names: Collection[str]) -> FileChange | None:
+def left_of(change: FileChange, paths: Collection[str], names: Collection[str]) -> FileChange | None:
     """What of a change is about models that are not there yet."""
     if change.path in paths:
         return None
@@ -350,7 +370,7 @@ def _about(entry: Any, names: Collection[str]) -> bool:
     return isinstance(entry, Mapping) and (entry.get("model") or entry.get("name")) in names
 
 
-def _with_models(rule: Understood, models: Sequence[Mapping[str, Any]], known: Known) -> Vocabulary:
+def with_models(rule: Understood, models: Sequence[Mapping[str, Any]], known: Known) -> Vocabulary:
     """The names that there are once the rule is: its models with their columns."""
     names = known.names
     package = str(known.manifest.parts.metadata.get("project_name") or "")

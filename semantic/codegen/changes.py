@@ -7,11 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from semantic.codegen.entries import Entry
+from semantic.codegen.entries import Entry, Refused
 from semantic.codegen.model_edits import entry_of
 from semantic.codegen.quality.file_tests import DATA_TESTS, listed_under
 from semantic.codegen.quality.rule import Target
 from semantic.codegen.sql_models.add_column import AddColumn, ColumnRefused
+from semantic.codegen.sql_models.rewriting import Rewrite
 from semantic.codegen.versions import version_in
 from semantic.codegen.yaml_files import Composite, edited_bytes, new_file_of, tests_key
 from semantic.codegen.yaml_marks import YamlRefused
@@ -90,7 +91,7 @@ def _plain(text: str) -> str:
     return text.replace("\r\n", "\n").strip()
 
 
-AnyEdit: TypeAlias = Edit | Composite | AddColumn | WriteBlock
+AnyEdit: TypeAlias = Edit | Composite | AddColumn | Rewrite | WriteBlock
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,11 +112,11 @@ class FileChange:
             if self.fresh and text not in (None, self.content.encode()):
                 raise _occupied(self.path)
             return self.content.encode() if text is None else text
-        if columns := [edit for edit in self.edits if isinstance(edit, AddColumn)]:
-            return _with_columns(text, columns, self.path)
+        if queries := [edit for edit in self.edits if isinstance(edit, AddColumn | Rewrite)]:
+            return _with_query(text, queries, self.path)
         if blocks := [edit for edit in self.edits if isinstance(edit, WriteBlock)]:
             return _with_blocks(text, blocks, self.path)
-        edits = [edit for edit in self.edits if not isinstance(edit, AddColumn | WriteBlock)]
+        edits = [edit for edit in self.edits if not isinstance(edit, AddColumn | Rewrite | WriteBlock)]
         if text is None:
             return new_file_of(edits).encode()
         return edited_bytes(text, edits, path=self.path)
@@ -137,15 +138,15 @@ def _with_blocks(text: bytes | None, blocks: Sequence[WriteBlock], path: str) ->
     return (whole or "").encode()
 
 
-def _with_columns(text: bytes | None, columns: Sequence[AddColumn], path: str) -> bytes:
-    """The query of a model with more columns."""
+def _with_query(text: bytes | None, edits: Sequence[AddColumn | Rewrite], path: str) -> bytes:
+    """The query of a model with more columns, or with another one in its place."""
     try:
         if text is None:
             raise YamlRefused("no-such-entry", "The model's file is not there any more: pull first.")
         query = text.decode()
-        for column in columns:
-            query = column.apply(query)
-    except (UnicodeDecodeError, ColumnRefused) as error:
+        for edit in edits:
+            query = edit.apply(query)
+    except (UnicodeDecodeError, ColumnRefused, Refused) as error:
         words = "The file is not UTF-8." if isinstance(error, UnicodeDecodeError) else str(error)
         refusal = YamlRefused("unsupported-shape", words)
         refusal.path = path

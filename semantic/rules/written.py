@@ -40,7 +40,8 @@ def typing_problems(fields: BusinessRuleFields) -> Problems:
     for name, (limit, lines) in LIMITS.items():
         if found := text_problems(getattr(fields, name), limit=limit, lines=lines):
             told[name] = found
-    if fields.name and (found := name_problems(fields.name)):
+    # What dbt has already is known by dbt's id, with dots.
+    if fields.name and "." not in fields.name and (found := name_problems(fields.name)):
         told["label"] = [*told.get("label", []), *found]
     for name, texts in _listed(fields).items():
         problems = (text_problems(text, limit=_CELL_LIMIT, lines=False) for text in texts)

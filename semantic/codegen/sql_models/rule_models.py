@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlglot import exp
 
@@ -49,6 +49,18 @@ from semantic.rules.examples import Example
 from semantic.rules.sets import Kind, Value
 from semantic.rules.tables import Decision, Input, Mixed, input_of, to_case, to_table
 
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a rule stands that is there already: the paths of its model and of that of its inputs, if it has
+    one; `columns` are those of its model, in their order."""
+
+    model: str
+    inputs: str = ""
+    columns: tuple[str, ...] = ()
+
 
 @dataclass(frozen=True, slots=True)
 class BusinessRule:
@@ -56,7 +68,7 @@ class BusinessRule:
 
     `name` is that of its column, and of its model behind the prefix of the layer. The values of `examples`
     are those of `rule_inputs`, in that order; `input_names` may name the columns of calculated ones. `own` is
-    what Bisync keeps in the model's `meta`.
+    what Bisync keeps in the model's `meta`. A rule that is there stays at its `place`.
     """
 
     name: str
@@ -68,6 +80,7 @@ class BusinessRule:
     key: tuple[str, ...] = ()
     input_names: tuple[str, ...] = ()
     own: Mapping[str, Any] = field(default_factory=dict)
+    place: Place | None = None
 
 
 def rule_inputs(meaning: Decision | Case, vocabulary: Vocabulary, model: str) -> tuple[Input, ...]:
@@ -79,6 +92,24 @@ def rule_inputs(meaning: Decision | Case, vocabulary: Vocabulary, model: str) ->
         return table.inputs
     columns = dict.fromkeys(shape(part) for part in walk(meaning) if isinstance(part, ColumnRef))
     return tuple(input_of(node, _kind(node, vocabulary), vocabulary, model) for node in columns)
+
+
+def input_columns(
+    name: str, inputs: Sequence[Input], key: Sequence[str], wanted: Sequence[str] = ()
+) -> dict[str, Input]:
+    """Name of a column → the input that it holds, no two alike; `name` is that of the rule's own column."""
+    columns: dict[str, Input] = {}
+    plain = {item.node.column.lower() for item in inputs if isinstance(item.node, ColumnRef)}
+    taken = {name, *plain, *(part.lower() for part in key)}
+    called = dict(zip(inputs, wanted, strict=False))
+    for item in inputs:
+        calculated = _free(called.get(item) or item.label, taken)
+        column = item.node.column if isinstance(item.node, ColumnRef) else calculated
+        columns[column] = item
+        taken.add(column.lower())
+    if name.lower() in {*plain, *(part.lower() for part in key)}:
+        raise Refused(f"The rule reads a column {name} itself. Choose another name for it.")
+    return columns
 
 
 def _kind(node: Node, vocabulary: Vocabulary) -> Kind:
@@ -124,22 +155,7 @@ class _Rule:
                 f"Nobody knows what makes a row of {rule.model} the only one of its kind. Give the model a"
                 " key first: a column with the tests unique and not_null."
             )
-        self.columns = self._named()
-
-    def _named(self) -> dict[str, Input]:
-        """Name of a column → the input that it holds, no two alike."""
-        columns: dict[str, Input] = {}
-        plain = {item.node.column.lower() for item in self.inputs if isinstance(item.node, ColumnRef)}
-        taken = {self.rule.name, *plain, *(part.lower() for part in self.key)}
-        wanted = dict(zip(self.inputs, self.rule.input_names, strict=False))
-        for item in self.inputs:
-            calculated = _free(wanted.get(item) or item.label, taken)
-            name = item.node.column if isinstance(item.node, ColumnRef) else calculated
-            columns[name] = item
-            taken.add(name.lower())
-        if self.rule.name.lower() in {*plain, *(part.lower() for part in self.key)}:
-            raise Refused(f"The rule reads a column {self.rule.name} itself. Choose another name for it.")
-        return columns
+        self.columns = input_columns(rule.name, self.inputs, self.key, rule.input_names)
 
     def written(self) -> WrittenModels:
         read = self._relation_name()
@@ -149,6 +165,8 @@ class _Rule:
 
     def _relation_name(self) -> str:
         """The model that the rule reads: its own, or a new one that calculates its inputs."""
+        if self.rule.place is not None and self.rule.place.inputs:
+            return PurePosixPath(self.rule.place.inputs).stem
         if all(isinstance(item.node, ColumnRef) for item in self.inputs):
             return self.model.name
         layer = self.project.style.places.layer("intermediate")
@@ -161,14 +179,13 @@ class _Rule:
         columns = [Projection(part, self._column(part)) for part in self.key]
         columns += [
             Projection(column, self._sql(item.node, self.vocabulary))
-            for column, item in self.columns.items()
+            for column, item in self._ordered(self.columns).items()
             if column not in self.key
         ]
         selection = Selection(RelationCall("ref", self.model.name), tuple(columns))
-        beside = self.project.sql_file(self.model)
         return NewModel(
             name,
-            self.project.style.places.folder_for("intermediate", beside, self.project.files),
+            self._inputs_folder(),
             selected(name, selection, self.project),
             f"What the rule {self.rule.name} decides by, for each row of {self.model.name}.",
             self._words(),
@@ -180,7 +197,7 @@ class _Rule:
         name, folder = self._place()
         vocabulary, case = self._over(read)
         relation = RelationCall("ref", read)
-        kept = dict.fromkeys((*self.key, *self.columns))
+        kept = self._ordered(dict.fromkeys((*self.key, *self.columns)))
         columns = [Projection(column, self._column(column)) for column in kept]
         columns.append(Projection(self.rule.name, self._sql(case, vocabulary)))
         sql = selected(name, Selection(relation, tuple(columns)), self.project)
@@ -190,8 +207,23 @@ class _Rule:
         new = NewModel(name, folder, sql, self.rule.description, words, tests, self.rule.own, (relation,))
         return new, notes
 
+    def _ordered(self, columns: dict[str, T]) -> dict[str, T]:
+        """The columns that are there already in the order in which they are, then the new ones."""
+        there = self.rule.place.columns if self.rule.place is not None else ()
+        places = {name: at for at, name in enumerate(there)}
+        return dict(sorted(columns.items(), key=lambda pair: places.get(pair[0], len(places))))
+
+    def _inputs_folder(self) -> str:
+        if self.rule.place is not None and self.rule.place.inputs:
+            return str(PurePosixPath(self.rule.place.inputs).parent)
+        beside = self.project.sql_file(self.model)
+        return self.project.style.places.folder_for("intermediate", beside, self.project.files)
+
     def _place(self) -> tuple[str, str]:
-        """The name and folder of the rule's model: beside its model, or among the marts."""
+        """The name and folder of the rule's model: as they are, beside its model, or among the marts."""
+        if self.rule.place is not None:
+            there = PurePosixPath(self.rule.place.model)
+            return there.stem, str(there.parent)
         beside = self.project.sql_file(self.model)
         places, layer = self.project.style.places, layer_of(beside)
         if layer in {"staging", "intermediate"}:
@@ -222,7 +254,8 @@ class _Rule:
     def _words(self) -> tuple[ColumnWords, ...]:
         tests = key_tests(self.key)
         described = {column.name.lower(): column.description for column in self.model.columns}
-        words = {name: described.get(name.lower(), "") for name in (*self.key, *self.columns)}
+        kept = self._ordered(dict.fromkeys((*self.key, *self.columns)))
+        words = {name: described.get(name.lower(), "") for name in kept}
         for name, item in self.columns.items():
             if not isinstance(item.node, ColumnRef):
                 words[name] = item.label[:1].upper() + item.label[1:] + "."
@@ -292,11 +325,9 @@ class _Rule:
         return {name: _plain(value) for name, value in zip(self.columns, example.values, strict=True)}
 
     def _reads_ephemeral(self, read: RelationCall) -> bool:
-        beside = self.project.sql_file(self.model)
         if read.name == self.model.name:
             return read.name in self.project.ephemeral
-        folder = self.project.style.places.folder_for("intermediate", beside, self.project.files)
-        return self.project.may_be_ephemeral(f"{folder}/{read.name}.sql")
+        return self.project.may_be_ephemeral(f"{self._inputs_folder()}/{read.name}.sql")
 
     def _as_sql(self, examples: Sequence[Example]) -> str:
         """The rows as a query with all columns that the rule's model names, each value with its type."""

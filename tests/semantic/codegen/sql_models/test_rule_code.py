@@ -112,9 +112,21 @@ def test_an_example_that_says_nothing_of_an_input_is_refused_in_words() -> None:
 @pytest.mark.parametrize("written_as", ["sentence", "table", "formula"])
 def test_a_rule_survives_the_database(written_as: str) -> None:
     table = {"inputs": ["a"], "rows": [{"cells": ["> 1"], "outcome": "x"}], "otherwise": "y"}
-    told = {"label": "L", "written": written_as, "text": "t", "table": table, "examples": [
+    text = "" if written_as == "table" else "t"
+    told = {"label": "L", "written": written_as, "text": text, "table": table, "examples": [
         {"values": {"b": "2", "a": "1"}, "expected": "x"}], "key": ["id"]}  # fmt: skip
     fields = BusinessRuleFields.from_json(told)
 
     assert BusinessRuleFields.from_json(json.loads(json.dumps(fields.to_json()))) == fields
-    assert (fields.text == "") == (written_as == "table")
+    assert (fields.table.inputs == ("a",)) == (written_as == "table")
+
+
+@pytest.mark.parametrize(
+    ("text", "written_as"),
+    [("IF(a > 1, 'x', 'y')", "formula"), ("case when a then 1 end", "formula"), ("a is x", "sentence")],
+)
+def test_a_text_that_was_decided_on_takes_the_place_of_a_table(text: str, written_as: str) -> None:
+    table = {"inputs": ["a"], "rows": [{"cells": ["> 1"], "outcome": "x"}], "otherwise": "y"}
+    fields = BusinessRuleFields.from_json({"written": "table", "table": table, "text": text})
+
+    assert (fields.written, fields.text, fields.table.inputs) == (written_as, text, ())
