@@ -73,6 +73,12 @@ def noted(meta: object, key: str) -> object:
     return (ours.get(key) if isinstance(ours, Mapping) else None) or known.get(key)
 
 
+def is_rule(meta: object) -> bool:
+    """Whether the `meta` of a model is that of a business rule which Bisync wrote."""
+    own = meta.get("bisync") if isinstance(meta, Mapping) else None
+    return isinstance(own, Mapping) and isinstance(own.get("rule"), str) and bool(own["rule"])
+
+
 def synonyms_in(meta: object) -> tuple[str, ...]:
     """The other names of a thing that its `meta` gives."""
     found = noted(meta, "synonyms")

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from bisync.lib.forms import carry_out
 from bisync.lib.web import go, page
 from catalog import actions, drawing, rules, selectors
-from catalog.annotations import AGGREGATIONS, said
+from catalog.annotations import AGGREGATIONS, is_rule, said
 from catalog.drawing import HOWS, State
 from catalog.forms import ViewForm
 from catalog.lineage.graph import ColumnFlow, Drawn, Graph, around, column_flow
@@ -192,6 +192,7 @@ def node_detail(request: Request, project: Project, unique_id: str) -> HttpRespo
         "semantic_layer": layer if isinstance(layer, str) else "",
         "totals": AGGREGATIONS,
         "describable": DESCRIBABLE.get(node.resource_type, ""),
+        "is_rule": node.resource_type == "model" and is_rule(node.meta),
         "elements": _elements(node),
         "table": next(iter(node.fields.get("depends_on") or ()), ""),
     }

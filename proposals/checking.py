@@ -22,10 +22,10 @@ from proposals.broken import broken_promises
 from proposals.computing import Trial, calculation_sentence, metric_result, rewritten_result
 from proposals.kinds import kind_of
 from proposals.models import Check, CheckKind, CheckStatus, HandEdit, Item, Proposal
+from proposals.outcomes import rule_result
 from proposals.reading_back import NotAsDefinition, said_by_hand
-from proposals.trying import plain, told_outcomes
+from proposals.trying import told_outcomes
 from semantic.codegen.metrics import Compiled
-from semantic.codegen.sql_models.rule_trials import outcomes_sql
 from semantic.importer import vocabulary as vocabulary_from
 from semantic.query.engine import NotComputable, engine_for, with_relations
 from semantic.query.spec import Unsupported
@@ -346,20 +346,21 @@ class CheckRun:
     def outcomes(self, location: Location, built: builds.Built | None) -> list[dict[str, Any]]:
         """How many rows each business rule says what of, counted in the models that were built."""
         pairs = zip(self.items, self.code, strict=True)
-        rules = [(item, code.models[-1]) for item, code in pairs if item.revision.kind == "rule"]
+        rules = [(item, code.models[-1]) for item, code in pairs if _decides(item, code)]
         if built is None or not rules:
             return []
         places = {uid.split(".")[2]: place for uid, place in built.relations.items()}
-        found = []
         with open_warehouse(location) as warehouse:
-            for item, model in rules:
-                if model not in places:  # ephemeral: it has no rows of its own
-                    continue
-                content = item.revision.content
-                sql = outcomes_sql(quoted(*places[model]), content.name, location.adapter)
-                counts = [[plain(value), int(str(count))] for value, count in warehouse.query(sql).rows]
-                found.append({"item": item.pk, "title": content.title, "outcomes": counts})
-        return found
+            return [
+                rule_result(item, quoted(*places[model]), self.known, self.target.live, warehouse)
+                for item, model in rules
+                if model in places  # one that is ephemeral has no rows of its own
+            ]
+
+
+def _decides(item: Item, code: Compiled) -> bool:
+    """Whether a change makes a business rule say something else of the rows."""
+    return item.revision.kind == "rule" and bool(code.models)
 
 
 def _put(tree: Path, path: str, content: bytes) -> None:

@@ -11,7 +11,7 @@ from environments.selectors import reading
 from proposals.forms.rule import not_there
 from proposals.kinds import KINDS
 from proposals.outlook import Outlook, outlook
-from proposals.trying import Counted, Tried, beside, counted, tried
+from proposals.trying import Counted, Tried, before_in_words, beside, compared, counted, moves_in_words, tried
 from semantic.business_rules import BusinessRuleFields, RuleExample
 from semantic.codegen.business_rules import Understood, understood
 from semantic.codegen.sql_models.evidence import Evidence
@@ -44,6 +44,7 @@ class RulePanel:
     counted: Counted | None = None
     # Each outcome with how many rows have it today, where a rule that is there changes, and would have it.
     outcomes: Sequence[tuple[str, int | None, int]] = ()
+    moved: Sequence[tuple[str, str, int]] = ()
     style: Sequence[Evidence] = ()
     trouble: str = ""
 
@@ -67,9 +68,7 @@ def rule_panel(
     findings = list(rule.report.findings) if rule.report else []
     live = environment.live
     known = counted(rule, findings, reading(live)) if live is not None and rule.case is not None else None
-    today = None
-    if known is not None and live is not None and base is not None:
-        today = counted(understood(base, shown.names), (), reading(live))
+    pairs = compared(understood(base, shown.names), rule, reading(live)) if base and known and live else []
     examples, offered, trouble = _examples(fields, rule)
     return RulePanel(
         shown,
@@ -80,7 +79,8 @@ def rule_panel(
         offered,
         known.findings if known else [(one, None) for one in findings],
         known,
-        beside(today.outcomes if today else None, known.outcomes) if known else (),
+        beside(before_in_words(pairs) if pairs else None, known.outcomes) if known else (),
+        moves_in_words(pairs),
         _style(shown.known, environment),
         trouble,
     )

@@ -14,7 +14,7 @@ from environments.numbers import ask
 from environments.selectors import Reading
 from semantic.business_rules import RuleExample
 from semantic.codegen.business_rules import Understood, example_outcome, example_values
-from semantic.codegen.sql_models.rule_trials import counts_sql, examples_sql
+from semantic.codegen.sql_models.rule_trials import counts_sql, examples_sql, moves_sql
 from semantic.formula.tree import ColumnRef, walk
 from semantic.query.spec import Unsupported
 from semantic.rules.boxes import Finding
@@ -135,6 +135,22 @@ def counted(rule: Understood, findings: Sequence[Finding], version: Reading) -> 
     )
 
 
+def compared(before: Understood, after: Understood, version: Reading) -> list[tuple[Any, Any, int]]:
+    """How many real rows have which outcome by one rule and which by another; empty where nobody can count.
+
+    Both decide about the same rows of one version of an environment.
+    """
+    relation = version.relations.get(after.model)
+    if before.case is None or after.case is None or relation is None:
+        return []
+    try:
+        sql = moves_sql(before.case, after.case, relation, version.vocabulary, after.model, version.dialect)
+        found = ask(version, sql).rows
+    except (BisyncError, Unsupported):
+        return []
+    return [(plain(was), plain(now), int(str(count))) for was, now, count in found]
+
+
 def beside(
     before: Sequence[tuple[str, int]] | None, after: Sequence[tuple[str, int]]
 ) -> list[tuple[str, int | None, int]]:
@@ -145,8 +161,35 @@ def beside(
 
 
 def told_outcomes(rules: Sequence[Mapping[str, Any]]) -> str:
-    """What a check counted, in words: how many rows are what by each rule."""
-    return "; ".join(f"{rule['title']}: {_counts(rule['outcomes'])}" for rule in rules)
+    """What a check counted, in words: how many rows are what by each rule, and how many of them change."""
+    return "; ".join(f"{rule['title']}: {_counts(rule['outcomes'])}{_changes(rule)}" for rule in rules)
+
+
+def _changes(rule: Mapping[str, Any]) -> str:
+    if not rule.get("pairs"):
+        return ""
+    moved = moves_in_words(rule["pairs"])
+    if not moved:
+        return str(_(" (no row changes)"))
+    told = ", ".join(
+        _("%(count)s from %(before)s to %(after)s") % {"count": f"{count:,}", "before": was, "after": now}
+        for was, now, count in moved
+    )
+    return f" ({told})"
+
+
+def moves_in_words(pairs: Sequence[Sequence[Any]]) -> list[tuple[str, str, int]]:
+    """From which outcome to which other one how many rows go, of what `compared` gives."""
+    told = [(outcome_words(was), outcome_words(now), count) for was, now, count in pairs]
+    return [(was, now, count) for was, now, count in told if was != now]
+
+
+def before_in_words(pairs: Sequence[Sequence[Any]]) -> list[tuple[str, int]]:
+    """How many rows have which outcome today, of what `compared` gives."""
+    found: dict[str, int] = {}
+    for was, _now, count in pairs:
+        found[outcome_words(was)] = found.get(outcome_words(was), 0) + count
+    return list(found.items())
 
 
 def _counts(outcomes: Sequence[tuple[object, int]]) -> str:

@@ -116,6 +116,8 @@ class RuleKind(Kind[BusinessRuleFields]):
     ) -> Compiled:
         try:
             if base is None:
+                # One that left dbt while it was changed is a new one, and named as such.
+                fields = self.complete(fields, None)
                 return compile_rule(fields, known, dialect=dialect, settled=settled)
             code = compile_rule_change(base, fields, known, dialect=dialect)
         except (Refused, BisyncError) as exc:

@@ -29,7 +29,7 @@ from proposals.actions import authoring, checks, publishing, restoring, reviewin
 from proposals.changed import FieldChange, changes_of, rows_of
 from proposals.kinds import Kind, kind_of
 from proposals.models import Check, CheckKind, CheckStatus, HandEdit, Item, Proposal, ProposalStatus
-from proposals.trying import outcome_words
+from proposals.trying import before_in_words, beside, moves_in_words, outcome_words
 from semantic.business_rules import table_from
 from semantic.codegen.by_hand import may_be_edited
 from semantic.fields import Fields
@@ -196,9 +196,10 @@ class Told:
     changes: Sequence[FieldChange]
     rows: Sequence[FieldChange]
     reads_as: str
-    # Of a business rule, and how many rows it says what of in the last check.
+    # Of a business rule, and how many rows it says what of in the last check, today and then.
     table: Table | None = None
-    outcomes: Sequence[tuple[str, int]] = ()
+    outcomes: Sequence[tuple[str, int | None, int]] = ()
+    moved: Sequence[tuple[str, str, int]] = ()
 
 
 def _told(items: Sequence[Item], checks: Sequence[Check]) -> list[Told]:
@@ -217,10 +218,17 @@ def _told(items: Sequence[Item], checks: Sequence[Check]) -> list[Told]:
             rows_of(item.revision),
             str(read.get(str(item.pk), "")) if isinstance(read, dict) else str(read),
             table_from(tables.get(str(item.pk))) if str(item.pk) in tables else None,
-            [(outcome_words(value), count) for value, count in ruled.get(item.pk, {}).get("outcomes", ())],
+            _outcomes(ruled.get(item.pk, {})),
+            moves_in_words(ruled.get(item.pk, {}).get("pairs") or ()),
         )
         for item in items
     ]
+
+
+def _outcomes(rule: Mapping[str, Any]) -> list[tuple[str, int | None, int]]:
+    after = [(outcome_words(value), count) for value, count in rule.get("outcomes") or ()]
+    pairs = rule.get("pairs")
+    return beside(before_in_words(pairs) if pairs else None, after)
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,7 +90,7 @@ def compile_rule_change(
         models=tuple(built),
         yaml_preview=_preview(there, changes),
         notes=sides.notes if sides else (),
-        after=_after(there, wanted, sides, known) if sides and built else None,
+        later=lambda: _after(there, wanted, sides, known) if sides and built else None,
     )
 
 
@@ -234,7 +234,7 @@ def _generated(there: RuleThere, sides: _Sides, dialect: str) -> Iterator[_Chang
             rewrite = Rewrite(now["sql"], wanted["sql"], dialect)
             yield _Change(node.path, rewrite, {"rule": of, "file": node.path, "sql": wanted["sql"]})
         columns = tuple(_columns(now, wanted))
-        if columns:
+        if columns and node.patch_path:
             said = [{"name": one.name, "entry": one.after} for one in columns]
             edit = AmendColumns(node.name, columns)
             yield _Change(node.patch_path, edit, {"rule": of, "model": node.name, "columns": said})

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 from sqlglot import exp, parse_one
 from sqlglot.errors import SqlglotError
 
+from catalog.annotations import is_rule
 from catalog.reading import NodeRecord
 from semantic.business_rules import BusinessRuleFields, RuleExample, Written
 from semantic.codegen.business_rules import Understood, understood
@@ -54,16 +55,10 @@ class RuleThere:
         return Place(self.node.path, self.inputs.path if self.inputs else "", columns)
 
 
-def is_rule(meta: object) -> bool:
-    """Whether the `meta` of a model is that of a rule which Bisync wrote."""
-    own = meta.get("bisync") if isinstance(meta, Mapping) else None
-    return isinstance(own, Mapping) and isinstance(own.get("rule"), str) and bool(own["rule"])
-
-
 def rule_there(name: str, known: Known) -> RuleThere | None:
     """The rule whose model dbt knows by this id; None where it is no rule that Bisync wrote."""
     node = known.node(name) if name.startswith("model.") else None
-    if node is None or not is_rule(node.meta):
+    if node is None or not node.patch_path or not is_rule(node.meta):
         return None
     called = [one.name for one in node.columns if node.name == one.name or node.name.endswith(f"_{one.name}")]
     column, read = max(called, key=len, default=""), _only_parent(name, known)
@@ -103,8 +98,7 @@ def said_of(there: RuleThere, known: Known) -> BusinessRuleFields | None:
     described = {one.name: one.description.strip() for one in there.node.columns}
     description = there.node.description.strip()
     told = described[there.column]
-    usual = known.names.keys.get(model, "")
-    key = _key(there, known) or ((usual,) if usual else ())
+    key, usual = _key(there, known), known.names.keys.get(model, "")
     try:
         examples = tuple(_examples(there, rule, key, known.manifest.adapter))
     except (_Unreadable, Refused):
@@ -137,7 +131,9 @@ def _key(there: RuleThere, known: Known) -> tuple[str, ...]:
     full = {one.column for one in tests if one.kind == "not_null"} - {there.column}
     if unique:
         return (unique[0],)
-    return tuple(one.name for one in there.node.columns if one.name in full)
+    usual = known.names.keys.get(there.about.name, "")
+    found = tuple(one.name for one in there.node.columns if one.name in full)
+    return found or ((usual,) if usual else ())
 
 
 # Examples

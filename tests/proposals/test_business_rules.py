@@ -46,7 +46,7 @@ def test_what_dbt_says_of_a_failed_example_is_told_with_the_rule() -> None:
     assert KINDS["rule"].failed(fields, {**node, "name": "unique_orders_id"}) == ""
 
 
-def test_a_sentence_becomes_a_model_whose_unit_tests_pass_and_comes_back_in_the_catalogue(
+def test_a_sentence_becomes_a_model_whose_unit_tests_pass_and_is_changed_from_its_page_in_the_catalogue(
     story: Story, client: Client
 ) -> None:
     wrong = drafted(story)
@@ -88,3 +88,54 @@ def test_a_sentence_becomes_a_model_whose_unit_tests_pass_and_comes_back_in_the_
     assert [row[0] for row in rows] == ["big"] * 3 + ["small"] * 3
     subject = story.git("log", "-1", "--format=%s", proposal.published_commit).strip()
     assert subject == "rules: Add Order size."
+    changed_from_its_page(story, client)
+
+
+def changed_from_its_page(story: Story, client: Client) -> None:
+    """The rule that was published gets another threshold and another example."""
+    uid, place = "model.shop.fct_order_size", [story.project.slug, "prod"]
+    client.force_login(story.maya)
+    page = client.get(reverse("node", args=[story.project.slug, uid])).content.decode()
+    assert f"{reverse('propose', args=place)}?kind=rule&amp;of={uid}" in page
+
+    asked = {"kind": "rule", "of": uid}
+    assert "Order size" in client.get(reverse("propose", args=place), asked).content.decode()
+    client.post(reverse("propose", args=place), asked)
+    proposal = Proposal.objects.latest("pk")
+    item = proposal.items.get()
+    base = item.revision.agreed
+    assert isinstance(base, BusinessRuleFields)
+    assert (base.text, base.examples, base.owner) == (SIZE.text, SIZE.examples, "Maya Chen")
+    examples = (example("big", quantity="4", net_amount="1"), *base.examples[1:])
+    text = base.text.replace("more than 2", "more than 3")
+    fields = replace(base, text=text, examples=examples, model="dim_customers", why="Packing is faster.")
+    authoring.draft_save(item=item, fields=fields, version=1, actor=story.maya)
+    form = client.get(reverse("proposal-edit", args=[*place, proposal.number])).content.decode()
+    assert "<td>big</td><td>small</td><td" in form  # the rows that change, in the live version
+    assert 'name="model"' not in form
+
+    proposal = checked(story, proposal)
+    checks = {check.kind: (check.status, check.message) for check in proposal.checks.all()}
+    assert {status for status, _message in checks.values()} == {"passed"}, checks
+    assert checks["numbers"][1] == "Order size: 4 small, 2 big (1 from big to small)"
+    client.force_login(story.tom)
+    page = client.get(reverse("proposal", args=[story.project.slug, proposal.number])).content.decode()
+    assert "Rows that change" in page
+    publishing.proposal_publish(proposal=story.approve(proposal), actor=story.priya)
+    story.work()
+    proposal.refresh_from_db()
+    assert proposal.status == "published"
+    shown = story.git("show", "--format=%s", "-U0", proposal.published_commit)
+    assert [
+        line for line in shown.splitlines() if line[:1] in {"r", "+", "-"} and line[1:3] not in {"++", "--"}
+    ] == [
+        "rules: Change Order size.",
+        "-        when quantity > 2 or net_amount >= 100 then 'big'",
+        "+        when quantity > 3 or net_amount >= 100 then 'big'",
+        f"-          rule: {base.text}",
+        f"+          rule: {text}",
+        "-          - {quantity: 3, net_amount: 1}",
+        "+          - {quantity: 4, net_amount: 1}",
+        "-        - {quantity: 3, net_amount: 1, order_size: big}",
+        "+        - {quantity: 4, net_amount: 1, order_size: big}",
+    ]

@@ -76,6 +76,20 @@ def counts_sql(
     return _text(outcomes, dialect), _text(counted, dialect)
 
 
+def moves_sql(
+    before: Node, after: Node, relation: str, vocabulary: Vocabulary, model: str, dialect: str
+) -> str:
+    """How many rows of a model have which outcome by one rule and which by another, the most first."""
+    held = {column.name: column.name for column in vocabulary.models[model].columns}
+    writer = _writer(vocabulary, dialect, held)
+    was, now = (exp.alias_(writer.sql(case), name) for case, name in ((before, "was"), (after, "now")))
+    query = exp.select(was, now, exp.alias_(exp.Count(this=exp.Star()), "n"))
+    query = query.from_(exp.to_table(relation, dialect="postgres"))
+    first, second = exp.Literal.number(1), exp.Literal.number(2)
+    last = exp.Ordered(this=exp.column("n"), desc=True, nulls_first=False)
+    return _text(query.group_by(first, second).order_by(last, first, second).limit(MOST_OUTCOMES), dialect)
+
+
 def _writer(vocabulary: Vocabulary, dialect: str, held: Mapping[str, str]) -> Writer:
     def leaf(part: Node) -> exp.Expr | None:
         if not isinstance(part, ColumnRef):
