@@ -10,6 +10,7 @@ from environments.models import Environment
 from environments.selectors import reading
 from proposals.forms.rule import not_there
 from proposals.kinds import KINDS
+from proposals.models import Item
 from proposals.outlook import Outlook, outlook
 from proposals.trying import Counted, Tried, before_in_words, beside, compared, counted, moves_in_words, tried
 from semantic.business_rules import BusinessRuleFields, RuleExample
@@ -58,10 +59,13 @@ class RulePanel:
 
 
 def rule_panel(
-    fields: BusinessRuleFields, environment: Environment, base: BusinessRuleFields | None = None
+    fields: BusinessRuleFields,
+    environment: Environment,
+    base: BusinessRuleFields | None,
+    earlier: Sequence[Item] = (),
 ) -> RulePanel:
-    """Find it out. Never raises for what a person typed."""
-    shown = outlook(KINDS["rule"], fields, environment, base)
+    """Find it out, on top of what `earlier` changes come to. Never raises for what a person typed."""
+    shown = outlook(KINDS["rule"], fields, environment, base, earlier)
     rule = understood(fields, shown.names)
     columns = _columns(fields, rule)
     rows = [(one, [one.value(column.asked) for column in columns]) for one in fields.examples]

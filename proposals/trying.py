@@ -114,10 +114,8 @@ class Counted:
 
 def counted(rule: Understood, findings: Sequence[Finding], version: Reading) -> Counted | None:
     """The real rows concerned, in one version of an environment; None where they cannot be counted."""
-    relation, model = version.relations.get(rule.model), version.vocabulary.models.get(rule.model)
-    if rule.case is None or relation is None or model is None:
-        return None
-    if any(isinstance(part, ColumnRef) and model.column(part.column) is None for part in walk(rule.case)):
+    relation = _rows_of(rule, version)
+    if rule.case is None or relation is None:
         return None
     conditions = [one.condition for one in findings]
     try:
@@ -135,13 +133,22 @@ def counted(rule: Understood, findings: Sequence[Finding], version: Reading) -> 
     )
 
 
+def _rows_of(rule: Understood, version: Reading) -> str | None:
+    """The relation that a rule decides about, where it has all columns that the rule reads."""
+    model = version.vocabulary.models.get(rule.model)
+    if rule.case is None or model is None:
+        return None
+    read = {part.column for part in walk(rule.case) if isinstance(part, ColumnRef)}
+    return version.relations.get(rule.model) if all(map(model.column, read)) else None
+
+
 def compared(before: Understood, after: Understood, version: Reading) -> list[tuple[Any, Any, int]]:
     """How many real rows have which outcome by one rule and which by another; empty where nobody can count.
 
     Both decide about the same rows of one version of an environment.
     """
-    relation = version.relations.get(after.model)
-    if before.case is None or after.case is None or relation is None:
+    relation = _rows_of(after, version)
+    if before.case is None or after.case is None or relation is None or _rows_of(before, version) is None:
         return []
     try:
         sql = moves_sql(before.case, after.case, relation, version.vocabulary, after.model, version.dialect)

@@ -178,9 +178,9 @@ def _business_rule(
     environment: Environment,
     fields: BusinessRuleFields,
     base: BusinessRuleFields | None,
-    _earlier: Earlier,
+    earlier: Earlier,
 ) -> dict[str, object]:
-    shown = rule_panel(fields, environment, base)
+    shown = rule_panel(fields, environment, base, earlier)
     unfit = sentences(shown.outlook.unfit)
     return {
         "panel": shown,

@@ -198,7 +198,10 @@ class _Writing:
                     if one["path"] == path or one["path"] not in paths
                 }
             name = PurePosixPath(path).stem
-            Rewrite(now[name]["sql"], then[name]["sql"], self.dialect).apply(text)
+            try:
+                Rewrite(now[name]["sql"], then[name]["sql"], self.dialect).apply(text)
+            except Refused as refusal:
+                raise Refused(f"{path}: {refusal}") from refusal
         new = tuple(one for change in written.changes if (one := left_of(change, paths, [*now])) is not None)
         return _Sides(now, then, new, written.notes)
 

@@ -196,9 +196,10 @@ def _plain(value: Any) -> Any:
         return {str(key): _plain(part) for key, part in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(part) for part in value]
-    if isinstance(value, str):
-        return value.strip()
-    return value.isoformat() if isinstance(value, date) else value
+    if value is None or isinstance(value, bool):
+        return value
+    # Where the type of a column is not known yet, 3 is written as a text.
+    return value.isoformat() if isinstance(value, date) else str(value).strip()
 
 
 def _gone(what: str) -> YamlRefused:

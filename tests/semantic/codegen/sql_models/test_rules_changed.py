@@ -375,3 +375,23 @@ def test_a_file_that_says_it_already_is_not_touched() -> None:
     assert edit.apply("-- two\nselect 1 as a\n") == "-- two\nselect 2 as a\n"
     with pytest.raises(Refused, match="Change it there as well"):
         edit.apply("select 3 as a")
+
+
+def test_examples_of_a_model_without_a_relation_are_changed_as_sql() -> None:
+    fields = worth()
+    path = "models/marts/core/dim_customers.yml"
+    whole = {**LABS.files, path: LABS.files[path].replace("- name: dim_customers", EPHEMERAL)}
+    styled = replace(LABS, files=whole)
+    known, uid = with_rule(styled, fields)
+    assert "format: sql" in known.files[YML]
+    base = said(known, uid)
+    assert base.examples == fields.examples
+
+    text = SENTENCE.replace("3", "4")
+    rows = examples(replace(base, text=text), LABS, ("4", "yes", "gold"), *WORTH[1:])
+    after = written(compiled(known, base, text=text, examples=rows), known.files)
+    assert said(known_by(after, styled), uid).examples == rows
+    assert len(lines(known.files, after)) == 8
+
+
+EPHEMERAL = "- name: dim_customers\n    config:\n      materialized: ephemeral"
