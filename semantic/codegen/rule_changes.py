@@ -20,7 +20,7 @@ from semantic.codegen.changes import AnyEdit, FileChange
 from semantic.codegen.entries import Entry, Refused
 from semantic.codegen.metrics import Compiled
 from semantic.codegen.rule_edits import AmendColumns, AmendExamples, ColumnChange, tests_of
-from semantic.codegen.rule_reading import RuleThere, rule_there, said_of
+from semantic.codegen.rule_reading import RuleThere, input_names, rule_there, said_of
 from semantic.codegen.sql_models.new_model import Project, WrittenModels
 from semantic.codegen.sql_models.project import project_of
 from semantic.codegen.sql_models.rewriting import Rewrite
@@ -222,8 +222,9 @@ class _Writing:
         rule = understood(fields, names)
         if rule.meaning is None:
             raise Refused(next((told(problem) for problem in rule.problems), "The rule says nothing yet."))
+        called = input_names(self.there, rule, self.known)
         business = as_rule(replace(fields, name=self.there.column), rule)
-        return rule_models(replace(business, place=self.place), names, project)
+        return rule_models(replace(business, place=self.place, input_names=called), names, project)
 
 
 def _generated(there: RuleThere, sides: _Sides, dialect: str) -> Iterator[_Change]:

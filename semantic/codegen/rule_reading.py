@@ -15,7 +15,9 @@ from catalog.reading import NodeRecord
 from semantic.business_rules import BusinessRuleFields, RuleExample, Written
 from semantic.codegen.business_rules import Understood, understood
 from semantic.codegen.entries import Refused
+from semantic.codegen.sql_models.jinja import Unmaskable, mask
 from semantic.codegen.sql_models.rule_models import Place, input_columns
+from semantic.elements import formula_of
 from semantic.known import Known
 from semantic.query.expressions import portable
 from semantic.rules.constants import read_number, read_yes_no
@@ -90,17 +92,17 @@ def rule_said(name: str, known: Known) -> BusinessRuleFields | None:
 
 def said_of(there: RuleThere, known: Known) -> BusinessRuleFields | None:
     """What dbt says of a rule that is there; None where it cannot be read."""
-    model, text = there.about.name, str(there.own["rule"])
-    found = next(_readings(model, text, known), None)
+    model = there.about.name
+    found = next(_readings(there, known), None)
     if found is None:
         return None
-    written, rule = found
+    written, text, rule = found
     described = {one.name: one.description.strip() for one in there.node.columns}
     description = there.node.description.strip()
     told = described[there.column]
     key, usual = _key(there, known), known.names.keys.get(model, "")
     try:
-        examples = tuple(_examples(there, rule, key, known.manifest.adapter))
+        examples = tuple(_examples(there, rule, key, known))
     except (_Unreadable, Refused):
         return None
     return BusinessRuleFields(
@@ -117,11 +119,56 @@ def said_of(there: RuleThere, known: Known) -> BusinessRuleFields | None:
     )
 
 
-def _readings(model: str, text: str, known: Known) -> Iterator[tuple[Written, Understood]]:
-    for written in ("formula", "sentence"):
-        rule = understood(BusinessRuleFields(model=model, written=written, text=text), known.names)
-        if rule.case is not None:
-            yield written, rule
+def _readings(there: RuleThere, known: Known) -> Iterator[tuple[Written, str, Understood]]:
+    """The rule as its `meta` says it; where its words mean nothing any more, as its SQL does."""
+    model, said = there.about.name, str(there.own["rule"])
+    spellings: tuple[Written, ...] = ("formula", "sentence")
+    for text in (said, _in_sql(there, known)):
+        for written in spellings if text else ():
+            rule = understood(BusinessRuleFields(model=model, written=written, text=text), known.names)
+            if rule.case is not None:
+                yield written, text, rule
+
+
+def _in_sql(there: RuleThere, known: Known) -> str:
+    """What the SQL of a rule decides, as a formula over the rows that it is about; "" where none says it."""
+    model = known.names.models.get(there.about.name)
+    case = _calculated(there.node, known).get(there.column)
+    if model is None or case is None:
+        return ""
+    inner = _calculated(there.inputs, known) if there.inputs is not None else {}
+
+    def swapped(part: exp.Expr) -> exp.Expr:
+        found = inner.get(part.name) if isinstance(part, exp.Column) else None
+        return exp.paren(found.copy()) if found is not None else part
+
+    dialect = known.manifest.adapter
+    return formula_of(case.copy().transform(swapped).sql(portable(dialect)), model, known.names, dialect)
+
+
+def input_names(there: RuleThere, rule: Understood, known: Known) -> tuple[str, ...]:
+    """What dbt calls the columns of what a rule decides by, in the order of its inputs.
+
+    "" for one that is a column of its rows itself, or that its model does not have yet.
+    """
+    model = known.names.models.get(there.about.name)
+    if there.inputs is None or model is None:
+        return ()
+    dialect, called = known.manifest.adapter, {}
+    for name, value in _calculated(there.inputs, known).items():
+        called[formula_of(value.sql(portable(dialect)), model, known.names, dialect)] = name
+    return tuple(called.get(one.text, "") for one in rule.inputs)
+
+
+def _calculated(node: NodeRecord, known: Known) -> dict[str, exp.Expr]:
+    """What the columns of a model are that its SQL gives a name; nothing where the SQL cannot be read."""
+    entry = known.manifest.nodes.get(node.unique_id)
+    text = str(entry.read().get("raw_code") or "") if entry is not None else ""
+    try:
+        query: Any = parse_one(mask(text).text, dialect=portable(known.manifest.adapter) or None)
+    except (SqlglotError, Unmaskable):
+        return {}
+    return {one.alias: one.this for one in query.find_all(exp.Alias)}
 
 
 def _key(there: RuleThere, known: Known) -> tuple[str, ...]:
@@ -139,12 +186,15 @@ def _key(there: RuleThere, known: Known) -> tuple[str, ...]:
 # Examples
 
 
-def _examples(there: RuleThere, rule: Understood, key: Sequence[str], dialect: str) -> Iterator[RuleExample]:
+def _examples(there: RuleThere, rule: Understood, key: Sequence[str], known: Known) -> Iterator[RuleExample]:
     """The examples of the unit test. Raises _Unreadable."""
     if not there.tested:
         return
-    named = input_columns(there.column, rule.inputs, key)
+    named = input_columns(there.column, rule.inputs, key, input_names(there, rule, known))
     columns = {name.lower(): one for name, one in named.items()}
+    if not columns.keys() <= {one.name.lower() for one in there.node.columns}:
+        raise _Unreadable
+    dialect = known.manifest.adapter
     given, expect = there.tested.get("given") or [], there.tested.get("expect") or {}
     if len(given) != 1 or not isinstance(given[0], Mapping):
         raise _Unreadable

@@ -58,7 +58,7 @@ def manifest_of(files: Mapping[str, str]) -> dict[str, Any]:
     for path, text in files.items():
         if path.endswith(".sql"):
             uid = f"model.shop.{PurePosixPath(path).stem}"
-            nodes[uid] = _model(uid, path)
+            nodes[uid] = {**_model(uid, path), "raw_code": text}
             read = re.findall(r"ref\(['\"](\w+)['\"]\)", text)
             parents[uid] = [f"model.shop.{name}" for name in dict.fromkeys(read)]
     for path, text in files.items():

@@ -340,7 +340,6 @@ def test_examples_in_sql_are_read_back_and_changed() -> None:
 @pytest.mark.parametrize(
     ("was", "now"),
     [
-        ("rule: customer is gold when", "rule: customer is gold whenever"),
         ("rule: customer", "said: customer"),
         ("{orders_90d: 3, is_vip: true}", "{orders_90d: many, is_vip: true}"),
         ("        - {orders_90d: 2, is_vip: false, worth: plain}\n", ""),
@@ -352,6 +351,39 @@ def test_what_cannot_be_read_is_no_rule_to_change(was: str, now: str) -> None:
     assert rule_said(uid, changed_in(known, LABS, YML, was, now)) is None
     assert rule_said("model.shop.dim_customers", known) is None
     assert rule_said("worth", known) is None
+
+
+@pytest.mark.parametrize(
+    ("fields", "was", "now", "line"),
+    [
+        (worth(), "3", "4", "when orders_90d >= 4 and is_vip then 'gold'"),
+        (
+            worth(LABS, LATE, ("61", "late"), ("blank", "fine")),
+            "60",
+            "90",
+            "when the_number_of_days_from_last_order_on_to_today > 90 then 'late'",
+        ),
+    ],
+    ids=["a sentence", "a calculation"],
+)
+def test_other_names_of_columns_for_people_leave_the_rule_as_it_is(
+    fields: BusinessRuleFields, was: str, now: str, line: str
+) -> None:
+    """A sentence names columns by their labels, and so do the columns of what a rule calculates."""
+    known, uid = with_rule(LABS, fields)
+    names = LABS.vocabulary
+    model = names.models["dim_customers"]
+    labels = {"orders_90d": "Orders lately", "last_order_on": "Newest order"}
+    columns = tuple(replace(one, label=labels.get(one.name, one.label)) for one in model.columns)
+    other = replace(names, models={**names.models, model.name: replace(model, columns=columns)})
+    later = Known(other, lambda: known.manifest, lambda: known.files)
+
+    base = said(later, uid)
+    assert base.written == "formula"
+    assert understood(base, other).case == understood(fields, names).case
+    assert base.examples == said(known, uid).examples
+    code = compiled(later, base, text=base.text.replace(was, now))
+    assert f"+ {line}" in lines(known.files, written(code, known.files))
 
 
 @pytest.mark.parametrize(
