@@ -16,6 +16,7 @@ from proposals.kinds import KINDS
 from proposals.models import Proposal
 from semantic.business_rules import BusinessRuleFields
 from semantic.models import Revision
+from tests.programs import Program
 from tests.proposals.story import SIZE, Story, example
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.dbt]
@@ -113,6 +114,10 @@ def changed_from_its_page(story: Story, client: Client) -> None:
     form = client.get(reverse("proposal-edit", args=[*place, proposal.number])).content.decode()
     assert "<td>big</td><td>small</td><td" in form  # the rows that change, in the live version
     assert 'name="model"' not in form
+
+    address = f"/projects/{story.project.slug}/proposals/{proposal.number}/items/{item.pk}/"
+    _status, told = Program(story.maya).get(address)
+    assert (told["kind"], told["base"]["text"], told["missing"]) == ("rule", SIZE.text, {})
 
     proposal = checked(story, proposal)
     checks = {check.kind: (check.status, check.message) for check in proposal.checks.all()}
