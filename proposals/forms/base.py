@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar, cast
 
@@ -24,7 +24,7 @@ class FormNames:
     """What may be chosen in a form: the names that dbt knows, and the project's groups."""
 
     names: Vocabulary
-    groups: Sequence[str]
+    groups: Iterable[str]
 
 
 class ItemForm(forms.Form):

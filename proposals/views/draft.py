@@ -62,7 +62,8 @@ def _earlier(item: Item) -> list[Item]:
 
 
 def _form(environment: Environment, revision: Revision, *args: Any, **kwargs: Any) -> ItemForm:
-    groups = list(Group.objects.filter(project=environment.project).values_list("name", flat=True))
+    # Asked for by those forms alone that let somebody choose one.
+    groups = Group.objects.filter(project=environment.project).values_list("name", flat=True)
     known, stored = FormNames(generate.names_in(environment), groups), revision.content
     return FORMS[revision.kind](*args, known=known, base=revision.agreed, stored=stored, **kwargs)
 

@@ -28,10 +28,13 @@ class Chip:
 def chips(tree: Node, vocabulary: Vocabulary) -> tuple[Chip, ...]:
     """The pieces of a resolved formula: totals, metrics, conditions, times, and the signs between them.
 
+    None where there would be a single one: its sentence says as much.
+
     A condition or a time is about what stands just before it; brackets are signs of their own.
     """
     whole = gather_where(tree)
-    return tuple(_Chips(whole, vocabulary).of(whole))
+    found = tuple(_Chips(whole, vocabulary).of(whole))
+    return found if len(found) > 1 else ()
 
 
 @dataclass(frozen=True, slots=True)

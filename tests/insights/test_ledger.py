@@ -109,7 +109,7 @@ def test_what_bisync_pushed_is_owned_by_its_proposal_until_somebody_writes_over_
     assert found["", "label"][0].owner == "dbt"
     assert found["", "description"][0].owner == "proposal"
     (formula_now,) = found["", "meta.bisync.formula"]
-    assert "revenue / discount_share_numerator" in str(formula_now.masked)
+    assert "revenue / SUM(discount)" in str(formula_now.masked)
 
     client.force_login(story.tom)
     page = client.get(f"/{story.project.slug}/catalogue/metric.shop.discount_share/owners/").content.decode()
