@@ -254,7 +254,9 @@ class Decision(Body):
         required=False, allow_blank=True, help_text="The value, where neither of the two is chosen."
     )
     digest = serializers.CharField(
-        required=False, help_text="Of the states that were read; 409 where they are others by now."
+        required=False,
+        allow_blank=True,
+        help_text="Of the states that were read; 409 where they are others by now.",
     )
 
 

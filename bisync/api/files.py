@@ -28,6 +28,12 @@ class EditableFileShape(serializers.Serializer[Any]):
     seen = serializers.CharField(help_text="To be sent with an edit: what was generated when it began.")
 
 
+class WrittenShape(serializers.Serializer[Any]):
+    """The files that the last check wrote."""
+
+    files = EditableFileShape(many=True)
+
+
 class FilePath(drafts.Body):
     path = serializers.CharField(max_length=500, help_text="The file, from the root of the repository.")
 
@@ -42,9 +48,9 @@ class FileEdit(FilePath):
 class Files(InProposal):
     """The files that the last check wrote; POST edits one by hand, and the checks begin again."""
 
-    @extend_schema(responses=EditableFileShape(many=True), operation_id="proposal_files")
+    @extend_schema(responses=WrittenShape, operation_id="proposal_files")
     def get(self, _request: Request, **_path: Any) -> Response:
-        return Response(EditableFileShape(_files(self.proposal()), many=True).data)
+        return Response(WrittenShape({"files": _files(self.proposal())}).data)
 
     @deed(Scope.APPROVE, takes=FileEdit, gives={200: drafts.ProposalDetail}, name="proposal_files_edit")
     def post(self, request: Request, **_path: Any) -> Response:

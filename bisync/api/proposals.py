@@ -122,7 +122,7 @@ class Decide(InConflict):
             conflict=self.conflict(proposal),
             choice=ConflictState(given["choice"]),
             own=given.get("own", ""),
-            seen=given.get("digest"),
+            seen=given.get("digest") or None,
             actor=self.user,
         )
         return Response(shown(proposal))

@@ -150,6 +150,7 @@ def try_out(caller: Caller, method: str, path: str, fields: set[str], label: str
         "query": "kind=model",
         "pull": {"every": "week", "weekday": "monday", "at": "06:30"},
         "metadata": {"documentation": {"conflicts": "dbt"}},
+        "digest": "",
     }
     own["content_hash"] = site.sent("", {"seen"})["seen"]
     own |= site.sent("proposal-file-edit", {"seen", "text"}) | {"path": FILE["path"]}
