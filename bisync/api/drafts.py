@@ -253,7 +253,8 @@ class Decision(Body):
     own = serializers.CharField(
         required=False, allow_blank=True, help_text="The value, where neither of the two is chosen."
     )
-    digest = serializers.CharField(
+    digest = serializers.RegexField(
+        "^[0-9a-f]{64}$",
         required=False,
         allow_blank=True,
         help_text="Of the states that were read; 409 where they are others by now.",
