@@ -6,14 +6,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
-from django.test import Client
-from django.urls import reverse
 
-from bisync.lib.errors import InvalidInput, NotAllowed
 from governance import permissions
 from governance.models import Membership
 from governance.roles import Role
-from proposals.actions import authoring, hand_edits, publishing, reviewing
+from proposals.actions import authoring, hand_edits, publishing
 from proposals.models import Proposal
 from semantic.models import Definition
 from tests.proposals.story import FIELDS, Story
@@ -126,8 +123,7 @@ def test_an_edit_survives_another_definition_and_a_clash_is_told(story: Story) -
     assert "the same lines were edited by hand" in proposal.checks.get(kind="files").message
 
     hand_edits.file_restore(proposal=proposal, path=path_of(proposal), actor=story.tom)
-    story.work()
-    assert set(outcomes(proposal).values()) == {"passed"}
+    assert not proposal.hand_edits.exists()
 
 
 def test_what_no_formula_says_fails_its_check_in_words(story: Story) -> None:
@@ -139,44 +135,3 @@ def test_what_no_formula_says_fails_its_check_in_words(story: Story) -> None:
     assert outcomes(proposal)["parse"] == "failed"
     assert "cannot be told as a definition" in proposal.checks.get(kind="parse").message
     assert proposal.items.get().revision.metric == FIELDS
-
-
-def test_the_form_keeps_what_was_typed_and_says_what_is_wrong(story: Story, client: Client) -> None:
-    proposal = story.proposed()
-    path = path_of(proposal)
-    address = reverse("proposal-file-edit", args=[story.project.slug, proposal.number])
-    client.force_login(story.maya)
-    assert client.get(f"{address}?path={path}").status_code == 403
-    client.force_login(story.tom)
-    shown = client.get(reverse("proposal", args=[story.project.slug, proposal.number])).content.decode()
-    assert f"{address}?path=" in shown
-    assert client.get(f"{address}?path=none.yml").status_code == 404
-
-    form = client.get(f"{address}?path={path}")
-    seen, text = form.context["seen"], form.context["text"]
-    bad = text.replace(FIELDS.meaning, "\"{{ env_var('SECRET') }}\"")
-    answer = client.post(f"{address}?path={path}", {"text": bad, "seen": seen})
-    assert answer.status_code == 422
-    assert answer.context["text"] == bad
-    assert "runs in dbt" in answer.content.decode()
-    stale = client.post(f"{address}?path={path}", {"text": text, "seen": "0" * 64})
-    assert stale.status_code == 422
-    assert "written anew since" in stale.content.decode()
-
-    done = client.post(f"{address}?path={path}", {"text": text.replace("\n", "\r\n"), "seen": seen})
-    assert done.status_code == 302
-    assert not proposal.hand_edits.exists()  # the same text, sent as browsers send it
-
-
-def test_files_are_edited_while_a_proposal_is_reviewed(story: Story) -> None:
-    proposal = story.proposed()
-    path = path_of(proposal)
-    seen = hand_edits.fingerprint(hand_edits.generated_of(proposal, path))
-    with pytest.raises(NotAllowed):
-        hand_edits.file_edit(proposal=proposal, path=path, text="a: 1", seen=seen, actor=story.maya)
-    with pytest.raises(InvalidInput):
-        hand_edits.file_edit(proposal=proposal, path=path, text="- a", seen=seen, actor=story.tom)
-    reviewing.proposal_return(proposal=proposal, note="Another name.", actor=story.tom)
-    proposal.refresh_from_db()
-    with pytest.raises(hand_edits.FilesNotOpen):
-        hand_edits.file_edit(proposal=proposal, path=path, text="a: 1", seen=seen, actor=story.tom)
