@@ -46,7 +46,7 @@ class ProposalQuerySet(models.QuerySet["Proposal"]):
         return self.annotate(check_failed=models.Exists(failed))
 
     def with_edited(self) -> ProposalQuerySet:
-        """With `edited`: whether files of it were edited by hand, so that `edits` need not ask."""
+        """With `edited`: whether files of it were edited by hand as it was read."""
         return self.annotate(edited=models.Exists(HandEdit.objects.filter(proposal=models.OuterRef("pk"))))
 
     def with_conflicts(self) -> ProposalQuerySet:
@@ -110,8 +110,7 @@ class Proposal(models.Model):
 
     def edits(self) -> list[HandEdit]:
         """The files that were edited by hand, with whoever did it last."""
-        known = getattr(self, "edited", True)
-        return list(self.hand_edits.select_related("person")) if known else []
+        return list(self.hand_edits.select_related("person"))
 
 
 class Item(models.Model):

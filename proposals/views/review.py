@@ -105,7 +105,7 @@ def _detail(
     progress = selectors.progress(proposal)
     items = list(proposal.items.select_related("revision__definition").order_by("id"))
     reviews = list(proposal.reviews.select_related("person").order_by("id"))
-    edits = proposal.edits()
+    edits = proposal.edits() if getattr(proposal, "edited", True) else []
     now = content.hash_of(proposal, items, edits)
     ready = bool(checks) and all(c.status == "passed" and c.content_hash == now for c in checks)
     may = _may(request.user, proposal)

@@ -12,6 +12,7 @@ from django.urls import reverse
 from bisync.lib.errors import InvalidInput, NotAllowed
 from governance.models import User
 from governance.roles import Role
+from proposals import content
 from proposals.actions import authoring, hand_edits, reviewing
 from proposals.models import Item, Proposal
 from tests.factories import make_environment, make_member, make_project
@@ -88,7 +89,9 @@ def test_an_edit_is_kept_shown_and_taken_back(world: World, client: Client) -> N
 
     kept = world.proposal.hand_edits.get()
     assert (kept.generated, kept.text, kept.person) == (TEXT, f"{TEXT}# as finance counts\n", world.tom)
-    assert {check.status for check in world.proposal.checks.all()} == {"waiting"}
+    now = content.hash_of(Proposal.objects.get(pk=world.proposal.pk))
+    told = {(check.status, check.content_hash) for check in world.proposal.checks.all()}
+    assert told == {("waiting", now)}
     form = client.get(world.address)
     assert form.context["text"] == kept.text
     assert "edited by Tom Okafor" in form.content.decode()
