@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 
 from proposals.models import HandEdit, Item, Proposal
+from semantic.fields import digest
 
 
 def hash_of(
@@ -22,5 +21,4 @@ def hash_of(
         items = list(proposal.items.select_related("revision").order_by("id"))
     content: list[object] = [[item.revision.content_hash, item.entries] for item in items]
     content += [["by hand", edit.path, edit.generated, edit.text] for edit in edits]
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return digest(content)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-
 from django.db import models
 from django.db.models import Q
 from django.urls import reverse
@@ -12,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from environments.models import Environment
 from governance.models import Project, User
+from semantic.fields import digest
 from semantic.models import Revision
 from workspace.models import Run
 
@@ -140,6 +138,11 @@ class Item(models.Model):
 
     def get_absolute_url(self) -> str:
         return self.proposal.get_absolute_url()
+
+    def earlier(self) -> list[Item]:
+        """The changes of its proposal that come before it: it builds on what they bring."""
+        before = Item.objects.filter(proposal=self.proposal_id, pk__lt=self.pk)
+        return list(before.select_related("revision").order_by("id"))
 
 
 class HandEdit(models.Model):
@@ -320,5 +323,4 @@ class Conflict(models.Model):
     @property
     def digest(self) -> str:
         """SHA-256 over the three states as they are by now: a decision names what somebody has read."""
-        states = json.dumps([self.base, self.proposed, self.theirs], sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(states.encode()).hexdigest()
+        return digest([self.base, self.proposed, self.theirs])

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
@@ -47,16 +45,11 @@ def said_by_hand(items: Sequence[Item], generated: Known, edited: Known, dialect
             continue  # a kind that is not read back
         if says is None:
             raise GoneFromFiles(what=fields.title)
-        changes = {
-            name: getattr(says, name)
+        changed = [
+            name
             for name, (before, after) in says.changes_from(was).items()
             if not kind.same(name, before, after, edited, dialect)
-        }
-        if changes:
-            found[item.pk] = _with(fields, changes)
+        ]
+        if changed:
+            found[item.pk] = fields.keeping(says, changed)
     return found
-
-
-def _with(fields: Any, changes: dict[str, object]) -> Fields:
-    changed: Fields = replace(fields, **changes)
-    return changed

@@ -179,7 +179,7 @@ class Fields(ABC):
     @property
     def content_hash(self) -> str:
         """What an approval is bound to: SHA-256 over everything but the reason for the proposal."""
-        return _sha256({key: value for key, value in self.to_json().items() if key != "why"})
+        return digest({key: value for key, value in self.to_json().items() if key != "why"})
 
     def agreed(self) -> dict[str, object]:
         """What two sides may change, each for itself, as JSON holds it: no name and no reason."""
@@ -201,7 +201,7 @@ class Fields(ABC):
         Fields that the change does not touch are left out: others may go on changing them.
         """
         changes = {name: list(pair) for name, pair in self.changes_from(base).items()}
-        return _sha256({"name": base.name, "changes": changes})
+        return digest({"name": base.name, "changes": changes})
 
 
 class PlainFields(Fields):
@@ -277,7 +277,8 @@ class MetricFields(Fields):
         return {"description": self.meaning, "formula": self.formula}
 
 
-def _sha256(content: object) -> str:
+def digest(content: object) -> str:
+    """SHA-256 over plain data in its one canonical form."""
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()
 

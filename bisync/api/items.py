@@ -104,8 +104,8 @@ class OneItem(InItem):
         proposal = self.proposal()
         item = self.item(proposal)
         revision = item.revision
-        before = proposal.items.filter(pk__lt=item.pk).select_related("revision").order_by("id")
-        found = outlook(kind_of(revision), revision.content, proposal.target, revision.agreed, list(before))
+        kind = kind_of(revision)
+        found = outlook(kind, revision.content, proposal.target, revision.agreed, item.earlier())
         own = {"id": item.pk, "kind": revision.kind, "version": revision.version}
         said = {"content": revision.fields, "base": revision.base}
         comes_to = {"yaml": found.yaml, "notes": found.notes, "missing": found.missing}

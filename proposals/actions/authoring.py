@@ -205,7 +205,7 @@ def lock(proposal: Proposal) -> None:
 
 
 def _require_draft(proposal: Proposal, actor: User) -> None:
-    _require_author(actor, proposal)
+    require_author(actor, proposal)
     lock(proposal)
     if proposal.status != ProposalStatus.DRAFT:
         raise NotADraft(status=proposal.get_status_display().lower())
@@ -251,7 +251,7 @@ def proposal_submit(*, proposal: Proposal, actor: User) -> Proposal:
     Raises `InvalidInput` with a sentence beside each field that is not ready, about the first item that has
     one.
     """
-    _require_author(actor, proposal)
+    require_author(actor, proposal)
     permissions.require(actor, "proposal.create", proposal)
     lock(proposal)
     require_decided(proposal)
@@ -310,14 +310,14 @@ def _propose(revision: Revision, project: Project) -> None:
 @audit.atomic()
 def proposal_take_back(*, proposal: Proposal, actor: User) -> Proposal:
     """Return a proposal to its author's desk; it has to be approved again."""
-    _require_author(actor, proposal)
+    require_author(actor, proposal)
     return back_to_draft(proposal, actor=actor, action="proposal.taken_back", reason="")
 
 
 @audit.atomic()
 def proposal_withdraw(*, proposal: Proposal, actor: User) -> Proposal:
     """Give a proposal up. It stays readable."""
-    _require_author(actor, proposal)
+    require_author(actor, proposal)
     return withdrawn(proposal, actor=actor)
 
 
@@ -362,7 +362,8 @@ def back_to_draft(
     return proposal
 
 
-def _require_author(actor: User, proposal: Proposal) -> None:
+def require_author(actor: User, proposal: Proposal) -> None:
+    """Raises `NotAllowed` for everybody but its author."""
     answer = may_edit(actor, proposal)
     if not answer:
         raise NotAllowed(reason=answer.reason)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from bisync.lib.errors import NotAllowed
 from governance import audit
 from governance.models import User
-from proposals.actions.authoring import back_to_draft
+from proposals.actions.authoring import back_to_draft, require_author
 from proposals.merging import merge_proposal
 from proposals.models import Proposal
-from proposals.rules import may_edit
 
 
 @audit.atomic()
@@ -17,9 +15,7 @@ def proposal_restore(*, proposal: Proposal, actor: User) -> Proposal:
 
     What dbt changed meanwhile is merged with it, or to be decided. Raises `NotAllowed` but for its author.
     """
-    answer = may_edit(actor, proposal)
-    if not answer:
-        raise NotAllowed(reason=answer.reason)
+    require_author(actor, proposal)
     reason = proposal.returned_reason
     back_to_draft(proposal, actor=actor, action="proposal.restored", reason=reason, event="restore")
     merge_proposal(proposal)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from django_stubs_ext import StrPromise
 
 F = TypeVar("F", bound=Fields)
+NOTHING_CHANGED = _("Nothing is changed yet: all of this is what dbt says already.")
 
 
 class CannotGenerate(BisyncError):

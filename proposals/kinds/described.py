@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from bisync.lib.errors import BisyncError
 from catalog.reading import NodeRecord
 from governance.models import User
-from proposals.kinds.base import CannotGenerate, Kind
+from proposals.kinds.base import NOTHING_CHANGED, CannotGenerate, Kind
 from semantic.codegen.entries import Entries, Refused
 from semantic.codegen.metrics import Compiled
 from semantic.codegen.words import compile_words
@@ -81,9 +81,7 @@ class DescribedKind(Kind[F]):
         told = self.typing_problems(fields, base)
         changes = fields.changes_from(base) if base is not None else {}
         if not changes:
-            told.setdefault("description", []).append(
-                _now("Nothing is changed yet: all of this is what dbt says already.")
-            )
+            told.setdefault("description", []).append(str(NOTHING_CHANGED))
         unique_id, column = split(fields.name)
         if "description" in changes and (blocks := known.docs_of(unique_id, column)):
             names = _now(" and ").join(block.rpartition(".")[2] for block in blocks)

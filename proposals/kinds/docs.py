@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
 from governance.models import User
-from proposals.kinds.base import CannotGenerate, Kind
+from proposals.kinds.base import NOTHING_CHANGED, CannotGenerate, Kind
 from proposals.kinds.described import FilesOfAPackage, NothingOfThatName
 from semantic.codegen.docs_blocks import compile_block
 from semantic.codegen.entries import Entries, Refused
@@ -75,9 +75,7 @@ class DocKind(Kind[DocFields]):
         if not fields.text:
             told.setdefault("text", []).append(_now("Write what it says."))
         if base is not None and not fields.changes_from(base):
-            told.setdefault("text", []).append(
-                _now("Nothing is changed yet: all of this is what dbt says already.")
-            )
+            told.setdefault("text", []).append(str(NOTHING_CHANGED))
         if base is None and not fields.block:
             told["block"] = [_now("Give it a name that descriptions can refer to.")]
         if fields.about and (why := _not_described(fields.about, known)):

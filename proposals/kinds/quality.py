@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from bisync.lib.errors import BisyncError
 from catalog.reading import NodeRecord
 from governance.models import User
-from proposals.kinds.base import CannotGenerate, Kind
+from proposals.kinds.base import NOTHING_CHANGED, CannotGenerate, Kind
 from proposals.kinds.described import FilesOfAPackage, NothingOfThatName
 from semantic.codegen.entries import Entries, Refused
 from semantic.codegen.metrics import Compiled
@@ -115,9 +115,7 @@ class QualityKind(Kind[PromiseFields]):
         for name, sentences in {**wrong, **_about(fields, node, known, promise)}.items():
             told.setdefault(name, []).extend(sentences)
         if base is not None and not fields.changes_from(base):
-            told.setdefault("promise", []).append(
-                _now("Nothing is changed yet: all of this is what dbt says already.")
-            )
+            told.setdefault("promise", []).append(str(NOTHING_CHANGED))
         return told
 
     def _promise(

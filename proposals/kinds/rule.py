@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from bisync.lib.errors import BisyncError
 from governance.models import User
-from proposals.kinds.base import CannotGenerate, Kind
+from proposals.kinds.base import NOTHING_CHANGED, CannotGenerate, Kind
 from proposals.kinds.described import FilesOfAPackage
 from proposals.trying import wrong_examples
 from semantic.business_rules import BusinessRuleFields, table_json
@@ -25,8 +25,6 @@ from semantic.known import Known
 from semantic.rules.metric import Problems
 from semantic.rules.written import keeping_problems, missing, typing_problems
 from workspace.warehouse.embedded import CalculationFailed
-
-NOTHING_CHANGED = _("Nothing is changed yet: all of this is what dbt says already.")
 
 
 class NotChangedHere(BisyncError):

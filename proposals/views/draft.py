@@ -55,12 +55,6 @@ def _item(proposal: Proposal, pk: int | None) -> Item:
     return item
 
 
-def _earlier(item: Item) -> list[Item]:
-    """The changes of its proposal that come before it."""
-    before = item.proposal.items.filter(pk__lt=item.pk)
-    return list(before.select_related("revision").order_by("id"))
-
-
 def _form(environment: Environment, revision: Revision, *args: Any, **kwargs: Any) -> ItemForm:
     # Asked for by those forms alone that let somebody choose one.
     groups = Group.objects.filter(project=environment.project).values_list("name", flat=True)
@@ -371,7 +365,7 @@ def preview(request: Request, environment: Environment, number: int, item: int |
     found = _item(_mine(request, environment, number), item)
     revision, face = found.revision, FACES[found.revision.kind]
     fields = _typed(_form(environment, revision, request.POST), revision)
-    context = face.context(request, environment, fields, revision.agreed, _earlier(found))
+    context = face.context(request, environment, fields, revision.agreed, found.earlier())
     return page(request, face.parts, {"environment": environment, "oob": True, "item": found, **context})
 
 

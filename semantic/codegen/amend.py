@@ -23,7 +23,7 @@ from semantic.codegen.metrics import (
     uses,
     value_tests_of,
 )
-from semantic.codegen.names_after import noted, over, without
+from semantic.codegen.names_after import over, with_notes, without
 from semantic.codegen.value_tests import test_names, tested_rows
 from semantic.current import fields_of
 from semantic.definitions import Metric, Vocabulary
@@ -145,7 +145,7 @@ class _Change:
             group=wanted.group,
             file=file,
             unique_id=self.metric.unique_id,
-            meta=noted(self.metric.meta, **self.own),
+            meta=with_notes(self.metric.meta, **self.own),
         )
         if new.type != "simple" and self._inside():
             # Its total was its own, and is nobody's now.

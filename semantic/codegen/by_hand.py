@@ -34,7 +34,7 @@ _NAMES = re.compile(
 )
 _RUNS_BY_ITSELF = re.compile(r"\+?((pre|post)[-_]hook|sql_header|on[-_]run[-_]\w+)")
 # Keys whose texts people read; all other texts may end up in SQL.
-_PROSE = frozenset(("description", "label", "meta", "config_meta", "docs", "owner", "tags", "synonyms"))
+_PROSE = frozenset(("description", "label", "meta", "docs", "owner", "tags", "synonyms"))
 _PLAIN = re.compile(r"(?!.*--)[\w .,:%/+@-]*")
 _COMMENT = re.compile(r"--|/\*|;")
 _LINES = re.compile(r"[^\n]*\n|[^\n]+")
@@ -96,8 +96,8 @@ def _yaml_problems(generated: str, text: str, dialect: str) -> Iterator[str]:
     if not isinstance(data, dict):
         yield "A file of properties is a list of keys, such as models: and metrics:."
         return
-    before = Counter(_values(load(generated), prose=False))
-    for key, value, prose in (Counter(_values(data, prose=False)) - before).elements():
+    before = Counter(_values(load(generated)))
+    for key, value, prose in (Counter(_values(data)) - before).elements():
         if _RUNS_BY_ITSELF.fullmatch(key):
             yield f"{key} makes dbt run something by itself. That is added in git."
         elif is_call(value) and not relation_call(f"{{{{ {value} }}}}"):
@@ -106,7 +106,7 @@ def _yaml_problems(generated: str, text: str, dialect: str) -> Iterator[str]:
             yield f"“{value[:80]}” is neither a plain text nor an expression that Bisync can read."
 
 
-def _values(data: Any, key: str = "", *, prose: bool) -> Iterator[tuple[str, str, bool]]:
+def _values(data: Any, key: str = "", *, prose: bool = False) -> Iterator[tuple[str, str, bool]]:
     """Every text with the key that it stands below, and whether people alone read it."""
     if isinstance(data, dict):
         for name, value in data.items():

@@ -11,9 +11,9 @@ from catalog.reading import NodeRecord
 from semantic.codegen.changes import FileChange, WriteBlock
 from semantic.codegen.entries import Refused
 from semantic.codegen.metrics import Compiled
-from semantic.codegen.seen import digest
 from semantic.codegen.words import AmendWords, path_of, properties_file
 from semantic.described import DocFields, split
+from semantic.fields import digest
 from semantic.known import Known
 
 

@@ -73,7 +73,7 @@ def renamed(names: Vocabulary, old: str, new: str) -> Vocabulary:
         metric,
         name=new,
         measure=new if inline and metric.measure == old else metric.measure,
-        meta=noted(metric.meta, synonyms=synonyms),
+        meta=with_notes(metric.meta, synonyms=synonyms),
     )
     metrics = {**exchanged(names, old, called, renaming=True).metrics, new: called}
     return replace(
@@ -110,7 +110,7 @@ def over(metric: Metric, before: Metric, now: Metric) -> Metric:
     return replace(metric, conversion=found)
 
 
-def noted(meta: Mapping[str, Any], **own: Any) -> dict[str, Any]:
+def with_notes(meta: Mapping[str, Any], **own: Any) -> dict[str, Any]:
     """A metric's `meta` with other notes of Bisync's in it; None takes one away."""
     known = meta.get("bisync")
     changed = {**(known if isinstance(known, Mapping) else {}), **own}
@@ -137,7 +137,7 @@ class Exchanged:
             denominator=metric.denominator and self._named(metric, metric.denominator),
             inputs=tuple(self._named(metric, part) for part in metric.inputs),
             formula=reworded or metric.formula,
-            meta=noted(metric.meta, **notes) if notes else metric.meta,
+            meta=with_notes(metric.meta, **notes) if notes else metric.meta,
         )
 
     def notes(self, metric: Metric) -> Iterator[tuple[str, Any]]:

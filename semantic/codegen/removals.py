@@ -16,7 +16,7 @@ from semantic.codegen.entries import Entry, Refused
 from semantic.codegen.layout import properties_file
 from semantic.codegen.metric_edits import AmendMetric
 from semantic.codegen.metrics import Compiled
-from semantic.codegen.names_after import Exchanged, counted_by, exchanged, noted, renamed, without
+from semantic.codegen.names_after import Exchanged, counted_by, exchanged, renamed, with_notes, without
 from semantic.codegen.quality.edits import RemoveTest, Written
 from semantic.codegen.quality.reading import is_made_up
 from semantic.codegen.quality.rule import Target
@@ -295,7 +295,7 @@ def _after(code: _Code, fields: RemovalFields) -> Vocabulary | None:
 def _with_note(names: Vocabulary, key: str, fields: RemovalFields, known: Known) -> Vocabulary:
     metric = names.metrics[key]
     words = _deprecated(metric.description, fields, known)
-    told = replace(metric, description=words, meta=noted(metric.meta, **_own(fields)))
+    told = replace(metric, description=words, meta=with_notes(metric.meta, **_own(fields)))
     return replace(names, metrics={**names.metrics, key: told})
 
 

@@ -65,9 +65,8 @@ class AmendColumns:
 def _without(path: Path, found: Mapping[str, Any] | None, change: ColumnChange) -> Iterator[Edit]:
     if found is None:
         return
-    tests = [*(found.get("tests") or ()), *(found.get(DATA_TESTS) or ())]
     generated = tests_of(change.before)
-    if any(not any(same(test, one) for one in generated) for test in tests):
+    if any(not any(same(test, one) for one in generated) for test in tests_of(found)):
         raise YamlRefused(
             "unsupported-shape",
             f"The rule does not read {change.name} any more, and dbt tests that column. Take the tests of "

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from semantic.fields import digest
 from semantic.known import Known
 from semantic.removals import dimension_of, measure_of, subject_of
 
@@ -15,11 +14,6 @@ def seen(name: str, known: Known) -> str:
     """A digest of everything that dbt's files say of a thing, named as in `RemovalFields`."""
     what, key = subject_of(name)
     return digest(list(_SAID[what](key, known)) if what in _SAID else [])
-
-
-def digest(said: Any) -> str:
-    """SHA-256 over plain data."""
-    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
 def _metric(key: str, known: Known) -> Iterator[str]:

@@ -47,6 +47,18 @@ def edited(story: Story, proposal: Proposal, old: str, new: str) -> Proposal:
     return Proposal.objects.get(pk=proposal.pk)
 
 
+def sent_again(story: Story, proposal: Proposal, **to: str) -> Proposal:
+    """The proposal after Maya has taken it back, changed this in the form and sent it, and its checks have run."""
+    authoring.proposal_take_back(proposal=proposal, actor=story.maya)
+    item = proposal.items.get()
+    fields = replace(item.revision.metric, **to)  # type: ignore[arg-type]
+    authoring.draft_save(item=item, fields=fields, version=item.revision.version, actor=story.maya)
+    proposal.refresh_from_db()
+    authoring.proposal_submit(proposal=proposal, actor=story.maya)
+    story.work()
+    return Proposal.objects.get(pk=proposal.pk)
+
+
 def outcomes(proposal: Proposal) -> dict[str, str]:
     return {check.kind: check.status for check in proposal.checks.all()}
 
@@ -98,27 +110,13 @@ def test_an_edit_survives_another_definition_and_a_clash_is_told(story: Story) -
     proposal = edited(story, proposal, "    label: Discount share", "    # ours\n    label: Discount share")
     assert proposal.items.get().revision.metric.label == "Discount share"
 
-    authoring.proposal_take_back(proposal=proposal, actor=story.maya)
-    revision = proposal.items.get().revision
-    fields = replace(revision.metric, meaning="What was given away.")
-    authoring.draft_save(item=proposal.items.get(), fields=fields, version=revision.version, actor=story.maya)
-    proposal.refresh_from_db()
-    authoring.proposal_submit(proposal=proposal, actor=story.maya)
-    story.work()
-    proposal.refresh_from_db()
+    proposal = sent_again(story, proposal, meaning="What was given away.")
     assert set(outcomes(proposal).values()) == {"passed"}
     text = written(proposal)["after"]
     assert "# ours" in text
     assert "What was given away." in text
 
-    authoring.proposal_take_back(proposal=proposal, actor=story.maya)
-    revision = proposal.items.get().revision
-    fields = replace(revision.metric, label="Off")
-    authoring.draft_save(item=proposal.items.get(), fields=fields, version=revision.version, actor=story.maya)
-    proposal.refresh_from_db()
-    authoring.proposal_submit(proposal=proposal, actor=story.maya)
-    story.work()
-    proposal.refresh_from_db()
+    proposal = sent_again(story, proposal, label="Off")
     assert outcomes(proposal)["files"] == "failed"
     assert "the same lines were edited by hand" in proposal.checks.get(kind="files").message
 
