@@ -20,7 +20,7 @@ from semantic.known import Known
 from semantic.models import Revision
 from semantic.removals import RemovalFields
 from tests.semantic import latest_shop
-from tests.semantic.codegen import test_removals as shop
+from tests.semantic.codegen import removal_shop as shop
 
 pytestmark = pytest.mark.pure
 

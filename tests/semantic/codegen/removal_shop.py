@@ -55,6 +55,18 @@ saved_queries:
       metrics: [turnover, revenue]
       group_by: ["TimeDimension('metric_time', 'week')"]
 """
+SEMANTICS = """\
+semantic_models:
+  - name: orders
+    model: ref('fct_orders')
+    dimensions:
+      - {name: ordered_at, type: time, type_params: {time_granularity: day}}
+      - name: is_gift  # wrapped
+        type: categorical
+    measures:
+      - {name: net_amount_total, agg: sum, expr: net_amount}
+      - {name: rows_total, agg: count, expr: "1"}
+"""
 
 
 def metric_entry(name: str, kind: str, params: dict[str, Any]) -> dict[str, Any]:

@@ -19,7 +19,15 @@ from semantic.codegen.yaml_steps import Named, ReplaceItem
 from semantic.definitions import Vocabulary
 from semantic.known import Known
 from semantic.removals import left_unused, uses_of
-from tests.semantic.codegen.removal_shop import MODEL, changed, compiled, entry, known, metric_entry
+from tests.semantic.codegen.removal_shop import (
+    MODEL,
+    SEMANTICS,
+    changed,
+    compiled,
+    entry,
+    known,
+    metric_entry,
+)
 
 pytestmark = pytest.mark.pure
 
@@ -136,20 +144,6 @@ def test_a_metric_that_a_filter_names_cannot_be_exchanged() -> None:
     }
     with pytest.raises(Refused, match="the metric Loyal"):
         compiled(known(loyal=filtered), name="metric:turnover", replacement="revenue")
-
-
-SEMANTICS = """\
-semantic_models:
-  - name: orders
-    model: ref('fct_orders')
-    dimensions:
-      - {name: ordered_at, type: time, type_params: {time_granularity: day}}
-      - name: is_gift  # wrapped
-        type: categorical
-    measures:
-      - {name: net_amount_total, agg: sum, expr: net_amount}
-      - {name: rows_total, agg: count, expr: "1"}
-"""
 
 
 def test_a_dimension_goes_where_nothing_filters_by_it() -> None:
