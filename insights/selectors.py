@@ -97,6 +97,11 @@ def owner(meta: object) -> str:
     return str(noted(meta, "owner") or "")
 
 
+def context(meta: object) -> str:
+    """What people should know of a metric beside its meaning, as its meta says."""
+    return str(noted(meta, "context") or "").strip()
+
+
 def rules_of_value(definition: Definition, tested: Iterable[Judged]) -> list[Judged]:
     """The rules of a metric's value: those that dbt tests, then those that Bisync alone checks."""
     known, meta = list(tested), definition.fields.get("meta")

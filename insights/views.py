@@ -15,7 +15,7 @@ from bisync.lib.web import page
 from catalog import rules
 from catalog.models import Node
 from catalog.outcomes import trust_of
-from catalog.selectors import lineage_of
+from catalog.selectors import block_saying, lineage_of
 from catalog.standing import doubts, standings
 from catalog.words import KINDS
 from environments.freshness import promised_in
@@ -99,6 +99,8 @@ def metric_detail(request: Request, environment: Environment, name: str) -> Http
             "value_format": selectors.value_format(meta),
             "currency": currency(meta),
             "owner": selectors.owner(meta),
+            "context": selectors.context(meta),
+            "docs_block": block_saying(project, definition.description),
             "usages": definition.usages.all(),
             "trust": trust,
             "rules": selectors.rules_of_value(definition, below.value),

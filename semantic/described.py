@@ -65,7 +65,8 @@ class ColumnFields(PlainFields):
 class DocFields(PlainFields):
     """A docs block: text that several descriptions may refer to; `name` is dbt's id of it.
 
-    A new one has none but what its own name will make; `about` is the table or column that it describes.
+    A new one has none but what its own name will make; `about` is the table, column or metric that
+    it describes.
     """
 
     MERGED: ClassVar[tuple[str, ...]] = ("text",)

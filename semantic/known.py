@@ -68,6 +68,11 @@ class Known:
             raw = columns.get(column.lower(), {})
         return tuple(raw.get("doc_blocks") or ())
 
+    def block_saying(self, text: str) -> NodeRecord | None:
+        """The docs block of which a description is made that says this; dbt tells it of no metric."""
+        blocks = (self.node(name) for name in self.manifest.nodes if text and name.startswith("doc."))
+        return next((block for block in blocks if block and block.description.strip() == text.strip()), None)
+
     def owned(self, node: NodeRecord) -> bool:
         """Whether its files are this project's own, and no package's."""
         name = str(self.manifest.parts.metadata.get("project_name") or "")

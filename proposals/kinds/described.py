@@ -85,10 +85,7 @@ class DescribedKind(Kind[F]):
         unique_id, column = split(fields.name)
         if "description" in changes and (blocks := known.docs_of(unique_id, column)):
             names = _now(" and ").join(block.rpartition(".")[2] for block in blocks)
-            told.setdefault("description", []).append(
-                _now("Its text is the docs block %(names)s. Propose a change of that instead.")
-                % {"names": names}
-            )
+            told.setdefault("description", []).append(text_is_a_block(names))
         return told
 
     def compiled(
@@ -117,6 +114,11 @@ class DescribedKind(Kind[F]):
     def _node(self, name: str, known: Known) -> NodeRecord | None:
         node = known.node(split(name)[0])
         return node if node is not None and node.resource_type in DESCRIBED else None
+
+
+def text_is_a_block(names: str) -> str:
+    """Where a text is written that is said to change here."""
+    return _now("Its text is the docs block %(names)s. Propose a change of that instead.") % {"names": names}
 
 
 def _gone(fields: ModelFields | ColumnFields) -> str:

@@ -10,13 +10,14 @@ from django.utils.translation import gettext_lazy as _
 from governance.models import User
 from proposals.kinds.base import NOTHING_CHANGED, CannotGenerate, Kind
 from proposals.kinds.described import FilesOfAPackage, NothingOfThatName
-from semantic.codegen.docs_blocks import compile_block
+from semantic.codegen.docs_blocks import compile_block, metric_of
 from semantic.codegen.entries import Entries, Refused
 from semantic.codegen.metrics import Compiled
 from semantic.described import DESCRIBED, DocFields, doc_fields, split
 from semantic.known import Known
 from semantic.rules.metric import Problems
 from semantic.rules.text import name_problems, storing_problems, text_problems
+from semantic.technical import documentation
 
 TEXT_LIMIT = 20_000
 
@@ -33,6 +34,8 @@ class DocKind(Kind[DocFields]):
     def begun(self, name: str, known: Known | None, author: User) -> tuple[DocFields, DocFields | None]:  # noqa: ARG002
         if known is None:
             return DocFields(), None
+        if name.startswith("metric."):
+            return self._about_a_metric(name, known), None
         node = known.node(split(name)[0])
         if node is None or node.resource_type not in {*DESCRIBED, "doc"}:
             raise NothingOfThatName(name=name)
@@ -43,6 +46,12 @@ class DocKind(Kind[DocFields]):
             return base, base
         block = "_".join(filter(None, (node.name, split(name)[1].lower())))
         return DocFields(block=block, text=node.description.strip(), about=name), None
+
+    def _about_a_metric(self, name: str, known: Known) -> DocFields:
+        metric = metric_of(name, known)
+        if metric is None:
+            raise NothingOfThatName(name=name)
+        return DocFields(block=metric.name, text=documentation(metric, known.names), about=name)
 
     def said(self, name: str, known: Known) -> DocFields | None:
         node = known.node(name)
@@ -105,9 +114,13 @@ class DocKind(Kind[DocFields]):
 
 def _not_described(about: str, known: Known) -> str:
     """Why the description of a thing cannot become a reference to a block; "" where it can."""
+    if metric := metric_of(about, known):
+        return _block_already() if known.block_saying(metric.description) else ""
     node = known.node(split(about)[0])
     if node is None or node.resource_type not in DESCRIBED or not known.owned(node):
         return _now("%(name)s is nothing of this project that has a description.") % {"name": about[:200]}
-    if known.docs_of(*split(about)):
-        return _now("The description is made of a docs block already.")
-    return ""
+    return _block_already() if known.docs_of(*split(about)) else ""
+
+
+def _block_already() -> str:
+    return _now("The description is made of a docs block already.")

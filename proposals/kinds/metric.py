@@ -10,7 +10,9 @@ from django.utils.translation import gettext_lazy as _
 from bisync.lib.errors import BisyncError
 from governance.models import User
 from proposals.kinds.base import CannotGenerate, Kind
+from proposals.kinds.described import text_is_a_block
 from semantic.codegen.amend import compile_change
+from semantic.codegen.docs_blocks import kept_in_step
 from semantic.codegen.entries import Entries
 from semantic.codegen.metrics import Compiled, MetricDraft, Refused, compile_metric
 from semantic.current import fields_of
@@ -91,7 +93,14 @@ class MetricKind(Kind[MetricFields]):
         return typing_problems(fields, base=base)
 
     def sending_problems(self, fields: MetricFields, known: Known, base: MetricFields | None) -> Problems:
-        return sending_problems(fields, analysis_of(fields, known.names), known.names, base=base)
+        told = sending_problems(fields, analysis_of(fields, known.names), known.names, base=base)
+        if (
+            base is not None
+            and fields.meaning != base.meaning
+            and (block := known.block_saying(base.meaning))
+        ):
+            told.setdefault("meaning", []).append(text_is_a_block(block.name))
+        return told
 
     def compiled(
         self,
@@ -111,9 +120,10 @@ class MetricKind(Kind[MetricFields]):
         draft = MetricDraft.from_fields(fields, analysis)
         change = partial(compile_change, base, fields, analysis) if base else partial(compile_metric, draft)
         try:
-            return change(
+            code: Compiled = change(
                 names, dialect=dialect, keys=names.keys, settled=settled, project=lambda: _project(known)
             )
+            return kept_in_step(code, known) if base else code
         except Refused as exc:
             raise CannotGenerate(why=str(exc)) from exc
 

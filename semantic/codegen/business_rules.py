@@ -11,13 +11,11 @@ from functools import cached_property
 from typing import Any
 
 from semantic.business_rules import BusinessRuleFields, RuleExample
-from semantic.codegen.changes import FileChange, WriteBlock
+from semantic.codegen.changes import FileChange
 from semantic.codegen.entries import Refused
 from semantic.codegen.metrics import Compiled
-from semantic.codegen.sql_models.add_column import AddColumn
 from semantic.codegen.sql_models.new_model import Project
 from semantic.codegen.sql_models.project import project_of
-from semantic.codegen.sql_models.rewriting import Rewrite
 from semantic.codegen.sql_models.rule_models import BusinessRule, rule_inputs, rule_models
 from semantic.codegen.sql_models.style import style_from
 from semantic.codegen.yaml_files import new_file_of
@@ -319,8 +317,7 @@ def compile_rule(
 
 def shown_change(change: FileChange) -> str:
     """What is added to a properties file; "" for another file."""
-    edits = [edit for edit in change.edits if not isinstance(edit, AddColumn | Rewrite | WriteBlock)]
-    return new_file_of(edits) if edits else ""
+    return new_file_of(change.yaml) if change.yaml else ""
 
 
 def as_rule(fields: BusinessRuleFields, rule: Understood) -> BusinessRule:

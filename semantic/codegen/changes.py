@@ -72,26 +72,60 @@ class WriteBlock:
         if self.was is None:
             gap = "" if not before else "\n" if before.endswith("\n") else "\n\n"
             return f"{before or ''}{gap}{{% docs {self.name} %}}\n{self.text}\n{{% enddocs %}}\n"
-        block = re.compile(
-            r"(\{%-?\s*docs\s+" + re.escape(self.name) + r"\s*-?%\}\s*)(.*?)(\s*\{%-?\s*enddocs\s*-?%\})",
-            re.DOTALL,
+        if _text_of(self.name, before) != self.was:
+            raise _no_such_block(self.name)
+        return _saying(self.name, self.text, before)
+
+
+@dataclass(frozen=True)
+class RewordBlock:
+    """Let a docs block say `now` where it says `was`; one that does not say that stays as it is."""
+
+    name: str
+    was: str
+    now: str
+
+    def written(self, before: str | None) -> str:
+        """The file as it will be. Raises YamlRefused where it has no such block."""
+        text = _text_of(self.name, before)
+        if text is None:
+            raise _no_such_block(self.name)
+        return (
+            _saying(self.name, text.replace(self.was, self.now), before) if self.was in text else before or ""
         )
-        found = list(block.finditer(before or ""))
-        if len(found) != 1 or _plain(found[0][2]) != self.was:
-            raise YamlRefused(
-                "no-such-entry",
-                f"The docs block {self.name} is not in this file as dbt read it. Pull first.",
-            )
-        ends = "\r\n" if "\r\n" in (before or "") else "\n"
-        start, end = found[0].span(2)
-        return f"{(before or '')[:start]}{self.text.replace(chr(10), ends)}{(before or '')[end:]}"
 
 
-def _plain(text: str) -> str:
-    return text.replace("\r\n", "\n").strip()
+def _block(name: str, text: str | None) -> re.Match[str] | None:
+    """The one docs block of this name in a file; its second group is what it says."""
+    block = re.compile(
+        r"(\{%-?\s*docs\s+" + re.escape(name) + r"\s*-?%\}\s*)(.*?)(\s*\{%-?\s*enddocs\s*-?%\})",
+        re.DOTALL,
+    )
+    found = list(block.finditer(text or ""))
+    return found[0] if len(found) == 1 else None
 
 
-AnyEdit: TypeAlias = Edit | Composite | AddColumn | Rewrite | WriteBlock
+def _text_of(name: str, text: str | None) -> str | None:
+    found = _block(name, text)
+    return found[2].replace("\r\n", "\n").strip() if found else None
+
+
+def _saying(name: str, words: str, text: str | None) -> str:
+    """The file with these words in the block; every other byte as it was."""
+    found, whole = _block(name, text), text or ""
+    assert found is not None
+    start, end = found.span(2)
+    ends = "\r\n" if "\r\n" in whole else "\n"
+    return f"{whole[:start]}{words.replace(chr(10), ends)}{whole[end:]}"
+
+
+def _no_such_block(name: str) -> YamlRefused:
+    return YamlRefused(
+        "no-such-entry", f"The docs block {name} is not in this file as dbt read it. Pull first."
+    )
+
+
+AnyEdit: TypeAlias = Edit | Composite | AddColumn | Rewrite | WriteBlock | RewordBlock
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +140,12 @@ class FileChange:
     content: str = ""
     fresh: bool = False
 
+    @property
+    def yaml(self) -> list[Edit | Composite]:
+        """What happens to a properties file; empty for every other file."""
+        others = AddColumn | Rewrite | WriteBlock | RewordBlock
+        return [edit for edit in self.edits if not isinstance(edit, others)]
+
     def apply(self, text: bytes | None) -> bytes:
         """The file as it will be; `text` is None where there is none yet. Raises YamlRefused."""
         if self.content:
@@ -114,15 +154,14 @@ class FileChange:
             return self.content.encode() if text is None else text
         if queries := [edit for edit in self.edits if isinstance(edit, AddColumn | Rewrite)]:
             return _with_query(text, queries, self.path)
-        if blocks := [edit for edit in self.edits if isinstance(edit, WriteBlock)]:
+        if blocks := [edit for edit in self.edits if isinstance(edit, WriteBlock | RewordBlock)]:
             return _with_blocks(text, blocks, self.path)
-        edits = [edit for edit in self.edits if not isinstance(edit, AddColumn | Rewrite | WriteBlock)]
         if text is None:
-            return new_file_of(edits).encode()
-        return edited_bytes(text, edits, path=self.path)
+            return new_file_of(self.yaml).encode()
+        return edited_bytes(text, self.yaml, path=self.path)
 
 
-def _with_blocks(text: bytes | None, blocks: Sequence[WriteBlock], path: str) -> bytes:
+def _with_blocks(text: bytes | None, blocks: Sequence[WriteBlock | RewordBlock], path: str) -> bytes:
     """The Markdown file with its docs blocks changed or added."""
     try:
         whole = text.decode() if text is not None else None
