@@ -111,13 +111,6 @@ def fitting_nodes(project: Project, text: str) -> QuerySet[SearchEntry, Any]:
     return fitting(rows, text, parts=()).rows.order_by().values("node")
 
 
-def block_saying(project: Project, text: str) -> Node | None:
-    """The docs block of which a description that says this is made."""
-    if not text:
-        return None
-    return Node.objects.filter(project=project, resource_type="doc", description=text).order_by("id").first()
-
-
 def parents_of(node: Node) -> QuerySet[Node]:
     """What a node reads, without the macros and docs blocks that it uses."""
     return _beside(node, "parent").exclude(resource_type__in=USED)

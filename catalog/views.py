@@ -192,7 +192,6 @@ def node_detail(request: Request, project: Project, unique_id: str) -> HttpRespo
         "semantic_layer": layer if isinstance(layer, str) else "",
         "totals": AGGREGATIONS,
         "describable": DESCRIBABLE.get(node.resource_type, ""),
-        "docs_block": selectors.block_saying(project, node.description),
         "is_rule": node.resource_type == "model" and is_rule(node.meta),
         "elements": _elements(node),
         "table": next(iter(node.fields.get("depends_on") or ()), ""),

@@ -13,9 +13,10 @@ from django.views.decorators.http import require_safe
 from bisync.lib.search import sought
 from bisync.lib.web import page
 from catalog import rules
+from catalog.annotations import noted, synonyms_in
 from catalog.models import Node
 from catalog.outcomes import trust_of
-from catalog.selectors import block_saying, lineage_of
+from catalog.selectors import lineage_of
 from catalog.standing import doubts, standings
 from catalog.words import KINDS
 from environments.freshness import promised_in
@@ -100,7 +101,8 @@ def metric_detail(request: Request, environment: Environment, name: str) -> Http
             "currency": currency(meta),
             "owner": selectors.owner(meta),
             "context": selectors.context(meta),
-            "docs_block": block_saying(project, definition.description),
+            "synonyms": synonyms_in(meta),
+            "certified": noted(meta, "certified") is True,
             "usages": definition.usages.all(),
             "trust": trust,
             "rules": selectors.rules_of_value(definition, below.value),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, get_args
 
-from catalog.annotations import noted
+from catalog.annotations import noted, synonyms_in
 from semantic.definitions import Grain, Measure, Metric, Model, Vocabulary
 from semantic.fields import FORMATS, RULES, MetricFields, RuleKind, ValueRule, with_plain_lines
 from semantic.formulas import chosen_date
@@ -30,6 +30,8 @@ def fields_of(metric: Metric, vocabulary: Vocabulary) -> MetricFields:
         owner=_text(noted(meta, "owner")),
         group=metric.group,
         rules=rules_noted(meta),
+        synonyms=synonyms_in(meta),
+        certified=noted(meta, "certified") is True,
     )
 
 

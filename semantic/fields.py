@@ -232,7 +232,8 @@ class MetricFields(Fields):
     """A metric as its author describes it. All text is as typed, trimmed."""
 
     MERGED: ClassVar[tuple[str, ...]] = (
-        "label", "meaning", "context", "formula", "time", "value_format", "rules", "owner", "group",
+        "label", "meaning", "context", "synonyms", "formula", "time", "value_format", "rules",
+        "owner", "group", "certified",
     )  # fmt: skip
 
     name: str = ""
@@ -247,12 +248,14 @@ class MetricFields(Fields):
     group: str = ""
     why: str = ""
     rules: tuple[ValueRule, ...] = field(default=())
+    synonyms: tuple[str, ...] = ()
+    certified: bool = False
 
     def to_json(self) -> dict[str, object]:
         values: dict[str, object] = {name: getattr(self, name) for name in TEXTS}
         values["value_format"] = self.value_format
         values["rules"] = [rule.to_json() for rule in self.rules]
-        return values
+        return {**values, "synonyms": list(self.synonyms), "certified": self.certified}
 
     @classmethod
     def from_json(cls, values: Mapping[str, object]) -> Self:
@@ -263,6 +266,8 @@ class MetricFields(Fields):
             cls(**texts),  # type: ignore[arg-type]
             value_format=values.get("value_format") or "number",  # type: ignore[arg-type]
             rules=rules,
+            synonyms=tuple(map(str, values.get("synonyms") or ())),  # type: ignore[call-overload]
+            certified=values.get("certified") is True,
         )
 
     @property
@@ -283,6 +288,7 @@ def digest(content: object) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+# The fields of a metric that are plain text, in the order of the form.
 TEXTS = (
     "name", "label", "meaning", "context", "formula", "model", "time", "owner", "group", "why",
 )  # fmt: skip

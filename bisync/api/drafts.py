@@ -110,6 +110,10 @@ class MetricDraft(Body):
     group = serializers.CharField(required=False, allow_blank=True)
     why = serializers.CharField(required=False, allow_blank=True)
     rules = RuleShape(many=True, required=False)
+    synonyms = serializers.ListField(
+        child=serializers.CharField(), required=False, help_text="Other names of it."
+    )
+    certified = serializers.BooleanField(required=False, help_text="Whether others may rely on it.")
 
     @staticmethod
     def over(stored: MetricFields, given: Mapping[str, Any]) -> MetricFields:

@@ -163,7 +163,7 @@ def run(
         with contextlib.suppress(BrokenPipeError), child.stdin as pipe:
             pipe.write(stdin.encode() if isinstance(stdin, str) else stdin)
     try:
-        why = _wait(child, deadline=started + timeout, grace=grace, cancelled=cancelled)
+        why = _wait(child, readers, deadline=started + timeout, grace=grace, cancelled=cancelled)
     except BaseException:  # whoever works here is to stop, and its command with it
         end(child, grace=grace)
         raise
@@ -208,20 +208,27 @@ def _lines(stream: IO[bytes], spare: int) -> Iterator[bytes]:
 
 
 def _wait(
-    child: subprocess.Popen[bytes], *, deadline: float, grace: float, cancelled: Callable[[], bool]
+    child: subprocess.Popen[bytes],
+    readers: Sequence[threading.Thread],
+    *,
+    deadline: float,
+    grace: float,
+    cancelled: Callable[[], bool],
 ) -> str:
+    """Why it was ended; "" where it ended by itself, which its output tells at once by ending as well."""
     pause = 0.005
     while True:
-        try:
-            child.wait(timeout=pause)
-        except subprocess.TimeoutExpired:
-            pause = min(pause * 2, 0.25)
-        else:
+        reader = next((reader for reader in readers if reader.is_alive()), None)
+        if reader is not None:
+            reader.join(pause)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(timeout=0 if reader is not None and reader.is_alive() else pause)
             return ""
         why = "cancelled" if cancelled() else "timeout" if time.monotonic() > deadline else ""
         if why:
             end(child, grace=grace)
             return why
+        pause = min(pause * 2, 0.25)
 
 
 def end(child: subprocess.Popen[bytes], *, grace: float) -> None:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, TypeVar, cast
 
 from django import forms
 from django.http import QueryDict
+from django.utils.translation import gettext_lazy as _
 
 from semantic.definitions import Vocabulary
 from semantic.fields import Fields
@@ -17,6 +18,27 @@ F = TypeVar("F", bound=Fields)
 
 # Chosen among names that come and go with every pull.
 _NAMES = ("model", "time", "group", "other", "replacement")
+
+
+def synonyms_field() -> forms.CharField:
+    """In which other names are typed; `names_in` tells them apart."""
+    return forms.CharField(
+        label=_("Other names"),
+        required=False,
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+        help_text=_("Separated by commas. Search and formulas understand them, too."),
+    )
+
+
+def certified_field() -> forms.BooleanField:
+    """Whether somebody vouches for a thing."""
+    return forms.BooleanField(label=_("Certified: others may rely on it"), required=False)
+
+
+def names_in(text: str) -> tuple[str, ...]:
+    """The names that stand in a text between commas, each once."""
+    listed = (" ".join(one.split()) for one in text.split(","))
+    return tuple(dict.fromkeys(filter(None, listed)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +99,8 @@ class ItemForm(forms.Form):
     @classmethod
     def initial_of(cls, fields: Fields, version: int) -> dict[str, object]:
         """A stored revision as the form shows it."""
-        return {**fields.to_json(), "version": version}
+        shown: dict[str, Any] = {**fields.to_json(), "version": version}
+        return {**shown, "synonyms": ", ".join(shown["synonyms"])} if "synonyms" in shown else shown
 
     @classmethod
     def as_sent(cls, shown: Mapping[str, object]) -> QueryDict:
@@ -107,6 +130,8 @@ class ItemForm(forms.Form):
     @classmethod
     def said(cls, _name: str, value: object) -> str:
         """The value of a field, as JSON holds it, in words; "" where there is none."""
+        if value is True:
+            return str(_("Yes"))
         if isinstance(value, list):
             return ", ".join(map(str, value))
         return str(value or "")

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from proposals.forms.base import FormNames, ItemForm
+from proposals.forms.base import FormNames, ItemForm, certified_field, names_in, synonyms_field
 from semantic.described import ColumnFields, ModelFields
 from semantic.fields import Fields, with_plain_lines
 
@@ -33,32 +33,17 @@ class DescribedForm(ItemForm, Generic[F]):
         label=_("Description"), required=False, widget=forms.Textarea(attrs={"rows": 4}),
         help_text=_("What one row or value stands for. Markdown is shown as in dbt\u2019s docs."),
     )  # fmt: skip
-    synonyms = forms.CharField(
-        label=_("Other names"), required=False, widget=forms.TextInput(attrs={"autocomplete": "off"}),
-        help_text=_("Separated by commas. Search and formulas understand them, too."),
-    )  # fmt: skip
+    synonyms = synonyms_field()
     why = forms.CharField(
         label=_("Why do you change it?"), required=False, widget=forms.Textarea(attrs={"rows": 2}),
         help_text=_("Reviewers see this first."),
     )  # fmt: skip
 
-    @classmethod
-    def initial_of(cls, fields: Fields, version: int) -> dict[str, object]:
-        shown = super().initial_of(fields, version)
-        return {**shown, "synonyms": ", ".join(getattr(fields, "synonyms", ()))}
-
-    @classmethod
-    def said(cls, name: str, value: object) -> str:
-        if name == "certified":
-            return str(_("Yes")) if value is True else ""
-        return super().said(name, value)
-
     def _typed(self, *names: str) -> dict[str, Any]:
         """The texts of these fields, and the other names."""
         data = self.cleaned_data
         texts: dict[str, Any] = {name: with_plain_lines(data.get(name) or "").strip() for name in names}
-        listed = (" ".join(one.split()) for one in (data.get("synonyms") or "").split(","))
-        return {**texts, "synonyms": tuple(dict.fromkeys(filter(None, listed)))}
+        return {**texts, "synonyms": names_in(data.get("synonyms") or "")}
 
 
 class ModelForm(DescribedForm[ModelFields]):
@@ -69,7 +54,7 @@ class ModelForm(DescribedForm[ModelFields]):
     owner = forms.CharField(
         label=_("Owner"), required=False, widget=forms.TextInput(attrs={"autocomplete": "off"})
     )
-    certified = forms.BooleanField(label=_("Certified: others may rely on it"), required=False)
+    certified = certified_field()
     group = forms.ChoiceField(label=_("Domain"), required=False)
     access = forms.ChoiceField(label=_("Who may read it in dbt"), choices=ACCESS, required=False)
     deprecation_date = forms.CharField(

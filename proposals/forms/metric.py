@@ -12,7 +12,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from bisync.lib.numbers import NumberFormat
-from proposals.forms.base import FormNames, ItemForm
+from proposals.forms.base import FormNames, ItemForm, certified_field, names_in, synonyms_field
 from semantic.definitions import Model, Vocabulary
 from semantic.fields import Fields, MetricFields, RuleKind, ValueRule, with_plain_lines
 from semantic.formula.types import DATES
@@ -49,7 +49,7 @@ class MetricForm(ItemForm):
     """The form of a metric."""
 
     needed = frozenset({"label", "meaning", "formula", "owner"})
-    looked_at = ("label", "meaning", "context", "rules", "owner", "why")
+    looked_at = ("label", "meaning", "context", "synonyms", "rules", "owner", "why")
     suggestible = ("label", "meaning", "formula", "model", "time")
 
     label = forms.CharField(
@@ -63,6 +63,7 @@ class MetricForm(ItemForm):
         label=_("Business context"), required=False, widget=forms.Textarea(attrs={"rows": 2}),
         help_text=_("What it is for, and what to keep in mind when reading it."),
     )  # fmt: skip
+    synonyms = synonyms_field()
     model = forms.ChoiceField(label=_("Start from"), required=False)
     formula = forms.CharField(
         label=_("Formula"), required=False, strip=True, widget=forms.Textarea(attrs={"rows": 2})
@@ -86,6 +87,7 @@ class MetricForm(ItemForm):
         label=_("Owner"), required=False, widget=forms.TextInput(attrs={"autocomplete": "off"})
     )
     group = forms.ChoiceField(label=_("Domain"), required=False)
+    certified = certified_field()
     why = forms.CharField(
         label=_("Why do you need it?"), required=False, widget=forms.Textarea(attrs={"rows": 2}),
         help_text=_("Reviewers see this first."),
@@ -111,10 +113,13 @@ class MetricForm(ItemForm):
             if any(value not in (None, "") for value in said.values()):
                 rules.append(ValueRule.from_json({"kind": kind, **said}))
         texts = ("label", "meaning", "context", "formula", "model", "time", "owner", "group", "why")
-        return MetricFields(
-            **{name: with_plain_lines(data.get(name) or "") for name in texts},
+        typed = {name: with_plain_lines(data.get(name) or "") for name in texts}
+        return replace(
+            MetricFields(**typed),  # type: ignore[arg-type]
             value_format=data.get("value_format") or "number",
             rules=tuple(rules),
+            synonyms=names_in(data.get("synonyms") or ""),
+            certified=bool(data.get("certified")),
         )
 
     def along(self, fields: F, stored: F) -> F:
@@ -152,7 +157,7 @@ class MetricForm(ItemForm):
             name: getattr(said.get(kind), name, None) for kind, names in TYPED_RULES.items() for name in names
         }
         return {
-            **{name: value for name, value in fields.to_json().items() if name != "rules"},
+            **{name: value for name, value in super().initial_of(fields, version).items() if name != "rules"},
             "rules": [kind for kind, _label in SIMPLE_RULES if kind in said],
             **numbers,
             "version": version,

@@ -7,6 +7,7 @@ from dataclasses import replace
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
+from catalog.reading import NodeRecord
 from governance.models import User
 from proposals.kinds.base import NOTHING_CHANGED, CannotGenerate, Kind
 from proposals.kinds.described import FilesOfAPackage, NothingOfThatName
@@ -34,24 +35,14 @@ class DocKind(Kind[DocFields]):
     def begun(self, name: str, known: Known | None, author: User) -> tuple[DocFields, DocFields | None]:  # noqa: ARG002
         if known is None:
             return DocFields(), None
-        if name.startswith("metric."):
-            return self._about_a_metric(name, known), None
-        node = known.node(split(name)[0])
-        if node is None or node.resource_type not in {*DESCRIBED, "doc"}:
-            raise NothingOfThatName(name=name)
-        if not known.owned(node):
-            raise FilesOfAPackage(name=node.name)
-        if node.resource_type == "doc":
-            base = doc_fields(node)
-            return base, base
-        block = "_".join(filter(None, (node.name, split(name)[1].lower())))
-        return DocFields(block=block, text=node.description.strip(), about=name), None
-
-    def _about_a_metric(self, name: str, known: Known) -> DocFields:
-        metric = metric_of(name, known)
-        if metric is None:
-            raise NothingOfThatName(name=name)
-        return DocFields(block=metric.name, text=documentation(metric, known.names), about=name)
+        block = _block_of(name, known)
+        if block is None:
+            fields = _about(name, known)
+            return self.complete(fields, None), None
+        if not known.owned(block):
+            raise FilesOfAPackage(name=block.name)
+        base = doc_fields(block)
+        return base, base
 
     def said(self, name: str, known: Known) -> DocFields | None:
         node = known.node(name)
@@ -112,15 +103,35 @@ class DocKind(Kind[DocFields]):
         return "Write" if base is None else "Rewrite"
 
 
+def _block_of(name: str, known: Known) -> NodeRecord | None:
+    """The docs block of this id, or the one that the description of a thing is made of."""
+    if metric := metric_of(name, known):
+        return known.block_saying(metric.description)
+    found = next(iter(known.docs_of(*split(name))), name)
+    node = known.node(found)
+    return node if node is not None and node.resource_type == "doc" else None
+
+
+def _about(name: str, known: Known) -> DocFields:
+    """A new block that a description is to be made of, beginning with what is known of the thing."""
+    if metric := metric_of(name, known):
+        return DocFields(block=metric.name, text=documentation(metric, known.names), about=name)
+    table, column = split(name)
+    node = known.node(table)
+    if node is None or node.resource_type not in DESCRIBED:
+        raise NothingOfThatName(name=name)
+    if not known.owned(node):
+        raise FilesOfAPackage(name=node.name)
+    block = "_".join(filter(None, (node.name, column.lower())))
+    return DocFields(block=block, text=node.description.strip(), about=name)
+
+
 def _not_described(about: str, known: Known) -> str:
     """Why the description of a thing cannot become a reference to a block; "" where it can."""
-    if metric := metric_of(about, known):
-        return _block_already() if known.block_saying(metric.description) else ""
     node = known.node(split(about)[0])
-    if node is None or node.resource_type not in DESCRIBED or not known.owned(node):
+    described = node is not None and node.resource_type in DESCRIBED and known.owned(node)
+    if not described and metric_of(about, known) is None:
         return _now("%(name)s is nothing of this project that has a description.") % {"name": about[:200]}
-    return _block_already() if known.docs_of(*split(about)) else ""
-
-
-def _block_already() -> str:
-    return _now("The description is made of a docs block already.")
+    if _block_of(about, known) is not None:
+        return _now("The description is made of a docs block already.")
+    return ""

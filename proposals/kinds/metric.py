@@ -50,14 +50,14 @@ class MetricKind(Kind[MetricFields]):
     whole = _("The whole metric")
     area = "metrics"
     computed = "formula"
-    chosen = frozenset({"value_format", "rules", "time", "group"})
+    chosen = frozenset({"value_format", "rules", "time", "group", "synonyms", "certified"})
     mono = frozenset({"formula", "time"})
     together = frozenset({"label", "name"})  # the name follows from the label
     metadata = {
-        **dict.fromkeys(("label", "meaning", "context"), "documentation"),
+        **dict.fromkeys(("label", "meaning", "context", "synonyms"), "documentation"),
         **dict.fromkeys(("formula", "time", "value_format"), "semantic_layer"),
         "rules": "tests",
-        **dict.fromkeys(("owner", "group"), "ownership"),
+        **dict.fromkeys(("owner", "group", "certified"), "ownership"),
     }
 
     def begun(self, name: str, known: Known | None, author: User) -> tuple[MetricFields, MetricFields | None]:

@@ -23,11 +23,11 @@ from semantic.codegen.metrics import (
     uses,
     value_tests_of,
 )
-from semantic.codegen.names_after import over, with_notes, without
+from semantic.codegen.names_after import over, synonyms_after, with_notes, without
 from semantic.codegen.value_tests import test_names, tested_rows
 from semantic.current import fields_of
 from semantic.definitions import Metric, Vocabulary
-from semantic.fields import MetricFields
+from semantic.fields import TEXTS, MetricFields
 from semantic.formula import Analysis, analyse, metric_models
 from semantic.formulas import metric_formula
 from semantic.project_file import ProjectFile
@@ -40,6 +40,8 @@ OWN = {
     "owner": "owner",
     "context": "context",
     "rules": "rules",
+    "synonyms": "synonyms",
+    "certified": "certified",
 }
 COMPUTED = frozenset({"formula", "time"})
 TESTED = COMPUTED | {"rules", "value_format"}
@@ -154,7 +156,8 @@ class _Change:
         changed |= {
             name: now for name, one in names.metrics.items() if (now := over(one, self.metric, metric)) != one
         }
-        known = replace(names, metrics=dict(sorted({**names.metrics, **changed}.items())))
+        metrics = dict(sorted({**names.metrics, **changed}.items()))
+        known = replace(names, metrics=metrics, synonyms=synonyms_after(names, [metric]))
         said = {
             name: replace(one, formula=metric_formula(one, known, dialect=self.dialect))
             for name, one in changed.items()
@@ -162,8 +165,10 @@ class _Change:
         return replace(known, metrics={**known.metrics, **said})
 
     def _words(self, left: frozenset[str]) -> None:
-        for name in left - {"formula", "time", "value_format", "rules"}:
-            if problems := text_problems(getattr(self.wanted, name), limit=10_000):
+        listed = self.wanted.synonyms if "synonyms" in left else ()
+        texts = (getattr(self.wanted, name) for name in left.intersection(TEXTS) - {"formula", "time"})
+        for text in (*texts, *listed):
+            if problems := text_problems(text, limit=10_000):
                 raise Refused(problems[0])
         if "label" in left:
             refuse_label(self.wanted.label, self.additions.vocabulary)

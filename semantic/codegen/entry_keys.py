@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from semantic.codegen.yaml_emit import YamlValue
@@ -39,3 +39,22 @@ def has_jinja(value: Any) -> bool:
         return "{{" in value or "{%" in value
     inside = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
     return any(map(has_jinja, inside))
+
+
+def places(entry: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """The mappings of an entry in which its `meta` may stand."""
+    for place in (entry.get("config"), entry):
+        if isinstance(place, dict):
+            yield place
+
+
+def noted_in(entry: Mapping[str, Any], key: str) -> dict[str, Any] | None:
+    """The mapping in `meta` that says the key already: Bisync's own, or else the project's."""
+    metas: list[dict[str, Any]] = [
+        place["meta"] for place in places(entry) if isinstance(place.get("meta"), dict)
+    ]
+    owns: list[dict[str, Any]] = [meta["bisync"] for meta in metas if isinstance(meta.get("bisync"), dict)]
+    for home in (*owns, *metas):
+        if key in home:
+            return home
+    return owns[0] if owns else None

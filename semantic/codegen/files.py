@@ -11,6 +11,7 @@ from semantic.codegen.changes import AmendTests, AnyEdit, FileChange
 from semantic.codegen.entries import Entry, Refused
 from semantic.codegen.metric_edits import AmendMetric
 from semantic.codegen.model_edits import DescribeModel
+from semantic.codegen.names_after import synonyms_after
 from semantic.codegen.quality.file_tests import DATA_TESTS
 from semantic.codegen.quality.macros import MACRO_FILE as TESTS_FILE
 from semantic.codegen.quality.macros import MACROS
@@ -82,7 +83,8 @@ def names_after(
         for metric in additions.metrics
     }
     new = {name: replace(known.metrics[name], formula=formula) for name, formula in formulas.items()}
-    return replace(known, metrics={**known.metrics, **new})
+    synonyms = synonyms_after(known, new.values())
+    return replace(known, metrics={**known.metrics, **new}, synonyms=synonyms)
 
 
 def _with_file(additions: Additions, before: Model, model: Model) -> Model:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from semantic.codegen.entry_keys import put
+from semantic.codegen.entry_keys import noted_in, put
 from semantic.codegen.latest import KEYS, METRICS
 from semantic.codegen.model_edits import entry_of
 from semantic.codegen.yaml_emit import YamlValue
@@ -16,6 +16,8 @@ from semantic.codegen.yaml_steps import AddItem, Edit, Named, Path, RemoveItem, 
 
 LEGACY = ("type", "type_params", "filter")
 DEFINITION = tuple(dict.fromkeys(("type", "type_params", *(key for keys in KEYS.values() for key in keys))))
+# What Bisync reads in the project's own `meta`, too, where its mapping in there does not say it.
+NOTED = frozenset({"context", "format", "owner", "synonyms", "certified"})
 # Where a key belongs that an entry does not have yet.
 ORDER = ("name", "label", "description", *DEFINITION, "hidden", "group", "config")
 
@@ -56,7 +58,8 @@ class AmendMetric:
         for key, value in values.items():
             _put(new, key, value)
         for key, value in self.own.items():
-            _put(_own_note(new), key, value)
+            home = noted_in(new, key) if key in NOTED else None
+            _put(_own_note(new) if home is None else home, key, value)
         return new
 
 

@@ -44,6 +44,8 @@ class MetricDraft:
     group: str = ""
     context: str = ""
     validations: tuple[ValueRule, ...] = ()
+    synonyms: tuple[str, ...] = ()
+    certified: bool = False
 
     @classmethod
     def from_fields(cls, fields: MetricFields, formula: Analysis) -> MetricDraft:
@@ -60,6 +62,8 @@ class MetricDraft:
             group=fields.group,
             context=fields.context,
             validations=fields.rules,
+            synonyms=fields.synonyms,
+            certified=fields.certified,
         )
 
 
@@ -159,7 +163,7 @@ def uses(formula: Analysis, vocabulary: Vocabulary, dialect: str) -> dict[str, s
 
 def _refuse_texts(draft: MetricDraft) -> None:
     problems = name_problems(draft.name)
-    for text in (draft.label, draft.description, draft.owner, draft.group, draft.context):
+    for text in (draft.label, draft.description, draft.owner, draft.group, draft.context, *draft.synonyms):
         problems = problems or text_problems(text, limit=10_000)
     if draft.name in RESERVED:
         problems = [f"{draft.name} is a word that dbt keeps for itself. Choose another name."]
@@ -197,8 +201,9 @@ def own_note(draft: MetricDraft, tree: Node | None, vocabulary: Vocabulary, dial
     text = readable_alone(tree, vocabulary, dialect=dialect, written=written) if tree else ""
     own: Entry = {"formula": text or written, "format": draft.value_format}
     own |= {key: text for key, text in (("owner", draft.owner), ("context", draft.context)) if text}
-    rules = [_rule(rule) for rule in draft.validations]
-    return {**own, "rules": rules} if rules else own
+    listed = {"synonyms": list(draft.synonyms), "rules": [_rule(rule) for rule in draft.validations]}
+    own |= {key: value for key, value in listed.items() if value}
+    return {**own, "certified": True} if draft.certified else own
 
 
 def _rule(rule: ValueRule) -> Entry:

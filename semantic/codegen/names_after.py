@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from catalog.annotations import synonyms_in
+from semantic.codegen.metric_edits import NOTED
 from semantic.definitions import ConversionParams, Metric, MetricInput, Model, Vocabulary
 from semantic.formula import analyse
 from semantic.formula.printer import spell
@@ -84,6 +85,13 @@ def renamed(names: Vocabulary, old: str, new: str) -> Vocabulary:
     )
 
 
+def synonyms_after(names: Vocabulary, metrics: Iterable[Metric]) -> dict[str, str]:
+    """What other names mean once these metrics are as they are now."""
+    now = {metric.name: synonyms_in(metric.meta) for metric in metrics}
+    others = {phrase: meant for phrase, meant in names.synonyms.items() if meant not in now}
+    return {**others, **{phrase: name for name, phrases in now.items() for phrase in phrases}}
+
+
 def exchanged(names: Vocabulary, old: str, new: Metric, *, renaming: bool = False) -> Vocabulary:
     """The names where every other metric, and every note of Bisync's, names `new` instead of the metric."""
     exchange = Exchanged(names, names.metrics[old], new, renaming)
@@ -111,10 +119,16 @@ def over(metric: Metric, before: Metric, now: Metric) -> Metric:
 
 
 def with_notes(meta: Mapping[str, Any], **own: Any) -> dict[str, Any]:
-    """A metric's `meta` with other notes of Bisync's in it; None takes one away."""
+    """A metric's `meta` with other notes in it, as `AmendMetric` writes them; None takes one away."""
     known = meta.get("bisync")
-    changed = {**(known if isinstance(known, Mapping) else {}), **own}
-    return {**meta, "bisync": {key: value for key, value in changed.items() if value is not None}}
+    notes = known if isinstance(known, Mapping) else {}
+    there = {key: value for key, value in own.items() if key in NOTED and key in meta and key not in notes}
+    ours = {**notes, **{key: value for key, value in own.items() if key not in there}}
+    return {**_without_none({**meta, **there}), "bisync": _without_none(ours)}
+
+
+def _without_none(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True)

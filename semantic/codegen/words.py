@@ -13,7 +13,7 @@ from typing import Any
 from catalog.reading import NodeRecord
 from semantic.codegen.changes import FileChange
 from semantic.codegen.entries import Refused
-from semantic.codegen.entry_keys import put
+from semantic.codegen.entry_keys import noted_in, places, put
 from semantic.codegen.layout import YAML
 from semantic.codegen.metrics import Compiled
 from semantic.codegen.versions import VERSIONS, named, placed, version_in, version_of
@@ -87,7 +87,7 @@ class AmendWords:
             if value is None and key != OF_VERSIONS and version.inherits(key):
                 raise version.shared(f"The {key}")
         for key, value in self.own.items():
-            if (value is None or isinstance(value, list)) and key in (_home(version.model, key) or ()):
+            if (value is None or isinstance(value, list)) and key in (noted_in(version.model, key) or ()):
                 raise version.shared(f"The {key}")
 
     def _entry(self, depth: int) -> dict[str, Any]:
@@ -120,14 +120,14 @@ class AmendWords:
     def _note(self, entry: dict[str, Any]) -> None:
         """Set Bisync's keys in the entry's `meta`, wherever it keeps that."""
         for key, value in self.own.items():
-            home = _home(entry, key)
+            home = noted_in(entry, key)
             if home is None and value is not None:
-                home = self._new_home(entry)
+                home = self._newnoted_in(entry)
             if home is not None:
                 _put(home, key, value)
 
-    def _new_home(self, entry: dict[str, Any]) -> dict[str, Any]:
-        metas = [place["meta"] for place in _places(entry) if isinstance(place.get("meta"), dict)]
+    def _newnoted_in(self, entry: dict[str, Any]) -> dict[str, Any]:
+        metas = [place["meta"] for place in places(entry) if isinstance(place.get("meta"), dict)]
         if metas:
             meta = metas[0]
         elif self.in_config:
@@ -158,24 +158,6 @@ def _is_item(place: int, item: Any, which: str | int | Named) -> bool:
     if isinstance(which, Named):
         return isinstance(item, dict) and item.get(which.key) == which.value
     return place == which
-
-
-def _places(entry: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    for place in (entry.get("config"), entry):
-        if isinstance(place, dict):
-            yield place
-
-
-def _home(entry: Mapping[str, Any], key: str) -> dict[str, Any] | None:
-    """The mapping in `meta` that says the key already: Bisync's own, or else the project's."""
-    metas: list[dict[str, Any]] = [
-        place["meta"] for place in _places(entry) if isinstance(place.get("meta"), dict)
-    ]
-    owns: list[dict[str, Any]] = [meta["bisync"] for meta in metas if isinstance(meta.get("bisync"), dict)]
-    for home in (*owns, *metas):
-        if key in home:
-            return home
-    return owns[0] if owns else None
 
 
 def _put(entry: dict[str, Any], key: str, value: YamlValue) -> None:

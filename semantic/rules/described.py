@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import date
 
 from semantic.described import ColumnFields, ModelFields
-from semantic.rules.metric import Problems
+from semantic.rules.metric import Problems, synonym_problems
 from semantic.rules.text import storing_problems, text_problems
 
 LIMITS: Mapping[str, tuple[int, bool]] = {
@@ -17,8 +17,6 @@ LIMITS: Mapping[str, tuple[int, bool]] = {
     "why": (2_000, True),
 }
 ACCESS = ("", "private", "protected", "public")
-MOST_SYNONYMS = 20
-SYNONYM_LIMIT = 80
 
 
 def keeping_problems(fields: ModelFields | ColumnFields) -> Problems:
@@ -38,20 +36,11 @@ def typing_problems(fields: ModelFields | ColumnFields) -> Problems:
         found = text_problems(getattr(fields, name, ""), limit=limit, lines=lines)
         if found:
             told[name] = found
-    if found := _synonym_problems(fields.synonyms):
+    if found := synonym_problems(fields.synonyms):
         told["synonyms"] = found
     if isinstance(fields, ModelFields):
         told |= _model_problems(fields)
     return told
-
-
-def _synonym_problems(synonyms: tuple[str, ...]) -> list[str]:
-    if len(synonyms) > MOST_SYNONYMS:
-        return [f"{MOST_SYNONYMS} other names are the most."]
-    for one in synonyms:
-        if found := text_problems(one, limit=SYNONYM_LIMIT, lines=False):
-            return found
-    return []
 
 
 def _model_problems(fields: ModelFields) -> Problems:

@@ -22,12 +22,16 @@ LIMITS: Mapping[str, tuple[int, bool]] = {
     "model": (255, False),
     "time": (255, False),
 }
+MOST_SYNONYMS = 20
+SYNONYM_LIMIT = 80
 Problems = dict[str, list[str]]
 
 
 def keeping_problems(fields: MetricFields) -> Problems:
     """What not even a draft can keep, field by field; what is merely unfit for dbt it keeps."""
     problems = {name: found for name in TEXTS if (found := storing_problems(getattr(fields, name)))}
+    if found := [problem for one in fields.synonyms for problem in storing_problems(one)]:
+        problems["synonyms"] = found[:1]
     if fields.value_format not in FORMATS:
         problems["value_format"] = ["Choose how to show the number."]
     limits = (limit for rule in fields.rules for limit in rule.numbers)
@@ -67,7 +71,17 @@ def _typing_problems(fields: MetricFields) -> Problems:
         problems["value_format"] = ["Choose how to show the number."]
     if rules := rules_problems(fields.rules):
         problems["rules"] = rules
+    if synonyms := synonym_problems(fields.synonyms):
+        problems["synonyms"] = synonyms
     return problems
+
+
+def synonym_problems(synonyms: Sequence[str]) -> list[str]:
+    """Why the other names of a thing cannot be used; empty where they can."""
+    if len(synonyms) > MOST_SYNONYMS:
+        return [f"{MOST_SYNONYMS} other names are the most."]
+    found = (text_problems(one, limit=SYNONYM_LIMIT, lines=False) for one in synonyms)
+    return next(filter(None, found), [])
 
 
 def rules_problems(rules: Sequence[ValueRule]) -> list[str]:

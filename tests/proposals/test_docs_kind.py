@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
 import pytest
 import yaml
 
+from catalog.ingest import read
 from proposals import generate
 from proposals.kinds import KINDS
 from semantic.described import DocFields
+from semantic.known import Known
 from tests.proposals.story import Story
 
 pytestmark = [pytest.mark.django_db, pytest.mark.dbt]
@@ -41,7 +44,7 @@ def told(story: Story, **to: Any) -> dict[str, list[str]]:
 def test_the_description_of_a_column_becomes_a_block_that_others_can_use(story: Story) -> None:
     known = generate.known_in(story.project, story.production)
     fields, base = KIND.begun(f"{ORDERS}:status", known, story.maya)
-    assert (fields.block, base) == ("fct_orders_status", None)
+    assert (fields.block, fields.name, base) == ("fct_orders_status", "doc.fct_orders_status", None)
 
     written = files(story, replace(fields, text="Where the order stands."))
 
@@ -75,3 +78,20 @@ def test_what_may_not_be_written_is_said_beside_its_field(
 
 def test_a_whole_block_may_be_sent(story: Story) -> None:
     assert told(story) == {}
+
+
+def test_where_a_description_is_a_block_already_that_one_is_rewritten(story: Story) -> None:
+    known = generate.known_in(story.project, story.production)
+    entry = dict(known.manifest.nodes[ORDERS].read())
+    entry["columns"]["status"]["doc_blocks"] = ["doc.shop.status"]
+    block = {
+        "unique_id": "doc.shop.status", "resource_type": "doc", "name": "status", "package_name": "shop",
+        "original_file_path": "models/docs.md", "block_contents": "Where the order stands.",
+    }  # fmt: skip
+    metadata = dict(known.manifest.parts.metadata)
+    text = json.dumps({"metadata": metadata, "nodes": {ORDERS: entry}, "docs": {block["unique_id"]: block}})
+    there = Known(known.names, lambda: read(text.encode()))
+
+    fields, base = KIND.begun(f"{ORDERS}:status", there, story.maya)
+
+    assert fields == base == DocFields(name="doc.shop.status", block="status", text="Where the order stands.")

@@ -72,7 +72,12 @@ def test_a_draft_that_came_by_api_is_the_same_after_it_was_opened_and_saved(
     rules: tuple[ValueRule, ...],
 ) -> None:
     fields = MetricFields(
-        label="Revenue", meaning="What came in.\nAll of it.", value_format="percent", rules=rules
+        label="Revenue",
+        meaning="What came in.\nAll of it.",
+        value_format="percent",
+        rules=rules,
+        synonyms=("Turnover", "Net sales"),
+        certified=True,
     )
     nothing = Vocabulary(models={}, metrics={})
     opened = MetricForm(known=FormNames(nothing, []), base=fields, initial=MetricForm.initial_of(fields, 1))

@@ -12,6 +12,7 @@ from proposals import generate
 from proposals.actions import authoring, publishing
 from proposals.kinds import KINDS
 from proposals.kinds.described import NothingOfThatName
+from semantic.described import DocFields
 from semantic.models import Definition
 from tests.proposals.story import Story
 
@@ -39,7 +40,6 @@ def test_a_metric_is_documented_in_a_block_that_follows_its_formula(story: Story
     assert docs == f"{{% docs revenue %}}\n{text}\n{{% enddocs %}}"
     assert "description: \"{{ doc('revenue') }}\"" in story.git("show", f"{story.head()}:models/metrics.yml")
     assert Definition.objects.get(name="revenue").description == text
-    assert "?kind=doc&amp;of=doc.shop.revenue" in client.get(page).content.decode()
 
     # What it computes is changed where it is computed, and the block says so.
     known, kind = generate.known_in(story.project, story.production), KINDS["metric"]
@@ -49,16 +49,18 @@ def test_a_metric_is_documented_in_a_block_that_follows_its_formula(story: Story
     code = kind.compiled(changed, known, dialect="duckdb", base=base)
     edits = generate.file_edits([code], lambda path: story.git("show", f"HEAD:{path}").encode())
     after = {edit.path: edit.after.decode() for edit in edits}
-    assert after["models/docs.md"] == docs.replace(
-        "SUM(net_amount)", "SUM(fct_orders.discount)"
-    ).replace("Total net amount", "Total discount")
+    assert after["models/docs.md"] == docs.replace("SUM(net_amount)", "SUM(fct_orders.discount)").replace(
+        "Total net amount", "Total discount"
+    )
 
     # Its words are changed in the block, which there is once.
     reworded = replace(base, meaning="Something else.", why="Shorter.")  # type: ignore[type-var]
     told = kind.sending_problems(reworded, known, base)
     assert told == {"meaning": ["Its text is the docs block revenue. Propose a change of that instead."]}
-    again, _base = KINDS["doc"].begun(REVENUE, known, story.maya)
-    told = KINDS["doc"].sending_problems(replace(again, block="again"), known, None)  # type: ignore[type-var]
+    block = DocFields(name="doc.shop.revenue", block="revenue", text=text)
+    assert KINDS["doc"].begun(REVENUE, known, story.maya) == (block, block)
+    again = DocFields(name="doc.again", block="again", text="Once more.", about=REVENUE, why="Asked.")
+    told = KINDS["doc"].sending_problems(again, known, None)
     assert told == {"block": ["The description is made of a docs block already."]}
     with pytest.raises(NothingOfThatName):
         KINDS["doc"].begun("metric.shop.none", known, story.maya)

@@ -110,6 +110,33 @@ def test_what_dbt_has_no_place_for_goes_into_the_metrics_meta() -> None:
     ]
 
 
+def test_other_names_and_who_vouches_for_it_are_kept_where_the_metric_says_them_already() -> None:
+    base = said("revenue")
+    code = change(base, synonyms=("Turnover", "Net sales"), certified=True)
+    assert diff(code)[METRICS] == [
+        "+    config:",
+        "+      meta:",
+        "+        bisync:",
+        "+          synonyms:",
+        "+            - Turnover",
+        "+            - Net sales",
+        "+          certified: true",
+    ]
+    assert code.after is not None
+    assert analyse("Turnover + [Net sales]", code.after).metrics == {"revenue"}
+
+    meta = {"synonyms": ["Turnover"], "certified": True, "owner": "Finance"}
+    text = "metrics:\n  - name: revenue\n    meta: {synonyms: [Turnover], certified: true, owner: Finance}\n"
+    metric = replace(SHOP.metrics["revenue"], meta=meta)
+    known = replace(SHOP, metrics={**SHOP.metrics, "revenue": metric}, synonyms={"Turnover": "revenue"})
+    base = said("revenue", known)
+    code = change(base, known, synonyms=(), certified=False, owner="Sales")
+    after = code.changes[0].apply(text.encode()).decode()
+    assert yaml.safe_load(after) == {"metrics": [{"name": "revenue", "meta": {"owner": "Sales"}}]}
+    assert code.after is not None
+    assert code.after.synonyms == {}
+
+
 def test_a_new_formula_replaces_the_definition_alone() -> None:
     code = change(said("completed_revenue"), formula="COUNT(fct_orders.order_id)")
 

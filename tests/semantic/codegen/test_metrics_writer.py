@@ -369,6 +369,8 @@ def test_what_people_say_about_a_metric_is_kept_beside_it() -> None:
         owner="Sales",
         group="commerce",
         rules=(ValueRule("percentage"), ValueRule("range", high=0.5)),
+        synonyms=("Rebate share", "Given away"),
+        certified=True,
     )
 
     code = compile_metric(MetricDraft.from_fields(fields, analyse(fields.formula, SHOP)), SHOP)
@@ -387,10 +389,14 @@ def test_what_people_say_about_a_metric_is_kept_beside_it() -> None:
                 "format": "percent",
                 "owner": "Sales",
                 "context": 'Agreed with sales: see the "price book".',
+                "synonyms": ["Rebate share", "Given away"],
                 "rules": [{"kind": "percentage"}, {"kind": "range", "high": 0.5}],
+                "certified": True,
             }
         },
     }
+    assert code.after is not None
+    assert analyse("[Rebate share] * 2", code.after).metrics == {"discount_rate"}
 
 
 def test_a_formula_is_kept_in_words_that_need_no_starting_point() -> None:
