@@ -28,6 +28,7 @@ from semantic.formula.chips import Chip, chips
 from semantic.formula.tree import MetricRef
 from semantic.models import Definition, DefinitionState
 from semantic.query.spec import Unsupported
+from semantic.technical import how_computed
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +136,12 @@ class MetricView:
     chips: tuple[Chip, ...] = ()
     # dbt says it otherwise by now, and nobody has deployed that here.
     behind: bool = False
+    # What its documentation says of that formula.
+    computed: str = ""
+
+    def meaning(self, description: str) -> str:
+        """What is said of it beside what the page shows anyway."""
+        return description.replace(self.computed, "").strip() if self.computed else description
 
 
 def metric_view(environment: Environment, definition: Definition, *, grain: Grain) -> MetricView:
@@ -154,7 +161,8 @@ def metric_view(environment: Environment, definition: Definition, *, grain: Grai
     if said is None or said.tree is None:
         return MetricView(metric, numbers, trouble, formula, behind=behind)
     pieces = chips(said.tree, version.vocabulary)
-    return MetricView(metric, numbers, trouble, formula, said.reads_as, pieces, behind)
+    computed = how_computed(metric, version.vocabulary)
+    return MetricView(metric, numbers, trouble, formula, said.reads_as, pieces, behind, computed)
 
 
 def _numbers(

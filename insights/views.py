@@ -95,6 +95,7 @@ def metric_detail(request: Request, environment: Environment, name: str) -> Http
             "environment": environment,
             "definition": definition,
             "view": view,
+            "meaning": view.meaning(definition.description),
             "grain": grain,
             "grains": GRAINS,
             "value_format": selectors.value_format(meta),

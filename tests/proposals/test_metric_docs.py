@@ -40,6 +40,9 @@ def test_a_metric_is_documented_in_a_block_that_follows_its_formula(story: Story
     assert docs == f"{{% docs revenue %}}\n{text}\n{{% enddocs %}}"
     assert "description: \"{{ doc('revenue') }}\"" in story.git("show", f"{story.head()}:models/metrics.yml")
     assert Definition.objects.get(name="revenue").description == text
+    shown = client.get(page).content.decode()
+    assert "Ask Priya before you quote it." in shown
+    assert "How it is computed" not in shown  # which stands there by itself
 
     # What it computes is changed where it is computed, and the block says so.
     known, kind = generate.known_in(story.project, story.production), KINDS["metric"]
