@@ -94,6 +94,15 @@ class RuleShape(Body):
     grain = serializers.ChoiceField(["", *get_args(Grain)], required=False)
 
 
+class YesOrNo(serializers.BooleanField):
+    """true or false; nothing else is taken for one of them."""
+
+    def to_internal_value(self, data: object) -> bool:
+        if not isinstance(data, bool):
+            self.fail("invalid", input=data)
+        return data
+
+
 class MetricDraft(Body):
     """A metric as the form has it. What is left out stays as it was."""
 
@@ -113,7 +122,7 @@ class MetricDraft(Body):
     synonyms = serializers.ListField(
         child=serializers.CharField(), required=False, help_text="Other names of it."
     )
-    certified = serializers.BooleanField(required=False, help_text="Whether others may rely on it.")
+    certified = YesOrNo(required=False, help_text="Whether others may rely on it.")
 
     @staticmethod
     def over(stored: MetricFields, given: Mapping[str, Any]) -> MetricFields:

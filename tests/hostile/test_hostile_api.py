@@ -138,6 +138,8 @@ def try_out(caller: Caller, method: str, path: str, fields: set[str], label: str
         "low": 0,
         "high": 1,
         "rules": [{"kind": "positive"}],
+        "synonyms": ["Turnover"],
+        "certified": True,
         "version": 2,
         "model": "fct_orders",
         "changing": "",
@@ -187,7 +189,8 @@ def test_each_text_in_a_body_is_refused_by_field_or_kept_as_it_is(caller: Caller
             if (place % 4 == 0) != (connection.vendor == "sqlite"):
                 continue
             try_out(caller, method, path, fields_of(operation), label, value)
-    for body in BODIES:
+    # What is no object at all reaches no database.
+    for body in BODIES if connection.vendor == "sqlite" else ():
         for method, path, operation in DEEDS:
             if fields_of(operation):
                 caller.judge(
@@ -197,6 +200,8 @@ def test_each_text_in_a_body_is_refused_by_field_or_kept_as_it_is(caller: Caller
 
 
 def test_each_text_in_an_address_or_a_header_is_refused_or_finds_nothing(caller: Caller) -> None:
+    if connection.vendor == "sqlite":
+        pytest.skip("the same requests are sent on PostgreSQL")
     named: set[str] = set()
     for method, path, operation in LOOKS:
         parameters = operation.get("parameters", [])
