@@ -222,7 +222,7 @@ def _wait(
         if reader is not None:
             reader.join(pause)
         with contextlib.suppress(subprocess.TimeoutExpired):
-            child.wait(timeout=0 if reader is not None and reader.is_alive() else pause)
+            child.wait(timeout=pause if reader is None else 0)
             return ""
         why = "cancelled" if cancelled() else "timeout" if time.monotonic() > deadline else ""
         if why:

@@ -122,11 +122,11 @@ class AmendWords:
         for key, value in self.own.items():
             home = noted_in(entry, key)
             if home is None and value is not None:
-                home = self._newnoted_in(entry)
+                home = self._new_home(entry)
             if home is not None:
                 _put(home, key, value)
 
-    def _newnoted_in(self, entry: dict[str, Any]) -> dict[str, Any]:
+    def _new_home(self, entry: dict[str, Any]) -> dict[str, Any]:
         metas = [place["meta"] for place in places(entry) if isinstance(place.get("meta"), dict)]
         if metas:
             meta = metas[0]

@@ -1,4 +1,4 @@
-"""From a formula to the entries of dbt's files: what is written where, and what is refused."""
+"""From a formula to the entries of dbt's files: what is written where."""
 
 from __future__ import annotations
 
@@ -10,33 +10,13 @@ import pytest
 
 from semantic.codegen import value_tests
 from semantic.codegen.conditions import filter_text
-from semantic.codegen.entries import Refused, parts, plain_name
-from semantic.codegen.metrics import Compiled, MetricDraft, compile_metric
+from semantic.codegen.entries import parts, plain_name
+from semantic.codegen.metrics import MetricDraft, compile_metric
 from semantic.definitions import Vocabulary
 from semantic.fields import MetricFields, ValueRule
 from semantic.formula import analyse
-from semantic.formula.tree import Binary, ColumnRef, Literal_, Total, Where
-from tests.semantic.shop import vocabulary
-
-SHOP = vocabulary()
-
-
-def draft(formula: str, model: str = "fct_orders", known: Vocabulary = SHOP, **also: Any) -> MetricDraft:
-    analysis = analyse(formula, known, model=model)
-    assert analysis.ok, analysis.problems
-    return MetricDraft(**{"name": "found", "label": "Found", "description": "", "formula": analysis, **also})
-
-
-def compiled(formula: str, model: str = "fct_orders", known: Vocabulary = SHOP, **also: Any) -> Compiled:
-    return compile_metric(draft(formula, model, known, **also), known)
-
-
-def definition(code: Compiled, name: str = "found") -> dict[str, Any]:
-    """A metric's entry without what is told about it."""
-    entry = next(metric for metric in code.entries["metrics"] if metric["name"] == name)
-    return {
-        key: value for key, value in entry.items() if key not in ("name", "label", "description", "config")
-    }
+from semantic.formula.tree import Binary, ColumnRef, Literal_
+from tests.semantic.codegen.written_metrics import SHOP, compiled, definition, draft
 
 
 def test_one_total_is_a_measure_and_a_simple_metric_over_it() -> None:
@@ -405,85 +385,10 @@ def test_a_formula_is_kept_in_words_that_need_no_starting_point() -> None:
     assert entry["config"]["meta"]["bisync"]["formula"] == "COUNT(DISTINCT fct_orders.customer_id)"
 
 
-@pytest.mark.parametrize(
-    ("also", "sentence"),
-    [
-        ({"name": "revenue"}, "a metric revenue already"),
-        ({"name": "rows_total"}, "a measure rows_total already"),
-        ({"name": "fct_orders"}, "a model fct_orders already"),
-        ({"label": "revenue"}, "called “Revenue” already"),
-        ({"label": ""}, "no name for people"),
-        ({"name": "Bad Name"}, "lower-case"),
-        ({"name": "a__b"}, "double underscore"),
-        ({"name": "month"}, "keeps for itself"),
-        ({"name": "metric_time"}, "keeps for itself"),
-        ({"label": "{{ env_var('HOME') }}"}, "curly brackets"),
-        ({"description": "{% raw %}"}, "curly brackets"),
-        ({"context": "{# hidden #}"}, "curly brackets"),
-    ],
-)
-def test_names_that_are_taken_and_texts_that_dbt_would_run_are_refused(
-    also: dict[str, str], sentence: str
-) -> None:
-    with pytest.raises(Refused, match=sentence):
-        compiled("SUM(discount)", **also)
-
-
-@pytest.mark.parametrize(
-    ("formula", "model", "also", "sentence"),
-    [
-        ("revenue", "", {}, "is the metric revenue itself"),
-        ("SUM(minutes)", "fct_visits", {}, "what dates the rows of fct_visits. Choose a date"),
-        ("SUM(minutes)", "fct_visits", {"time_column": "device"}, "is no date"),
-        (
-            "COUNT(DISTINCT customer_id) WHERE ordered_at > '2026-01-01'",
-            "fct_orders",
-            {},
-            "compare dates with >= and <",
-        ),
-        (
-            "COUNT(*) WHERE dim_customers.country = 'DE' OR quantity > 1",
-            "fct_orders",
-            {},
-            "no dimension that its rows lead to",
-        ),
-        ("1 + 1 + 0 * SUM(minutes)", "fct_visits", {}, "Choose a date"),
-    ],
-)
-def test_what_dbt_cannot_say_is_refused_with_a_way_out(
-    formula: str, model: str, also: dict[str, str], sentence: str
-) -> None:
-    with pytest.raises(Refused, match=sentence):
-        compiled(formula, model, **also)
-
-
-def test_a_formula_with_an_error_is_refused() -> None:
-    with pytest.raises(Refused, match="has an error"):
-        compile_metric(MetricDraft("found", "Found", "", analyse("SUM(", SHOP)), SHOP)
-
-
 def test_the_lines_of_a_formula_are_kept_as_files_end_them() -> None:
     (entry,) = compiled("SUM(discount)\r\n  / COUNT(*)").entries["metrics"][-1:]
 
     assert entry["config"]["meta"]["bisync"]["formula"] == "SUM(discount)\n  / COUNT(*)"
-
-
-def test_the_model_of_a_package_is_not_written_to() -> None:
-    theirs = replace(SHOP.models["fct_visits"], file="")
-    known = replace(SHOP, models={**SHOP.models, "fct_visits": theirs})
-
-    with pytest.raises(Refused, match="belongs to a package"):
-        compiled("SUM(minutes)", "fct_visits", known, time_column="visited_on")
-
-
-@pytest.mark.parametrize("text", ["{{ x }}", "{% x %}", "{# x", "back\\slash"])
-def test_a_text_that_dbt_would_run_never_reaches_a_file(text: str) -> None:
-    condition = Binary("=", ColumnRef("fct_orders", "status"), Literal_(text))
-    tree = Where(Total("COUNT", model="fct_orders"), condition)
-    formula = replace(analyse("COUNT(fct_orders.*)", SHOP), tree=tree)
-
-    with pytest.raises(Refused, match="curly brackets or a backslash"):
-        compile_metric(MetricDraft("found", "Found", "", formula), SHOP)
 
 
 def test_a_text_that_looks_like_a_place_holder_stays_a_text() -> None:
