@@ -99,12 +99,12 @@ def test_a_draft_goes_on_another_device_and_neither_loses_what_it_wrote(shop: Sh
     make_proposal(shop.project, author=shop.maya)
     desk, phone = enter(shop.maya), enter(shop.maya, viewport={"width": 390, "height": 800})
     desk.goto(shop.path("prod/proposals/1/edit/"))
-    typed(desk, "Name", "Gift share")
+    typed(desk, "Name needed", "Gift share")
 
     phone.goto(shop.path())
     phone.get_by_role("link", name="Gift share").click()
     phone.get_by_role("link", name="Go on writing").click()
-    expect(phone.get_by_label("Name")).to_have_value("Gift share")
+    expect(phone.get_by_label("Name needed")).to_have_value("Gift share")
     typed(phone, "Meaning", "The part that is a gift.")
     typed(desk, "Meaning", "Written at the desk.")
 

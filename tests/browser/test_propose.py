@@ -41,7 +41,7 @@ def test_a_metric_is_written_with_suggestions_repairs_and_a_number_beside_it(
     page = enter(shop.maya)
     page.goto(shop.path("prod/propose/"))
     page.get_by_role("button", name="Start").click()
-    page.get_by_label("Name").fill("Pieces per euro")
+    page.get_by_label("Name needed").fill("Pieces per euro")
     expect(page.locator("#name")).to_have_text("pieces_per_euro")
     page.get_by_label("Meaning").fill("How many pieces one euro buys.")
     page.locator("#id_formula").click()
@@ -170,7 +170,7 @@ def test_the_time_of_the_last_save_keeps_telling_the_truth(shop: Shop, enter: En
     page = enter(shop.maya)
     page.clock.install()
     opened(page, shop)
-    page.get_by_label("Name").fill("Discount")
+    page.get_by_label("Name needed").fill("Discount")
     with page.expect_response("**/save/*/"):
         page.clock.run_for(2_000)
     expect(page.locator("#saved")).to_contain_text("Saved just now")
@@ -185,18 +185,18 @@ def test_what_another_window_saved_is_not_overwritten_and_nothing_is_lost(shop: 
     other = page.context.new_page()
     other.goto(page.url)
     with other.expect_response("**/save/*/"):
-        other.get_by_label("Name").fill("From the other window")
+        other.get_by_label("Name needed").fill("From the other window")
 
-    page.get_by_label("Name").fill("From this window")
+    page.get_by_label("Name needed").fill("From this window")
 
     conflict = page.locator("#conflict")
     expect(conflict).to_contain_text("saved in another window")
-    expect(page.get_by_label("Name")).to_have_value("From this window")
+    expect(page.get_by_label("Name needed")).to_have_value("From this window")
     assert kept().label == "From the other window"
     assert violations(page) == []
     page.get_by_role("button", name="Send for review").first.click()
     expect(conflict).to_contain_text("saved in another window")
-    expect(page.get_by_label("Name")).to_have_value("From this window")
+    expect(page.get_by_label("Name needed")).to_have_value("From this window")
     conflict.get_by_role("button", name="Keep what is here").click()
     expect(conflict).to_be_empty()
     assert kept().label == "From this window"
@@ -240,7 +240,7 @@ def test_a_save_that_waits_for_its_delay_goes_with_the_page_that_is_being_sent(
 def test_what_was_typed_last_is_saved_when_one_leaves_at_once(shop: Shop, enter: Enter) -> None:
     page = opened(enter(shop.maya), shop)
 
-    page.get_by_label("Name").fill("Typed and gone")
+    page.get_by_label("Name needed").fill("Typed and gone")
     page.get_by_role("link", name="Metrics").click()
     page.wait_for_url("**/metrics/")
 
@@ -250,7 +250,7 @@ def test_what_was_typed_last_is_saved_when_one_leaves_at_once(shop: Shop, enter:
         page.wait_for_timeout(100)
     assert kept().label == "Typed and gone"
     page.go_back()
-    expect(page.get_by_label("Name")).to_have_value("Typed and gone")
+    expect(page.get_by_label("Name needed")).to_have_value("Typed and gone")
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without scripts"])
