@@ -200,3 +200,15 @@ def test_a_share_is_better_shown_as_percent(
     found = shown(story, formula, value_format=value_format)
 
     assert any("percent" in note for note in found.notes) is told
+
+
+def test_a_formula_with_a_warning_opens_with_its_pieces_too(story: Story, client: Client) -> None:
+    fields = replace(WHOLE, formula="SUM(net_amount) WHERE status <> 'returned'", model="fct_orders")
+    proposal = make_proposal(story.project, author=story.maya, fields=fields)
+    client.force_login(story.maya)
+    place = [story.project.slug, story.production.slug, proposal.number]
+
+    page = client.get(reverse("proposal-edit", args=place)).content.decode()
+
+    assert "This leaves out rows where" in page
+    assert 'class="row chips"' in page
