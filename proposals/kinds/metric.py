@@ -23,6 +23,7 @@ from semantic.formulas import meaning, readable_alone
 from semantic.known import Known
 from semantic.project_file import ProjectFile
 from semantic.rules.metric import Problems, keeping_problems, sending_problems, typing_problems
+from semantic.technical import COMPUTED
 from workspace.git.repository import NoMirror
 
 
@@ -147,7 +148,8 @@ class MetricKind(Kind[MetricFields]):
         return analysis_of(fields, known.names).reads_as
 
     def body(self, fields: MetricFields) -> tuple[str, ...]:
-        return (fields.meaning, fields.why)
+        meaning, _heading, _computed = fields.meaning.partition(COMPUTED)
+        return (meaning.strip(), fields.why)
 
     def asked(self, fields: MetricFields, base: MetricFields | None) -> list[str]:
         # What is said in dbt nowhere yet takes nothing from it: of a new metric, its being there counts.

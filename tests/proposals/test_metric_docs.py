@@ -56,6 +56,8 @@ def test_a_metric_is_documented_in_a_block_that_follows_its_formula(story: Story
         "Total net amount", "Total discount"
     )
 
+    assert kind.body(changed) == ("All net revenue.", "Another one.")
+
     # Its words are changed in the block, which there is once.
     reworded = replace(base, meaning="Something else.", why="Shorter.")  # type: ignore[type-var]
     told = kind.sending_problems(reworded, known, base)
