@@ -47,6 +47,7 @@ def demo() -> None:
     from workspace.repositories import mirror_of
 
     project = Project.objects.get(slug=company.SLUG)
+    pull(project)  # an earlier call may have left it otherwise
     emit("pull", "unchanged commit", spent(lambda: pull(project))[1], "s")
     Snapshot.objects.filter(project=project).delete()
     project.repository.parsed_path.unlink(missing_ok=True)
@@ -103,8 +104,9 @@ def connected(home: Path):
     run("git", "init", "--quiet", "--bare", "--initial-branch=main", "shop.git", cwd=home)
     run("git", "remote", "add", "origin", str(home / "shop.git"), cwd=tree)
     push(tree, "shop: Add the project.")
-    Project.objects.filter(slug="shop").delete()
-    new = NewProject(name="Shop", slug="shop", url=str(home / "shop.git"), branch="main", schema="analytics")
+    # What an earlier call connected stays: its audit log keeps it.
+    slug = f"shop-{Project.objects.count()}"
+    new = NewProject(name="Shop", slug=slug, url=str(home / "shop.git"), branch="main", schema="analytics")
     project = project_connect(new=new, actor=User.objects.filter(is_superuser=True).first())
     Run.objects.filter(project=project, status="queued").update(status="cancelled")
     return project, tree
