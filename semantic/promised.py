@@ -29,7 +29,7 @@ TYPED: Mapping[str, tuple[str, ...]] = {
     "not_null": (),
     "mostly_filled": ("share",),
     "unique": (),
-    "accepted_values": ("values", "negated"),
+    "accepted_values": ("values", "negated", "filled"),
     "belongs_to": ("to",),
     "in_range": ("low", "high", "strict", "integer"),
     "matches_pattern": ("pattern", "negated"),
@@ -62,6 +62,7 @@ class Typed:
     formula: str = ""
     sql: str = ""
     negated: bool = False
+    filled: bool = False
     strict: bool = False
     integer: bool = False
 
@@ -109,7 +110,8 @@ def _between(one: Typed, what: str = "") -> str:
 
 
 def _listed(one: Typed) -> str:
-    return f"{'none' if one.negated else 'one'} of {', '.join(one.values)}"
+    blank = " and never blank" if one.filled else ""
+    return f"{'none' if one.negated else 'one'} of {', '.join(one.values)}{blank}"
 
 
 _WORDS: Mapping[str, Callable[[Typed], str]] = {
@@ -181,8 +183,9 @@ def typed_of(promise: Promise) -> Typed:  # noqa: C901 - one case for each kind
             return Typed("mostly_filled", share=f"{share * 100:.10g}")
         case UniqueTogether(columns):
             return Typed("unique_together", columns=columns)
-        case AcceptedValues(values, negated):
-            return Typed("accepted_values", values=tuple(map(_text, values)), negated=negated)
+        case AcceptedValues(values, negated, filled):
+            texts = tuple(map(_text, values))
+            return Typed("accepted_values", values=texts, negated=negated, filled=filled)
         case BelongsTo(to, there):
             return Typed("belongs_to", to=f"{to}.{there}")
         case PositiveInteger(minimum, integer):

@@ -110,7 +110,14 @@ _VALUES = (
         plain("always_true", "{columns} differ from each other in every row"),
         {"columns": "column_list"},
     ),
-    Spelling("expect_column_values_to_be_in_set", EXPECTATIONS, tell.accepted, {"values": "value_set"}),
+    # Unlike dbt's own test, these two count a blank as none of the values.
+    Spelling(
+        "expect_column_values_to_be_in_set",
+        EXPECTATIONS,
+        tell.accepted,
+        {"values": "value_set"},
+        {"filled": True},
+    ),
     Spelling(
         "expect_column_values_to_not_be_in_set",
         EXPECTATIONS,
@@ -119,7 +126,11 @@ _VALUES = (
         {"negated": True},
     ),
     Spelling(
-        "expect_column_distinct_values_to_be_in_set", EXPECTATIONS, tell.accepted, {"values": "value_set"}
+        "expect_column_distinct_values_to_be_in_set",
+        EXPECTATIONS,
+        tell.accepted,
+        {"values": "value_set"},
+        {"filled": True},
     ),
     Spelling(
         "expect_column_distinct_values_to_contain_set",

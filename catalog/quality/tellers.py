@@ -147,7 +147,8 @@ def accepted(given: Given) -> Told:
     if not values:
         return None
     words = "is never" if is_set(given.get("negated")) else "is always" if len(values) == 1 else "is one of"
-    return "accepted_values", f"{given.subject} {words} {joined(values, 'or')}"
+    blank = ", and never blank" if is_set(given.get("filled")) else ""
+    return "accepted_values", f"{given.subject} {words} {joined(values, 'or')}{blank}"
 
 
 def belongs(given: Given) -> Told:

@@ -71,6 +71,7 @@ class QualityForm(ItemForm):
     column = _text(_("Column"), **_LISTED)
     values = _lines(_("Values"), 4, _("One on each line, as they stand in the column."))
     negated = forms.BooleanField(label=_("The other way round: never one of these"), required=False)
+    filled = forms.BooleanField(label=_("A blank breaks it, too"), required=False)
     to = _text(
         _("Where it exists"), _("Table and column: customers.customer_id. Of a source: crm.people.id.")
     )
@@ -96,6 +97,9 @@ class QualityForm(ItemForm):
         table = kept.table or str(self["table"].value() or "")
         model = next((one for one in known.names.models.values() if one.unique_id == table), None)
         self.known_columns = [column.name for column in model.columns] if model is not None else []
+        if not kept.promise.filled and not self["filled"].value():
+            # Only tests of packages say it. Anybody else makes two rules of it, as dbt does.
+            del self.fields["filled"]
         if base is not None:
             # It stays where it stands: at its column, or at the table.
             self._choices("promise", [PROMISES[0], PROMISES[2 if kept.promise.of_table else 1]])

@@ -98,8 +98,10 @@ def _breaks(promise: Promise, column: str, asked: Asked) -> exp.Expr:
             return exp.and_(_filled(here), exp.GT(this=exp.column(_TWICE), expression=exp.Literal.number(1)))
         case UniqueTogether():
             return exp.GT(this=exp.column(_TWICE), expression=exp.Literal.number(1))
-        case AcceptedValues(values, negated):
+        case AcceptedValues(values, negated, filled):
             among = exp.In(this=here, expressions=[_literal(value) for value in values])
+            if filled:
+                return exp.or_(here.is_(exp.Null()), exp.not_(among))
             return among if negated else exp.and_(_filled(here), exp.not_(among))
         case BelongsTo():
             return _missing(promise, here, asked)

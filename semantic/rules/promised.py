@@ -136,7 +136,7 @@ def _built(typed: Typed, type_: ValueType, like: Promise | None) -> Promise:  # 
         case "mostly_filled":
             return MostlyFilled(float(_needed_number(typed, "share")) / 100)
         case "accepted_values":
-            return AcceptedValues(_values(typed, type_, like), typed.negated)
+            return AcceptedValues(_values(typed, type_, like), typed.negated, typed.filled)
         case "belongs_to":
             to, _dot, field = typed.to.rpartition(".")
             return BelongsTo(to, field)

@@ -129,6 +129,8 @@ def test_the_form_shows_the_fields_of_the_chosen_promise_and_says_what_is_missin
     shown = client.post(address, {**typed, "act": "save"}).content.decode()
     assert 'name="values"' in shown
     assert 'name="pattern"' not in shown
+    # No new rule says it, since dbt's own test cannot.
+    assert 'name="filled"' not in shown
     preview = address.replace("/edit/", "/preview/")
     parts = client.post(preview, {**typed, "shown": "", "values": "completed\r\nreturned"}).content.decode()
     assert 'id="asked"' in parts
@@ -204,6 +206,29 @@ def test_the_examples_show_what_the_rule_looks_at(story: Story) -> None:
     assert found.rows is not None
     assert [column.name for column in found.rows.columns] == ["order_id", "net_amount", "quantity"]
     assert sorted(row[0] for row in found.rows.rows) == [2, 4]  # type: ignore[type-var]
+
+
+def test_a_rule_that_blanks_break_too_stays_one_in_its_form_until_somebody_says_otherwise(
+    story: Story, client: Client
+) -> None:
+    promise = Typed("accepted_values", values=("completed", "returned", "it's late"), filled=True)
+    fields = PromiseFields(table=ORDERS, column="status", promise=promise)
+    assert broken_rows(fields, story.production).count == 1
+    assert broken_rows(replace(fields, promise=replace(promise, filled=False)), story.production).count == 0
+    proposal = drafted(story, STATUS, promise=promise)
+    client.force_login(story.maya)
+    place = [story.project.slug, story.production.slug, proposal.number]
+
+    page = client.get(reverse("proposal-edit", args=place)).content.decode()
+
+    assert "fct_orders.status is one of completed, returned, it&#x27;s late and never blank" in page
+    assert 'name="filled"' in page
+    # Nothing of this project says it in one test.
+    assert "Add “It is never blank” as another rule." in page
+    address = reverse("proposal-edit", args=place)
+    typed = {"table": ORDERS, "column": "status", "promise": "accepted_values", "values": "completed"}
+    client.post(address, {**typed, "version": "2", "act": "save"})
+    assert proposal.items.get().revision.content.promise == Typed("accepted_values", values=("completed",))  # type: ignore[attr-defined]
 
 
 def test_a_rule_of_nothing_is_not_begun(story: Story) -> None:

@@ -96,10 +96,11 @@ class UniqueTogether:
 
 @dataclass(frozen=True, slots=True)
 class AcceptedValues:
-    """One of these values, or, `negated`, none of them."""
+    """One of these values, or, `negated`, none of them; a blank keeps it, unless it has to be `filled`."""
 
     values: tuple[Scalar, ...]
     negated: bool = False
+    filled: bool = False
     kind: ClassVar[str] = "accepted_values"
 
     def problems(self) -> Iterator[str]:
@@ -109,6 +110,8 @@ class AcceptedValues:
             yield "Give texts or numbers, not both."
         if len(set(map(repr, self.values))) < len(self.values):
             yield "Give each value once."
+        if self.negated and self.filled:
+            yield "Say one of these values and never blank, or none of them: a blank is none of them."
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,11 +255,12 @@ def settled(promise: Promise) -> Promise:
             return _settled_range(minimum, maximum, strict=strict)
         case UniqueTogether(columns):
             return UniqueTogether(tuple(columns))
-        case AcceptedValues(values, negated):
+        case AcceptedValues(values, negated, filled):
             numbers = (isinstance(value, float) for value in values)
             return AcceptedValues(
                 tuple(whole(v) if is_ else v for v, is_ in zip(values, numbers, strict=True)),  # type: ignore[arg-type]
                 negated,
+                filled,
             )
         case MostlyFilled(share):
             return MostlyFilled(float(share))

@@ -154,7 +154,7 @@ def _accepted(given: Raw) -> Promise:
     found = [value.replace("''", "'") if isinstance(value, str) else value for value in values]
     if not isinstance(values, list) or not all(isinstance(value, str | int | float) for value in found):
         raise TypeError(values)
-    return AcceptedValues(tuple(found), is_set(given.get("negated")))
+    return AcceptedValues(tuple(found), is_set(given.get("negated")), is_set(given.get("filled")))
 
 
 def _belongs(given: Raw) -> Promise:
@@ -213,7 +213,7 @@ _READ: Mapping[str, frozenset[str]] = {
     "mostly_filled": frozenset({"at_least", "at_most"}),
     "unique": frozenset(),
     "unique_together": frozenset({"columns"}),
-    "accepted_values": frozenset({"values", "negated"}),
+    "accepted_values": frozenset({"values", "negated", "filled"}),
     "belongs_to": frozenset({"to", "field"}),
     "positive_integer": _LIMITS,
     "percentage_0_to_100": _LIMITS,

@@ -115,6 +115,16 @@ def arguments_of(test: str, asked: Asked) -> Arguments | None:
     return given
 
 
+def breaks_on_blanks(test: str, asked: Asked) -> bool:
+    """Whether the test breaks on a blank in this warehouse, though the promise does not.
+
+    PostgreSQL finds no match in a blank, for which `dbt_expectations` counts 0 matches there, and nothing
+    elsewhere.
+    """
+    matched = bare(test) == "expect_column_values_to_match_regex"
+    return matched and asked.dialect == "postgres" and isinstance(asked.promise, MatchesPattern)
+
+
 def _fits(spelling: Spelling, asked: Asked) -> bool:
     """Whether the test takes such values, which it may put into its SQL as they are."""
     match asked.promise:
@@ -154,8 +164,7 @@ def _accepted(promise: AcceptedValues) -> Iterator[tuple[str, Any]]:
     else:
         yield "values", list(promise.values)
         yield "quote", False
-    if promise.negated:
-        yield "negated", True
+    yield from ((name, True) for name in ("negated", "filled") if getattr(promise, name))
 
 
 def _reference(to: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -156,8 +157,10 @@ def test_the_same_promise_is_one_rule_however_it_was_put(promise: Promise, other
         (Percentage(), UTILS, "dbt_utils.accepted_range", {"min_value": 0, "max_value": 100}),
         (AcceptedValues((1, 2)), PLAIN, "accepted_values", {"values": [1, 2], "quote": False}),
         (AcceptedValues(("it's",)), PLAIN, "accepted_values", {"values": ["it''s"]}),
+        # The package's test breaks on blanks, and dbt's does not.
+        (AcceptedValues((1,)), EXPECTING, "accepted_values", {"values": [1], "quote": False}),
         (
-            AcceptedValues((1,)),
+            AcceptedValues((1,), filled=True),
             EXPECTING,
             "dbt_expectations.expect_column_values_to_be_in_set",
             {"value_set": [1], "quote_values": False},
@@ -349,6 +352,8 @@ def test_the_test_that_is_used_most_is_taken() -> None:
         (QualityRule(InRange(float("nan"))), Target("orders", "amount"), "have to be numbers"),
         (QualityRule(AcceptedValues(())), Target("orders", "status"), "at least one value"),
         (QualityRule(AcceptedValues((1, "a"))), Target("orders", "status"), "texts or numbers"),
+        (QualityRule(AcceptedValues((1,), True, True)), Target("orders", "status"), "or none of them"),
+        (QualityRule(AcceptedValues((1,), filled=True)), Target("orders", "status"), "another rule"),
         (QualityRule(AcceptedValues(("{{ x }}",))), Target("orders", "status"), "curly brackets"),
         (QualityRule(MatchesPattern("{% raw %}")), Target("orders", "status"), "dbt's templates"),
         (QualityRule(NotNull(), owner="{{ env_var('A') }}"), Target("orders", "status"), "curly brackets"),
@@ -401,6 +406,29 @@ def test_what_makes_no_sense_is_refused_with_what_to_do(rule: QualityRule, targe
 )
 def test_what_no_rule_says_is_not_read_as_one(kind: str, column: str, arguments: dict[str, Any]) -> None:
     assert rule_read(Test(kind, "", "orders", column, arguments)) is None
+
+
+def test_a_test_that_breaks_on_blanks_in_this_warehouse_alone_is_kept_and_not_written_anew() -> None:
+    rule, target = QualityRule(MatchesPattern("^a$")), Target("orders", "status")
+    there = replace(EXPECTING, dialect="postgres")
+    package = "dbt_expectations.expect_column_values_to_match_regex"
+
+    assert written(rule, target, EXPECTING).test == package
+    assert written(rule, target, there).test == "bisync_matches_pattern"
+    assert spelled(rule, target, there, compiles=compiles, like=package).test == package
+
+
+@pytest.mark.parametrize("test", ["be_in_set", "not_be_in_set"])
+def test_a_blank_is_none_of_the_values_where_the_test_counts_it_so(test: str) -> None:
+    one = Test(f"dbt_expectations.expect_column_values_to_{test}", "", "orders", "status", {"value_set": ["a"]})
+
+    found = rule_read(one)
+
+    assert found is not None
+    promise = AcceptedValues(("a",), negated=test == "not_be_in_set", filled=test == "be_in_set")
+    assert found.promise == promise
+    there = written(found, Target("orders", "status"), replace(EXPECTING, packages={}, tests=COPIES.tests))
+    assert there.test == one.kind.rpartition(".")[2] if promise.filled else "not_accepted_values"
 
 
 def test_conditions_have_one_spelling() -> None:
