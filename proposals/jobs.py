@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -12,9 +11,9 @@ from environments.selectors import known_in
 from proposals import content, generate, merging
 from proposals.actions import checks, publishing
 from proposals.checking import CheckRun, ChecksReplaced
-from proposals.kinds import CannotGenerate, kind_of
+from proposals.commit_message import message_of
+from proposals.kinds import CannotGenerate
 from proposals.models import Item, Proposal, ProposalStatus
-from proposals.rules import editors_of
 from semantic.codegen.metrics import Compiled
 from semantic.jobs import parsed
 from semantic.known import Known
@@ -143,37 +142,6 @@ def _commit_and_push(work: runs.Work, proposal: Proposal, mirror: Mirror, head: 
             continue
         return work.intent
     raise RemoteMoved(command="push", stderr="the branch moved at every attempt")
-
-
-def message_of(proposal: Proposal) -> str:
-    """The commit's message: what, why, and trailers that name proposal, approvers and content."""
-    revisions = [item.revision for item in proposal.items.select_related("revision").order_by("id")]
-    said = [(kind_of(revision), revision.content, revision.agreed) for revision in revisions]
-    subject = subject_of([(kind.area, kind.done(fields, base), fields.title) for kind, fields, base in said])
-    body = "\n\n".join(text for kind, fields, _base in said for text in kind.body(fields) if text)
-    approvers = [
-        f"Approved-by: {review.person} <{review.person.email}>"
-        for review in proposal.reviews.filter(stands=True, verdict="approve").select_related("person")
-    ]
-    editors = editors_of(proposal).exclude(pk=proposal.author_id).order_by("email")
-    trailers = [
-        *(f"Co-authored-by: {one} <{one.email}>" for one in editors),
-        f"Bisync-Proposal: {proposal.project.slug}#{proposal.number}",
-        *approvers,
-        f"Bisync-Content: {proposal.approved_hash}",
-    ]
-    return "\n\n".join(filter(None, [subject, body, "\n".join(trailers)])) + "\n"
-
-
-def subject_of(said: Sequence[tuple[str, str, str]]) -> str:
-    """The first line: the area that most of it is in, the verbs, and what they are about."""
-    areas = list(dict.fromkeys(area for area, _verb, _title in said))
-    by_verb: dict[str, list[str]] = {}
-    for _area, verb, title in said:
-        by_verb.setdefault(verb, []).append(title)
-    parts = [f"{verb} {' and '.join(titles)}" for verb, titles in by_verb.items()]
-    whole = ", ".join([parts[0], *(part[0].lower() + part[1:] for part in parts[1:])])
-    return f"{', '.join(areas)}: {whole}."
 
 
 @after_pull

@@ -109,6 +109,14 @@ def _between(one: Typed, what: str = "") -> str:
     return f"{whole}{' and '.join(said)}{what}"
 
 
+def _last(one: Typed) -> str:
+    return one.high or one.low
+
+
+def _several(count: str, unit: str) -> str:
+    return f"{count} {unit}" if count == "1" else f"{count} {unit}s"
+
+
 def _listed(one: Typed) -> str:
     blank = " and never blank" if one.filled else ""
     return f"{'none' if one.negated else 'one'} of {', '.join(one.values)}{blank}"
@@ -123,8 +131,8 @@ _WORDS: Mapping[str, Callable[[Typed], str]] = {
     "in_range": lambda one: f"is {_between(one)}",
     "matches_pattern": lambda one: f"{'never matches' if one.negated else 'matches'} {one.pattern}",
     "unique_together": lambda one: f"has no combination of {', '.join(one.columns)} twice",
-    "freshness": lambda one: f"has a {one.time} that is at most {one.age} {one.unit}s old",
-    "row_count_between": lambda one: f"has {_between(one, ' rows')}",
+    "freshness": lambda one: f"has a newest {one.time} that is at most {_several(one.age, one.unit)} old",
+    "row_count_between": lambda one: f"has {_between(one, ' row' if _last(one) == '1' else ' rows')}",
     "always_true": lambda one: f"keeps {one.formula or one.sql} in every row",
 }
 

@@ -31,6 +31,7 @@ from proposals.kinds import KINDS, kind_of
 from proposals.models import Conflict, ConflictState, Item, Proposal
 from proposals.selectors import names_for
 from proposals.views.faces import FACES
+from semantic.described import split
 from semantic.fields import Fields
 from semantic.formula.printer import spell
 from semantic.formula.registry import TOTALS
@@ -96,6 +97,7 @@ def propose(request: Request, environment: Environment) -> HttpResponse:
             "suggested": _in_words(kind, suggested),
             "given": suggested,
             "changing": changing,
+            "about": _about(changing),
             "title": _title(request, environment, kind, changing),
         }
         return page(request, "proposals/propose.html", context)
@@ -121,6 +123,13 @@ def _title(request: Request, environment: Environment, kind: str, changing: str)
     if base is None and KINDS[kind].of_what_is_there:
         return str(fields.title)
     return str(base.title) if base is not None else ""
+
+
+def _about(changing: str) -> str:
+    """What something new is of, as people write it: `dim_customers.email` of dbt's id and a column."""
+    table, column = split(changing)
+    name = ".".join(table.split(".")[2:]) or table
+    return f"{name}.{column}" if column else name
 
 
 def _number(text: str) -> int:

@@ -98,11 +98,8 @@ def _breaks(promise: Promise, column: str, asked: Asked) -> exp.Expr:
             return exp.and_(_filled(here), exp.GT(this=exp.column(_TWICE), expression=exp.Literal.number(1)))
         case UniqueTogether():
             return exp.GT(this=exp.column(_TWICE), expression=exp.Literal.number(1))
-        case AcceptedValues(values, negated, filled):
-            among = exp.In(this=here, expressions=[_literal(value) for value in values])
-            if filled:
-                return exp.or_(here.is_(exp.Null()), exp.not_(among))
-            return among if negated else exp.and_(_filled(here), exp.not_(among))
+        case AcceptedValues():
+            return _not_accepted(promise, here)
         case BelongsTo():
             return _missing(promise, here, asked)
         case PositiveInteger() | Percentage() | InRange():
@@ -115,6 +112,13 @@ def _breaks(promise: Promise, column: str, asked: Asked) -> exp.Expr:
             if found is not None:
                 return exp.not_(found)
     raise Unsupported("It is about all rows together: the checks tell whether it holds.")
+
+
+def _not_accepted(promise: AcceptedValues, here: exp.Expr) -> exp.Expr:
+    among = exp.In(this=here, expressions=[_literal(value) for value in promise.values])
+    if promise.filled:
+        return exp.or_(here.is_(exp.Null()), exp.not_(among))
+    return among if promise.negated else exp.and_(_filled(here), exp.not_(among))
 
 
 def _filled(column: exp.Expr) -> exp.Expr:

@@ -13,6 +13,7 @@ from catalog.models import NodeTest
 from proposals import generate
 from proposals.actions import authoring, publishing
 from proposals.broken_rows import broken_rows
+from proposals.commit_message import message_of
 from proposals.kinds import KINDS
 from proposals.kinds.described import NothingOfThatName
 from proposals.kinds.quality import NoSuchRule, RuleOfNothing
@@ -229,6 +230,26 @@ def test_a_rule_that_blanks_break_too_stays_one_in_its_form_until_somebody_says_
     typed = {"table": ORDERS, "column": "status", "promise": "accepted_values", "values": "completed"}
     client.post(address, {**typed, "version": "2", "act": "save"})
     assert proposal.items.get().revision.content.promise == Typed("accepted_values", values=("completed",))  # type: ignore[attr-defined]
+
+
+def test_a_commit_of_many_rules_lists_them_below_a_short_first_line(story: Story) -> None:
+    values = ("completed", "returned", "it's late")
+    proposal = drafted(story, STATUS, promise=Typed("accepted_values", values=values))
+    second = authoring.item_add(proposal=proposal, kind="test", changing=ORDERS, actor=story.maya)
+    said = {"promise": Typed("row_count_between", low="1"), "why": "Reports break otherwise."}
+    fields = replace(second.revision.content, **said)  # type: ignore[type-var, arg-type]
+    authoring.draft_save(item=second, fields=fields, version=1, actor=story.maya)
+    subject = "tests: Require fct_orders.status is one of completed, returned, it's late and 1 more."
+
+    message = message_of(proposal)
+
+    assert message.startswith(
+        f"{subject}\n\n"
+        "- Require fct_orders.status is one of completed, returned, it's late\n"
+        "- Require fct_orders has at least 1 row\n\n"
+        "Reports break otherwise.\n\n"
+        "Bisync-Proposal: "
+    )
 
 
 def test_a_rule_of_nothing_is_not_begun(story: Story) -> None:

@@ -210,10 +210,10 @@ def _written_rules() -> str:
         "one that the project uses most is taken; else the first one that dbt brings, or a package that the "
         "project uses; a project's own copy of a package's test counts like that. Tests that begin with "
         f"`bisync_` come with the file `{MACRO_FILE}`, which is added with the first of them. "
-        "Where the tests differ: `expect_column_values_to_be_in_set` alone breaks on a blank, so it is written "
-        "and read as a rule of its own (one of these values, and never blank); "
-        "`expect_column_values_to_match_regex` breaks on a blank in PostgreSQL alone, where it is not written "
-        "anew; "
+        "Where the tests differ: `expect_column_values_to_be_in_set` alone breaks on a blank, so it is "
+        "written and read as a rule of its own (one of these values, and never blank); "
+        "`expect_column_values_to_match_regex` breaks on a blank in PostgreSQL alone, where it is not "
+        "written anew; "
         "`expect_compound_columns_to_be_unique` passes over rows in which all of the columns are blank, and "
         "`expect_row_values_to_have_recent_data` over dates in the future, which the other tests count.",
         ("rule", "tests"),

@@ -24,7 +24,15 @@ from semantic.codegen.quality.promises import (
 )
 from semantic.codegen.quality.rule import QualityRule, Target
 from semantic.codegen.quality.source_freshness import FRESHNESS, is_of_source, source_arguments
-from semantic.codegen.quality.ways import WAYS, Arguments, Asked, arguments_of, bare, breaks_on_blanks, by_time_column
+from semantic.codegen.quality.ways import (
+    WAYS,
+    Arguments,
+    Asked,
+    arguments_of,
+    bare,
+    breaks_on_blanks,
+    by_time_column,
+)
 from semantic.rules.text import text_problems
 
 # From a condition as a formula to the same as SQL of the project's warehouse; raises Refused.
@@ -154,9 +162,7 @@ def _meta(rule: QualityRule) -> dict[str, Any]:
 
 def _chosen(asked: Asked, habits: Habits, like: str) -> tuple[str, Arguments]:
     """Of the tests that can say it the one used most, else dbt's, else a package's in use, else ours."""
-    tests = [
-        _called(test, habits) for test in WAYS[type(asked.promise)] if not breaks_on_blanks(test, asked)
-    ]
+    tests = [_called(test, habits) for test in WAYS[type(asked.promise)] if not breaks_on_blanks(test, asked)]
     found = {test: given for test in tests if test and (given := arguments_of(test, asked)) is not None}
     if like and bare(like) in BY_NAME and (given := arguments_of(like, asked)) is not None:
         return like, given

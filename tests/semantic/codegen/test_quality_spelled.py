@@ -420,7 +420,9 @@ def test_a_test_that_breaks_on_blanks_in_this_warehouse_alone_is_kept_and_not_wr
 
 @pytest.mark.parametrize("test", ["be_in_set", "not_be_in_set"])
 def test_a_blank_is_none_of_the_values_where_the_test_counts_it_so(test: str) -> None:
-    one = Test(f"dbt_expectations.expect_column_values_to_{test}", "", "orders", "status", {"value_set": ["a"]})
+    one = Test(
+        f"dbt_expectations.expect_column_values_to_{test}", "", "orders", "status", {"value_set": ["a"]}
+    )
 
     found = rule_read(one)
 

@@ -1,0 +1,58 @@
+"""What a proposal's commit says: what was done, why, by whom, and who approved it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from proposals.kinds import kind_of
+from proposals.models import Proposal
+from proposals.rules import editors_of
+
+# As long a first line as forges show before they cut it.
+_SUBJECT = 100
+
+
+def message_of(proposal: Proposal) -> str:
+    """The commit's message: what, why, and trailers that name proposal, approvers and content.
+
+    Where the first line has no room for all that is done, a list of it follows.
+    """
+    revisions = [item.revision for item in proposal.items.select_related("revision").order_by("id")]
+    said = [(kind_of(revision), revision.content, revision.agreed) for revision in revisions]
+    done = [(kind.area, kind.done(fields, base), fields.title) for kind, fields, base in said]
+    subject = subject_of(done)
+    listed = ""
+    if len(subject) > _SUBJECT and len(done) > 1:
+        subject = subject_of(done, most=1)
+        listed = "\n".join(f"- {verb} {title}" for _area, verb, title in done)
+    # Those who change many things at once often give one reason for all of them.
+    paragraphs = dict.fromkeys(text for kind, fields, _base in said for text in kind.body(fields) if text)
+    body = "\n\n".join(paragraphs)
+    approvers = [
+        f"Approved-by: {review.person} <{review.person.email}>"
+        for review in proposal.reviews.filter(stands=True, verdict="approve").select_related("person")
+    ]
+    editors = editors_of(proposal).exclude(pk=proposal.author_id).order_by("email")
+    trailers = [
+        *(f"Co-authored-by: {one} <{one.email}>" for one in editors),
+        f"Bisync-Proposal: {proposal.project.slug}#{proposal.number}",
+        *approvers,
+        f"Bisync-Content: {proposal.approved_hash}",
+    ]
+    return "\n\n".join(filter(None, [subject, listed, body, "\n".join(trailers)])) + "\n"
+
+
+def subject_of(said: Sequence[tuple[str, str, str]], *, most: int | None = None) -> str:
+    """The first line: the areas, the verbs, and what they are about: all of it, or `most` for each verb."""
+    areas = list(dict.fromkeys(area for area, _verb, _title in said))
+    by_verb: dict[str, list[str]] = {}
+    for _area, verb, title in said:
+        by_verb.setdefault(verb, []).append(title)
+    parts = [f"{verb} {_named(titles, most)}" for verb, titles in by_verb.items()]
+    whole = ", ".join([parts[0], *(part[0].lower() + part[1:] for part in parts[1:])])
+    return f"{', '.join(areas)}: {whole}."
+
+
+def _named(titles: Sequence[str], most: int | None) -> str:
+    more = len(titles) - len(titles[:most])
+    return " and ".join([*titles[:most], *([f"{more} more"] if more else [])])
