@@ -134,6 +134,20 @@ def names_for(project: Project, environment: Environment | None) -> dict[str, li
         if model.semantic
         for column in model.columns
     ]
+    computed = names.computed_by_key
+    fields += [
+        {
+            "name": dimension.name,
+            "label": dimension.label or dimension.name.replace("_", " "),
+            "type": "any",
+            "table": table,
+            "shared": len(by_table) > 1 or key in names.columns_by_key,
+            "description": dimension.description,
+        }
+        for key, by_table in computed.items()
+        for table, dimension in by_table.items()
+        if key == name_key(dimension.name)
+    ]
     metrics: list[dict[str, object]] = [
         {"name": m.name, "label": m.label or m.name, "description": m.description}
         for m in names.metrics.values()

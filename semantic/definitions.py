@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
@@ -34,6 +34,10 @@ def name_key(name: str) -> str:
 def column_in(expr: str) -> str:
     """The name in SQL that is nothing but a column in quotes; other SQL as it stands."""
     return expr[1:-1] if re.fullmatch(r'"[^"]+"|`[^`]+`', expr) else expr
+
+
+def _unsaid(_sql: str) -> str:
+    return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +240,8 @@ class Vocabulary:
     # Model → the one column that constraints or data tests show to be unique and never null.
     keys: Mapping[str, str] = field(default_factory=dict)
     synonyms: Mapping[str, str] = field(default_factory=dict)
+    # A dimension's SQL as a formula of one row; "" where none says the same.
+    says: Callable[[str], str] = _unsaid
     # The dbt that read it, which is the one that code is written for.
     dbt_version: tuple[int, int] = (1, 11)
 
@@ -320,6 +326,22 @@ class Vocabulary:
         for model in self.models.values():
             for alias, column in _aliases(model):
                 found.setdefault(name_key(alias), {}).setdefault(model.name, column)
+        return found
+
+    @cached_property
+    def computed_by_key(self) -> Mapping[str, Mapping[str, Dimension]]:
+        """`name_key` of a dimension that is more than a column → the models that have it, and the dimension.
+
+        By its name or its label, as far as no column of its model is called so.
+        """
+        found: dict[str, dict[str, Dimension]] = {}
+        for model in self.models.values():
+            for dimension in model.semantic.dimensions if model.semantic else ():
+                if dimension.type == "time" or model.column(column_in(dimension.expr)):
+                    continue
+                for name in filter(None, (dimension.name, dimension.label)):
+                    if model.name not in self.columns_by_key.get(name_key(name), {}):
+                        found.setdefault(name_key(name), {}).setdefault(model.name, dimension)
         return found
 
 

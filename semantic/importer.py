@@ -13,6 +13,7 @@ from sqlglot import exp
 from bisync.lib.memory import collecting_later
 from catalog.annotations import annotations_of, meta_of, synonyms_in
 from semantic.balances import Balance
+from semantic.conditions import formula_of
 from semantic.definitions import (
     LATEST_SPEC_SINCE,
     Aggregation,
@@ -79,6 +80,7 @@ def vocabulary(
         keys=primary_keys(manifest),
         dbt_version=dbt_version(manifest),
         synonyms=_synonyms(manifest, metrics),
+        says=lambda sql: formula_of(sql, project.dialect),
     )
     formulas = {
         name: replace(metric, formula=metric_formula(metric, known, dialect=project.dialect))

@@ -7,7 +7,8 @@ from dataclasses import replace
 from sqlglot import exp
 
 from semantic.codegen.entries import Refused
-from semantic.definitions import Aggregation, Model, Vocabulary
+from semantic.definitions import Aggregation, Dimension, Model, Vocabulary
+from semantic.formula.computed import Computed
 from semantic.formula.tree import (
     Binary,
     Call,
@@ -55,10 +56,15 @@ def filter_text(condition: Node, base: Model, vocabulary: Vocabulary, dialect: s
         place += "x"
     references: dict[str, str] = {}
 
+    computed = Computed(vocabulary)
+
     def leaf(part: Node) -> exp.Expr | None:
-        if not isinstance(part, ColumnRef):
+        if isinstance(part, ColumnRef):
+            jinja = _reference(part, condition, base, vocabulary)
+        elif (found := computed.dimension(part)) is not None:
+            jinja = _placed(*found, base, vocabulary)
+        else:
             return None
-        jinja = _reference(part, condition, base, vocabulary)
         name = next((name for name, known in references.items() if known == jinja), "")
         name = name or f"{place}{len(references)}_"
         references[name] = jinja
@@ -83,6 +89,19 @@ def _reference(column: ColumnRef, condition: Node, base: Model, vocabulary: Voca
     dimension = owner.semantic.dimension_for(column.column) if owner.semantic else None
     if dimension is None:
         raise NoDimension(column.column)
+    if dimension.type == "time":
+        known = owner.column(column.column)
+        exact = dimension.granularity == "day" and (
+            (known is not None and known.type == "date") or _by_whole_days(condition, column)
+        )
+        if not exact:
+            raise NoDimension(column.column)
+    return _placed(owner.name, dimension, base, vocabulary)
+
+
+def _placed(model: str, dimension: Dimension, base: Model, vocabulary: Vocabulary) -> str:
+    """The Jinja that stands for a dimension of a model in a filter over `base`; time is in days."""
+    owner = vocabulary.models[model]
     if owner.name == base.name:
         entity = owner.semantic.own_entity if owner.semantic else ""
     else:
@@ -91,18 +110,12 @@ def _reference(column: ColumnRef, condition: Node, base: Model, vocabulary: Voca
     try:
         _hops, there, found = route(base, (entity,), dimension.name, vocabulary)
     except Unsupported as error:
-        raise NoDimension(column.column) from error
+        raise NoDimension(dimension.name) from error
     # MetricFlow takes the first way it finds, and another model may have a dimension of this name too.
     if not entity or there.name != owner.name or found != dimension:
-        raise NoDimension(column.column)
+        raise NoDimension(dimension.name)
     if dimension.type == "categorical":
         return f"{{{{ Dimension('{entity}__{dimension.name}') }}}}"
-    known = owner.column(column.column)
-    exact = dimension.granularity == "day" and (
-        (known is not None and known.type == "date") or _by_whole_days(condition, column)
-    )
-    if not exact:
-        raise NoDimension(column.column)
     return f"{{{{ TimeDimension('{entity}__{dimension.name}', 'day') }}}}"
 
 

@@ -11,9 +11,9 @@ from semantic.formula.errors import CODES, Fix, FormulaError, Problem
 from semantic.formula.function import FunctionDoc
 from semantic.formula.parser import parse
 from semantic.formula.printer import print_formula
-from semantic.formula.reach import metric_models
 from semantic.formula.registry import TOTALS, functions
 from semantic.formula.sentence import print_sentence
+from semantic.formula.totalled import metric_models
 from semantic.formula.where import conjuncts, gather_where, push_where
 
 __all__ = [

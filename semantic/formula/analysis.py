@@ -86,7 +86,9 @@ def _analysed(text: str, vocabulary: Vocabulary, model: str, *, rows: bool = Fal
         resolver = Resolver(text, parse(text), vocabulary, model)
         home, warnings = resolver.home, resolver.warnings
         resolved = resolver.resolve()
-        warnings += lint(text, resolved, vocabulary)
+        # What a dimension computes cannot be put right in a formula that names it.
+        found = lint(text, resolved, vocabulary)
+        warnings += [one for one in found if (one.start, one.end) not in resolver.written_out]
         if rows:
             refuse_more_than_rows(resolved, model)
         result = Checker(text, vocabulary).check(resolved)
@@ -150,7 +152,8 @@ def _with_joined_name(text: str, problem: Problem, vocabulary: Vocabulary) -> Pr
     """Two words that are one name together (`net amount`) get the brackets that they need."""
     name = source(text, problem)
     key = name_key(name)
-    known = key in vocabulary.columns_by_key or key in vocabulary.metrics_by_key
+    names = (vocabulary.columns_by_key, vocabulary.metrics_by_key, vocabulary.computed_by_key)
+    known = any(key in one for one in names)
     if problem.code != "missing-operator" or problem.fixes or not known:
         return problem
     fixes = (Fix(f"Write [{name}]", replaced(text, problem, f"[{name}]")),)

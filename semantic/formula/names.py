@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
-from semantic.definitions import Column, Metric, Model, Vocabulary, name_key
+from semantic.definitions import Column, Dimension, Metric, Model, Vocabulary, name_key
 from semantic.formula.errors import Fix, FormulaError, Place, Problem, replaced
+from semantic.formula.parser import parse
 from semantic.formula.printer import METRIC_PREFIX, spell
-from semantic.formula.reach import metric_models
+from semantic.formula.totalled import metric_models
 from semantic.formula.tree import (
     COMPARISONS,
     Binary,
@@ -32,10 +34,18 @@ class Resolver:
     A bare name is a column of `home`; else a column of the one model that the formula also uses by names
     that only that model has; else a metric; else a column that only one model has. Where both a field and
     a metric could stand and nobody chose `home`, it is the metric.
+
+    A dimension that computes something stands for what it says, which takes its place in the tree; their
+    places are `written_out`.
     """
 
-    def __init__(self, text: str, tree: Node, vocabulary: Vocabulary, model: str = "") -> None:
+    def __init__(
+        self, text: str, tree: Node, vocabulary: Vocabulary, model: str = "", *, plain: bool = False
+    ) -> None:
         self.text = text
+        self.written_out: set[tuple[int, int]] = set()
+        # What a dimension says names columns alone.
+        self._computed = {} if plain else vocabulary.computed_by_key
         self.vocabulary = vocabulary
         self.tree = transform(tree, self._meant) if vocabulary.synonyms else tree
         self.warnings: list[Problem] = []
@@ -57,15 +67,28 @@ class Resolver:
         found = self._qualified(node) if node.table else self._bare(node)
         if isinstance(found, Metric):
             return MetricRef(found.name, start=node.start, end=node.end)
-        model, column = found
-        return ColumnRef(model, column.name, start=node.start, end=node.end)
+        model, meant = found
+        if isinstance(meant, Dimension):
+            return self._written_out(node, model, meant)
+        return ColumnRef(model, meant.name, start=node.start, end=node.end)
+
+    def _written_out(self, node: Name, model: str, dimension: Dimension) -> Node:
+        """What a dimension says, in the place of its name."""
+        tree = said_by(dimension, model, self.vocabulary)
+        if tree is None:
+            message = f"“{node.name}” is a dimension that is computed in SQL which no formula says."
+            hint = "Write what it stands for, with fields; numbers can be grouped by it nevertheless."
+            raise FormulaError("unknown-field", message, node, hint)
+        self.written_out.add((node.start, node.end))
+        return transform(tree, lambda part: replace(part, start=node.start, end=node.end))
 
     def _meant(self, node: Node) -> Node:
         """A synonym replaced by the name that it stands for; nothing else changes."""
         if not isinstance(node, Name) or node.table:
             return node
         key = name_key(node.name)
-        if key in self.vocabulary.columns_by_key or key in self.vocabulary.metrics_by_key:
+        known = (self.vocabulary.columns_by_key, self.vocabulary.metrics_by_key, self._computed)
+        if any(key in names for names in known):
             return node
         synonyms = self.vocabulary.synonyms.items()
         meant = next((name for phrase, name in synonyms if name_key(phrase) == key), "")
@@ -107,7 +130,7 @@ class Resolver:
         if name.table:
             return self._names_metrics(name.table)
         key = name_key(name.name)
-        field = (name.start, name.end) in self._row_names and key in self.vocabulary.columns_by_key
+        field = (name.start, name.end) in self._row_names and bool(self._fields(key))
         return not field and key in self.vocabulary.metrics_by_key
 
     def _names_metrics(self, table: str) -> bool:
@@ -116,17 +139,21 @@ class Resolver:
 
     def _holders(self, name: Name) -> set[str]:
         """The models that this name may belong to."""
-        columns = self.vocabulary.columns_by_key.get(name_key(name.name), {})
+        columns = self._fields(name_key(name.name))
         if not name.table:
             return set(columns)
         model = self.vocabulary.models_by_key.get(name_key(name.table))
         return {model.name} if model and model.name in columns else set()
 
+    def _fields(self, key: str) -> dict[str, Column | Dimension]:
+        """The models that have a column of this name, or a dimension that computes something."""
+        return {**self._computed.get(key, {}), **self.vocabulary.columns_by_key.get(key, {})}
+
     # -- one name
 
-    def _bare(self, node: Name) -> tuple[str, Column] | Metric:
+    def _bare(self, node: Name) -> tuple[str, Column | Dimension] | Metric:
         key = name_key(node.name)
-        columns = self.vocabulary.columns_by_key.get(key, {})
+        columns = self._fields(key)
         metric = self.vocabulary.metrics_by_key.get(key)
         either = None if (node.start, node.end) in self._row_names else metric
         near = [self.home] if self.home in columns else sorted(self._used & set(columns))
@@ -142,7 +169,7 @@ class Resolver:
             return next(iter(columns.items()))
         raise self._ambiguous(node, columns) if columns else self._unknown(node)
 
-    def _qualified(self, node: Name) -> tuple[str, Column] | Metric:
+    def _qualified(self, node: Name) -> tuple[str, Column | Dimension] | Metric:
         key = name_key(node.name)
         if self._names_metrics(node.table):
             metric = self.vocabulary.metrics_by_key.get(key)
@@ -150,7 +177,7 @@ class Resolver:
                 raise self._unknown(node)
             return metric
         model = self._model(node, node.table)
-        column = self.vocabulary.columns_by_key.get(key, {}).get(model.name)
+        column = self._fields(key).get(model.name)
         if column is None:
             names = (column.name for column in model.columns)
             fixes = tuple(
@@ -233,6 +260,15 @@ class Resolver:
             )
             near = _near(name, set(others))
         return near
+
+
+def said_by(dimension: Dimension, model: str, vocabulary: Vocabulary) -> Node | None:
+    """What a dimension computes of a row of its model; None where no formula says it."""
+    said = vocabulary.says(dimension.expr)
+    try:
+        return Resolver(said, parse(said), vocabulary, model, plain=True).resolve()
+    except FormulaError:
+        return None
 
 
 def _near(name: str, names: Iterable[str]) -> list[str]:

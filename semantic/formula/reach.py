@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from semantic.definitions import Metric, Model, SemanticModel, Vocabulary
+from semantic.definitions import Model, SemanticModel, Vocabulary
+from semantic.formula.computed import Computed
 from semantic.formula.errors import Fix, FormulaError, replaced, source
 from semantic.formula.printer import spell
-from semantic.formula.tree import ColumnRef, Conversion, MetricRef, Node, Total, Where, transform, walk
+from semantic.formula.totalled import metric_models
+from semantic.formula.tree import (
+    ColumnRef,
+    Conversion,
+    MetricRef,
+    Node,
+    Total,
+    Where,
+    children,
+    transform,
+    walk,
+)
 
 _KEYS = {"primary", "unique"}
 _MANY = 8
@@ -55,13 +67,32 @@ def check_filters(text: str, tree: Node, vocabulary: Vocabulary) -> None:
 
     `tree` has its conditions pushed down to the totals and metrics.
     """
+    computed = Computed(vocabulary)
     for part in walk(tree):
         if isinstance(part, Conversion):
             _check_entity(part, vocabulary)
         if isinstance(part, Where):
-            for column in walk(part.condition):
-                if isinstance(column, ColumnRef):
-                    _check_filter(text, part.value, column, vocabulary)
+            for filtered in _filtered_by(part.condition, computed):
+                _check_filter(text, part.value, filtered, vocabulary)
+
+
+@dataclass(frozen=True, slots=True)
+class _Field:
+    """What a condition looks at: a column, or a `dimension` that computes something of several."""
+
+    column: ColumnRef
+    dimension: str = ""
+
+
+def _filtered_by(condition: Node, computed: Computed) -> Iterator[_Field]:
+    if isinstance(condition, ColumnRef):
+        yield _Field(condition)
+    elif (found := computed.dimension(condition)) is not None:
+        first = next(part for part in walk(condition) if isinstance(part, ColumnRef))
+        yield _Field(first, found[1].name)
+    else:
+        for part in children(condition):
+            yield from _filtered_by(part, computed)
 
 
 def _check_entity(node: Conversion, vocabulary: Vocabulary) -> None:
@@ -78,30 +109,30 @@ def _check_entity(node: Conversion, vocabulary: Vocabulary) -> None:
             raise FormulaError("conversion-events", message, part, hint)
 
 
-def _check_filter(text: str, filtered: Node, column: ColumnRef, vocabulary: Vocabulary) -> None:
+def _check_filter(text: str, filtered: Node, field: _Field, vocabulary: Vocabulary) -> None:
+    column = field.column
     if isinstance(filtered, Total) and filtered.model != column.model:
         fixes = _count_fixes(text, filtered, [column.model])
-        _require_path(vocabulary.models[filtered.model], column, vocabulary, fixes)
+        _require_path(vocabulary.models[filtered.model], field, vocabulary, fixes)
     elif isinstance(filtered, MetricRef):
         for name in sorted(metric_models(vocabulary, filtered.metric)):
             if name != column.model:
-                _require_path(vocabulary.models[name], column, vocabulary)
-            elif not _is_dimension(vocabulary.models[name], column.column):
+                _require_path(vocabulary.models[name], field, vocabulary)
+            elif not _is_dimension(vocabulary.models[name], field):
                 raise _needs_dimension(column, f"the metric {filtered.metric}")
 
 
-def _require_path(
-    base: Model, column: ColumnRef, vocabulary: Vocabulary, fixes: tuple[Fix, ...] = ()
-) -> None:
-    """Raises unless every row of `base` has at most one row of the column's model."""
+def _require_path(base: Model, field: _Field, vocabulary: Vocabulary, fixes: tuple[Fix, ...] = ()) -> None:
+    """Raises unless every row of `base` has at most one row of the field's model."""
+    column = field.column
     other = vocabulary.models[column.model]
     if _leads_to(base.semantic, other.semantic):
-        if not _is_dimension(other, column.column):
+        if not _is_dimension(other, field):
             raise _needs_dimension(column, base.name)
         return
     if _leads_to(other.semantic, base.semantic):
         message = (
-            f"Filtering {base.name} by {column.model}.{column.column} would repeat rows: "
+            f"Filtering {base.name} by {column.model}.{field.dimension or column.column} would repeat rows: "
             f"one row of {base.name} has many rows of {other.name}."
         )
         hint = f"Total {other.name} instead, or add the information to {base.name} in dbt."
@@ -119,34 +150,13 @@ def _leads_to(base: SemanticModel | None, other: SemanticModel | None) -> bool:
     return any(entity.name in keys for entity in base.entities)
 
 
-def _is_dimension(model: Model, column: str) -> bool:
-    return model.semantic is not None and model.semantic.dimension_for(column) is not None
+def _is_dimension(model: Model, field: _Field) -> bool:
+    if field.dimension or model.semantic is None:
+        return bool(field.dimension)
+    return model.semantic.dimension_for(field.column.column) is not None
 
 
 def _needs_dimension(column: ColumnRef, filtered: str) -> FormulaError:
     message = f"dbt cannot filter {filtered} by {column.column}: it is no dimension of {column.model} yet."
     hint = f"Ask for {column.column} to be added as a dimension of {column.model}."
     return FormulaError("needs-dimension", message, column, hint)
-
-
-def metric_models(vocabulary: Vocabulary, name: str) -> set[str]:
-    """The models whose rows a metric totals, through all metrics that it is made of."""
-    found: set[str] = set()
-    seen: set[str] = set()
-    waiting = [name]
-    while waiting:
-        metric = vocabulary.metrics.get(waiting.pop())
-        if metric is None or metric.name in seen:
-            continue
-        seen.add(metric.name)
-        found |= {
-            vocabulary.measures[name][0].name for name in metric.measures if name in vocabulary.measures
-        }
-        waiting += _inputs(metric)
-    return found
-
-
-def _inputs(metric: Metric) -> Iterator[str]:
-    for part in (metric.numerator, metric.denominator, *metric.inputs):
-        if part:
-            yield part.name

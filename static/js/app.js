@@ -250,6 +250,9 @@ function press(key) {
   return Boolean(place);
 }
 
+/* Where there are more tabs than fit, the current one is in sight. */
+document.querySelector(".tabs-many [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+
 /* Each person can switch single keys off; they do nothing while somebody writes or holds a modifier. */
 let leaving = 0;
 

@@ -43,6 +43,9 @@ models:
         dimension: {type: categorical, name: order_status, label: Order status}
       - name: is_gift
         dimension: categorical
+    derived_semantics:
+      dimensions:
+        - {name: is_bulk, type: categorical, expr: quantity > 2, label: Bulk order}
     metrics:
       - name: revenue
         label: Revenue
@@ -71,6 +74,9 @@ models:
         dimension: {type: time}
       - name: country
         dimension: {type: categorical, label: Country}
+    derived_semantics:
+      dimensions:
+        - {name: is_german, type: categorical, expr: country = 'DE'}
     semantic_model: {enabled: true, name: customers}
     agg_time_dimension: signed_up_on
     metrics:

@@ -110,6 +110,7 @@ models:
       - {name: delivered_on, type: time, type_params: {time_granularity: day}}
       - {name: order_status, type: categorical, expr: status, label: Order status}
       - {name: is_gift, type: categorical}
+      - {name: is_bulk, type: categorical, expr: quantity > 2, label: Bulk order}
     measures:
       - {name: net_amount_total, agg: sum, expr: net_amount}
       - {name: order_count, agg: count, expr: order_id}
@@ -132,6 +133,7 @@ models:
     dimensions:
       - {name: signed_up_on, type: time, type_params: {time_granularity: day}}
       - {name: country, type: categorical, label: Country}
+      - {name: is_german, type: categorical, expr: country = 'DE'}
     measures:
       - {name: customer_count, agg: count, expr: "1"}
 """,
@@ -345,6 +347,7 @@ def vocabulary() -> Vocabulary:
             Dimension("delivered_on", "time", "delivered_on", "day"),
             Dimension("order_status", "categorical", "status"),
             Dimension("is_gift", "categorical", "is_gift"),
+            Dimension("is_bulk", "categorical", "quantity > 2", label="Bulk order"),
         ),
         measures=(Measure("net_amount_total", "sum", "net_amount"), Measure("rows_total", "count", "1")),
         agg_time_dimension="ordered_at",
@@ -357,6 +360,7 @@ def vocabulary() -> Vocabulary:
         dimensions=(
             Dimension("signed_up_on", "time", "signed_up_on", "day"),
             Dimension("country", "categorical", "country"),
+            Dimension("is_german", "categorical", "country = 'DE'"),
         ),
         measures=(Measure("customer_count", "count", "1"),),
         agg_time_dimension="signed_up_on",
@@ -408,6 +412,7 @@ def vocabulary() -> Vocabulary:
         models={model.name: model for model in models},
         metrics={metric.name: metric for metric in metrics},
         time_spine="days.date_day",
+        says=str,
     )
 
 

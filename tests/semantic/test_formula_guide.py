@@ -5,12 +5,12 @@ from __future__ import annotations
 import gzip
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
-from semantic.definitions import Vocabulary
+from semantic.definitions import Dimension, Vocabulary
 from semantic.formula import CODES, analyse
 from semantic.importer import vocabulary
 
@@ -62,7 +62,13 @@ WRONG = [example for example in ALL if example.code]
 @pytest.fixture(scope="module")
 def company() -> Vocabulary:
     manifest = json.loads(gzip.decompress(MANIFEST.read_bytes()))
-    return vocabulary(manifest, {}, {f"model.outdoor.{name}": types for name, types in TYPES.items()})
+    found = vocabulary(manifest, {}, {f"model.outdoor.{name}": types for name, types in TYPES.items()})
+    orders = found.models["fct_orders"]
+    assert orders.semantic is not None
+    # The one that the guide supposes.
+    proposed = Dimension("big_basket", "categorical", "net_amount > 100", label="Big basket")
+    semantic = replace(orders.semantic, dimensions=(*orders.semantic.dimensions, proposed))
+    return replace(found, models={**found.models, "fct_orders": replace(orders, semantic=semantic)})
 
 
 def test_every_block_of_the_guide_is_executed() -> None:

@@ -391,6 +391,29 @@ def test_the_lines_of_a_formula_are_kept_as_files_end_them() -> None:
     assert entry["config"]["meta"]["bisync"]["formula"] == "SUM(discount)\n  / COUNT(*)"
 
 
+@pytest.mark.parametrize(
+    ("formula", "filtered"),
+    [
+        ("SUM(net_amount) WHERE is_bulk", "{{ Dimension('order__is_bulk') }}"),
+        ("SUM(net_amount) WHERE quantity > 2", "{{ Dimension('order__is_bulk') }}"),
+        ("COUNT(fct_orders.*) WHERE is_german", "{{ Dimension('customer__is_german') }}"),
+        # Which is a dimension as well, and says more.
+        (
+            "COUNT(fct_orders.*) WHERE dim_customers.country = 'FR'",
+            "{{ Dimension('customer__country') }} = 'FR'",
+        ),
+    ],
+)
+def test_dbt_filters_by_a_dimension_that_computes_the_condition(formula: str, filtered: str) -> None:
+    assert compiled(formula).entries["metrics"][-1]["filter"] == filtered
+
+
+def test_metrics_are_filtered_by_a_dimension_that_computes_the_condition() -> None:
+    entry = compiled("revenue WHERE NOT is_bulk", model="").entries["metrics"][-1]
+
+    assert "NOT {{ Dimension('order__is_bulk') }}" in str(entry)
+
+
 def test_a_text_that_looks_like_a_place_holder_stays_a_text() -> None:
     condition = Binary("=", ColumnRef("fct_orders", "status"), Literal_("bisync_dimension_0_"))
 

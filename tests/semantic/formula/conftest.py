@@ -41,6 +41,10 @@ ORDERS = Model(
         dimensions=(
             Dimension("order_status", "categorical", "status", label="Order status"),
             Dimension("ordered_on", "time", "order_date", granularity="day"),
+            Dimension("big_order", "categorical", "amount > 1000", label="Large order"),
+            Dimension("unit_price", "categorical", "net_amount / quantity"),
+            Dimension("odd_one", "categorical", "some_function(status)"),
+            Dimension("channel", "categorical", "lower(payload)"),
         ),
         measures=(
             Measure("order_total", "sum", "net_amount", "ordered_on"),
@@ -95,4 +99,6 @@ def vocabulary() -> Vocabulary:
     """A small shop: orders lead to customers; web_events are known to dbt only as a table."""
     models = {model.name: model for model in (ORDERS, CUSTOMERS, EVENTS)}
     metrics = {metric.name: metric for metric in METRICS}
-    return Vocabulary(models, metrics, synonyms={"turnover": "revenue", "buyer": "orders.customer_id"})
+    synonyms = {"turnover": "revenue", "buyer": "orders.customer_id", "whale": "big_order"}
+    says = {"amount > 1000": "amount > 1000", "net_amount / quantity": "net_amount / quantity"}
+    return Vocabulary(models, metrics, synonyms=synonyms, says=lambda sql: says.get(sql, ""))
