@@ -24,6 +24,7 @@ from semantic.definitions import Column, Model, Vocabulary
 from semantic.formula.errors import FormulaError, Problem
 from semantic.formula.names import Resolver
 from semantic.formula.parser import parse
+from semantic.formula.phrases import words_of
 from semantic.formula.printer import print_formula
 from semantic.formula.tree import Case, ColumnRef, Node, shape, walk
 from semantic.formula.types import Checker
@@ -49,6 +50,8 @@ from semantic.rules.tables import (
 )
 from semantic.rules.unary import CellError
 
+# What a key's name ends with, behind the name of what it is the key of.
+_OF_KEYS = re.compile(r"_(id|key|pk|sk|code|no|number|uuid)$")
 # So many boundary examples are offered; a person has to read each of them.
 MOST_OFFERED = 12
 
@@ -92,7 +95,7 @@ class Understood:
         """The rule in canonical words; "" where no sentence says it."""
         if self.case is None:
             return ""
-        subject = self.subject or self.model.rpartition("_")[2].removesuffix("s") or "row"
+        subject = self.subject or row_name(self.vocabulary, self.model)
         told = write_sentence(self.case, self.vocabulary, self.model, subject)
         return "" if isinstance(told, Mixed) else told
 
@@ -167,6 +170,15 @@ def understood(fields: BusinessRuleFields, vocabulary: Vocabulary) -> Understood
         return Understood(vocabulary, fields.model, _case(fields.text, vocabulary, fields.model))
     except FormulaError as error:
         return Understood(vocabulary, fields.model, problems=(error.problem,))
+
+
+def row_name(vocabulary: Vocabulary, model: str) -> str:
+    """What a row of a model is called in a sentence: as its key says (`customer_id`), else as the model does."""
+    named = _OF_KEYS.sub("", vocabulary.keys.get(model, "").lower())
+    if not named or named == vocabulary.keys.get(model, "").lower():
+        last = model.lower().rpartition("_")[2]
+        named = last if last.endswith(("ss", "us", "is")) else last.removesuffix("s")
+    return words_of(named) or "row"
 
 
 def _case(text: str, vocabulary: Vocabulary, model: str) -> Case:

@@ -13,6 +13,7 @@ and Business Rules 1.5, annex A, reduced to what one row can answer.)
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -125,6 +126,30 @@ def read_sentence(text: str, vocabulary: Vocabulary, model: str) -> SentenceRead
     return SentenceReading(text, subject, case, "" if isinstance(written, Mixed) else written)
 
 
+_IF = re.compile(
+    r"(?:if|when)\s+(?P<condition>.+),\s*(?:then\s+)?(?P<subject>[^,]*?)\s*\b(?:is|are)\s+(?P<outcome>[^,]+)",
+    re.IGNORECASE | re.DOTALL,
+)
+_ELSE = re.compile(r"(?:otherwise|else),?\s+(?:.*\b(?:is|are)\s+)?(?P<outcome>[^,]+)", re.IGNORECASE)
+# Where the next clause begins.
+_NEXT = re.compile(r"\s*[.;,\n]\s*(?=(?:if|when|otherwise|else)\b)", re.IGNORECASE)
+
+
+def turned_round(text: str) -> str:
+    """`If total is more than 9, it is big. Otherwise it is small.` with its outcomes first; "" of others."""
+    *clauses, last = _NEXT.split(text.strip().rstrip(". "))
+    otherwise = _ELSE.fullmatch(last)
+    if otherwise is None:
+        clauses.append(last)
+    found = [_IF.fullmatch(clause) for clause in clauses]
+    if not found or not all(found):
+        return ""
+    told = [f"is {one['outcome'].strip()} when {one['condition'].strip()}" for one in found if one]
+    subject = found[0]["subject"].strip() if found[0] else ""
+    rest = [f"otherwise {otherwise['outcome'].strip()}"] if otherwise else []
+    return f"{subject or 'it'} {', '.join([*told, *rest])}"
+
+
 class _Reader:
     def __init__(self, text: str, phrases: Phrases) -> None:
         self.text = text
@@ -224,6 +249,10 @@ class _Reader:
         if not part:
             where = self.tokens[min(start, self.last)]
             hint = "Write what holds, for example: is at risk when …"
+            if start == 0 and (turned := turned_round(self.text)):
+                hint = "A sentence names the outcome first, and then when it holds."
+                fixes = (Fix("Put the outcome first", turned),)
+                raise FormulaError("missing-outcome", "An outcome is missing here.", where, hint, fixes)
             raise FormulaError("missing-outcome", "An outcome is missing here.", where, hint)
         if len(part) == 1 and part[0].kind == "text":
             return _Outcome(part[0].value, Place(part[0].start, part[0].end), quoted=True)

@@ -61,6 +61,33 @@ def test_a_sentence_is_a_case() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("typed", "turned"),
+    [
+        ("If VIP, it is big.", "it is big when VIP"),
+        (
+            "If days since last order > 60, then the customer is at risk. Otherwise it is healthy.",
+            "the customer is at risk when days since last order > 60, otherwise healthy",
+        ),
+        (
+            "when tier is one of gold, silver, customer is dear;\nif VIP, customer is known\notherwise new",
+            "customer is dear when tier is one of gold, silver, is known when VIP, otherwise new",
+        ),
+    ],
+)
+def test_a_sentence_that_begins_with_its_condition_can_be_turned_round(typed: str, turned: str) -> None:
+    (problem,) = read(typed).problems
+
+    assert problem.code == "missing-outcome"
+    assert [fix.text for fix in problem.fixes] == [turned]
+    assert read(turned).ok
+
+
+@pytest.mark.parametrize("typed", ["If VIP", "if VIP it is big", "If VIP, big", "when, is a"])
+def test_other_sentences_that_begin_so_are_not(typed: str) -> None:
+    assert [fix for problem in read(typed).problems for fix in problem.fixes] == []
+
+
 def test_a_sentence_may_have_several_clauses() -> None:
     reading = read(
         'customer is a VIP when VIP; and it is "so, so" when tier is one of gold, silver, lost if recency > 90'
