@@ -173,7 +173,7 @@ def understood(fields: BusinessRuleFields, vocabulary: Vocabulary) -> Understood
 
 
 def row_name(vocabulary: Vocabulary, model: str) -> str:
-    """What a row of a model is called in a sentence: as its key says (`customer_id`), else as the model does."""
+    """What a row of a model is called in a sentence: as its key says (`customer_id`), else as the model."""
     named = _OF_KEYS.sub("", vocabulary.keys.get(model, "").lower())
     if not named or named == vocabulary.keys.get(model, "").lower():
         last = model.lower().rpartition("_")[2]
