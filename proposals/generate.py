@@ -15,6 +15,7 @@ from environments.selectors import snapshot_known, vocabulary_of
 from governance.models import Project
 from proposals.kinds import CannotGenerate, kind_of
 from proposals.models import HandEdit, Item, Proposal
+from proposals.together import clashes
 from semantic.codegen.entries import parts
 from semantic.codegen.metrics import Compiled, FileChange
 from semantic.codegen.yaml_files import YamlRefused
@@ -118,19 +119,13 @@ def entries_of(items: Sequence[Item], known: Known, *, dialect: str) -> list[Com
 
     Raises `InvalidInput` about the first item that cannot be sent yet.
     """
-    code, named = [], set()
-    for item in items:
+    code: list[Compiled] = []
+    for place, item in enumerate(items):
         revision, kind = item.revision, kind_of(item.revision)
         fields, base = revision.content, revision.agreed
-        problems = kind.sending_problems(fields, known, base)
-        if not problems and (kind.key, fields.name) in named:
-            twice = _(
-                "This proposal has %(what)s twice. Give this one another name, or take one of them out."
-            )
-            problems = {kind.computed: [str(twice) % {"what": fields.title}]}
+        problems = kind.sending_problems(fields, known, base) or clashes(kind, fields, base, items[:place])
         if problems:
             raise InvalidInput(problems, about=item.pk)
-        named.add((kind.key, fields.name))
         try:
             one = kind.compiled(fields, known, dialect=dialect, base=base)
         except CannotGenerate as exc:

@@ -11,6 +11,7 @@ from proposals import generate
 from proposals.directions import not_proposable_of
 from proposals.kinds import CannotGenerate, Kind
 from proposals.models import Item
+from proposals.together import clashes
 from semantic.codegen.metrics import Compiled
 from semantic.definitions import Vocabulary
 from semantic.fields import Fields
@@ -54,7 +55,7 @@ def outlook(
         known = generate.known_after(earlier, environment)
     except generate.NothingPulled as exc:
         return Outlook(missing={kind.computed: [str(exc)]}, unfit=unfit)
-    missing = kind.sending_problems(fields, known, base)
+    missing = kind.sending_problems(fields, known, base) or clashes(kind, fields, base, earlier)
     if missing:
         return Outlook(missing=missing, unfit=unfit, known=known)
     try:

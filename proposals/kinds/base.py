@@ -123,6 +123,10 @@ class Kind(ABC, Generic[F]):
         """What is computed, read aloud; "" where nothing is."""
         return ""
 
+    def describes(self, _fields: F, _base: F | None) -> str:
+        """Whose description in dbt it writes: dbt's id and the column, or `metric.` and its name; else ""."""
+        return ""
+
     def verb(self, base: F | None) -> str:
         """What the subject of a commit says was done."""
         return "Add" if base is None else "Change"

@@ -105,6 +105,9 @@ class DescribedKind(Kind[F]):
         except Refused as exc:
             raise CannotGenerate(why=str(exc)) from exc
 
+    def describes(self, fields: F, base: F | None) -> str:
+        return fields.name if base is None or "description" in fields.changes_from(base) else ""
+
     def unique_id(self, name: str, known: Known) -> str:
         return split(name)[0] if self._node(name, known) is not None else ""
 

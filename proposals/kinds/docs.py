@@ -96,6 +96,10 @@ class DocKind(Kind[DocFields]):
         except Refused as exc:
             raise CannotGenerate(why=str(exc)) from exc
 
+    def describes(self, fields: DocFields, base: DocFields | None) -> str:  # noqa: ARG002
+        metric = fields.about.startswith("metric.")
+        return f"metric.{fields.about.rpartition('.')[2]}" if metric else fields.about
+
     def unique_id(self, name: str, known: Known) -> str:
         return name if self.said(name, known) is not None else ""
 

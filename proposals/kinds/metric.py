@@ -137,6 +137,10 @@ class MetricKind(Kind[MetricFields]):
         text = readable_alone(tree, known.names, dialect=dialect, written=fields.formula) if tree else ""
         return replace(fields, model="", formula=text or fields.formula)
 
+    def describes(self, fields: MetricFields, base: MetricFields | None) -> str:
+        changed = base is not None and "meaning" in fields.changes_from(base)
+        return f"metric.{fields.name}" if changed else ""
+
     def unique_id(self, name: str, known: Known) -> str:
         metric = known.names.metrics.get(name)
         return metric.unique_id if metric is not None else ""

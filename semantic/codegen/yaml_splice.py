@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -42,6 +43,10 @@ from semantic.codegen.yaml_steps import Drop, InsertItem, InsertKey, Put, Step
 
 # Blank lines between entries are copied, but a wide hole somewhere in a file is no rhythm.
 MAX_BLANK_LINES = 2
+
+
+# A line drawn in a comment, as above a group of entries.
+_HEADING = re.compile(r"([-=#*~_])\1\1")
 
 
 class Cut(NamedTuple):
@@ -249,10 +254,16 @@ def _drop(document: Document, step: Drop) -> Cut:
 
 
 def _drop_lines(text: str, parent: MappingNode | SequenceNode, index: int) -> Cut:
-    """The lines of an entry, and the blank lines that set it apart from its neighbours."""
+    """The lines of an entry, and the blank lines that set it apart from its neighbours.
+
+    A comment right above an item that stands apart is about it, and goes with it, unless it is a heading.
+    """
     entry = _entry(text, parent, index)
     start, end = line_start(text, entry.start), _end_of_own_lines(text, entry)
     below = _blank_lines(text, end)
+    if isinstance(parent, SequenceNode) and (below or end == len(text)):
+        limit = _line_end(text, _entry(text, parent, index - 1).end) if index else 0
+        start = _own_comment(text, start, limit)
     if index == 0:
         return Cut(start, end + sum(below), "")
     above = _blank_lines_above(text, start, _line_end(text, _entry(text, parent, index - 1).end))
@@ -395,6 +406,24 @@ def _blank_lines_above(text: str, offset: int, limit: int) -> list[int]:
         lengths.append(offset - begin)
         offset = begin
     return lengths
+
+
+def _own_comment(text: str, start: int, limit: int) -> int:
+    """Where the comment begins that stands right above `start`, as far indented and with a blank line above.
+
+    `start` itself where there is none, or where it is a heading.
+    """
+    indent, begin, plain = _indent(text[start:]), start, True
+    while begin > limit:
+        above = line_start(text, begin - 1)
+        line = text[above:begin].rstrip()
+        if not line.strip():
+            return begin if plain else start
+        if not line.lstrip().startswith("#") or _indent(line) != indent:
+            break
+        plain = plain and not _HEADING.search(line)
+        begin = above
+    return start
 
 
 def _end_of_own_lines(text: str, entry: Entry) -> int:

@@ -11,7 +11,9 @@ from django.urls import reverse
 from bisync.lib.errors import InvalidInput
 from governance.models import AuditEvent
 from proposals.actions import authoring, publishing
+from proposals.kinds import kind_of
 from proposals.models import Item, Proposal
+from proposals.outlook import outlook
 from semantic.fields import MetricFields
 from tests.proposals.story import Story
 
@@ -121,3 +123,38 @@ def test_the_page_tells_each_change(story: Story, both: Proposal, client: Client
 
     assert "What customers paid, net." in page
     assert "Discounts as a share of gross revenue." in page
+
+
+@pytest.mark.parametrize("block_first", [True, False])
+def test_of_two_texts_for_one_description_none_is_lost_without_a_word(
+    story: Story, *, block_first: bool
+) -> None:
+    def described(item: Item) -> None:
+        edited(item, replace(item.revision.content, description="One row for each basket.", why="Asked."))  # type: ignore[type-var]
+
+    def documented(item: Item) -> None:
+        edited(item, replace(item.revision.content, text="All about orders.", why="Asked."))  # type: ignore[type-var]
+
+    orders = "model.shop.fct_orders"
+    kinds = [("model", described), ("doc", documented)]
+    (first, write), (second, write_too) = kinds[::-1] if block_first else kinds
+    proposal = authoring.proposal_open(project=story.project, author=story.maya, kind=first, changing=orders)
+    write(proposal.items.get())
+    item = authoring.item_add(proposal=proposal, kind=second, changing=orders, actor=story.maya)
+    write_too(item)
+    proposal.refresh_from_db()
+
+    with pytest.raises(InvalidInput) as caught:
+        authoring.proposal_submit(proposal=proposal, actor=story.maya)
+
+    assert caught.value.about == item.pk
+    ((said,),) = caught.value.fields.values()
+    assert "Another change of this proposal says what the description is." in said
+    shown = outlook(
+        kind_of(item.revision),
+        item.revision.content,
+        story.production,
+        item.revision.agreed,
+        proposal.items.all()[:1],
+    )
+    assert said in [one for told in shown.missing.values() for one in told]

@@ -228,12 +228,10 @@ def test_an_item_put_into_the_middle_of_a_list_leaves_its_neighbours_alone() -> 
     assert after == "a:\n  - name: one # first\n\n  - name: two\n\n  - name: three\n"
 
 
-def test_a_removed_item_takes_its_lines_and_its_distance_but_no_comment_of_others() -> None:
+def test_a_removed_item_takes_its_lines_its_comment_and_its_distance_but_no_comment_of_others() -> None:
     after = changed(PROJECT, RemoveItem(STATUS), RemoveItem(("models", Named("customers"))))
 
-    assert after == (
-        PROJECT[: PROJECT.index("\n      - name: status")] + "\n  # people who buy\n\n# end of the file\n"
-    )
+    assert after == (PROJECT[: PROJECT.index("\n      - name: status")] + "\n# end of the file\n")
 
 
 @pytest.mark.parametrize(
@@ -244,6 +242,18 @@ def test_a_removed_item_takes_its_lines_and_its_distance_but_no_comment_of_other
         ("a:\n  - x\n  - y\n\n  - z\n", 1, "a:\n  - x\n\n  - z\n"),
         ("a:\n  - x\n\n  - y\n  - z\n", 1, "a:\n  - x\n\n  - z\n"),
         ("a:\n  - x\n\n  - y\n    # of y\n  # of a\nb: 1\n", 1, "a:\n  - x\n  # of a\nb: 1\n"),
+        # Comments of what stands apart go with it.
+        ("a:\n  - x\n\n  # of y\n  # too\n  - y\n\n  - z\n", 1, "a:\n  - x\n\n  - z\n"),
+        ("a:\n  - x\n\n  # of y\n  - y\n", 1, "a:\n  - x\n"),
+        ("a:\n\n  # of x\n  - x\n\n  - y\n", 0, "a:\n\n  - y\n"),
+        # They may be about more: what follows at once, or what is under a line.
+        ("a:\n  - x\n\n  # of y and z\n  - y\n  - z\n", 1, "a:\n  - x\n\n  # of y and z\n  - z\n"),
+        (
+            "a:\n  - x\n\n  # -- more --\n  # ----\n  - y\n\n  - z\n",
+            1,
+            "a:\n  - x\n\n  # -- more --\n  # ----\n\n  - z\n",
+        ),
+        ("a:\n  - x\n  # of x or y\n  - y\n\n  - z\n", 1, "a:\n  - x\n  # of x or y\n\n  - z\n"),
     ],
 )
 def test_the_items_beside_a_removed_one_keep_the_distance_they_had(
