@@ -24,7 +24,11 @@ from semantic.fields import name_from
 from semantic.known import Known
 from semantic.rules.metric import Problems
 from semantic.rules.written import keeping_problems, missing, typing_problems
+from workspace.dbt.unit_tests import Difference, differences
 from workspace.warehouse.embedded import CalculationFailed
+
+# So many rows are told of a failed unit test.
+_MOST_EXAMPLES = 5
 
 
 class NotChangedHere(BisyncError):
@@ -151,10 +155,38 @@ class RuleKind(Kind[BusinessRuleFields]):
         name = fields.name.rpartition(".")[2]  # of one that is there, dbt's id of its model
         if not str(node["name"]).endswith(f"{name}__examples"):
             return ""
+        message = str(node["message"] or "")
+        said = [_differs(one) for one in differences(message)]
+        more = len(said) - _MOST_EXAMPLES
+        if more > 0:
+            said[_MOST_EXAMPLES:] = [_now("And %(number)d more.") % {"number": more}]
         return _now("The examples of %(label)s do not come out in dbt as the rule says. %(told)s") % {
             "label": fields.label,
-            "told": node["message"] or "",
+            "told": " ".join(said) or message,
         }
+
+
+def _differs(one: Difference) -> str:
+    """A row of the examples that came out otherwise."""
+    if one.actual is None or one.expected is None:
+        row = ", ".join(
+            f"{name}: {_shown(value)}" for name, value in (one.expected or one.actual or {}).items()
+        )
+        found = _now("No row comes out as %(row)s.") if one.expected else _now("A row comes out as %(row)s.")
+        return found % {"row": row}
+    given = " and ".join(f"{name} is {_shown(value)}" for name, value in one.shared.items())
+    apart = [name for name in one.expected if name not in one.shared]
+    wanted, came = (
+        " and ".join(f"“{_shown(row[name])}”" for name in apart) for row in (one.expected, one.actual)
+    )
+    words = {"given": given, "wanted": wanted, "came": came}
+    if given:
+        return _now("Where %(given)s, dbt says %(came)s and the example %(wanted)s.") % words
+    return _now("dbt says %(came)s and the example %(wanted)s.") % words
+
+
+def _shown(value: str) -> str:
+    return _now("blank") if value == "NULL" else value
 
 
 def _missing(fields: BusinessRuleFields, base: BusinessRuleFields | None) -> Problems:

@@ -44,6 +44,15 @@ def test_what_dbt_says_of_a_failed_example_is_told_with_the_rule() -> None:
     assert KINDS["rule"].failed(fields, node) == (
         "The examples of Order size do not come out in dbt as the rule says. actual differs from expected"
     )
+    table = "@@ ,amount,size\n→  ,50.00,large→small\n   ,49,small\n+++,1,big\n---,NULL,small\n"
+    assert KINDS["rule"].failed(fields, {**node, "message": f"actual differs:\n\n{table}"}) == (
+        "The examples of Order size do not come out in dbt as the rule says. "
+        "Where amount is 50.00, dbt says “small” and the example “large”. "
+        "No row comes out as amount: blank, size: small. A row comes out as amount: 1, size: big."
+    )
+    many = "".join(f"→  ,{number},a→b\n" for number in range(7))
+    told = KINDS["rule"].failed(fields, {**node, "message": f"@@ ,amount,size\n{many}"})
+    assert told.endswith("Where amount is 4, dbt says “b” and the example “a”. And 2 more.")
     assert KINDS["rule"].failed(fields, {**node, "name": "unique_orders_id"}) == ""
 
 

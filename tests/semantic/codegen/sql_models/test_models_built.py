@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +23,7 @@ from tests.semantic.codegen.sql_models.golden_models import (
 )
 from tests.semantic.codegen.sql_models.projects import PROJECTS, SETTINGS, Styled, tree_of
 from tests.semantic.shop import Shop
+from workspace.dbt.unit_tests import differences
 
 pytestmark = [pytest.mark.dbt, pytest.mark.slow]
 
@@ -98,3 +100,10 @@ def test_an_example_that_the_rule_does_not_keep_fails_and_so_does_nothing_else(t
     unit_test = "dim_customer_health"
     assert outcomes[unit_test] != "success"
     assert all("customer_health" in name for name in failed(outcomes))
+    results = json.loads((shop.folder / "target" / "run_results.json").read_bytes())["results"]
+    (said,) = (one["message"] for one in results if one["unique_id"].startswith("unit_test."))
+    (found,) = differences(said)
+    assert found.expected is not None
+    assert found.actual is not None
+    assert [name for name in found.expected if name not in found.shared] == ["customer_health"]
+    assert found.expected["customer_health"] == "healthy"
