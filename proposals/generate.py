@@ -81,10 +81,13 @@ def known_in(project: Project, environment: Environment) -> Known:
     return snapshot_known(last_pull(project), environment)
 
 
-def names_in(environment: Environment) -> Vocabulary:
-    """What may be named in a draft: what the last pull says, built or not, for that is written into."""
+def names_in(environment: Environment, earlier: Sequence[Item] = ()) -> Vocabulary:
+    """What may be named in a draft: what the last pull says, built or not, for that is written into.
+
+    And what changes `earlier` in its proposal bring.
+    """
     try:
-        return known_in(environment.project, environment).names
+        return known_after(earlier, environment).names
     except NothingPulled:
         return vocabulary_of(environment.project, environment)
 

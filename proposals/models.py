@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import Q
 from django.urls import reverse
+from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from environments.models import Environment
@@ -139,6 +140,7 @@ class Item(models.Model):
     def get_absolute_url(self) -> str:
         return self.proposal.get_absolute_url()
 
+    @cached_property
     def earlier(self) -> list[Item]:
         """The changes of its proposal that come before it: it builds on what they bring."""
         before = Item.objects.filter(proposal=self.proposal_id, pk__lt=self.pk)

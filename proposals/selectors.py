@@ -150,7 +150,7 @@ def names_for(project: Project, environment: Environment | None) -> dict[str, li
     ]
     metrics: list[dict[str, object]] = [
         {"name": m.name, "label": m.label or m.name, "description": m.description}
-        for m in names.metrics.values()
+        for m in names.asked_for.values()
     ]
     known: list[dict[str, object]] = [
         {

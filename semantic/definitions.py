@@ -255,6 +255,11 @@ class Vocabulary:
             for measure in model.semantic.measures
         }
 
+    @cached_property
+    def asked_for(self) -> Mapping[str, Metric]:
+        """The metrics without those that are only a part of another one."""
+        return {name: metric for name, metric in self.metrics.items() if not metric.helper_of}
+
     def below(self, names: Iterable[str]) -> dict[str, Metric]:
         """These metrics and all that they are computed from, by name."""
         found: dict[str, Metric] = {}

@@ -105,7 +105,7 @@ class OneItem(InItem):
         item = self.item(proposal)
         revision = item.revision
         kind = kind_of(revision)
-        found = outlook(kind, revision.content, proposal.target, revision.agreed, item.earlier())
+        found = outlook(kind, revision.content, proposal.target, revision.agreed, item.earlier)
         own = {"id": item.pk, "kind": revision.kind, "version": revision.version}
         said = {"content": revision.fields, "base": revision.base}
         comes_to = {"yaml": found.yaml, "notes": found.notes, "missing": found.missing}

@@ -100,7 +100,7 @@ class MetricForm(ItemForm):
         self._choices("time", [("", _("The model's usual date")), *times_of(vocabulary, kept.time)])
         names = sorted({*known.groups, kept.group} - {""})
         self._choices("group", [("", _("None")), *((name, name) for name in names)])
-        metrics = {name: one.label or name for name, one in vocabulary.metrics.items() if name != kept.name}
+        metrics = {name: one.label or name for name, one in vocabulary.asked_for.items() if name != kept.name}
         metrics |= {one: metrics.get(one, one) for rule in kept.rules if (one := rule.other)}
         listed = sorted(metrics.items(), key=lambda one: one[1].casefold())
         self._choices("other", [("", _("No other metric")), *listed])

@@ -87,7 +87,7 @@ class RemovalForm(ItemForm):
 def _others(what: str, names: Vocabulary) -> list[tuple[str, str]]:
     """What could take the place of a thing, by what people call it."""
     if what == "metric":
-        found = [(one.name, one.label or one.name) for one in names.metrics.values()]
+        found = [(one.name, one.label or one.name) for one in names.asked_for.values()]
     elif what == "measure":
         found = [(name, name) for name, (_model, one) in names.measures.items() if not one.inline]
     elif what == "dimension":

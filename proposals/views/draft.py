@@ -49,17 +49,21 @@ def _mine(request: Request, environment: Environment, number: int) -> Proposal:
 
 def _item(proposal: Proposal, pk: int | None) -> Item:
     """One of a proposal's changes, the first where none is named."""
-    items = proposal.items.select_related("revision").order_by("id")
-    item = items.first() if pk is None else get_object_or_404(items, pk=pk)
-    assert item is not None
-    item.proposal = proposal
+    items = list(proposal.items.select_related("revision").order_by("id"))
+    place = next((at for at, one in enumerate(items) if pk in (None, one.pk)), None)
+    if place is None:
+        raise Http404
+    item = items[place]
+    item.proposal, item.earlier = proposal, items[:place]
     return item
 
 
-def _form(environment: Environment, revision: Revision, *args: Any, **kwargs: Any) -> ItemForm:
+def _form(environment: Environment, item: Item, *args: Any, **kwargs: Any) -> ItemForm:
+    revision = item.revision
     # Asked for by those forms alone that let somebody choose one.
     groups = Group.objects.filter(project=environment.project).values_list("name", flat=True)
-    known, stored = FormNames(generate.names_in(environment), groups), revision.content
+    names = generate.names_in(environment, item.earlier)
+    known, stored = FormNames(names, groups), revision.content
     return FORMS[revision.kind](*args, known=known, base=revision.agreed, stored=stored, **kwargs)
 
 
@@ -223,8 +227,8 @@ def _stored(
     revision = item.revision
     shown = FORMS[revision.kind].initial_of(revision.content, revision.version)
     if not problems:
-        return _page(request, environment, item, _form(environment, revision, initial=shown))
-    form = _form(environment, revision, FORMS[revision.kind].as_sent(shown))
+        return _page(request, environment, item, _form(environment, item, initial=shown))
+    form = _form(environment, item, FORMS[revision.kind].as_sent(shown))
     form.is_valid()
     _tell(form, problems)
     return _page(request, environment, item, form, status=422)
@@ -240,11 +244,11 @@ def _posted(request: Request, environment: Environment, item: Item) -> HttpRespo
     typed, proposal, revision = request.POST.copy(), item.proposal, item.revision
     if fix := request.POST.get("fix"):  # the repair that the line below the formula offers
         typed[FORMS[revision.kind].fixed] = str(fix)
-    form = _form(environment, revision, typed)
+    form = _form(environment, item, typed)
     fields = _typed(form, revision)
     if act := typed.get("act"):
         FORMS[revision.kind].acted(typed, str(act), fields, generate.names_in(environment))
-        form = _form(environment, revision, typed)
+        form = _form(environment, item, typed)
         fields = _typed(form, revision)
     saved = _saved(request, item, form, fields)
     if saved is None:
@@ -268,7 +272,7 @@ def _posted(request: Request, environment: Environment, item: Item) -> HttpRespo
             )
     typed["version"] = str(saved.revision.version)
     lost = _lost(form, saved)
-    form = _form(environment, revision, typed)
+    form = _form(environment, item, typed)
     form.is_valid()
     _tell(form, problems)
     status = 422 if form.errors else 200
@@ -351,7 +355,7 @@ def _page(
 def save(request: Request, environment: Environment, number: int, item: int | None = None) -> HttpResponse:
     """The autosave: answers with the line that says when it was saved, and the next version."""
     found = _item(_mine(request, environment, number), item)
-    form = _form(environment, found.revision, request.POST)
+    form = _form(environment, found, request.POST)
     fields = _typed(form, found.revision)
     saved = _saved(request, found, form, fields)
     context: dict[str, object] = {"environment": environment, "proposal": found.proposal, "item": found}
@@ -373,8 +377,8 @@ def preview(request: Request, environment: Environment, number: int, item: int |
     """The live preview of what is in the form now, saved or not."""
     found = _item(_mine(request, environment, number), item)
     revision, face = found.revision, FACES[found.revision.kind]
-    fields = _typed(_form(environment, revision, request.POST), revision)
-    context = face.context(request, environment, fields, revision.agreed, found.earlier())
+    fields = _typed(_form(environment, found, request.POST), revision)
+    context = face.context(request, environment, fields, revision.agreed, found.earlier)
     return page(request, face.parts, {"environment": environment, "oob": True, "item": found, **context})
 
 

@@ -36,13 +36,13 @@ def similar(
     """
     same = [
         metric.name
-        for metric in vocabulary.metrics.values()
+        for metric in vocabulary.asked_for.values()
         if meaning and metric_meaning(metric, vocabulary, dialect=dialect) == meaning
     ]
     close = sorted(
         (
             (score, metric.name)
-            for metric in vocabulary.metrics.values()
+            for metric in vocabulary.asked_for.values()
             if (score := likeness(label, metric.label or metric.name)) >= _LIKENESS
         ),
         reverse=True,

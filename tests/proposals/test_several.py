@@ -158,3 +158,19 @@ def test_of_two_texts_for_one_description_none_is_lost_without_a_word(
         proposal.items.all()[:1],
     )
     assert said in [one for told in shown.missing.values() for one in told]
+
+
+def test_the_form_offers_the_metrics_that_the_proposal_brings_before_it(
+    story: Story, both: Proposal, client: Client
+) -> None:
+    client.force_login(story.maya)
+    place = [story.project.slug, story.production.slug, both.number]
+    first, second = both.items.order_by("id")
+
+    offered = {
+        one.pk: client.get(reverse("proposal-edit", args=[*place, one.pk])).content.decode()
+        for one in (first, second)
+    }
+
+    assert '<option value="discount_share">Discount share</option>' in offered[second.pk]
+    assert '<option value="discount_share">' not in offered[first.pk]
