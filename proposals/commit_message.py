@@ -55,4 +55,5 @@ def subject_of(said: Sequence[tuple[str, str, str]], *, most: int | None = None)
 
 def _named(titles: Sequence[str], most: int | None) -> str:
     more = len(titles) - len(titles[:most])
-    return " and ".join([*titles[:most], *([f"{more} more"] if more else [])])
+    *others, last = [*titles[:most], *([f"{more} more"] if more else [])]
+    return f"{', '.join(others)} and {last}" if others else last

@@ -34,6 +34,7 @@ SIMPLE_RULES: tuple[tuple[RuleKind, Any], ...] = (
     ("not_null", _("Never blank")),
     ("positive", _("Never below zero")),
     ("percentage", _("A percentage: 0 to 100 %")),
+    ("historical_trend_validation", _("In keeping with its history, day by day")),
 )
 # Of the rules with numbers or names of their own, what the form shows.
 TYPED_RULES: Mapping[RuleKind, tuple[str, ...]] = {
@@ -42,7 +43,7 @@ TYPED_RULES: Mapping[RuleKind, tuple[str, ...]] = {
     "metric_consistency": ("other", "tolerance"),
     "freshness": ("hours",),
 }
-_SHOWN = {*TYPED_RULES, *(kind for kind, _label in SIMPLE_RULES)}
+_SHOWN = {*TYPED_RULES, "logical_cohort_progression", *(kind for kind, _label in SIMPLE_RULES)}
 
 
 class MetricForm(ItemForm):
@@ -82,6 +83,7 @@ class MetricForm(ItemForm):
     decrease = forms.FloatField(label=_("Falls by at most (%)"), required=False, min_value=0)
     other = forms.ChoiceField(label=_("The same as"), required=False)
     tolerance = forms.FloatField(label=_("Within (%)"), required=False, min_value=0)
+    after = forms.ChoiceField(label=_("Never more than"), required=False)
     hours = forms.IntegerField(label=_("Newest row at most so old (hours)"), required=False, min_value=1)
     owner = forms.CharField(
         label=_("Owner"), required=False, widget=forms.TextInput(attrs={"autocomplete": "off"})
@@ -101,9 +103,11 @@ class MetricForm(ItemForm):
         names = sorted({*known.groups, kept.group} - {""})
         self._choices("group", [("", _("None")), *((name, name) for name in names)])
         metrics = {name: one.label or name for name, one in vocabulary.asked_for.items() if name != kept.name}
-        metrics |= {one: metrics.get(one, one) for rule in kept.rules if (one := rule.other)}
+        named = {one for rule in kept.rules for one in (rule.other, *rule.steps) if one}
+        metrics |= {one: metrics.get(one, one) for one in named}
         listed = sorted(metrics.items(), key=lambda one: one[1].casefold())
-        self._choices("other", [("", _("No other metric")), *listed])
+        for name in ("other", "after"):
+            self._choices(name, [("", _("No other metric")), *listed])
 
     def content(self) -> MetricFields:
         data = self.cleaned_data
@@ -112,6 +116,8 @@ class MetricForm(ItemForm):
             said = {name: data.get(name) for name in names}
             if any(value not in (None, "") for value in said.values()):
                 rules.append(ValueRule.from_json({"kind": kind, **said}))
+        if step := data.get("after"):
+            rules.append(ValueRule("logical_cohort_progression", steps=(step,)))
         texts = ("label", "meaning", "context", "formula", "model", "time", "owner", "group", "why")
         typed = {name: with_plain_lines(data.get(name) or "") for name in texts}
         return replace(
@@ -133,7 +139,7 @@ class MetricForm(ItemForm):
 
     @property
     def unread(self) -> set[str]:
-        numbers = {name for names in TYPED_RULES.values() for name in names}
+        numbers = {"after", *(name for names in TYPED_RULES.values() for name in names)}
         return {"rules" if name in numbers else name for name in super().unread}
 
     @classmethod
@@ -156,18 +162,25 @@ class MetricForm(ItemForm):
         numbers = {
             name: getattr(said.get(kind), name, None) for kind, names in TYPED_RULES.items() for name in names
         }
+        steps = said["logical_cohort_progression"].steps if "logical_cohort_progression" in said else ()
         return {
             **{name: value for name, value in super().initial_of(fields, version).items() if name != "rules"},
             "rules": [kind for kind, _label in SIMPLE_RULES if kind in said],
             **numbers,
+            "after": steps[-1] if steps else "",
             "version": version,
         }
 
 
 def _like(rule: ValueRule, before: ValueRule | None) -> ValueRule:
     """The rule as typed, with what the form does not show of the one that was there before."""
-    if before is None or rule.kind not in TYPED_RULES:
+    if before is None:
         return rule
+    if rule.kind == "logical_cohort_progression":
+        # The form shows the last step alone, which those before it lead to.
+        return before if before.steps[-1:] == rule.steps else rule
+    if rule.kind not in TYPED_RULES:
+        return before
     return replace(before, **{name: getattr(rule, name) for name in TYPED_RULES[rule.kind]})
 
 

@@ -18,6 +18,11 @@ RULES = [("tests", "Require", f"orders.c{number} is never blank") for number in 
             None,
             "metrics, docs: Add Orders, describe fct_orders.",
         ),
+        (
+            RULES,
+            None,
+            "tests: Require orders.c0 is never blank, orders.c1 is never blank and orders.c2 is never blank.",
+        ),
         (RULES[:2], 1, "tests: Require orders.c0 is never blank and 1 more."),
         (
             [*RULES, ("tests", "Remove", "a rule")],

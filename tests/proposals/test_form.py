@@ -92,3 +92,19 @@ def test_a_draft_that_came_by_api_is_the_same_after_it_was_opened_and_saved(
     again = saved.along(saved.content(), fields)
     assert {**again.to_json(), "rules": ()} == {**fields.to_json(), "rules": ()}
     assert set(again.rules) == set(rules)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "steps"), [("carts", ("visits", "carts")), ("visits", ("visits",)), ("", None)]
+)
+def test_the_last_step_before_a_metric_is_chosen_and_those_before_it_stay(
+    chosen: str, steps: tuple[str, ...] | None
+) -> None:
+    kept = MetricFields(rules=(ValueRule("logical_cohort_progression", steps=("visits", "carts")),))
+    known = FormNames(Vocabulary(models={}, metrics={}), [])
+    form = MetricForm({"after": chosen, "version": "1"}, known=known, base=kept)
+
+    assert MetricForm.initial_of(kept, 1)["after"] == "carts"
+    assert form.is_valid()
+    found = form.along(form.content(), kept).rules
+    assert found == (() if steps is None else (ValueRule("logical_cohort_progression", steps=steps),))
