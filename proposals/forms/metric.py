@@ -84,7 +84,7 @@ class MetricForm(ItemForm):
     other = forms.ChoiceField(label=_("The same as"), required=False)
     tolerance = forms.FloatField(label=_("Within (%)"), required=False, min_value=0)
     after = forms.ChoiceField(label=_("Never more than"), required=False)
-    hours = forms.IntegerField(label=_("Newest row at most so old (hours)"), required=False, min_value=1)
+    hours = forms.IntegerField(label=_("Newest row, hours old at most"), required=False, min_value=1)
     owner = forms.CharField(
         label=_("Owner"), required=False, widget=forms.TextInput(attrs={"autocomplete": "off"})
     )
