@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from bisync.lib.diffs import Diff, diff
@@ -11,12 +12,14 @@ from environments.numbers import RowValues, of_rows
 from environments.selectors import reading
 from proposals import generate
 from proposals.kinds import KINDS
+from proposals.models import Item
 from proposals.outlook import Outlook, outlook
-from proposals.preview import NOT_BUILT
+from proposals.preview import BROUGHT, NOT_BUILT
 from semantic.calculation import CalculationFields
 from semantic.codegen.calculations import analysis_of, model_of
 from semantic.codegen.metrics import Compiled
 from semantic.formula import Analysis
+from semantic.formula.chips import Chip, chips
 from semantic.formula.tree import Node
 from semantic.known import Known
 from semantic.query.spec import Unsupported
@@ -37,21 +40,27 @@ class CalculationPreview:
 
     outlook: Outlook
     analysis: Analysis | None = None
+    chips: tuple[Chip, ...] = ()
     values: RowValues | None = None
     files: tuple[ShownFile, ...] = ()
     trouble: str = ""
 
 
-def calculation_preview(fields: CalculationFields, environment: Environment) -> CalculationPreview:
-    """Compute it. Never raises for what a person typed."""
-    found = outlook(KINDS["calculation"], fields, environment, None)
+def calculation_preview(
+    fields: CalculationFields, environment: Environment, earlier: Sequence[Item] = ()
+) -> CalculationPreview:
+    """Compute it, on top of `earlier` changes of its proposal. Never raises for what a person typed."""
+    found = outlook(KINDS["calculation"], fields, environment, None, earlier)
     files = _files(found.code, found.known) if found.code and found.known else ()
     shown = CalculationPreview(found, files=files)
     if fields.is_query:
         return shown
     analysis = analysis_of(fields, found.names)
     shown = replace(shown, analysis=analysis if fields.model else None)
-    return shown if analysis.tree is None else _with_values(shown, fields, environment, analysis.tree)
+    if analysis.tree is None:
+        return shown
+    shown = replace(shown, chips=chips(analysis.tree, found.names))
+    return _with_values(shown, fields, environment, analysis.tree, brought=bool(earlier))
 
 
 def _files(code: Compiled, known: Known) -> tuple[ShownFile, ...]:
@@ -72,14 +81,19 @@ def _files(code: Compiled, known: Known) -> tuple[ShownFile, ...]:
 
 
 def _with_values(
-    shown: CalculationPreview, fields: CalculationFields, environment: Environment, tree: Node
+    shown: CalculationPreview,
+    fields: CalculationFields,
+    environment: Environment,
+    tree: Node,
+    *,
+    brought: bool,
 ) -> CalculationPreview:
     if environment.live is None:
         return shown
     version = reading(environment.live)
     model = model_of(fields, version.vocabulary)
     if model is None or analysis_of(fields, version.vocabulary).tree is None:
-        return replace(shown, trouble=str(NOT_BUILT))
+        return replace(shown, trouble=str(BROUGHT if brought else NOT_BUILT))
     try:
         return replace(shown, values=of_rows(version, tree, model=model.name, name=fields.column or "value"))
     except (BisyncError, Unsupported) as why:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
@@ -146,7 +147,7 @@ class CheckRun:
     def rules(self) -> None:
         """The definitions are complete and clash with nothing; their code can be generated."""
         check = self.checks[CheckKind.RULES]
-        known, reads_as, tables = self.known, {}, {}
+        known, reads_as, pieces, tables = self.known, {}, {}, {}
         self.code = []
         warnings: list[str] = []
         for item in self.items:
@@ -162,10 +163,11 @@ class CheckRun:
             self.code.append(code)
             warnings += [*kind.warnings(revision.content, known), *code.notes]
             reads_as[str(item.pk)] = kind.reads_as(revision.content, known)
+            pieces[str(item.pk)] = [asdict(chip) for chip in kind.chips(revision.content, known)]
             if table := kind.as_table(revision.content, known):
                 tables[str(item.pk)] = table
             known = known.having(code.after, code.changes)
-        result = {"reads_as": reads_as, "tables": tables}
+        result = {"reads_as": reads_as, "chips": pieces, "tables": tables}
         self._tell(check, CheckStatus.RUNNING, message=" ".join(warnings), result=result)
 
     def files(self, mirror: Mirror, head: str) -> list[generate.FileEdit]:

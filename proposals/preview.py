@@ -28,7 +28,7 @@ from semantic.rules.similar import Similar, similar
 from semantic.rules.text import title_of
 from workspace.warehouse.base import Result
 
-_BROUGHT = _("It uses what this proposal brings first: the checks build that, and compute the number.")
+BROUGHT = _("It uses what this proposal brings first: the checks build that, and compute the number.")
 NOT_BUILT = _("It uses what is not built here yet: once it is, there is something to see.")
 
 
@@ -88,7 +88,7 @@ def preview(
     if "time" in shown.missing:
         return replace(shown, trouble=" ".join(shown.missing["time"]))
     if names is not live and analyse(fields.formula, live, model=fields.model).tree is None:
-        return replace(shown, trouble=str(_BROUGHT if earlier else NOT_BUILT))
+        return replace(shown, trouble=str(BROUGHT if earlier else NOT_BUILT))
     return _with_numbers(shown, reading(environment.live), analysis.tree, fields)
 
 

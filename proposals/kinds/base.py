@@ -13,6 +13,7 @@ from governance.models import User
 from semantic.codegen.entries import Entries
 from semantic.codegen.metrics import Compiled
 from semantic.fields import Fields
+from semantic.formula.chips import Chip
 from semantic.known import Known
 from semantic.rules.metric import Problems
 
@@ -122,6 +123,10 @@ class Kind(ABC, Generic[F]):
     def reads_as(self, _fields: F, _known: Known) -> str:
         """What is computed, read aloud; "" where nothing is."""
         return ""
+
+    def chips(self, _fields: F, _known: Known) -> tuple[Chip, ...]:
+        """Its formula piece by piece; none where it has none, or only one piece."""
+        return ()
 
     def describes(self, _fields: F, _base: F | None) -> str:
         """Whose description in dbt it writes: dbt's id and the column, or `metric.` and its name; else ""."""

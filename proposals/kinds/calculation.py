@@ -22,6 +22,7 @@ from semantic.codegen.calculations import (
 )
 from semantic.codegen.entries import Entries
 from semantic.codegen.metrics import Compiled
+from semantic.formula.chips import Chip, chips
 from semantic.known import Known
 from semantic.rules.metric import Problems
 
@@ -104,6 +105,10 @@ class CalculationKind(Kind[CalculationFields]):
 
     def reads_as(self, fields: CalculationFields, known: Known) -> str:
         return "" if fields.is_query else analysis_of(fields, known.names).reads_as
+
+    def chips(self, fields: CalculationFields, known: Known) -> tuple[Chip, ...]:
+        tree = None if fields.is_query else analysis_of(fields, known.names).tree
+        return chips(tree, known.names) if tree is not None else ()
 
     def body(self, fields: CalculationFields) -> tuple[str, ...]:
         return (fields.description, fields.why)

@@ -19,6 +19,7 @@ from semantic.current import fields_of
 from semantic.definitions import Vocabulary
 from semantic.fields import MetricFields, name_from
 from semantic.formula import Analysis, analyse
+from semantic.formula.chips import Chip, chips
 from semantic.formulas import meaning, readable_alone
 from semantic.known import Known
 from semantic.project_file import ProjectFile
@@ -136,6 +137,10 @@ class MetricKind(Kind[MetricFields]):
         tree = analysis_of(fields, known.names).tree
         text = readable_alone(tree, known.names, dialect=dialect, written=fields.formula) if tree else ""
         return replace(fields, model="", formula=text or fields.formula)
+
+    def chips(self, fields: MetricFields, known: Known) -> tuple[Chip, ...]:
+        tree = analysis_of(fields, known.names).tree
+        return chips(tree, known.names) if tree is not None else ()
 
     def describes(self, fields: MetricFields, base: MetricFields | None) -> str:
         changed = base is not None and "meaning" in fields.changes_from(base)

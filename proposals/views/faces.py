@@ -75,9 +75,9 @@ def _metric(
 
 
 def _calculation(
-    _request: Request, environment: Environment, fields: CalculationFields, _base: None, _earlier: Earlier
+    _request: Request, environment: Environment, fields: CalculationFields, _base: None, earlier: Earlier
 ) -> dict[str, object]:
-    shown = calculation_preview(fields, environment)
+    shown = calculation_preview(fields, environment, earlier)
     form, unfit = FORMS["calculation"], sentences(shown.outlook.unfit)
     return {
         "preview": shown.outlook,

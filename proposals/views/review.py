@@ -33,6 +33,7 @@ from proposals.trying import before_in_words, beside, moves_in_words, outcome_wo
 from semantic.business_rules import table_from
 from semantic.codegen.by_hand import may_be_edited
 from semantic.fields import Fields
+from semantic.formula.chips import Chip
 from semantic.rules.tables import Table
 
 if TYPE_CHECKING:
@@ -196,6 +197,7 @@ class Told:
     changes: Sequence[FieldChange]
     rows: Sequence[FieldChange]
     reads_as: str
+    chips: Sequence[Chip] = ()
     # Of a business rule, and how many rows it says what of in the last check, today and then.
     table: Table | None = None
     outcomes: Sequence[tuple[str, int | None, int]] = ()
@@ -206,7 +208,7 @@ def _told(items: Sequence[Item], checks: Sequence[Check]) -> list[Told]:
     """Each change of a proposal, with how the last check read its formula."""
     check = next((check for check in checks if check.kind == CheckKind.RULES), None)
     read = check.result.get("reads_as", "") if check else ""
-    tables = check.result.get("tables", {}) if check else {}
+    pieces, tables = (check.result.get(name, {}) if check else {} for name in ("chips", "tables"))
     numbers = next((check for check in checks if check.kind == CheckKind.NUMBERS), None)
     ruled = {one["item"]: one for one in (numbers.result.get("rules") or [])} if numbers else {}
     return [
@@ -217,6 +219,7 @@ def _told(items: Sequence[Item], checks: Sequence[Check]) -> list[Told]:
             changes_of(item.revision),
             rows_of(item.revision),
             str(read.get(str(item.pk), "")) if isinstance(read, dict) else str(read),
+            [Chip(**piece) for piece in pieces.get(str(item.pk), ())],
             table_from(tables.get(str(item.pk))) if str(item.pk) in tables else None,
             _outcomes(ruled.get(item.pk, {})),
             moves_in_words(ruled.get(item.pk, {}).get("pairs") or ()),

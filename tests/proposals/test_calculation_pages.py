@@ -189,6 +189,7 @@ def test_the_form_shows_values_blanks_the_sql_and_what_is_missing(shop: Shop, cl
         "models/fct_orders_net_of_discount.sql",
         "Everything that reviewers need is there.",
         "Reads as",
+        '<span class="chip chip-info">net amount</span>',
     ):
         assert said in page, said
     typed: dict[str, Any] = {
@@ -272,6 +273,24 @@ def test_the_form_of_a_metric_knows_the_column_that_comes_with_it(shop: Shop, cl
 
     assert shown["preview"].analysis.ok
     assert "this proposal brings first" in shown["preview"].trouble
+
+
+def test_the_form_of_a_calculation_knows_what_the_proposal_brings_before_it(
+    shop: Shop, client: Client
+) -> None:
+    client.force_login(shop.maya)
+    proposal = authoring.proposal_open(
+        project=shop.project, author=shop.maya, kind="calculation", suggested=replace(COLUMN, key="order_id")
+    )
+    half = replace(COLUMN, label="Half", model=f"{ORDERS}_net_of_discount", formula="net_of_discount / 2")
+    item = authoring.item_add(proposal=proposal, kind="calculation", actor=shop.maya, suggested=half)
+    place = [shop.project.slug, shop.production.slug, proposal.number, item.pk]
+
+    shown = client.get(reverse("proposal-edit", args=place)).context["shown"]
+
+    assert shown.analysis.ok
+    assert [chip.text for chip in shown.chips] == ["net of discount", "÷", "2"]
+    assert "this proposal brings first" in shown.trouble
 
 
 def test_a_second_calculation_sees_the_files_of_the_first(shop: Shop) -> None:

@@ -123,6 +123,9 @@ def test_the_page_tells_each_change(story: Story, both: Proposal, client: Client
 
     assert "What customers paid, net." in page
     assert "Discounts as a share of gross revenue." in page
+    story.work()
+    page = client.get(reverse("proposal", args=[story.project.slug, both.number])).content.decode()
+    assert '<span class="chip chip-info">total discount</span><b>÷</b>' in page
 
 
 @pytest.mark.parametrize("block_first", [True, False])
