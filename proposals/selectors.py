@@ -36,6 +36,7 @@ from proposals.models import (
     ProposalStatus,
 )
 from semantic.definitions import Metric, Model, name_key
+from semantic.formula.names import said_by
 from semantic.formula.registry import FUNCTIONS
 from workspace.models import Run
 
@@ -146,7 +147,7 @@ def names_for(project: Project, environment: Environment | None) -> dict[str, li
         }
         for key, by_table in computed.items()
         for table, dimension in by_table.items()
-        if key == name_key(dimension.name)
+        if key == name_key(dimension.name) and said_by(dimension, table, names) is not None
     ]
     metrics: list[dict[str, object]] = [
         {"name": m.name, "label": m.label or m.name, "description": m.description}

@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from operator import attrgetter
 from typing import Literal
 
 ValueType = Literal["integer", "number", "text", "date", "timestamp", "boolean", "any"]
@@ -69,6 +70,10 @@ class Dimension:
     granularity: Grain | None = None
     label: str = ""
     description: str = ""
+
+    def is_computed(self, model: Model) -> bool:
+        """Whether it is more than a column of its model, and no time."""
+        return self.type == "categorical" and model.column(column_in(self.expr)) is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,17 +342,21 @@ class Vocabulary:
     def computed_by_key(self) -> Mapping[str, Mapping[str, Dimension]]:
         """`name_key` of a dimension that is more than a column → the models that have it, and the dimension.
 
-        By its name or its label, as far as no column of its model is called so.
+        By its name, else its label, as far as no column of its model is called so.
         """
         found: dict[str, dict[str, Dimension]] = {}
+        for called in (attrgetter("name"), attrgetter("label")):
+            for model, dimension in self._computed():
+                key = name_key(called(dimension))
+                if key and model.name not in self.columns_by_key.get(key, {}):
+                    found.setdefault(key, {}).setdefault(model.name, dimension)
+        return found
+
+    def _computed(self) -> Iterator[tuple[Model, Dimension]]:
         for model in self.models.values():
             for dimension in model.semantic.dimensions if model.semantic else ():
-                if dimension.type == "time" or model.column(column_in(dimension.expr)):
-                    continue
-                for name in filter(None, (dimension.name, dimension.label)):
-                    if model.name not in self.columns_by_key.get(name_key(name), {}):
-                        found.setdefault(name_key(name), {}).setdefault(model.name, dimension)
-        return found
+                if dimension.is_computed(model):
+                    yield model, dimension
 
 
 def _aliases(model: Model) -> Iterator[tuple[str, Column]]:

@@ -215,7 +215,10 @@ class Reader:
 
     def is_(self, sql: exp.Expr) -> Node:
         if isinstance(sql.expression, exp.Null):
-            return IsBlank(self.read(sql.this))
+            # sqlglot says so of PostgreSQL's IS NOT NULL; elsewhere it puts a NOT around it.
+            return IsBlank(self.read(sql.this), negated=bool(sql.args.get("negate")))
+        if sql.args.get("negate"):
+            raise Unsupported(f"`{sql.sql()}` has no counterpart in formulas.")
         if isinstance(sql.expression, exp.Boolean) and sql.find_ancestor(exp.Not) is None:
             return Binary("=", self.read(sql.this), self.read(sql.expression))
         raise Unsupported(f"`{sql.sql()}` has no counterpart in formulas.")

@@ -247,7 +247,7 @@ def _posted(request: Request, environment: Environment, item: Item) -> HttpRespo
     form = _form(environment, item, typed)
     fields = _typed(form, revision)
     if act := typed.get("act"):
-        FORMS[revision.kind].acted(typed, str(act), fields, generate.names_in(environment))
+        FORMS[revision.kind].acted(typed, str(act), fields, generate.names_in(environment, item.earlier))
         form = _form(environment, item, typed)
         fields = _typed(form, revision)
     saved = _saved(request, item, form, fields)

@@ -16,6 +16,7 @@ from semantic.codegen.metrics import (
     Compiled,
     MetricDraft,
     decompose,
+    filtered_by,
     models_read,
     notes_of,
     own_note,
@@ -249,8 +250,9 @@ class _Change:
             "own": self.own,
             "dropped": self.dropped,
         }
+        written = {**self.additions.as_json(), "change": change}
         used = uses(self.formula, self.vocabulary, self.dialect) if using else {}
-        return {**self.additions.as_json(), "change": change, "uses": used}
+        return {**written, "uses": {**used, **(filtered_by(written, self.vocabulary) if using else {})}}
 
     def _models(self, *, computed: bool) -> tuple[str, ...]:
         found = metric_models(self.vocabulary, self.metric.name)

@@ -49,22 +49,32 @@ def row_sql(node: Node, vocabulary: Vocabulary, dialect: str, agg: Aggregation =
 
 
 def filter_text(condition: Node, base: Model, vocabulary: Vocabulary, dialect: str) -> str | None:
-    """dbt's filter over metrics of `base`; None where a column is no dimension, or is cut to whole days."""
+    """dbt's filter over metrics of `base`; None where a column is no dimension, or is cut to whole days.
+
+    A dimension that computes a part of the condition stands for that part where its columns cannot.
+    """
     refuse_jinja(condition)
     place = "bisync_dimension_"
     while any(place in str(part.value) for part in walk(condition) if isinstance(part, Literal_)):
         place += "x"
     references: dict[str, str] = {}
-
     computed = Computed(vocabulary)
+
+    def is_dimension(column: ColumnRef) -> bool:
+        try:
+            return bool(_reference(column, condition, base, vocabulary))
+        except NoDimension:
+            return False
 
     def leaf(part: Node) -> exp.Expr | None:
         if isinstance(part, ColumnRef):
             jinja = _reference(part, condition, base, vocabulary)
-        elif (found := computed.dimension(part)) is not None:
-            jinja = _placed(*found, base, vocabulary)
         else:
-            return None
+            found = computed.dimension(part)
+            columns = (inner for inner in walk(part) if isinstance(inner, ColumnRef))
+            if found is None or all(map(is_dimension, columns)):
+                return None
+            jinja = _placed(*found, base, vocabulary)
         name = next((name for name, known in references.items() if known == jinja), "")
         name = name or f"{place}{len(references)}_"
         references[name] = jinja

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -27,6 +29,9 @@ from semantic.query.sql import RowQuery
 from semantic.rules.text import name_problems, text_problems
 
 __all__ = ["Compiled", "FileChange", "MetricDraft", "Refused", "compile_metric"]
+
+
+_DIMENSION = re.compile(r"\bDimension\('(\w+)'\)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +121,12 @@ def compile_metric(
     _refuse_clashes(draft, vocabulary)
     additions = Additions(vocabulary, project)
     decompose(draft, tree, additions, dialect=dialect, keys=keys or {}, settled=settled)
+    written = additions.as_json()
+    used = {**uses(draft.formula, vocabulary, dialect), **filtered_by(written, vocabulary)}
     notes = (*notes_of(additions), *value_tests_of(draft, tree, additions, dialect))
     return Compiled(
         changes=file_changes(additions, vocabulary),
-        entries={**additions.as_json(), "uses": uses(draft.formula, vocabulary, dialect)},
+        entries={**written, "uses": used},
         metrics=tuple(metric.name for metric in additions.metrics),
         models=tuple(sorted({*models_read(draft.formula, vocabulary), *additions.time_spine})),
         yaml_preview=preview(additions),
@@ -158,6 +165,17 @@ def uses(formula: Analysis, vocabulary: Vocabulary, dialect: str) -> dict[str, s
             full_meaning(vocabulary.metrics[name], vocabulary, dialect=dialect).encode()
         ).hexdigest()
         for name in sorted(formula.metrics)
+    }
+
+
+def filtered_by(entries: Mapping[str, Any], vocabulary: Vocabulary) -> dict[str, str]:
+    """The dimensions that compute something by which the entries' filters ask, each with what it says now."""
+    names = {found.rpartition("__")[2] for found in _DIMENSION.findall(json.dumps(entries))}
+    return {
+        f"{model.name}.{dimension.name}": dimension.expr
+        for model in vocabulary.models.values()
+        for dimension in (model.semantic.dimensions if model.semantic else ())
+        if dimension.name in names and dimension.is_computed(model)
     }
 
 

@@ -47,6 +47,10 @@ MAX_BLANK_LINES = 2
 
 # A line drawn in a comment, as above a group of entries.
 _HEADING = re.compile(r"([-=#*~_])\1\1")
+# An entry that is commented out, what tools are told, and what is said of all that follows.
+_OF_MORE = re.compile(
+    r"#\s*(?:- |[\w.]+:(?:\s|$))|\b(?:disable|enable|noqa|below|following|these|all)\b", re.IGNORECASE
+)
 
 
 class Cut(NamedTuple):
@@ -411,7 +415,7 @@ def _blank_lines_above(text: str, offset: int, limit: int) -> list[int]:
 def _own_comment(text: str, start: int, limit: int) -> int:
     """Where the comment begins that stands right above `start`, as far indented and with a blank line above.
 
-    `start` itself where there is none, or where it is a heading.
+    `start` itself where there is none, or where it may be about more than what follows.
     """
     indent, begin, plain = _indent(text[start:]), start, True
     while begin > limit:
@@ -421,7 +425,7 @@ def _own_comment(text: str, start: int, limit: int) -> int:
             return begin if plain else start
         if not line.lstrip().startswith("#") or _indent(line) != indent:
             break
-        plain = plain and not _HEADING.search(line)
+        plain = plain and not _HEADING.search(line) and not _OF_MORE.search(line)
         begin = above
     return start
 

@@ -81,14 +81,15 @@ _BEGIN_WITH_FIELDS = "Start with the name of a field, for example amount - disco
 def _analysed(text: str, vocabulary: Vocabulary, model: str, *, rows: bool = False) -> Analysis:
     warnings: list[Problem] = []
     home = model
+    written_out: set[tuple[int, int]] = set()
     try:
         _require_model(text, vocabulary, model)
         resolver = Resolver(text, parse(text), vocabulary, model)
-        home, warnings = resolver.home, resolver.warnings
+        home, warnings, written_out = resolver.home, resolver.warnings, resolver.written_out
         resolved = resolver.resolve()
         # What a dimension computes cannot be put right in a formula that names it.
         found = lint(text, resolved, vocabulary)
-        warnings += [one for one in found if (one.start, one.end) not in resolver.written_out]
+        warnings += [one for one in found if (one.start, one.end) not in written_out]
         if rows:
             refuse_more_than_rows(resolved, model)
         result = Checker(text, vocabulary).check(resolved)
@@ -99,6 +100,8 @@ def _analysed(text: str, vocabulary: Vocabulary, model: str, *, rows: bool = Fal
         canonical = _canonical(text, tree, vocabulary, home)
     except FormulaError as error:
         problem = _with_joined_name(text, error.problem, vocabulary)
+        if (problem.start, problem.end) in written_out:
+            problem = replace(problem, fixes=())
         if rows and problem.code == "empty":
             problem = replace(problem, hint=_BEGIN_WITH_FIELDS)
         return Analysis(text, None, (problem, *_ordered(warnings)), model=home)
@@ -126,9 +129,13 @@ def _metrics(tree: Node) -> frozenset[str]:
 
 def _canonical(text: str, tree: Node, vocabulary: Vocabulary, home: str) -> str:
     """The one spelling of this meaning; raises where it would be too long to be read again."""
-    fields = vocabulary.columns_by_key
     near = {home, *_models(tree)}
-    shadowed = {metric for metric in _metrics(tree) if near & set(fields.get(name_key(metric), {}))}
+    named = (vocabulary.columns_by_key, vocabulary.computed_by_key)
+    shadowed = {
+        metric
+        for metric in _metrics(tree)
+        if any(near & set(fields.get(name_key(metric), {})) for fields in named)
+    }
     canonical = print_formula(gather_where(tree), model=home, shadowed=shadowed)
     try:
         parse(canonical)

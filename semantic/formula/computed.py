@@ -28,9 +28,11 @@ class Computed:
 
     def _of(self, model: str) -> dict[Node, Dimension]:
         if model not in self._known:
-            by_model = self._vocabulary.computed_by_key.values()
-            dimensions = {one[model].name: one[model] for one in by_model if model in one}
-            told = ((said_by(one, model, self._vocabulary), one) for one in dimensions.values())
+            there = self._vocabulary.models[model]
+            dimensions = there.semantic.dimensions if there.semantic else ()
+            told = (
+                (said_by(one, model, self._vocabulary), one) for one in dimensions if one.is_computed(there)
+            )
             self._known[model] = {
                 shape(tree): one
                 for tree, one in told

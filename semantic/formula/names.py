@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 
 from semantic.definitions import Column, Dimension, Metric, Model, Vocabulary, name_key
 from semantic.formula.errors import Fix, FormulaError, Place, Problem, replaced
@@ -24,6 +25,7 @@ from semantic.formula.tree import (
     transform,
     walk,
 )
+from semantic.formula.types import Checker
 
 _MANY = 3
 
@@ -39,18 +41,15 @@ class Resolver:
     places are `written_out`.
     """
 
-    def __init__(
-        self, text: str, tree: Node, vocabulary: Vocabulary, model: str = "", *, plain: bool = False
-    ) -> None:
+    def __init__(self, text: str, tree: Node, vocabulary: Vocabulary, model: str = "") -> None:
         self.text = text
         self.written_out: set[tuple[int, int]] = set()
-        # What a dimension says names columns alone.
-        self._computed = {} if plain else vocabulary.computed_by_key
         self.vocabulary = vocabulary
         self.tree = transform(tree, self._meant) if vocabulary.synonyms else tree
         self.warnings: list[Problem] = []
         self._names = [node for node in walk(self.tree) if isinstance(node, Name)]
         self._row_names = set(_row_names(tree))
+        self._start = model
         self._chosen = bool(model)
         self.home = model or self._inferred_home()
         self._used = self._used_models()
@@ -87,8 +86,9 @@ class Resolver:
         if not isinstance(node, Name) or node.table:
             return node
         key = name_key(node.name)
-        known = (self.vocabulary.columns_by_key, self.vocabulary.metrics_by_key, self._computed)
-        if any(key in names for names in known):
+        names = self.vocabulary
+        known = (names.columns_by_key, names.metrics_by_key, names.computed_by_key)
+        if any(key in one for one in known):
             return node
         synonyms = self.vocabulary.synonyms.items()
         meant = next((name for phrase, name in synonyms if name_key(phrase) == key), "")
@@ -146,8 +146,14 @@ class Resolver:
         return {model.name} if model and model.name in columns else set()
 
     def _fields(self, key: str) -> dict[str, Column | Dimension]:
-        """The models that have a column of this name, or a dimension that computes something."""
-        return {**self._computed.get(key, {}), **self.vocabulary.columns_by_key.get(key, {})}
+        """The models that have a column of this name, or a dimension that computes something.
+
+        Where some have a column, the dimension of the chosen model alone is meant besides.
+        """
+        columns = self.vocabulary.columns_by_key.get(key, {})
+        computed = self.vocabulary.computed_by_key.get(key, {})
+        near = {model: one for model, one in computed.items() if not columns or (model == self._start)}
+        return {**near, **columns}
 
     # -- one name
 
@@ -177,7 +183,9 @@ class Resolver:
                 raise self._unknown(node)
             return metric
         model = self._model(node, node.table)
-        column = self._fields(key).get(model.name)
+        columns = self.vocabulary.columns_by_key.get(key, {})
+        computed = self.vocabulary.computed_by_key.get(key, {})
+        column: Column | Dimension | None = columns.get(model.name) or computed.get(model.name)
         if column is None:
             names = (column.name for column in model.columns)
             fixes = tuple(
@@ -263,12 +271,25 @@ class Resolver:
 
 
 def said_by(dimension: Dimension, model: str, vocabulary: Vocabulary) -> Node | None:
-    """What a dimension computes of a row of its model; None where no formula says it."""
-    said = vocabulary.says(dimension.expr)
+    """What a dimension computes of a row of its model; None where no formula says it.
+
+    It is SQL, in which a name is a column of the model, and nothing else that formulas may name.
+    """
     try:
-        return Resolver(said, parse(said), vocabulary, model, plain=True).resolve()
+        tree = parse(vocabulary.says(dimension.expr))
+        resolved = transform(tree, partial(_column_of, model=model, known=vocabulary))
+        return Checker("", vocabulary).check(resolved).node
     except FormulaError:
         return None
+
+
+def _column_of(node: Node, *, model: str, known: Vocabulary) -> Node:
+    if not isinstance(node, Name):
+        return node
+    column = known.models[model].column(node.name)
+    if column is None or node.table not in ("", model):
+        raise FormulaError("unknown-field", f"{model} has no column {node.name}.", node)
+    return ColumnRef(model, column.name)
 
 
 def _near(name: str, names: Iterable[str]) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from semantic.definitions import Model, SemanticModel, Vocabulary
+from semantic.definitions import Model, SemanticModel, Vocabulary, name_key
 from semantic.formula.computed import Computed
 from semantic.formula.errors import Fix, FormulaError, replaced, source
 from semantic.formula.printer import spell
@@ -113,22 +113,24 @@ def _check_filter(text: str, filtered: Node, field: _Field, vocabulary: Vocabula
     column = field.column
     if isinstance(filtered, Total) and filtered.model != column.model:
         fixes = _count_fixes(text, filtered, [column.model])
-        _require_path(vocabulary.models[filtered.model], field, vocabulary, fixes)
+        _require_path(text, vocabulary.models[filtered.model], field, vocabulary, fixes)
     elif isinstance(filtered, MetricRef):
         for name in sorted(metric_models(vocabulary, filtered.metric)):
             if name != column.model:
-                _require_path(vocabulary.models[name], field, vocabulary)
+                _require_path(text, vocabulary.models[name], field, vocabulary)
             elif not _is_dimension(vocabulary.models[name], field):
-                raise _needs_dimension(column, f"the metric {filtered.metric}")
+                raise _needs_dimension(text, column, f"the metric {filtered.metric}")
 
 
-def _require_path(base: Model, field: _Field, vocabulary: Vocabulary, fixes: tuple[Fix, ...] = ()) -> None:
+def _require_path(
+    text: str, base: Model, field: _Field, vocabulary: Vocabulary, fixes: tuple[Fix, ...] = ()
+) -> None:
     """Raises unless every row of `base` has at most one row of the field's model."""
     column = field.column
     other = vocabulary.models[column.model]
     if _leads_to(base.semantic, other.semantic):
         if not _is_dimension(other, field):
-            raise _needs_dimension(column, base.name)
+            raise _needs_dimension(text, column, base.name)
         return
     if _leads_to(other.semantic, base.semantic):
         message = (
@@ -156,7 +158,12 @@ def _is_dimension(model: Model, field: _Field) -> bool:
     return model.semantic.dimension_for(field.column.column) is not None
 
 
-def _needs_dimension(column: ColumnRef, filtered: str) -> FormulaError:
-    message = f"dbt cannot filter {filtered} by {column.column}: it is no dimension of {column.model} yet."
+def _needs_dimension(text: str, column: ColumnRef, filtered: str) -> FormulaError:
+    written = source(text, column)
+    if name_key(written.rpartition(".")[2].strip("[]")) in (name_key(column.column), ""):
+        by, why = column.column, "it"
+    else:
+        by, why = f"what “{written}” says", column.column
+    message = f"dbt cannot filter {filtered} by {by}: {why} is no dimension of {column.model} yet."
     hint = f"Ask for {column.column} to be added as a dimension of {column.model}."
     return FormulaError("needs-dimension", message, column, hint)

@@ -126,28 +126,32 @@ def read_sentence(text: str, vocabulary: Vocabulary, model: str) -> SentenceRead
     return SentenceReading(text, subject, case, "" if isinstance(written, Mixed) else written)
 
 
-_IF = re.compile(
-    r"(?:if|when)\s+(?P<condition>.+),\s*(?:then\s+)?(?P<subject>[^,]*?)\s*\b(?:is|are)\s+(?P<outcome>[^,]+)",
-    re.IGNORECASE | re.DOTALL,
-)
-_ELSE = re.compile(r"(?:otherwise|else),?\s+(?:.*\b(?:is|are)\s+)?(?P<outcome>[^,]+)", re.IGNORECASE)
+_IF = re.compile(r"(?:if|when) (?P<condition>.+), ?(?P<rest>[^,]+)", re.IGNORECASE)
+_HOLDS = re.compile(r"(?:then )?(?P<subject>.*?)\b(?:is|are) (?P<outcome>.+)", re.IGNORECASE)
+_ELSE = re.compile(r"(?:otherwise|else),? (?P<rest>[^,]+)", re.IGNORECASE)
 # Where the next clause begins.
-_NEXT = re.compile(r"\s*[.;,\n]\s*(?=(?:if|when|otherwise|else)\b)", re.IGNORECASE)
+_NEXT = re.compile(r"[.;,\n] ?(?=(?:if|when|otherwise|else)\b)", re.IGNORECASE)
 
 
 def turned_round(text: str) -> str:
     """`If total is more than 9, it is big. Otherwise it is small.` with its outcomes first; "" of others."""
-    *clauses, last = _NEXT.split(text.strip().rstrip(". "))
+    lines = (" ".join(line.split()) for line in text.strip().rstrip(". ").splitlines())
+    *clauses, last = (part.strip(" .;,\n") for part in _NEXT.split("\n".join(filter(None, lines))))
     otherwise = _ELSE.fullmatch(last)
     if otherwise is None:
         clauses.append(last)
-    found = [_IF.fullmatch(clause) for clause in clauses]
-    if not found or not all(found):
-        return ""
-    told = [f"is {one['outcome'].strip()} when {one['condition'].strip()}" for one in found if one]
-    subject = found[0]["subject"].strip() if found[0] else ""
-    rest = [f"otherwise {otherwise['outcome'].strip()}"] if otherwise else []
-    return f"{subject or 'it'} {', '.join([*told, *rest])}"
+    told, subject = [], ""
+    for clause in clauses:
+        found = _IF.fullmatch(clause)
+        holds = _HOLDS.fullmatch(found["rest"]) if found else None
+        if found is None or holds is None:
+            return ""
+        subject = subject or holds["subject"].strip()
+        told.append(f"is {holds['outcome'].strip()} when {found['condition'].strip()}")
+    if otherwise is not None:
+        holds = _HOLDS.fullmatch(otherwise["rest"])
+        told.append(f"otherwise {(holds['outcome'] if holds else otherwise['rest']).strip()}")
+    return f"{subject or 'it'} {', '.join(told)}" if clauses else ""
 
 
 class _Reader:

@@ -64,6 +64,16 @@ def test_rows_of_one_side_alone_belong_together_where_one_value_differs() -> Non
     ]
 
 
+def test_a_value_that_came_out_as_an_empty_text_is_empty() -> None:
+    assert differences("@@ ,a,size\n→  ,1,big→\n") == [
+        Difference({"a": "1", "size": "big"}, {"a": "1", "size": ""})
+    ]
+
+
+def test_a_value_that_is_too_long_to_be_read_is_left_to_the_reader() -> None:
+    assert differences(f"@@ ,a\n→  ,{'x' * 200_000}→1\n") == []
+
+
 @pytest.mark.parametrize(
     "text",
     ["", "actual differs from expected", "@@ ,a\n→  ,1→2→3\n", "@@ ,a\n→  ,1→2,3\n", "@@,a,b\n,1\n"],

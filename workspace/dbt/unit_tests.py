@@ -40,14 +40,14 @@ def differences(message: str) -> list[Difference]:
     head = next((at for at, line in enumerate(lines) if line.startswith(_HEAD)), None)
     if head is None:
         return []
-    (_mark, *names), *rows = ([cell.strip() for cell in row] for row in csv.reader(lines[head:]))
-    if any(len(cells) != len(names) + 1 for cells in rows):
-        return []
     try:
+        (_mark, *names), *rows = ([cell.strip() for cell in row] for row in csv.reader(lines[head:]))
+        if any(len(cells) != len(names) + 1 for cells in rows):
+            return []
         return list(
             _matched([_difference(mark, names, cells) for mark, *cells in rows if mark not in _ALIKE])
         )
-    except ValueError:
+    except (ValueError, csv.Error):
         return []
 
 
@@ -59,7 +59,7 @@ def _difference(mark: str, names: list[str], cells: list[str]) -> Difference:
         return Difference(None, dict(zip(names, cells, strict=True)))
     if mark != _CHANGED or any(cell.count(_CHANGED) > 1 for cell in cells):
         raise ValueError(mark)
-    sides = [(cell.partition(_CHANGED)[0], cell.partition(_CHANGED)[2] or cell) for cell in cells]
+    sides = [cell.partition(_CHANGED)[::2] if _CHANGED in cell else (cell, cell) for cell in cells]
     expected, actual = ([side[at] for side in sides] for at in (0, 1))
     return Difference(dict(zip(names, expected, strict=True)), dict(zip(names, actual, strict=True)))
 

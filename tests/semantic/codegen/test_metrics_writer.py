@@ -396,8 +396,8 @@ def test_the_lines_of_a_formula_are_kept_as_files_end_them() -> None:
     [
         ("SUM(net_amount) WHERE is_bulk", "{{ Dimension('order__is_bulk') }}"),
         ("SUM(net_amount) WHERE quantity > 2", "{{ Dimension('order__is_bulk') }}"),
-        ("COUNT(fct_orders.*) WHERE is_german", "{{ Dimension('customer__is_german') }}"),
-        # Which is a dimension as well, and says more.
+        # A column that is a dimension comes first.
+        ("COUNT(fct_orders.*) WHERE is_german", "{{ Dimension('customer__country') }} = 'DE'"),
         (
             "COUNT(fct_orders.*) WHERE dim_customers.country = 'FR'",
             "{{ Dimension('customer__country') }} = 'FR'",
@@ -412,6 +412,25 @@ def test_metrics_are_filtered_by_a_dimension_that_computes_the_condition() -> No
     entry = compiled("revenue WHERE NOT is_bulk", model="").entries["metrics"][-1]
 
     assert "NOT {{ Dimension('order__is_bulk') }}" in str(entry)
+
+
+def test_a_dimension_that_says_something_else_by_now_is_noticed() -> None:
+    orders = SHOP.models["fct_orders"]
+    assert orders.semantic is not None
+    other = [
+        replace(one, expr="quantity > 50") if one.name == "is_bulk" else one
+        for one in orders.semantic.dimensions
+    ]
+    semantic = replace(orders.semantic, dimensions=tuple(other))
+    later = replace(SHOP, models={**SHOP.models, "fct_orders": replace(orders, semantic=semantic)})
+
+    then, now = (compiled("SUM(net_amount) WHERE is_bulk", known=known).entries for known in (SHOP, later))
+
+    assert then["metrics"][-1]["filter"] == now["metrics"][-1]["filter"]
+    assert (then["uses"], now["uses"]) == (
+        {"fct_orders.is_bulk": "quantity > 2"},
+        {"fct_orders.is_bulk": "quantity > 50"},
+    )
 
 
 def test_a_text_that_looks_like_a_place_holder_stays_a_text() -> None:

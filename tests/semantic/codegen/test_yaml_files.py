@@ -246,6 +246,17 @@ def test_a_removed_item_takes_its_lines_its_comment_and_its_distance_but_no_comm
         ("a:\n  - x\n\n  # of y\n  # too\n  - y\n\n  - z\n", 1, "a:\n  - x\n\n  - z\n"),
         ("a:\n  - x\n\n  # of y\n  - y\n", 1, "a:\n  - x\n"),
         ("a:\n\n  # of x\n  - x\n\n  - y\n", 0, "a:\n\n  - y\n"),
+        ("a:\n  - x\n\n  # - name: old\n  - y\n\n  - z\n", 1, "a:\n  - x\n\n  # - name: old\n\n  - z\n"),
+        (
+            "a:\n  - x\n\n  # all below: ours\n  - y\n\n  - z\n",
+            1,
+            "a:\n  - x\n\n  # all below: ours\n\n  - z\n",
+        ),
+        (
+            "a:\n  - x\n\n  # yamllint disable\n  - y\n\n  - z\n",
+            1,
+            "a:\n  - x\n\n  # yamllint disable\n\n  - z\n",
+        ),
         # They may be about more: what follows at once, or what is under a line.
         ("a:\n  - x\n\n  # of y and z\n  - y\n  - z\n", 1, "a:\n  - x\n\n  # of y and z\n  - z\n"),
         (

@@ -28,7 +28,7 @@ from semantic.formula.tree import (
 from semantic.rules import clauses, operands, sentences
 from semantic.rules.constants import literal
 from semantic.rules.phrasing import denied, plain, write_sentence
-from semantic.rules.sentences import CODES, SentenceReading, read_sentence
+from semantic.rules.sentences import CODES, SentenceReading, read_sentence, turned_round
 from semantic.rules.tables import Decision, Mixed, to_case, to_table
 from tests.semantic.health import MODEL, VOCABULARY, decided, evaluated, tree
 
@@ -86,6 +86,12 @@ def test_a_sentence_that_begins_with_its_condition_can_be_turned_round(typed: st
 @pytest.mark.parametrize("typed", ["If VIP", "if VIP it is big", "If VIP, big", "when, is a"])
 def test_other_sentences_that_begin_so_are_not(typed: str) -> None:
     assert [fix for problem in read(typed).problems for fix in problem.fixes] == []
+
+
+@pytest.mark.parametrize("filler", [" ", "\n", ",", ". ", "if ", "is "])
+def test_long_sentences_that_begin_so_are_answered_at_once(filler: str) -> None:
+    """They would take minutes if the search went back and forth."""
+    assert turned_round(f"if a,{(filler * 4_000)[:3_900]}x") is not None
 
 
 def test_a_sentence_may_have_several_clauses() -> None:
