@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import get_args
 
@@ -16,14 +15,13 @@ from semantic.codegen.elements import row_node
 from semantic.codegen.entries import Refused
 from semantic.definitions import Grain, Model
 from semantic.elements import DimensionFields, MeasureFields
-from semantic.formula import TOTALS, analyse
+from semantic.formula import analyse
 from semantic.formula.tree import ColumnRef, Node
 from semantic.query.expressions import Writer
 from semantic.query.rows import identifier, truncated
 from semantic.query.spec import Unsupported
 
 MOST_VALUES = 8
-FUNCTIONS: Mapping[str, str] = {agg: function for function, agg in TOTALS.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +61,10 @@ def values_of(fields: DimensionFields, environment: Environment) -> Split:
 def months_of(fields: MeasureFields, environment: Environment) -> Split:
     """The total of a measure by month. Never raises for what a person typed."""
     found = _model(fields.model, environment)
-    function = FUNCTIONS.get(fields.agg)
-    if found is None or function is None or not (fields.expr or fields.agg == "count"):
+    if found is None or not fields.total:
         return Split()
     version, model = found
-    analysis = analyse(f"{function}({fields.expr or '*'})", version.vocabulary, model=model.name)
+    analysis = analyse(fields.total, version.vocabulary, model=model.name)
     if analysis.tree is None:
         return Split(trouble=next(one.message for one in analysis.problems if one.level == "error"))
     try:

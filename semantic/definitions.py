@@ -32,6 +32,18 @@ def name_key(name: str) -> str:
     return re.sub(r"[\s_-]+", "_", unicodedata.normalize("NFKC", name).casefold().strip())
 
 
+_LETTERS = str.maketrans({
+    "ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "æ": "ae", "ø": "o", "œ": "oe", "ł": "l", "đ": "d", "ð": "d",
+    "þ": "th",
+})  # fmt: skip
+
+
+def plain_letters(text: str) -> str:
+    """Small letters without accents: `Größe der Körbe` → `groesse der koerbe`, `Café` → `cafe`."""
+    spelled = unicodedata.normalize("NFC", text).lower().translate(_LETTERS)
+    return "".join(one for one in unicodedata.normalize("NFKD", spelled) if not unicodedata.combining(one))
+
+
 def column_in(expr: str) -> str:
     """The name in SQL that is nothing but a column in quotes; other SQL as it stands."""
     return expr[1:-1] if re.fullmatch(r'"[^"]+"|`[^`]+`', expr) else expr

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, get_args
 
 from semantic.definitions import Aggregation, Dimension, Measure, Model, Vocabulary
 from semantic.fields import PlainFields
 from semantic.formula.printer import print_formula
+from semantic.formula.registry import TOTALS
 from semantic.formula.types import DATES
 from semantic.formulas import row_tree
 from semantic.query.spec import Unsupported
 
 TYPES = ("categorical", "time")
 # A percentile needs a number of its own, which metrics ask for.
+_FUNCTIONS: Mapping[str, str] = {
+    **{agg: function for function, agg in TOTALS.items()},
+    "sum_boolean": "COUNTIF",
+}
 AGGREGATIONS = tuple(agg for agg in get_args(Aggregation) if agg != "percentile")
 
 
@@ -62,6 +68,13 @@ class MeasureFields(PlainFields):
     @property
     def title(self) -> str:
         return self.label or self.name.rpartition(":")[2]
+
+    @property
+    def total(self) -> str:
+        """The formula of a metric that is nothing but this measure; "" while it says nothing."""
+        function = _FUNCTIONS.get(self.agg, "")
+        said = self.expr or ("*" if self.agg == "count" else "")
+        return f"{function}({said})" if function and said else ""
 
     def row(self) -> dict[str, str]:
         return {"description": self.description, "formula": self.expr}

@@ -12,7 +12,7 @@ from dataclasses import fields as dataclass_fields
 from typing import Any, ClassVar, Literal, Self, TypeAlias, get_args
 
 from catalog.annotations import noted
-from semantic.definitions import Grain
+from semantic.definitions import Grain, plain_letters
 
 ValueFormat: TypeAlias = Literal["number", "integer", "currency", "percent"]
 RuleKind: TypeAlias = Literal[
@@ -301,8 +301,7 @@ def with_plain_lines(text: str) -> str:
 
 def name_from(label: str) -> str:
     """The dbt name that a label suggests: `Net revenue per customer` → `net_revenue_per_customer`."""
-    plain = re.sub(r"[^a-z0-9]+", "_", label.lower()).strip("_")
-    plain = re.sub(r"_{2,}", "_", plain)
+    plain = re.sub(r"[^a-z0-9]+", "_", plain_letters(label)).strip("_")
     return (f"m_{plain}" if plain[:1].isdigit() else plain)[:60].strip("_")
 
 

@@ -58,7 +58,7 @@ class ModelForm(DescribedForm[ModelFields]):
     group = forms.ChoiceField(label=_("Domain"), required=False)
     access = forms.ChoiceField(label=_("Who may read it in dbt"), choices=ACCESS, required=False)
     deprecation_date = forms.CharField(
-        label=_("Goes on"), required=False, widget=forms.DateInput(attrs={"type": "date"}),
+        label=_("Goes away on"), required=False, widget=forms.DateInput(attrs={"type": "date"}),
         help_text=_("From this day on dbt warns whoever still reads it."),
     )  # fmt: skip
 

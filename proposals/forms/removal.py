@@ -39,7 +39,7 @@ class RemovalForm(ItemForm):
         help_text=_("Lower-case letters, digits and _. The old name stays as another name of it."),
     )  # fmt: skip
     day = forms.CharField(
-        label=_("Goes on"), required=False, widget=forms.DateInput(attrs={"type": "date"}),
+        label=_("Goes away on"), required=False, widget=forms.DateInput(attrs={"type": "date"}),
         help_text=_("Its description says so, and what to use instead. Nothing else changes."),
     )  # fmt: skip
     unused = forms.BooleanField(

@@ -22,6 +22,7 @@ from semantic.codegen.entries import Entries, Refused, plain_name
 from semantic.codegen.metrics import Compiled
 from semantic.definitions import Dimension, Measure, Model
 from semantic.elements import DimensionFields, MeasureFields, dimension_fields, measure_fields
+from semantic.formula import analyse
 from semantic.known import Known
 from semantic.removals import dimension_of, measure_of, model_of, uses_of
 from semantic.rules.elements import keeping_problems, missing_problems, typing_problems
@@ -201,4 +202,10 @@ class MeasureKind(ElementKind[MeasureFields]):
         model = model_of(fields.model, known)
         if base is None and model is not None and known.names.spec_for(model) == "latest":
             told["model"] = [NO_MEASURES.format(model=model.label or model.name)]
+        changed = base is None or "expr" in fields.changes_from(base)
+        if model is not None and changed and "expr" not in told:
+            total = analyse(fields.total, known.names, model=model.name) if fields.total else None
+            # The newest date is a measure all the same.
+            if total is not None and not total.ok and total.problems[0].code != "not-a-number":
+                told["expr"] = [total.complaint]
         return told

@@ -281,10 +281,25 @@ def example_problems(rule: Understood, examples: tuple[RuleExample, ...]) -> Ite
             shown.add(outcome)
         except CellError as error:
             yield f"Example {number}: {error} {error.hint}".strip()
-    lacking = [value for value in rule.outcomes if value not in shown]
+    for value in (never := _never_said(rule)):
+        named = f"“{write_outcome(value)}”"
+        yield f"{named} can never come out: other rows decide first. Move its row up, or take it out."
+    lacking = [value for value in rule.outcomes if value not in shown and value not in never]
     if lacking:
         named = ", ".join(f"“{write_outcome(value)}”" for value in lacking)
         yield f"There is no example yet of {named}. Take one from those offered, or write your own."
+
+
+def _never_said(rule: Understood) -> list[Value]:
+    """The outcomes that no row of data can have, in their order; none where nobody knows."""
+    decision, report = rule.decision, rule.report
+    if not isinstance(decision, Decision) or report is None:
+        return []
+    idle = {row for one in report.findings if one.kind == "unreachable" and one.certain for row in one.rows}
+    said = {row.outcome for at, row in enumerate(decision.rules, 1) if at not in idle}
+    if report.more or any(one.kind == "gap" for one in report.findings):
+        said.add(decision.otherwise)
+    return [value for value in rule.outcomes if value not in said]
 
 
 def told(problem: Problem) -> str:

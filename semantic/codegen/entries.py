@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from semantic.definitions import Metric, MetricInput
+from semantic.definitions import Metric, MetricInput, plain_letters
 
 Entry: TypeAlias = dict[str, Any]
 # As JSON keeps it: `semantic_models`, `metrics`: lists; `measures`, `dimensions`: semantic model → list;
@@ -38,7 +38,7 @@ class Refused(ValueError):
 
 def plain_name(text: str) -> str:
     """A name as dbt's semantic layer accepts it, as near to `text` as possible."""
-    name = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")[:60].strip("_")
+    name = re.sub(r"[^a-z0-9]+", "_", plain_letters(text)).strip("_")[:60].strip("_")
     if len(name) < 2 or name in RESERVED or not name[0].isalpha():
         return f"m_{name or 'measure'}"
     return name

@@ -140,12 +140,14 @@ function fits({ kind, total, type }, { known, position }) {
   return kind === "metric" || !wanted || OPEN.includes(type) || wanted.includes(type);
 }
 
-/* Names that begin with what was typed come first, then those with a word that does, and last those that do not
+const isCalled = ({ name, shown }, typed) => [name, shown].some((text) => text?.toLowerCase() === typed);
+
+/* What is called just so comes before all others. Names that begin with what was typed come first, then those with a word that does, and last those that do not
    fit into the call. With a full stop, a model was named first. */
 function matching(all, { typed, kinds }, call) {
   const wanted = typed.toLowerCase();
   const begins = ({ search }) => (search.startsWith(wanted) ? 0 : search.includes(` ${wanted}`) || search.includes(`_${wanted}`) ? 1 : 2);
-  const rank = (item) => begins(item) + (!call ? 0 : !fits(item, call) ? 3 : item.kind === "field" ? -0.5 : 0);
+  const rank = (item) => (isCalled(item, wanted) ? -4 : begins(item)) + (!call ? 0 : !fits(item, call) ? 3 : item.kind === "field" ? -0.5 : 0);
   const has = ({ search, full }) => (wanted.includes(".") && full ? full.startsWith(wanted) : search.includes(wanted));
   return all
     .filter((item) => kinds.includes(item.kind) && has(item))
@@ -354,6 +356,8 @@ class Editor {
       event.preventDefault();
       this.chosen = (this.chosen + step + this.items.length) % this.items.length;
       this.show();
+    } else if (event.key === "Tab" && this.items.some((item) => isCalled(item, this.token.typed.toLowerCase()))) {
+      this.close(); // the name is whole: Tab leads on
     } else if (event.key === "Enter" || event.key === "Tab") {
       event.preventDefault();
       this.take(this.chosen);

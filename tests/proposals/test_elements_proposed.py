@@ -101,6 +101,31 @@ def test_a_measure_shows_its_total_by_month(story: Story) -> None:
 
     assert shown.numbers is not None
     assert [point.value for point in shown.numbers.points] == [5, 2, 1, 0]
+    gifts = months_of(MeasureFields(model=ORDERS, agg="sum_boolean", expr="is_gift"), story.production)
+    assert gifts.numbers is not None
+    assert sum(int(point.value or 0) for point in gifts.numbers.points) == 2
+
+
+@pytest.mark.parametrize(
+    ("agg", "expr", "said"),
+    [
+        ("sum", "status", "SUM() needs a number, but this is text."),
+        ("average", "ordered_at", "needs a number"),
+        ("sum_boolean", "discount", "needs a yes/no condition"),
+        # What is no metric may be a measure.
+        ("max", "ordered_at", ""),
+        ("count", "", ""),
+        ("count_distinct", "status", ""),
+    ],
+)
+def test_a_measure_that_cannot_be_computed_is_not_sent(story: Story, agg: str, expr: str, said: str) -> None:
+    fields = MeasureFields(f"{ORDERS}:found", ORDERS, "Found", agg, expr)
+    known = generate.known_in(story.project, story.production)
+
+    told = KINDS["measure"].sending_problems(fields, known, None)
+
+    assert list(told) == (["expr"] if said else [])
+    assert said in "".join(told.get("expr", []))
 
 
 def test_a_measure_of_dbts_legacy_spec_gets_its_code(story: Story) -> None:
