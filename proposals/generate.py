@@ -132,7 +132,7 @@ def entries_of(items: Sequence[Item], known: Known, *, dialect: str) -> list[Com
         try:
             one = kind.compiled(fields, known, dialect=dialect, base=base)
         except CannotGenerate as exc:
-            raise InvalidInput({kind.computed: [str(exc)]}, about=item.pk) from None
+            raise InvalidInput({exc.field or kind.computed: [str(exc)]}, about=item.pk) from None
         known = known.having(one.after, one.changes)
         code.append(one)
     return code

@@ -61,7 +61,7 @@ def outlook(
     try:
         code = kind.compiled(fields, known, dialect=environment.connection.adapter, base=base)
     except CannotGenerate as exc:
-        return Outlook(missing={kind.computed: [str(exc)]}, unfit=unfit, known=known)
+        return Outlook(missing={exc.field or kind.computed: [str(exc)]}, unfit=unfit, known=known)
     held = not_proposable_of(environment.project, kind, fields, base=base, entries=code.entries)
     return Outlook(code.yaml_preview, code.notes, held, unfit, code, known)
 

@@ -19,7 +19,7 @@ from semantic.definitions import Grain
 from semantic.fields import MetricFields
 from semantic.formula import Analysis, analyse
 from semantic.formula.chips import Chip, chips
-from semantic.formula.tree import Binary, Node, Total, walk
+from semantic.formula.tree import Binary, Literal_, Node, Total, walk
 from semantic.formulas import meaning
 from semantic.known import Known
 from semantic.query.spec import PeriodsOnly, Unsupported
@@ -135,9 +135,13 @@ def _with_numbers(shown: Preview, version: Reading, tree: Node, fields: MetricFi
 
 
 def _hints(tree: Node, numbers: Numbers, fields: MetricFields) -> tuple[str, ...]:
-    """Advice about how the number is shown: a share reads better as percent."""
+    """Advice: a share reads better as percent, and a text that no row has was perhaps meant otherwise."""
     share = isinstance(tree, Binary) and tree.op == "/" and _totals(tree.left) and _totals(tree.right)
     values = [point.value for point in numbers.points if point.value is not None]
+    texts = [part.value for part in walk(tree) if isinstance(part, Literal_) and isinstance(part.value, str)]
+    if texts and not any(values):
+        told = _("No row counts. See how “%(text)s” is written in the data: capital letters matter.")
+        return (str(told) % {"text": texts[0]},)
     between = any(0 < value < 1 for value in values) and all(0 <= value <= 1 for value in values)
     if not share or not between or fields.value_format not in {"number", "integer"}:
         return ()

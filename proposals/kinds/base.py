@@ -28,6 +28,8 @@ class CannotGenerate(BisyncError):
     code = "cannot-generate"
     message = _("The dbt code cannot be written: %(why)s")
     http_status = 409
+    # The field that is to blame; "" for what is computed.
+    field = ""
 
 
 class Kind(ABC, Generic[F]):

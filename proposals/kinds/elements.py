@@ -18,7 +18,7 @@ from semantic.codegen.elements import (
     compile_measure,
     row_expression,
 )
-from semantic.codegen.entries import Entries, Refused, plain_name
+from semantic.codegen.entries import Entries, NameTaken, Refused, plain_name
 from semantic.codegen.metrics import Compiled
 from semantic.definitions import Dimension, Measure, Model
 from semantic.elements import DimensionFields, MeasureFields, dimension_fields, measure_fields
@@ -129,7 +129,9 @@ class ElementKind(Kind[F]):
                 return self.written(fields, model, known, dialect)
             return compile_element_change(base, fields, model, found[1], known.names, dialect=dialect)
         except Refused as exc:
-            raise CannotGenerate(why=str(exc)) from exc
+            refused = CannotGenerate(why=str(exc))
+            refused.field = "label" if isinstance(exc, NameTaken) else ""
+            raise refused from exc
 
     def unique_id(self, name: str, known: Known) -> str:
         found = self.found(name, known)

@@ -97,6 +97,7 @@ def propose(request: Request, environment: Environment) -> HttpResponse:
             "environment": environment,
             "may_propose": answer,
             "drafts": drafts,
+            "into": _into(request, environment),
             "kind": KINDS[kind],
             "suggested": _in_words(kind, suggested),
             "given": suggested,
@@ -127,6 +128,15 @@ def _title(request: Request, environment: Environment, kind: str, changing: str)
     if base is None and KINDS[kind].of_what_is_there:
         return str(fields.title)
     return str(base.title) if base is not None else ""
+
+
+def _into(request: Request, environment: Environment) -> Proposal | None:
+    """The draft of this person to which the address says that something is to be added."""
+    number = request.GET.get("draft", "")
+    if not number.isdecimal() or len(number) > 9:
+        return None
+    mine = Proposal.objects.filter(project=environment.project, author=request.user, status="draft")
+    return mine.filter(number=int(number)).first()
 
 
 def _about(changing: str) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeAlias, get_args
+
+from django.utils.translation import gettext as _
 
 from environments.models import Environment
 from governance.web import Request
@@ -16,7 +18,7 @@ from proposals.forms.metric import MetricForm
 from proposals.forms.rule import SPELLINGS, RuleForm
 from proposals.kinds import KINDS
 from proposals.models import Item
-from proposals.outlook import outlook, sentences
+from proposals.outlook import Outlook, outlook, sentences
 from proposals.preview import preview
 from proposals.rule_panel import rule_panel
 from proposals.split import months_of, values_of
@@ -166,7 +168,11 @@ def _rule(
 ) -> dict[str, object]:
     """As of every change in words, with the rows that break the rule; and the fields of another promise."""
     context = _plain("test")(request, environment, fields, base, earlier)
-    context["broken"] = broken_rows(fields, environment)
+    context["broken"] = broken = broken_rows(fields, environment)
+    shown = context["preview"]
+    if broken.count and fields.severity != "warn" and isinstance(shown, Outlook):
+        said = _("Rows break it today: the checks refuse it until the data are mended, or let it warn alone.")
+        context["preview"] = replace(shown, notes=(*shown.notes, said))
     if request.POST.get("shown", fields.promise.kind) != fields.promise.kind:
         known = FormNames(generate.names_in(environment), ())
         context["asked"] = FORMS["test"](request.POST, known=known, base=base)

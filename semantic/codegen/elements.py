@@ -10,7 +10,7 @@ from semantic.codegen.additions import Additions
 from semantic.codegen.changes import FileChange
 from semantic.codegen.conditions import column_sql, row_sql
 from semantic.codegen.element_edits import AmendElement
-from semantic.codegen.entries import Refused, plain_name
+from semantic.codegen.entries import NameTaken, Refused, plain_name
 from semantic.codegen.files import file_changes, names_after, preview
 from semantic.codegen.metrics import Compiled, notes_of
 from semantic.codegen.yaml_emit import new_file
@@ -203,12 +203,12 @@ def _refuse_taken(wanted: Dimension | Measure, model: Model, names: Vocabulary) 
     if isinstance(wanted, Measure):
         taken |= {*names.measures, *names.metrics}
     if wanted.name in taken:
-        raise Refused(f"{model.name} has something called {wanted.name} already. Choose another name.")
+        raise NameTaken(f"{model.name} has something called {wanted.name} already. Choose another name.")
     alike: tuple[Dimension | Measure, ...] = (
         semantic.dimensions if isinstance(wanted, Dimension) else semantic.measures
     )
     if wanted.label and wanted.label in {one.label for one in alike}:
-        raise Refused(f"Another one of {model.name} is called “{wanted.label}”. Choose another name.")
+        raise NameTaken(f"Another one of {model.name} is called “{wanted.label}”. Choose another name.")
 
 
 def _added(additions: Additions, names: Vocabulary, model: Model) -> Compiled:

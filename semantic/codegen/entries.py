@@ -36,6 +36,10 @@ class Refused(ValueError):
     """Why the metric cannot be written to dbt, as a sentence that says what to do instead."""
 
 
+class NameTaken(Refused):
+    """Refused for its name alone."""
+
+
 def plain_name(text: str) -> str:
     """A name as dbt's semantic layer accepts it, as near to `text` as possible."""
     name = re.sub(r"[^a-z0-9]+", "_", plain_letters(text)).strip("_")[:60].strip("_")

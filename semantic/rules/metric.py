@@ -211,6 +211,8 @@ def taken(fields: MetricFields, vocabulary: Vocabulary, *, own_name: str = "") -
     found.extend(
         ("label", f"“{metric.label}” is the name of the metric {metric.name}. Choose another.")
         for metric in vocabulary.metrics.values()
-        if metric.name != own_name and metric.label and metric.label.lower() == fields.label.lower()
+        if metric.name not in (own_name, fields.name)
+        and metric.label
+        and metric.label.lower() == fields.label.lower()
     )
     return found

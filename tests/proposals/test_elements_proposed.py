@@ -15,6 +15,7 @@ from proposals.actions import authoring, publishing
 from proposals.kinds import KINDS
 from proposals.kinds.elements import NoSuchElement
 from proposals.models import Proposal
+from proposals.outlook import outlook
 from proposals.split import months_of, values_of
 from semantic.elements import DimensionFields, MeasureFields
 from tests.factories import make_member
@@ -126,6 +127,15 @@ def test_a_measure_that_cannot_be_computed_is_not_sent(story: Story, agg: str, e
 
     assert list(told) == (["expr"] if said else [])
     assert said in "".join(told.get("expr", []))
+
+
+def test_a_name_that_is_taken_is_told_at_the_name(story: Story) -> None:
+    fields = DimensionFields(f"{ORDERS}:is_gift", ORDERS, "Is gift", "UPPER(status)")
+
+    shown = outlook(KINDS["dimension"], fields, story.production, None)
+
+    assert list(shown.missing) == ["label"]
+    assert "has something called is_gift already" in shown.missing["label"][0]
 
 
 def test_a_measure_of_dbts_legacy_spec_gets_its_code(story: Story) -> None:

@@ -212,3 +212,11 @@ def test_a_formula_with_a_warning_opens_with_its_pieces_too(story: Story, client
 
     assert "This leaves out rows where" in page
     assert 'class="row chips"' in page
+
+
+def test_a_text_that_no_row_has_is_remarked_on(story: Story) -> None:
+    said = "See how “Completed” is written in the data"
+
+    assert said in " ".join(shown(story, "COUNT(fct_orders.*) WHERE status = 'Completed'").notes)
+    assert said in " ".join(shown(story, "COUNTIF(fct_orders.status = 'Completed')").notes)
+    assert said not in " ".join(shown(story, "COUNT(fct_orders.*) WHERE status = 'completed'").notes)

@@ -138,6 +138,11 @@ def test_the_form_shows_the_fields_of_the_chosen_promise_and_says_what_is_missin
     assert "accepted_values" in parts
     assert "Everything that reviewers need is there." in parts
     assert "1 row breaks it." in parts
+    assert "the checks refuse it until the data are mended" in parts
+    warned = client.post(
+        preview, {**typed, "shown": "", "values": "completed\r\nreturned", "severity": "warn"}
+    ).content.decode()
+    assert "the checks refuse it" not in warned
     assert "it&#x27;s late" in parts
 
     wrong = {

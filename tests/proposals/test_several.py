@@ -177,3 +177,21 @@ def test_the_form_offers_the_metrics_that_the_proposal_brings_before_it(
 
     assert '<option value="discount_share">Discount share</option>' in offered[second.pk]
     assert '<option value="discount_share">' not in offered[first.pk]
+
+
+def test_another_change_is_offered_for_this_very_draft(story: Story, both: Proposal, client: Client) -> None:
+    client.force_login(story.maya)
+    place = [story.project.slug, story.production.slug]
+    page = client.get(reverse("proposal-edit", args=[*place, both.number])).content.decode()
+    begin = reverse("propose", args=place)
+    assert f'href="{begin}?draft={both.number}"' in page
+
+    offered = client.get(begin, {"draft": both.number}).content.decode()
+    assert f'name="draft" value="{both.number}"' in offered
+    assert f"Add to #{both.number}" in offered
+    client.post(begin, {"kind": "metric", "draft": both.number})
+    assert both.items.count() == 3
+
+    client.force_login(story.tom)
+    assert "Add to #" not in client.get(begin, {"draft": both.number}).content.decode()
+    assert "Add to #" not in client.get(begin, {"draft": "x"}).content.decode()
