@@ -15,11 +15,11 @@ from semantic.formulas import row_tree
 from semantic.query.spec import Unsupported
 
 TYPES = ("categorical", "time")
-# A percentile needs a number of its own, which metrics ask for.
 _FUNCTIONS: Mapping[str, str] = {
-    **{agg: function for function, agg in TOTALS.items()},
+    **{agg: function for function, agg in TOTALS.items() if agg != "percentile"},
     "sum_boolean": "COUNTIF",
 }
+# A percentile needs a number of its own, which metrics ask for.
 AGGREGATIONS = tuple(agg for agg in get_args(Aggregation) if agg != "percentile")
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+from semantic.codegen.yaml_comments import indent_of, own_comment
 from semantic.codegen.yaml_emit import (
     QUOTES,
     Rendered,
@@ -43,14 +43,6 @@ from semantic.codegen.yaml_steps import Drop, InsertItem, InsertKey, Put, Step
 
 # Blank lines between entries are copied, but a wide hole somewhere in a file is no rhythm.
 MAX_BLANK_LINES = 2
-
-
-# A line drawn in a comment, as above a group of entries.
-_HEADING = re.compile(r"([-=#*~_])\1\1")
-# An entry that is commented out, what tools are told, and what is said of all that follows.
-_OF_MORE = re.compile(
-    r"#\s*(?:- |[\w.]+:(?:\s|$))|\b(?:disable|enable|noqa|below|following|these|all)\b", re.IGNORECASE
-)
 
 
 class Cut(NamedTuple):
@@ -267,7 +259,7 @@ def _drop_lines(text: str, parent: MappingNode | SequenceNode, index: int) -> Cu
     below = _blank_lines(text, end)
     if isinstance(parent, SequenceNode) and (below or end == len(text)):
         limit = _line_end(text, _entry(text, parent, index - 1).end) if index else 0
-        start = _own_comment(text, start, limit)
+        start = own_comment(text, start, limit)
     if index == 0:
         return Cut(start, end + sum(below), "")
     above = _blank_lines_above(text, start, _line_end(text, _entry(text, parent, index - 1).end))
@@ -412,24 +404,6 @@ def _blank_lines_above(text: str, offset: int, limit: int) -> list[int]:
     return lengths
 
 
-def _own_comment(text: str, start: int, limit: int) -> int:
-    """Where the comment begins that stands right above `start`, as far indented and with a blank line above.
-
-    `start` itself where there is none, or where it may be about more than what follows.
-    """
-    indent, begin, plain = _indent(text[start:]), start, True
-    while begin > limit:
-        above = line_start(text, begin - 1)
-        line = text[above:begin].rstrip()
-        if not line.strip():
-            return begin if plain else start
-        if not line.lstrip().startswith("#") or _indent(line) != indent:
-            break
-        plain = plain and not _HEADING.search(line) and not _OF_MORE.search(line)
-        begin = above
-    return start
-
-
 def _end_of_own_lines(text: str, entry: Entry) -> int:
     """Where the lines of an entry end, with the comments that are indented into it."""
     end = _line_end(text, entry.end)
@@ -442,7 +416,7 @@ def _end_with_comments(text: str, entry: Entry) -> int:
     outer = -1
     for line in _lines_from(text, end):
         if line.strip() and not line.lstrip().startswith("#"):
-            outer = _indent(line)
+            outer = indent_of(line)
             break
     return _past_comments(text, end, indent if outer < indent else indent + 1)
 
@@ -453,14 +427,10 @@ def _past_comments(text: str, offset: int, indent: int) -> int:
     for line in _lines_from(text, offset):
         position += len(line)
         if line.strip():
-            if not line.lstrip().startswith("#") or _indent(line) < indent:
+            if not line.lstrip().startswith("#") or indent_of(line) < indent:
                 break
             end = position
     return end
-
-
-def _indent(line: str) -> int:
-    return len(line) - len(line.lstrip(" "))
 
 
 # What a step keeps from its surroundings
