@@ -13,7 +13,8 @@ from governance.models import User
 from semantic.codegen.entries import Entries
 from semantic.codegen.metrics import Compiled
 from semantic.fields import Fields
-from semantic.formula.chips import Chip
+from semantic.formula import Analysis
+from semantic.formula.chips import Chip, chips
 from semantic.known import Known
 from semantic.rules.metric import Problems
 
@@ -122,13 +123,19 @@ class Kind(ABC, Generic[F]):
         """A decision table of it as JSON holds it; None where it decides nothing, or cannot be one."""
         return None
 
-    def reads_as(self, _fields: F, _known: Known) -> str:
-        """What is computed, read aloud; "" where nothing is."""
-        return ""
+    def analysis(self, _fields: F, _known: Known) -> Analysis | None:
+        """Its formula, read and checked; None where it has none."""
+        return None
 
-    def chips(self, _fields: F, _known: Known) -> tuple[Chip, ...]:
+    def reads_as(self, fields: F, known: Known) -> str:
+        """What is computed, read aloud; "" where nothing is."""
+        found = self.analysis(fields, known)
+        return found.reads_as if found is not None else ""
+
+    def chips(self, fields: F, known: Known) -> tuple[Chip, ...]:
         """Its formula piece by piece; none where it has none, or only one piece."""
-        return ()
+        found = self.analysis(fields, known)
+        return chips(found.tree, known.names) if found is not None and found.tree is not None else ()
 
     def describes(self, _fields: F, _base: F | None) -> str:
         """Whose description in dbt it writes: dbt's id and the column, or `metric.` and its name; else ""."""

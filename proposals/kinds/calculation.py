@@ -22,7 +22,7 @@ from semantic.codegen.calculations import (
 )
 from semantic.codegen.entries import Entries
 from semantic.codegen.metrics import Compiled
-from semantic.formula.chips import Chip, chips
+from semantic.formula import Analysis
 from semantic.known import Known
 from semantic.rules.metric import Problems
 
@@ -103,12 +103,8 @@ class CalculationKind(Kind[CalculationFields]):
             return [] if fields.key_columns else [said]
         return [p.message for p in analysis_of(fields, known.names).problems if p.level != "error"]
 
-    def reads_as(self, fields: CalculationFields, known: Known) -> str:
-        return "" if fields.is_query else analysis_of(fields, known.names).reads_as
-
-    def chips(self, fields: CalculationFields, known: Known) -> tuple[Chip, ...]:
-        tree = None if fields.is_query else analysis_of(fields, known.names).tree
-        return chips(tree, known.names) if tree is not None else ()
+    def analysis(self, fields: CalculationFields, known: Known) -> Analysis | None:
+        return None if fields.is_query else analysis_of(fields, known.names)
 
     def body(self, fields: CalculationFields) -> tuple[str, ...]:
         return (fields.description, fields.why)

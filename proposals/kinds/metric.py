@@ -19,7 +19,6 @@ from semantic.current import fields_of
 from semantic.definitions import Vocabulary
 from semantic.fields import MetricFields, name_from
 from semantic.formula import Analysis, analyse
-from semantic.formula.chips import Chip, chips
 from semantic.formulas import meaning, readable_alone
 from semantic.known import Known
 from semantic.project_file import ProjectFile
@@ -138,10 +137,6 @@ class MetricKind(Kind[MetricFields]):
         text = readable_alone(tree, known.names, dialect=dialect, written=fields.formula) if tree else ""
         return replace(fields, model="", formula=text or fields.formula)
 
-    def chips(self, fields: MetricFields, known: Known) -> tuple[Chip, ...]:
-        tree = analysis_of(fields, known.names).tree
-        return chips(tree, known.names) if tree is not None else ()
-
     def describes(self, fields: MetricFields, base: MetricFields | None) -> str:
         changed = base is not None and "meaning" in fields.changes_from(base)
         return f"metric.{fields.name}" if changed else ""
@@ -153,8 +148,8 @@ class MetricKind(Kind[MetricFields]):
     def warnings(self, fields: MetricFields, known: Known) -> list[str]:
         return [p.message for p in analysis_of(fields, known.names).problems if p.level != "error"]
 
-    def reads_as(self, fields: MetricFields, known: Known) -> str:
-        return analysis_of(fields, known.names).reads_as
+    def analysis(self, fields: MetricFields, known: Known) -> Analysis:
+        return analysis_of(fields, known.names)
 
     def body(self, fields: MetricFields) -> tuple[str, ...]:
         meaning, _heading, _computed = fields.meaning.partition(COMPUTED)
