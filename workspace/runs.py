@@ -328,7 +328,7 @@ def _claim(run_id: int) -> Run | None:
             if won:
                 _killed_commands(run_id)
     except IntegrityError:
-        return None  # its predecessor is still at work; the sweeper rings again
+        return None  # its predecessor is still at work, and rings when it has ended
     return Run.objects.select_related("project").get(pk=run_id, token=token) if won else None
 
 
@@ -378,11 +378,15 @@ def _close(guarded: QuerySet[Run], status: str, **also: object) -> bool:
             audit.record(actor=None, action="run.failed", target=run, after=after)
         if status != RunStatus.SUCCEEDED and run.kind in _ON_FAILURE:
             _ON_FAILURE[run.kind](run)
-        if run.kind in IN_TURN:
-            same = Run.objects.filter(project=run.project_id, kind=run.kind, status=RunStatus.QUEUED)
-            for following in same.order_by("id")[:1]:
-                _ring_later(following)
+        for following in _behind(run).order_by("id")[:1]:
+            _ring_later(following)
     return True
+
+
+def _behind(run: Run) -> QuerySet[Run]:
+    """Runs that could not be claimed while this one was at work, whose bells were rung in vain."""
+    waiting = Run.objects.filter(project=run.project_id, kind=run.kind, status=RunStatus.QUEUED)
+    return waiting if run.kind in IN_TURN else waiting.filter(subject=run.subject)
 
 
 def _killed_commands(run_id: int) -> None:

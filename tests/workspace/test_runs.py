@@ -141,6 +141,25 @@ def test_the_one_behind_waits_for_the_one_at_work(project: Project, handle: Hand
     assert Run.objects.get(status=RunStatus.QUEUED).attempt == 0
 
 
+def test_the_one_behind_is_rung_for_as_soon_as_the_one_at_work_has_ended(
+    project: Project, handle: Handle, rings: list[int], django_capture_on_commit_callbacks: Any
+) -> None:
+    asked_meanwhile: list[int] = []
+
+    def work_on(_work: Work) -> None:
+        asked_meanwhile.extend(wanted(project, subject=name).pk for name in ("same", "another"))
+
+    handle(work_on)
+    first = wanted(project, subject="same")
+    rings.clear()
+
+    with django_capture_on_commit_callbacks(execute=True):
+        runs.execute(first.pk)
+
+    behind, beside = asked_meanwhile
+    assert rings == [behind, beside, behind]  # once when each was asked for, once when the first had ended
+
+
 def test_where_runs_take_turns_the_next_is_rung_for_when_one_has_ended(
     project: Project,
     handle: Handle,
