@@ -91,7 +91,7 @@ def _analysed(text: str, vocabulary: Vocabulary, model: str, *, rows: bool = Fal
         found = lint(text, resolved, vocabulary)
         warnings += [one for one in found if (one.start, one.end) not in written_out]
         if rows:
-            refuse_more_than_rows(resolved, model)
+            refuse_more_than_rows(text, resolved, model)
         result = Checker(text, vocabulary).check(resolved)
         if not rows:
             refuse_rows_as_result(text, result)

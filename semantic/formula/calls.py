@@ -12,7 +12,9 @@ from typing import cast, get_args
 from semantic.formula.errors import Fix, FormulaError, Place, Span, replaced, source
 from semantic.formula.function import Function
 from semantic.formula.lexer import Token
+from semantic.formula.messages import several_for_one
 from semantic.formula.registry import CONDITIONAL, find_unit
+from semantic.formula.spellings import days
 from semantic.formula.tree import (
     Binary,
     BinaryOperator,
@@ -79,19 +81,7 @@ def _iso(value: str) -> str:
 
 
 def _date_fix(text: str, value: str, where: Span) -> tuple[Fix, ...]:
-    """Orders of day and month that cannot be mistaken: 31.1.2026, 2026/1/31, 2026-1-31."""
-    found = re.fullmatch(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?:[ T].*)?", value, re.ASCII)
-    parts = found.groups() if found else ()
-    if not parts:
-        found = re.fullmatch(r"(\d{1,2})\.(\d{1,2})\.(\d{4})", value, re.ASCII)
-        parts = found.groups()[::-1] if found else ()
-    try:
-        day = date(*(int(part) for part in parts)) if parts else None
-    except ValueError:
-        day = None
-    if day is None:
-        return ()
-    return (Fix(f"Write '{day}'", replaced(text, where, f"DATE '{day}'")),)
+    return tuple(Fix(f"Write '{day}'", replaced(text, where, f"DATE '{day}'")) for day in days(value))
 
 
 def _placed(call: Written, node: Node) -> Node:
@@ -112,6 +102,9 @@ def _wrong_count(function: Function, call: Written) -> FormulaError:
     given = len(call.args)
     message = f"{function.name}() needs {needs if needs != '0' else 'no'} {values}; this has {given}."
     hint = f"Write {function.signature}, for example {function.example}."
+    meant = several_for_one(call.text, call.args)
+    if meant:
+        return _wrong(call, message, "A comma separates values; decimals have a point.", meant)
     return _wrong(call, message, hint, _criteria_fix(function, call) or _several_fix(function, call))
 
 

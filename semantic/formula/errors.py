@@ -30,7 +30,7 @@ CODES: Mapping[str, str] = {
     "percent-remainder": "% used for a remainder; here it means percent.",
     "like-pattern": "LIKE, which formulas replace by CONTAINS, STARTSWITH and ENDSWITH.",
     "unknown-unit": "A length of time in something other than days, weeks, months, quarters or years.",
-    "invalid-date": "A text that should be a date and is none.",
+    "invalid-date": "A text that should be a date and is none, or a date without quotes.",
     # functions
     "unknown-function": "A function that does not exist.",
     "unsupported-function": "A function of spreadsheets or databases that formulas replace by something.",
@@ -74,6 +74,7 @@ CODES: Mapping[str, str] = {
     "not-equal-drops-blanks": "A comparison that leaves out rows where the field is blank.",
     "percent-scale": "A share multiplied by 100.",
     "subset-of": "A share whose upper part is not contained in its lower part.",
+    "thousands-point": "A number like 1.000, which is a thousand in some countries and 1 in a formula.",
     "text-like-field": "A quoted text that is also the name of a field.",
     "count-of-condition": "COUNT of a condition, which counts the rows that do not fulfil it as well.",
 }

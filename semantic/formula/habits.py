@@ -56,3 +56,35 @@ INSTEAD: Mapping[str, str] = {
     "FIND": "Write CONTAINS(text, part).",
     "INSTR": "Write CONTAINS(text, part).",
 }
+
+# Functions of spreadsheets in other languages: German, French, Spanish, Italian, Portuguese, Dutch.
+TRANSLATED: Mapping[str, str] = {
+    name: function
+    for function, names in {
+        "SUM": "SUMME SOMME SUMA SOMMA SOMA SOM",
+        "AVERAGE": "MITTELWERT MOYENNE PROMEDIO MEDIA MÉDIA GEMIDDELDE",
+        "COUNT": "ANZAHL ANZAHL2 NB NBVAL CONTAR CONTARA CONTA CONTI AANTAL AANTALARG",
+        "SUMIF": "SUMMEWENN SOMASE",
+        "COUNTIF": "ZÄHLENWENN ZAEHLENWENN CONTARSE",
+        "AVERAGEIF": "MITTELWERTWENN MÉDIASE",
+        "IF": "WENN SI SE ALS",
+        "IFS": "WENNS",
+        "AND": "UND ET Y E EN",
+        "OR": "ODER OU O OF",
+        "ROUND": "RUNDEN ARRONDI REDONDEAR ARROTONDA ARRED AFRONDEN",
+        "COALESCE": "WENNFEHLER SIERREUR SEERRO",
+        "ISBLANK": "ISTLEER ESTVIDE ESBLANCO ISLEEG",
+        "TODAY": "HEUTE AUJOURDHUI HOY OGGI HOJE VANDAAG",
+        "YEAR": "JAHR ANNÉE ANNEE AÑO ANNO ANO JAAR",
+        "MONTH": "MONAT MOIS MES MESE MÊS MAAND",
+        "DAY": "TAG JOUR DÍA DIA GIORNO DAG",
+        "LEFT": "LINKS GAUCHE IZQUIERDA SINISTRA ESQUERDA",
+        "RIGHT": "RECHTS DROITE DERECHA DESTRA DIREITA",
+        "LEN": "LÄNGE LAENGE NBCAR LARGO LUNGHEZZA LENGTE",
+        "UPPER": "GROSS MAJUSCULE MAYUSC MAIUSC MAIÚSCULA HOOFDLETTERS",
+        "LOWER": "KLEIN MINUSCULE MINUSC MINÚSCULA",
+        "TRIM": "GLÄTTEN GLAETTEN SUPPRESPACE ESPACIOS ARRUMAR",
+        "MOD": "REST RESTO RESIDUO",
+    }.items()
+    for name in names.split()
+}

@@ -152,12 +152,23 @@ def refuse_where_on_rows(text: str, node: Where, value: Leveled) -> None:
     raise FormulaError("where-without-total", message, node.value, "For example SUM(amount) WHERE …", fixes)
 
 
-def refuse_more_than_rows(tree: Node, model: str) -> None:
+def refuse_more_than_rows(text: str, tree: Node, model: str) -> None:
     """Raises unless the whole formula is a value of each row of the model, made of its own fields."""
+    fixes: tuple[Fix, ...]
+    filtered = next((part for part in walk(tree) if isinstance(part, Where)), None)
+    if filtered is not None and not any(_is_total(part) for part in walk(tree)):
+        new = f"IF({source(text, filtered.condition)}, {source(text, filtered.value)})"
+        fixes = (Fix(f"Write {new}", replaced(text, filtered, new)),)
+        message = "WHERE filters totals; a value of each row has no other rows to leave out."
+        hint = "Write IF(condition, value), which is blank in all other rows."
+        raise FormulaError("where-without-total", message, filtered, hint, fixes)
     total = next((part for part in walk(tree) if _is_total(part)), None)
     if total is not None:
         hint = "Name fields of the row instead. What totals rows is a metric: propose it as one."
-        raise FormulaError("total-in-row", "A value of each row holds no totals and no metrics.", total, hint)
+        alone = source(text, total.arg) if isinstance(total, Total) and total.arg is not None else ""
+        fixes = (Fix(f"Write {alone}", replaced(text, total, alone)),) if alone else ()
+        message = "A value of each row holds no totals and no metrics."
+        raise FormulaError("total-in-row", message, total, hint, fixes)
     fields = [part for part in walk(tree) if isinstance(part, ColumnRef)]
     if not fields:
         message = "This is the same in every row; it needs at least one field of the row."

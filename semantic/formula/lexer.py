@@ -7,7 +7,8 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Literal
 
-from semantic.formula.errors import Fix, FormulaError, Place
+from semantic.formula import spellings
+from semantic.formula.errors import Fix, FormulaError, Place, replaced
 
 MAX_LENGTH = 4000
 MAX_DIGITS = 30
@@ -24,7 +25,8 @@ _TYPOGRAPHIC = {
 }
 _SAME_AS = {**_TYPOGRAPHIC, "!=": "<>", "==": "=", "||": "&", ";": ","}
 _TOKEN = re.compile(
-    r"""(?P<space>\s+)
+    rf"""(?P<space>\s+)
+      | (?P<date>{spellings.DATE})
       | (?P<number>(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][+-]?[0-9]+(?!\w))?)
       | (?P<name>[^\W\d]\w*)
       | (?P<field>\[(?:[^\[\]\n]|\]\])+\])
@@ -86,6 +88,8 @@ def tokenize(text: str) -> list[Token]:
             if match.lastgroup == "space":
                 at = match.end()
                 continue
+            if match.lastgroup == "date":
+                raise _bare_date(text, match)
             token = _token(match)
         tokens.append(token)
         at = token.end
@@ -105,6 +109,16 @@ def _token(match: re.Match[str]) -> Token:
     if match.lastgroup == "name":
         return Token("name", value, start, end)
     return Token("operator", _SAME_AS.get(value, value), start, end)
+
+
+def _bare_date(text: str, match: re.Match[str]) -> FormulaError:
+    """`2026-02-01` would be 2023: a date stands in quotes."""
+    place = Place(match.start(), match.end())
+    fixes = tuple(
+        Fix(f"Write '{day}'", replaced(text, place, f"'{day}'")) for day in spellings.days(match.group())
+    )
+    hint = "Write it like this: '2026-01-31'."
+    return FormulaError("invalid-date", "A date stands in quotes.", place, hint, fixes)
 
 
 def _text(text: str, start: int, before: list[Token]) -> Token:

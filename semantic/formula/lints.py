@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from semantic.definitions import Vocabulary, name_key
 from semantic.formula.errors import Fix, Problem, Span, replaced, source
 from semantic.formula.printer import spell
+from semantic.formula.spellings import POINTED, numbers
 from semantic.formula.tree import (
     COMPARISONS,
     Between,
@@ -157,6 +158,20 @@ def _counted_conditions(text: str, parts: tuple[Node, ...]) -> Iterator[Problem]
             )
 
 
+def _points_between_thousands(text: str, parts: tuple[Node, ...]) -> Iterator[Problem]:
+    """1.000 is a thousand in much of Europe, and 1 in a formula."""
+    for part in parts:
+        if isinstance(part, Literal_) and POINTED.fullmatch(part.text):
+            thousands, plain = numbers(part.text)
+            yield _warning(
+                "thousands-point",
+                f"{part.text} is {plain} here: a point stands before decimals.",
+                part,
+                "Write thousands without a separator.",
+                *(Fix(f"Write {number}", replaced(text, part, number)) for number in (thousands, plain)),
+            )
+
+
 def _texts_like_fields(text: str, parts: tuple[Node, ...], vocabulary: Vocabulary) -> Iterator[Problem]:
     models = {part.model for part in parts if isinstance(part, ColumnRef)}
     for part in parts:
@@ -213,4 +228,5 @@ _RULES: tuple[Callable[[str, tuple[Node, ...]], Iterator[Problem]], ...] = (
     _dropped_blanks,
     _percent_scale,
     _counted_conditions,
+    _points_between_thousands,
 )

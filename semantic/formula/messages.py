@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from itertools import pairwise
 
 from semantic.formula.errors import Fix, FormulaError, Place, Span, replaced, source
 from semantic.formula.function import Function
-from semantic.formula.habits import INSTEAD
+from semantic.formula.habits import INSTEAD, TRANSLATED
 from semantic.formula.lexer import Token
 from semantic.formula.registry import find_function, similar_function
+from semantic.formula.spellings import GROUPS, numbers
 from semantic.formula.tree import COMPARISONS, Binary, Node
 
 _QUERY_WORDS = {
@@ -72,7 +75,7 @@ def unexpected(text: str, tokens: list[Token], index: int) -> FormulaError:
     if token.is_operator("%"):
         return percent_remainder(text, before, token, tokens[index + 1])
     if token.kind == "operator" and not token.is_operator("("):
-        return _separator(text, before, token, tokens[index + 1])
+        return _separator(text, token, tokens[index + 1])
     return _missing_operator(text, before, token)
 
 
@@ -90,29 +93,55 @@ def _query_word(token: Token) -> FormulaError:
     )
 
 
-def _separator(text: str, before: Token, token: Token, after: Token) -> FormulaError:
+def _separator(text: str, token: Token, after: Token) -> FormulaError:
     """A comma, semicolon or point that separates nothing."""
     message = f"{quoted(text, token)} has nothing to separate here."
     if after.kind == "end":
         fix = Fix("Remove it", text[: token.start] + text[token.end :])
         return FormulaError("unexpected-token", message, token, "", (fix,))
-    hint = ""
-    fixes: tuple[Fix, ...] = ()
-    touching = before.end == token.start and token.end == after.start
-    if before.kind == after.kind == "number" and touching:
-        hint = "Write numbers with a point for decimals and without thousands separators."
-        whole = (before.value + after.value, f"{before.value}.{after.value}")
-        fixes = tuple(
-            Fix(f"Write {number}", text[: before.start] + number + text[after.end :])
-            for number in whole
-            if number.count(".") <= 1
-        )
+    fixes = _number_meant(text, token)
+    hint = _PLAIN_NUMBERS if fixes else ""
     return FormulaError("unexpected-token", message, token, hint, fixes)
+
+
+_PLAIN_NUMBERS = "Write numbers with a point for decimals and without thousands separators."
+
+
+def _number_meant(text: str, where: Span) -> tuple[Fix, ...]:
+    """The numbers that the digits, points and commas around a place may stand for."""
+    found = next((one for one in GROUPS.finditer(text) if one.start() < where.start < one.end()), None)
+    if found is None:
+        return ()
+    place = Place(found.start(), found.end())
+    return tuple(Fix(f"Write {number}", replaced(text, place, number)) for number in numbers(found[0]))
+
+
+def several_for_one(text: str, values: Sequence[Node]) -> tuple[Fix, ...]:
+    """What was meant where a comma inside a number made two values of it (`1,19`); () where none did."""
+    for before, after in pairwise(values):
+        if after.start - before.end == 1 and text[before.end - 1].isdigit() and text[after.start].isdigit():
+            return _number_meant(text, Place(before.end, after.start))
+    return ()
+
+
+def missing_word(text: str, tokens: list[Token], index: int, word: str, purpose: str) -> FormulaError:
+    """Something else stands where a word is wanted, or nothing does."""
+    token = tokens[index]
+    if token.kind == "end":
+        return unexpected_end(text, f"{word} is missing: {purpose}")
+    if index and token.is_operator(",") and _number_meant(text, token):
+        return _separator(text, token, tokens[index + 1])
+    return FormulaError(
+        "unexpected-token", f"{word} is missing before {quoted(text, token)}.", token, purpose
+    )
 
 
 def _missing_operator(text: str, before: Token, token: Token) -> FormulaError:
     message = f"Something is missing between {quoted(text, before)} and {quoted(text, token)}."
     place = Place(before.start, token.end)
+    meant = _number_meant(text, token) if before.end == token.start else ()
+    if meant:
+        return FormulaError("missing-operator", message, place, _PLAIN_NUMBERS, meant)
     function = find_function(before.value) if before.kind == "name" else None
     if function and function.parameters and token.kind != "operator":
         call = f"{source(text, before)}({source(text, token)})"
@@ -192,7 +221,7 @@ def known_function(text: str, token: Token) -> Function:
     if name in INSTEAD:
         message = f"There is no {name}() in formulas."
         raise FormulaError("unsupported-function", message, token, INSTEAD[name])
-    near = similar_function(name)
+    near = TRANSLATED.get(name) or similar_function(name)
     fixes = (Fix(f"Use {near}()", replaced(text, token, near)),) if near else ()
     hint = f"Did you mean {near}()?" if near else "The list of functions shows what there is."
     message = f"There is no function {token.value}()."

@@ -118,11 +118,7 @@ class _Parser:
         raise messages.unexpected(self.text, self.tokens, self.index)
 
     def _missing(self, word: str, purpose: str) -> NoReturn:
-        if self.token.kind == "end":
-            raise messages.unexpected_end(self.text, f"{word} is missing: {purpose}")
-        found = self.token
-        message = f"{word} is missing before {messages.quoted(self.text, found)}."
-        raise FormulaError("unexpected-token", message, found, purpose)
+        raise messages.missing_word(self.text, self.tokens, self.index, word, purpose)
 
     # -- the grammar, from the loosest to the tightest
 

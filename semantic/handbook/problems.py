@@ -187,5 +187,6 @@ EXAMPLES: Mapping[str, Example] = {
     "text-like-field": Example(
         'COUNTIF(channel = "status")', "Write names of fields without quotes, or in square brackets."
     ),
+    "thousands-point": Example("SUM(amount) / 1.000", "Write the one that you mean."),
     "count-of-condition": Example("COUNT(status = 'paid')", "Use COUNTIF to count the rows that fulfil it."),
 }

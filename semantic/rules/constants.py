@@ -28,10 +28,6 @@ _FACTORS = {
     "": Decimal(1), "k": Decimal(1000), "thousand": Decimal(1000), "m": Decimal(1_000_000),
     "million": Decimal(1_000_000), "%": Decimal("0.01"), "percent": Decimal("0.01"),
 }  # fmt: skip
-GROUPED = re.compile(r"(?<![\d.])\d{1,3}(?:,\d{3})+(?:\.\d+)?(?!\d)")
-# As 1,5 and 1.000,50 are written in much of Europe, and 1.000 for a thousand.
-DECIMAL_COMMA = re.compile(r"(?<![\d.,])\d{1,3}(?:\.?\d{3})*,\d{1,2}(?![\d,.])")
-POINTS = re.compile(r"(?<![\d.,])\d{1,3}(?:\.000)+(?!\d)")
 _MONTHS = {month.lower(): at for at, month in enumerate(MONTHS, 1)}
 _MONTHS |= {month[:3].lower(): at for at, month in enumerate(MONTHS, 1)}
 

@@ -16,16 +16,8 @@ import re
 from collections.abc import Iterable, Iterator
 from datetime import date
 
-from semantic.rules.constants import (
-    DECIMAL_COMMA,
-    GROUPED,
-    POINTS,
-    read_date,
-    read_number,
-    read_yes_no,
-    unsafe,
-    write_constant,
-)
+from semantic.formula.spellings import doubtful
+from semantic.rules.constants import read_date, read_number, read_yes_no, unsafe, write_constant
 from semantic.rules.sets import (
     DATES,
     ORDERED,
@@ -235,27 +227,15 @@ def _write(kind: Kind) -> str:
 
 def _refuse_grouped(text: str) -> None:
     """1,000 and 1,5 and 1.000 are different numbers to different readers, who have to say them plainly."""
-    decimal = DECIMAL_COMMA.search(text)
-    if decimal:
-        plain = decimal[0].replace(".", "").replace(",", ".")
-        message = f"“{decimal[0]}” could be one number or several values."
-        hint = f"For one number write {plain}; between values put a space behind the comma."
-        raise CellError("thousands-comma", message, hint, text.replace(decimal[0], plain))
-    points = POINTS.search(text)
-    if points:
-        plain = points[0].replace(".", "")
-        message = f"“{points[0]}” could be {points[0].partition('.')[0]} or {plain}."
-        raise CellError(
-            "thousands-comma", message, "Write the one that you mean.", text.replace(points[0], plain)
-        )
-    found = GROUPED.search(text)
-    if found:
-        instead = text.replace(found[0], found[0].replace(",", ""))
-        message = f"“{found[0]}” could be one number or several values."
-        hint = (
-            f"For one number write {found[0].replace(',', '')}; between values put a space behind the comma."
-        )
-        raise CellError("thousands-comma", message, hint, instead)
+    for written, meant in doubtful(text):
+        message = f"“{written}” could be {' or '.join(sorted(meant, key=float))}."
+        hint = "Write the one that you mean."
+        if len(meant) == 1:
+            message, hint = f"“{written}” is no number.", f"Write {meant[0]}."
+        if "," in written:
+            message = f"“{written}” could be one number or several values."
+            hint = f"For one number write {meant[0]}; between values put a space behind the comma."
+        raise CellError("thousands-comma", message, hint, text.replace(written, meant[0]))
 
 
 # -- writing

@@ -51,6 +51,7 @@ ERRORS = [
     ("SUM(⟦*⟧ amount)", "unexpected-token", "A value or a field is missing before “*”.", ""),
     ("SUM(amount) + ⟦END⟧", "unexpected-token", "A value or a field is missing before “END”.", "[END]"),
     ("SUM(amount)⟦;⟧", "unexpected-token", "“;” has nothing to separate here.", ""),
+    ("⟦SUM(amount * 1,19)⟧", "wrong-arguments", "SUM() needs 1 value; this has 2.", "decimals have a point"),
     ("SUM(amount) / 1⟦,⟧000", "unexpected-token", "“,” has nothing to separate here.", "thousands"),
     (
         "SUM(amount) WHERE discount IS ⟦5⟧",
@@ -92,6 +93,7 @@ ERRORS = [
     ("COUNTIF(order_date > TODAY() - ⟦0⟧ days)", "unknown-unit", "0 is no length of time.", "1 to 10,000"),
     ("COUNTIF(order_date > ⟦DATE '2026-02-30'⟧)", "invalid-date", "'2026-02-30' is no date.", "'2026-01-31'"),
     ("COUNTIF(order_date = ⟦'31.1.2026'⟧)", "invalid-date", "'31.1.2026' is no date.", "'2026-01-31'"),
+    ("COUNTIF(order_date > ⟦2026-02-01⟧)", "invalid-date", "A date stands in quotes.", "'2026-01-31'"),
     ("COUNTIF(order_date IN (⟦'soon'⟧))", "invalid-date", "'soon' is no date.", "'2026-01-31'"),
     ("⟦SUMM⟧(amount)", "unknown-function", "There is no function SUMM().", "Did you mean SUM()?"),
     ("⟦VLOOKUP⟧(amount, 2)", "unsupported-function", "There is no VLOOKUP() in formulas.", "related model"),
@@ -393,6 +395,7 @@ WARNINGS = [
         "“discount” in quotes is a text.",
         "without quotes",
     ),
+    ("SUM(amount) WHERE amount > ⟦1.000⟧", "thousands-point", "1.000 is 1 here", "without a separator"),
     ("⟦COUNT(channel = 'web')⟧", "count-of-condition", "COUNT counts every row", "use COUNTIF"),
     (
         "orders|⟦refunds⟧ / COUNT(*)",
@@ -407,6 +410,12 @@ WARNINGS = [
 OF_ROWS = [
     ("amount / ⟦SUM(amount)⟧", "total-in-row", "A value of each row holds no totals", "is a metric"),
     ("amount - ⟦revenue⟧", "total-in-row", "A value of each row holds no totals", "is a metric"),
+    (
+        "⟦amount WHERE channel = 'web'⟧",
+        "where-without-total",
+        "WHERE filters totals",
+        "IF(condition, value)",
+    ),
     ("⟦5 * 2⟧", "no-field", "This is the same in every row", "amount * 2"),
     (
         "amount * ⟦customers.customer_id⟧",
@@ -493,6 +502,19 @@ FIXES = [
     ("IF(MAX(is_gift), 1, 0)", "IF((COUNTIF(is_gift) > 0), 1, 0)"),
     ("SUM(amount);", "SUM(amount)"),
     ("SUM(amount) / 1,000", "SUM(amount) / 1000"),
+    ("SUM(amount) * 1.000,50", "SUM(amount) * 1000.50"),
+    ("SUM(amount) * 10,000.50", "SUM(amount) * 10000.50"),
+    ("SUM(amount) / 1.000.000", "SUM(amount) / 1000000"),
+    ("SUM(amount) * 1,19", "SUM(amount) * 1.19"),
+    ("SUM(amount * 1,19)", "SUM(amount * 1.19)"),
+    ("IF(SUM(amount) > 1,5, 1, 0)", "IF(SUM(amount) > 1.5, 1, 0)"),
+    ("COUNTIF(amount BETWEEN 1,5 AND 2)", "COUNTIF(amount BETWEEN 1.5 AND 2)"),
+    ("SUM(amount) / 2.500", "SUM(amount) / 2500"),
+    ("COUNTIF(order_date > 31.1.2026)", "COUNTIF(order_date > '2026-01-31')"),
+    ("COUNTIF(order_date > 1/31/2026)", "COUNTIF(order_date > '2026-01-31')"),
+    ("COUNTIF(order_date > '31/1/2026')", "COUNTIF(order_date > DATE '2026-01-31')"),
+    ("SUMME(amount)", "SUM(amount)"),
+    ("SUM(WENN(is_gift, 0, 1))", "SUM(IF(is_gift, 0, 1))"),
     ("SUM(net amount)", "SUM([net amount])"),
     ("SUM amount", "SUM(amount)"),
     ("COUNTIF(0 < amount < 10)", "COUNTIF(0 < amount AND amount < 10)"),
@@ -544,6 +566,32 @@ def test_one_click_gives_the_whole_corrected_formula(vocabulary: Vocabulary, tex
     problem = next(problem for problem in analyse(text, vocabulary).problems if problem.fixes)
     assert problem.fixes[0].text == fixed
     assert _solved(problem, fixed, vocabulary)
+
+
+@pytest.mark.parametrize(
+    ("text", "fixed"),
+    [
+        ("SUM(IF(is_gift, 0, amount))", "IF(is_gift, 0, amount)"),
+        ("amount WHERE is_gift", "IF(is_gift, amount)"),
+    ],
+)
+def test_so_does_one_click_in_a_value_of_each_row(vocabulary: Vocabulary, text: str, fixed: str) -> None:
+    problem = analyse_row(text, vocabulary, model="orders").problems[0]
+    assert [fix.text for fix in problem.fixes] == [fixed]
+    assert analyse_row(fixed, vocabulary, model="orders").ok
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["SUM(amount) * 1.125", "SUM(amount) * 0.500", "COUNTIF(amount IN (1,5))", "SUM(2026 - 2 - 1 - amount)"],
+)
+def test_numbers_that_leave_no_doubt_are_taken_as_they_are(vocabulary: Vocabulary, text: str) -> None:
+    assert analyse(text, vocabulary).problems == ()
+
+
+def test_of_a_date_that_names_two_days_both_are_offered(vocabulary: Vocabulary) -> None:
+    (problem,) = analyse("COUNTIF(order_date > 2/1/2026)", vocabulary).problems
+    assert [fix.label for fix in problem.fixes] == ["Write '2026-02-01'", "Write '2026-01-02'"]
 
 
 def test_every_fix_that_is_offered_solves_its_problem(vocabulary: Vocabulary) -> None:
