@@ -114,8 +114,14 @@ class ItemForm(forms.Form):
         return sent
 
     @classmethod
-    def acted(cls, typed: QueryDict, act: str, fields: Fields, names: Vocabulary) -> None:
-        """Change what was typed, and reads as `fields`, as a button within the form asks."""
+    def acted(
+        cls, typed: QueryDict, act: str, fields: Fields, names: Vocabulary  # noqa: ARG003
+    ) -> Mapping[str, list[str]]:  # fmt: skip
+        """Change what was typed, and reads as `fields`, as a button within the form asks.
+
+        Where it cannot, what is typed stays, and why is returned beside the name of its field.
+        """
+        return {}
 
     @classmethod
     def field_of(cls, name: str) -> str:

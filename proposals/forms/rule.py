@@ -154,16 +154,17 @@ class RuleForm(ItemForm):
         return super().said(name, value)
 
     @classmethod
-    def acted(cls, typed: QueryDict, act: str, fields: Fields, names: Vocabulary) -> None:
+    def acted(cls, typed: QueryDict, act: str, fields: Fields, names: Vocabulary) -> Mapping[str, list[str]]:
         assert isinstance(fields, BusinessRuleFields)
         after = _after(act, fields, names)
         if after is fields:
-            return
+            return _stays(act, fields, names)
         shown = cls.initial_of(after, 0)
         for name in ("written", "text", "otherwise", "hit_policy", "output"):
             typed[name] = str(shown[name])
         for name in ("inputs", "cells", "outcomes", "asked", "given", "expected"):
             typed.setlist(name, shown[name])  # type: ignore[arg-type]
+        return {}
 
 
 def _table(data: Mapping[str, Any]) -> Table:
@@ -252,6 +253,20 @@ def _spelled(fields: BusinessRuleFields, rule: Understood, written: str) -> Busi
     if written not in WRITTEN or (not text and _says_something(fields)):
         return fields
     return replace(fields, written=written, text=text, table=NO_TABLE)  # type: ignore[arg-type]
+
+
+def _stays(act: str, fields: BusinessRuleFields, names: Vocabulary) -> Mapping[str, list[str]]:
+    """Why a rule could not be spelled as a button asked."""
+    verb, _colon, written = act.partition(":")
+    if verb != "as" or written not in WRITTEN or written == fields.written:
+        return {}
+    rule = understood(fields, names)
+    reason = {"table": rule.no_table, "sentence": rule.no_sentence}.get(written, "")
+    if rule.case is None:
+        said = [" ".join(filter(None, (one.message, one.hint))) for one in rule.problems[:1]]
+        then = _("It is shown as a %(other)s once it can be read.")
+        reason = " ".join([*said, then % {"other": str(dict(SPELLINGS)[written]).lower()}])
+    return {"table" if fields.written == "table" else "text": [reason]} if reason else {}
 
 
 def _says_something(fields: BusinessRuleFields) -> bool:

@@ -256,15 +256,17 @@ def _posted(request: Request, environment: Environment, item: Item) -> HttpRespo
         typed[FORMS[revision.kind].fixed] = str(fix)
     form = _form(environment, item, typed)
     fields = _typed(form, revision)
+    undone: Mapping[str, list[str]] = {}
     if act := typed.get("act"):
-        FORMS[revision.kind].acted(typed, str(act), fields, generate.names_in(environment, item.earlier))
+        names = generate.names_in(environment, item.earlier)
+        undone = FORMS[revision.kind].acted(typed, str(act), fields, names)
         form = _form(environment, item, typed)
         fields = _typed(form, revision)
     saved = _saved(request, item, form, fields)
     if saved is None:
         return _page(request, environment, item, form, fields, conflict=True, status=409)
     sending = typed.get("act") == "send"
-    problems = saved.unfit if sending else {**saved.refused}
+    problems = saved.unfit if sending else {**undone, **saved.refused}
     if sending and not problems and form.is_valid():
         try:
             authoring.proposal_submit(proposal=proposal, actor=request.user)

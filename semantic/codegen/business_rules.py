@@ -21,7 +21,7 @@ from semantic.codegen.sql_models.style import style_from
 from semantic.codegen.yaml_files import new_file_of
 from semantic.codegen.yaml_steps import AddItem
 from semantic.definitions import Column, Model, Vocabulary
-from semantic.formula.errors import FormulaError, Problem
+from semantic.formula.errors import FormulaError, Place, Problem
 from semantic.formula.names import Resolver
 from semantic.formula.parser import parse
 from semantic.formula.phrases import words_of
@@ -48,7 +48,7 @@ from semantic.rules.tables import (
     write_outcome,
     write_table,
 )
-from semantic.rules.unary import CellError
+from semantic.rules.unary import CellError, refuse_doubtful
 
 # What a key's name ends with, behind the name of what it is the key of.
 _OF_KEYS = re.compile(r"_(id|key|pk|sk|code|no|number|uuid)$")
@@ -91,13 +91,21 @@ class Understood:
         return self.decision.message if isinstance(self.decision, Mixed) else ""
 
     @cached_property
-    def sentence(self) -> str:
-        """The rule in canonical words; "" where no sentence says it."""
+    def _told(self) -> str | Mixed:
         if self.case is None:
             return ""
         subject = self.subject or row_name(self.vocabulary, self.model)
-        told = write_sentence(self.case, self.vocabulary, self.model, subject)
-        return "" if isinstance(told, Mixed) else told
+        return write_sentence(self.case, self.vocabulary, self.model, subject)
+
+    @property
+    def sentence(self) -> str:
+        """The rule in canonical words; "" where no sentence says it."""
+        return "" if isinstance(self._told, Mixed) else self._told
+
+    @property
+    def no_sentence(self) -> str:
+        """Why no sentence says the rule."""
+        return self._told.message if isinstance(self._told, Mixed) else ""
 
     @property
     def canonical(self) -> str:
@@ -183,6 +191,8 @@ def row_name(vocabulary: Vocabulary, model: str) -> str:
 
 def _case(text: str, vocabulary: Vocabulary, model: str) -> Case:
     """The CASE or IF that a formula is. Raises FormulaError."""
+    if not text.strip():
+        raise FormulaError("empty", "The formula is empty.", Place(0, len(text)), _A_CASE)
     resolved = Resolver(text, parse(text), vocabulary, model).resolve()
     checked = Checker(text, vocabulary).check(resolved)
     _require_case(checked.node)
@@ -199,10 +209,12 @@ def _case(text: str, vocabulary: Vocabulary, model: str) -> Case:
     return node
 
 
+_A_CASE = "For example: IF(days_since_last_order > 60, 'at risk', 'healthy')."
+
+
 def _require_case(node: Node) -> None:
     if not isinstance(node, Case):
-        hint = "For example: IF(days_since_last_order > 60, 'at risk', 'healthy')."
-        raise FormulaError("unexpected-token", "A rule is one IF, IFS or CASE.", node, hint)
+        raise FormulaError("unexpected-token", "A rule is one IF, IFS or CASE.", node, _A_CASE)
 
 
 def example_values(example: RuleExample, rule: Understood) -> tuple[Value | None, ...]:
@@ -258,6 +270,7 @@ def _read(text: str, found: Input) -> Value | None:
         case "boolean":
             return read_yes_no(text)
         case "integer" | "number":
+            refuse_doubtful(text)
             number = read_number(text)
             return None if found.kind == "integer" and isinstance(number, float) else number
         case "date":

@@ -38,6 +38,7 @@ from semantic.rules.words import (
 
 MAX_DEPTH = 20
 MAX_TESTS = 100
+_LISTED = 15
 _ORDERED = {"<", "<=", ">", ">=", "between"}
 _TEXTS = {"contains": "CONTAINS", "starts with": "STARTSWITH", "ends with": "ENDSWITH"}
 
@@ -204,8 +205,13 @@ class Clauses(Operands):
             self._fail("unknown-field", message, Place(self.listable, where.end), hint, listed)
         near = self.phrases.near(phrase)
         quoted = " or ".join(f"“{name}”" for name in near)
-        hint = f"Did you mean {quoted}?" if near else "The list of fields shows what there is."
+        hint = f"Did you mean {quoted}?" if near else self._fields()
         self._fail("unknown-field", f"There is no field “{phrase}”.", where, hint, *near)
+
+    def _fields(self) -> str:
+        names = list(dict.fromkeys(map(self.phrases.words, self.phrases.columns.values())))
+        more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+        return f"The fields are {', '.join(names[:_LISTED])}{more}." if names else ""
 
     # -- comparisons
 

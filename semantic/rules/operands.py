@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NoReturn
@@ -9,6 +10,7 @@ from typing import NoReturn
 from semantic.definitions import Column
 from semantic.formula.errors import Fix, FormulaError, Place, Span, replaced
 from semantic.formula.registry import find_unit
+from semantic.formula.spellings import DATE, GROUPS, POINTED, days, numbers
 from semantic.formula.tree import Binary, Call, Node, Period
 from semantic.rules.constants import NUMBER_WORDS, literal, read_date, read_number, read_yes_no, unsafe
 from semantic.rules.words import ARTICLES, CURRENCIES, Phrases, Token
@@ -92,17 +94,28 @@ class Operands:
         if number is None:
             message = f"“{self.text[token.start : token.end]}” is not a number."
             self._fail("wrong-kind", message, token, f"Write for example: {example_for(column)}.")
-        if in_list and "," in token.value:
-            plain = token.value.replace(",", "")
-            message = f"“{token.value}” could be one number or several values."
-            hint = f"Write {plain}, or put a space behind the comma."
-            self._fail("thousands-comma", message, token, hint, plain)
+        self._refuse_doubtful(token, in_list=in_list)
         self.at += 1
         while self._is("hundred", "thousand", "million") and number < 1_000:
             number *= NUMBER_WORDS[self.token.value]
             self.at += 1
         self._skip_unit(column)
         return literal(number)
+
+    def _refuse_doubtful(self, token: Token, *, in_list: bool) -> None:
+        """Refuse 1,5 and 1.000 and 1.000,50, and in a list 1,000, which may be two values."""
+        found = GROUPS.match(self.text, token.start)
+        if found is None:
+            return
+        written, meant = found[0], numbers(found[0])
+        grouped = "," in written and found.end() <= token.end and not in_list
+        if meant and not grouped and ("," in written or POINTED.fullmatch(written)):
+            message = f"“{written}” could be {' or '.join(sorted(meant, key=float))}."
+            hint = "Write the one that you mean."
+            if "," in written:
+                message = f"“{written}” could be one number or several values."
+                hint = f"Write {' or '.join(meant)}, or put a space behind the comma."
+            self._fail("thousands-comma", message, Place(found.start(), found.end()), hint, *meant)
 
     def _skip_unit(self, column: Column) -> None:
         """A word behind a number that only repeats what the field counts (`60 days`); others are refused."""
@@ -133,10 +146,23 @@ class Operands:
         written = [self.text[self.token.start : self.tokens[stop - 1].end].strip("\"'") for stop in stops]
         found = next((pair for pair in zip(map(read_date, written), stops, strict=True) if pair[0]), None)
         if found is None or found[0] is None:
-            hint = "Write 2026-01-31, 31 January 2026, today or 30 days ago."
-            self._fail("wrong-kind", f"“{self._rest()}” is not a date.", self.token, hint)
+            raise self._no_date()
         day, self.at = found
         return literal(day)
+
+    def _no_date(self) -> FormulaError:
+        """`2/1/2026`, `7 days after ordered on`, `Easter`."""
+        bare = re.compile(DATE).match(self.text, self.token.start)
+        rest = bare[0] if bare else self._rest()
+        end = bare.end() if bare else self.token.end
+        place = Place(self.token.start, max(end, self.token.end))
+        fixes = tuple(
+            Fix(f"Write {day}", replaced(self.text, place, str(day))) for day in days(bare[0] if bare else "")
+        )
+        hint = "Write 2026-01-31, 31 January 2026, today or 30 days ago."
+        if re.search(r"\b(?:after|before)\b", rest):
+            hint += " To compare two dates of a row, write the rule as a formula."
+        return FormulaError("wrong-kind", f"“{rest}” is not a date.", place, hint, fixes)
 
     def _yes_no(self) -> Node:
         value = read_yes_no(self.token.value)

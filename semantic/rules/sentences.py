@@ -20,6 +20,7 @@ from itertools import pairwise
 
 from semantic.definitions import Vocabulary
 from semantic.formula.errors import Fix, FormulaError, Place, Problem, replaced
+from semantic.formula.spellings import doubtful
 from semantic.formula.tree import Case, Node
 from semantic.rules.clauses import Clauses
 from semantic.rules.constants import literal, read_number, read_yes_no, unsafe
@@ -64,7 +65,7 @@ CODES: Mapping[str, str] = {
     "unknown-unit": "A unit behind a number that is not the field's.",
     "wrong-kind": "A value of another kind than the field.",
     "text-order": "Texts compared by size.",
-    "thousands-comma": "A comma inside a number of a list.",
+    "thousands-comma": "A number like 1,5 or 1.000, which different readers take for different numbers.",
 }
 
 
@@ -268,6 +269,8 @@ class _Reader:
         return _Outcome(text, place, quoted)
 
     def _values(self, outcomes: Sequence[_Outcome]) -> list[Value | None]:
+        for outcome in outcomes:
+            self._refuse_doubtful(outcome)
         values = [_value(outcome) for outcome in outcomes]
         kinds = {
             bool if isinstance(value, bool) else str if isinstance(value, str) else float
@@ -288,6 +291,17 @@ class _Reader:
             if reason:
                 raise FormulaError("unsafe-text", f"“{value}” cannot be used.", outcome.place, reason)
         return values
+
+    def _refuse_doubtful(self, outcome: _Outcome) -> None:
+        for written, meant in () if outcome.quoted else doubtful(outcome.text):
+            if written == outcome.text:
+                message = f"“{written}” could be different numbers, or a text."
+                hint = "Write the number that you mean, or put the text in quotes."
+                fixes = tuple(
+                    Fix(f"Write {one}", replaced(self.text, outcome.place, one))
+                    for one in (*meant, f'"{written}"')
+                )
+                raise FormulaError("thousands-comma", message, outcome.place, hint, fixes)
 
 
 def _value(outcome: _Outcome) -> Value | None:

@@ -31,7 +31,7 @@ from semantic.rules.conditions import (
 )
 from semantic.rules.constants import constant_of, literal, read_number, read_yes_no, unsafe, write_constant
 from semantic.rules.sets import Kind, Value, Values, everything
-from semantic.rules.unary import CellError, read_cell, write_cell
+from semantic.rules.unary import CellError, read_cell, refuse_doubtful, write_cell
 
 HitPolicy: TypeAlias = Literal["first", "unique", "any"]
 Output: TypeAlias = Literal["text", "number", "boolean"]
@@ -44,6 +44,7 @@ _GUESSES: tuple[Kind, ...] = ("number", "timestamp", "boolean", "text")
 # Codes are stable, as those of formulas are; what is wrong with an input's formula has the formula's code.
 CODES: Mapping[str, str] = {
     "no-inputs": "A table without a column to decide by.",
+    "unnamed-column": "A column without a field.",
     "no-rows": "A table without rows.",
     "table-too-large": "More rows, columns or cells than Bisync checks.",
     "repeated-input": "Two columns for the same field.",
@@ -56,7 +57,7 @@ CODES: Mapping[str, str] = {
     "text-order": "Texts compared by size.",
     "empty-range": "A range that ends before it begins.",
     "empty-cell": "A cell that nothing fulfils.",
-    "thousands-comma": "A comma inside a number, which would be two values.",
+    "thousands-comma": "A number like 1,5 or 1.000, which different readers take for different numbers.",
     "unsafe-text": "Jinja marks, backslashes, control and hidden characters are refused.",
     "no-outcome": "A row that does not say what holds.",
     "wrong-outcome": "An outcome of another kind than the table's output.",
@@ -215,6 +216,10 @@ class _Reader:
     # -- inputs
 
     def _input(self, text: str, column: int) -> Input | None:
+        if not text.strip():
+            message, hint = f"Column {column} has no field.", "Name the field that it decides by."
+            self._problem("unnamed-column", message, hint, column=column)
+            return None
         try:
             resolved = Resolver(text, parse(text), self.vocabulary, self.model).resolve()
             checked = Checker(text, self.vocabulary).check(resolved)
@@ -306,6 +311,7 @@ def read_outcome(text: str, output: Output) -> Value | None:
         return None
     value: Value | None = bare
     if output == "number":
+        refuse_doubtful(bare)
         value = read_number(bare)
     elif output == "boolean":
         value = read_yes_no(bare)

@@ -78,7 +78,7 @@ def read_cell(text: str, kind: Kind) -> Values:
     if plain in {"", "-"}:
         return everything(kind)
     if kind in ORDERED:
-        _refuse_grouped(plain)
+        refuse_doubtful(plain)
     denied = _NOT.fullmatch(plain)
     inner = _denied(denied[1].strip()) if denied else plain
     parts = [_part(part, kind) for part in _split(inner)]
@@ -225,7 +225,7 @@ def _write(kind: Kind) -> str:
     return f"Write for example {EXAMPLES[kind]}."
 
 
-def _refuse_grouped(text: str) -> None:
+def refuse_doubtful(text: str) -> None:
     """1,000 and 1,5 and 1.000 are different numbers to different readers, who have to say them plainly."""
     for written, meant in doubtful(text):
         message = f"“{written}” could be {' or '.join(sorted(meant, key=float))}."

@@ -188,8 +188,17 @@ def test_an_empty_table_may_become_a_sentence_again_and_nothing_that_was_written
     writing.post("as:sentence", **empty)
     assert writing.content.written == "sentence"
 
-    writing.post("as:table", text="order is what we say")
+    answer = writing.post("as:table", text="order is what we say")
     assert (writing.content.written, writing.content.text) == ("sentence", "order is what we say")
+    assert answer.status_code == 422
+    (told,) = answer.context["form"].errors["text"]  # type: ignore[attr-defined]
+    assert told.endswith("It is shown as a table once it can be read.")
+
+    decided = "IF(quantity > 2, status, 'small')"
+    answer = writing.post("as:sentence", written="formula", text=decided)
+    assert (writing.content.written, writing.content.text) == ("formula", decided)
+    (told,) = answer.context["form"].errors["text"]  # type: ignore[attr-defined]
+    assert told.startswith("This rule cannot be said as a sentence, because ")
 
 
 @pytest.mark.parametrize(

@@ -115,6 +115,8 @@ def test_a_cell_is_a_set_of_values(kind: Kind, cell: str, inside: list[Any], out
         ("number", ">= 1.000,50", "thousands-comma", "write 1000.50", ">= 1000.50"),
         ("integer", "1,5", "thousands-comma", "write 1.5", "1.5"),
         ("number", "> 1.000", "thousands-comma", "Write the one", "> 1000"),
+        ("number", "> 2.500", "thousands-comma", "could be 2.5 or 2500", "> 2500"),
+        ("number", "> 1.000.000", "thousands-comma", "Write 1000000", "> 1000000"),
         ("integer", "< 5, >= 5, blank, not blank", "", "", ""),
         ("integer", "not(< 5, >= 5, blank)", "empty-cell", "Nothing fulfils", ""),
         ("integer", "1" * 19, "wrong-kind", "not a number", ""),
@@ -298,6 +300,7 @@ def test_each_kind_of_mistake_has_its_code_and_a_fix_is_a_cell() -> None:
     found = [
         *read(Table((), ())).problems,
         *read(Table(("tier",), tuple(Row(("-",), "x") for _ in range(201)))).problems,
+        problem("-", column=" "),
         problem("-", column="SUM(orders_90d)"),
         problem("-", column="5"),
         problem("-", column="orders.amount"),
@@ -305,14 +308,15 @@ def test_each_kind_of_mistake_has_its_code_and_a_fix_is_a_cell() -> None:
         problem("-", outcome="{{ x }}"),
         problem("-", outcome="many", output="number"),
         problem("-", outcome="yes", otherwise="maybe", output="boolean"),
+        problem("-", outcome="1.000", output="number"),
         problem("1,000"),
     ]
     assert [p.code for p in found] == [
-        "no-inputs", "no-rows", "table-too-large", "not-row-level", "not-row-level", "other-model", "repeated-input",
-        "unsafe-text", "wrong-outcome", "wrong-outcome", "thousands-comma",
+        "no-inputs", "no-rows", "table-too-large", "unnamed-column", "not-row-level", "not-row-level", "other-model", "repeated-input",
+        "unsafe-text", "wrong-outcome", "wrong-outcome", "thousands-comma", "thousands-comma",
     ]  # fmt: skip
     assert "201 rows and 1 columns" in found[2].message
-    assert found[-2].row == 2
+    assert found[-3].row == 2
     assert found[-1].fixes[0].text == "1000"
 
 
