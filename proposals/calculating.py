@@ -5,33 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from bisync.lib.diffs import Diff, diff
 from bisync.lib.errors import BisyncError
 from environments.models import Environment
 from environments.numbers import RowValues, of_rows
 from environments.selectors import reading
-from proposals import generate
 from proposals.kinds import KINDS
 from proposals.models import Item
-from proposals.outlook import Outlook, outlook
+from proposals.outlook import Outlook, ShownFile, outlook, shown_files
 from proposals.preview import BROUGHT, NOT_BUILT
 from semantic.calculation import CalculationFields
 from semantic.codegen.calculations import analysis_of, model_of
-from semantic.codegen.metrics import Compiled
 from semantic.formula import Analysis
 from semantic.formula.chips import Chip, chips
 from semantic.formula.tree import Node
-from semantic.known import Known
 from semantic.query.spec import Unsupported
-
-
-@dataclass(frozen=True, slots=True)
-class ShownFile:
-    """A file of SQL as it would become."""
-
-    path: str
-    new: bool
-    diff: Diff
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +38,7 @@ def calculation_preview(
 ) -> CalculationPreview:
     """Compute it, on top of `earlier` changes of its proposal. Never raises for what a person typed."""
     found = outlook(KINDS["calculation"], fields, environment, None, earlier)
-    files = _files(found.code, found.known) if found.code and found.known else ()
-    shown = CalculationPreview(found, files=files)
+    shown = CalculationPreview(found, files=shown_files(found, ending=".sql"))
     if fields.is_query:
         return shown
     analysis = analysis_of(fields, found.names)
@@ -61,23 +47,6 @@ def calculation_preview(
         return shown
     shown = replace(shown, chips=chips(analysis.tree, found.names))
     return _with_values(shown, fields, environment, analysis.tree, brought=bool(earlier))
-
-
-def _files(code: Compiled, known: Known) -> tuple[ShownFile, ...]:
-    """The SQL that the code brings, as the last pull has the files."""
-    files = known.files
-    edits = generate.file_edits(
-        [replace(code, changes=tuple(change for change in code.changes if change.path.endswith(".sql")))],
-        lambda path: files[path].encode() if path in files else None,
-    )
-    return tuple(
-        ShownFile(
-            edit.path,
-            edit.before is None,
-            diff((edit.before or b"").decode(), edit.after.decode(), language="sql"),
-        )
-        for edit in edits
-    )
 
 
 def _with_values(

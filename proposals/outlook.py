@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from bisync.lib.diffs import Diff, diff
+from bisync.lib.highlight import Language
 from environments.models import Environment
 from proposals import generate
 from proposals.directions import not_proposable_of
@@ -37,6 +39,36 @@ class Outlook:
     def names(self) -> Vocabulary:
         """What may be named: what the last pull says, built or not; nothing before the first pull."""
         return self.known.names if self.known is not None else Vocabulary(models={}, metrics={})
+
+
+@dataclass(frozen=True, slots=True)
+class ShownFile:
+    """A file of the dbt project as it would become."""
+
+    path: str
+    new: bool
+    diff: Diff
+
+
+def shown_files(found: Outlook, *, ending: str = "") -> tuple[ShownFile, ...]:
+    """The files whose names end so, as the last pull has them and as the change leaves them.
+
+    Nothing while no code can be written. Raises what reading the files raises.
+    """
+    if found.code is None or found.known is None:
+        return ()
+    files = found.known.files
+    changes = tuple(change for change in found.code.changes if change.path.endswith(ending))
+    edits = generate.file_edits(
+        [replace(found.code, changes=changes)],
+        lambda path: files[path].encode() if path in files else None,
+    )
+    return tuple(_shown(edit.path, edit.before, edit.after) for edit in edits)
+
+
+def _shown(path: str, before: bytes | None, after: bytes) -> ShownFile:
+    language: Language = "sql" if path.endswith(".sql") else "yaml"
+    return ShownFile(path, before is None, diff((before or b"").decode(), after.decode(), language=language))
 
 
 def outlook(

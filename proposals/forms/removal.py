@@ -23,6 +23,7 @@ HOWS = (
 class RemovalForm(ItemForm):
     """The form of a removal."""
 
+    needed = frozenset({"new_name", "day"})
     looked_at: ClassVar[tuple[str, ...]] = ("how", "new_name", "day", "why")
     suggestible = ("replacement", "new_name", "why")
 

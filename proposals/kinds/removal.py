@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from django.utils import timezone
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
@@ -13,13 +14,27 @@ from proposals.kinds.base import CannotGenerate, Kind
 from semantic.codegen.entries import Entries, Refused
 from semantic.codegen.metrics import Compiled
 from semantic.codegen.removals import compile_removal
+from semantic.formula.phrases import listed
 from semantic.formulas import metric_meaning
 from semantic.known import Known
 from semantic.removals import RemovalFields, left_unused, measure_of, subject_of, uses_of
 from semantic.rules.metric import Problems
 from semantic.rules.removals import keeping_problems, sending_problems, title_in, typing_problems
 
+_WORDS = {
+    "metric": _("The metric %(title)s"),
+    "dimension": _("The dimension %(title)s"),
+    "measure": _("The measure %(title)s"),
+    "test": _("The test %(title)s"),
+    "column": _("What dbt says of the column %(title)s"),
+}
 AREAS = {"test": "tests", "column": "documentation"}
+
+
+def in_words(fields: RemovalFields, known: Known) -> str:
+    """What goes, as people call it: `The metric Revenue`."""
+    words = _WORDS.get(subject_of(fields.name)[0], _("%(title)s"))
+    return str(words % {"title": title_in(fields.name, known) or fields.title})
 
 
 class NothingToRemove(BisyncError):
@@ -104,7 +119,7 @@ class RemovalKind(Kind[RemovalFields]):
         what, key = subject_of(fields.name)
         told = []
         if uses := [use.words for use in uses_of(fields.name, known)]:
-            told.append(_now("It is used by %(uses)s.") % {"uses": ", ".join(uses)})
+            told.append(_now("It is used by %(uses)s.") % {"uses": listed(uses, _now("and"))})
         one, other = (known.names.metrics.get(name) for name in (key, fields.replacement))
         if what == "metric" and one is not None and other is not None:
             dialect = known.manifest.adapter
@@ -120,10 +135,13 @@ class RemovalKind(Kind[RemovalFields]):
         model = measure_of(key, known) if what == "measure" else None
         if model is not None and fields.replacement:
             told.append(_now("The metrics that total it count by the other measure from then on."))
+        if fields.how == "deprecate" and fields.day and fields.day <= timezone.localdate().isoformat():
+            told.append(_now("The day on which it goes has come already."))
         if what == "column":
             table, _colon, column = key.partition(":")
             names = [one.name for one in known.tests_of(table) if one.column.lower() == column.lower()]
-            told += [_now("Its tests go with it: %(tests)s.") % {"tests": ", ".join(names)}] if names else []
+            if names:
+                told.append(_now("Its tests go with it: %(tests)s.") % {"tests": listed(names, _now("and"))})
         return told
 
     def verb(self, base: RemovalFields | None) -> str:  # noqa: ARG002

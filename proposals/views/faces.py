@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeAlias, get_args
 
 from django.utils.translation import gettext as _
 
+from bisync.lib.errors import BisyncError
 from environments.models import Environment
 from governance.web import Request
 from proposals import generate
@@ -17,8 +18,9 @@ from proposals.forms import FORMS, FormNames
 from proposals.forms.metric import MetricForm
 from proposals.forms.rule import SPELLINGS, RuleForm
 from proposals.kinds import KINDS
+from proposals.kinds.removal import in_words
 from proposals.models import Item
-from proposals.outlook import Outlook, outlook, sentences
+from proposals.outlook import Outlook, ShownFile, outlook, sentences, shown_files
 from proposals.preview import preview
 from proposals.rule_panel import rule_panel
 from proposals.split import months_of, values_of
@@ -104,6 +106,7 @@ def _plain(kind: str) -> Context:
         unfit = sentences(found.unfit)
         return {
             "preview": found,
+            "files": (),
             "missing": form.told(found.missing),
             "unfit": [(name, unfit.get(name, "")) for name in form.looked_at],
             "fields": fields,
@@ -142,8 +145,17 @@ def _removal(
     """Beside what a plain change needs, everything that uses the thing."""
     known = generate.known_after(earlier, environment)
     uses, told = uses_of(fields.name, known), KINDS["removal"].warnings(fields, known)
+    context = _plain("removal")(request, environment, fields, base, earlier)
+    shown, files = context["preview"], tuple[ShownFile, ...]()
+    try:
+        files = shown_files(shown) if isinstance(shown, Outlook) else ()
+    except BisyncError as exc:
+        told = [*told, str(exc)]
     return {
-        **_plain("removal")(request, environment, fields, base, earlier),
+        **context,
+        "files": files,
+        "subject": in_words(fields, known),
+        "key": subject_of(fields.name)[1],
         "uses": uses,
         "told": told[1:] if uses else told,  # the first one lists what stands above it
         "unused": left_unused(subject_of(fields.name)[1], known) if fields.unused else ((), ()),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 
+from semantic.formula.phrases import listed
 from semantic.known import Known
 from semantic.removals import (
     HOWS,
@@ -58,7 +60,7 @@ def sending_problems(fields: RemovalFields, known: Known) -> Problems:
     if fields.how == "deprecate":
         return told if fields.day else told | {"day": ["Say from which day on it is gone."]}
     if "replacement" not in told and (stuck := stuck_uses(fields, known)):
-        named = ", ".join(stuck[:MOST_TOLD]) + (" and more" if len(stuck) > MOST_TOLD else "")
+        named = _listed(stuck)
         what, _key = subject_of(fields.name)
         held = fields.replacement or what == "dimension"
         said = f"dbt could not read {named} any more."
@@ -102,7 +104,8 @@ def _rename_problems(fields: RemovalFields, known: Known) -> Problems:
     if fields.new_name in taken:
         return {"new_name": [f"There is something called {fields.new_name} already. Choose another name."]}
     if stuck := [use.words for use in uses_of(fields.name, known) if not use.exchanged]:
-        return {"how": [f"{' and '.join(stuck[:MOST_TOLD])} names it in a text. Change that first."]}
+        verb = "name" if len(stuck) > 1 else "names"
+        return {"how": [f"{_listed(stuck)} {verb} it in a text. Change that first."]}
     return {}
 
 
@@ -118,9 +121,15 @@ def _replacement_problems(fields: RemovalFields, known: Known) -> Problems:
         }
     over = known.names.totalled_by(key) if what == "metric" else []
     if over and known.names.metrics[other].type != "simple":
-        needs = f"{' and '.join(over[:MOST_TOLD])} needs a single total"
+        needs = f"{_listed(over)} {'need' if len(over) > 1 else 'needs'} a single total"
         return {"replacement": [f"{needs}, which {other} is not. Choose another."]}
     return {}
+
+
+def _listed(things: Sequence[str]) -> str:
+    """Some of them, in words."""
+    more = [f"{len(things) - MOST_TOLD} more"] if len(things) > MOST_TOLD else []
+    return listed([*things[:MOST_TOLD], *more], "and")
 
 
 def _is_day(text: str) -> bool:
