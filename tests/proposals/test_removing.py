@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from bisync.lib.errors import InvalidInput
 from proposals import generate
@@ -188,14 +189,23 @@ def test_the_panel_lists_whatever_uses_it_and_the_form_offers_what_could_take_it
     )
     page = client.get(begun["Location"]).content.decode()
 
+    assert "The metric Revenue</h2>" in page
     assert "Revenue growth" in page
     assert '<option value="gifts" selected>Gifts</option>' in page
     assert '<option value="revenue">' not in page
     number = story.project.proposals.get().number
     typed = {"name": "metric:revenue", "how": "rename", "new_name": "net_revenue", "version": "2"}
     parts = client.post(reverse("proposal-preview", args=[*place, number]), typed).content.decode()
-    assert "net_revenue" in parts
     assert "Everything that reviewers need is there." in parts
+    assert "<mark>net_revenue</mark>" in parts  # in the lines of the file that change
+    assert f'aria-label="{SCHEMA}"' in parts
+
+
+def test_a_day_that_has_come_already_is_remarked_on(story: Story) -> None:
+    known, fields = generate.known_in(story.project, story.production), RemovalFields("metric:gifts")
+    for day, told in ((str(timezone.localdate()), 1), ("2999-12-31", 0)):
+        found = KINDS["removal"].warnings(replace(fields, how="deprecate", day=day), known)
+        assert found.count("The day on which it goes has come already.") == told
 
 
 def test_the_panel_counts_with_what_is_gone_by_then(story: Story, client: Client) -> None:
