@@ -87,6 +87,21 @@ def points(share: Decimal) -> str:
     return _trimmed(share * 100, 1 if share >= Decimal("0.001") else 2)
 
 
+def in_cell(value: object) -> str:
+    """A value of a row, not grouped: of a number the digits that matter, at most 15 of a fraction.
+
+    >>> in_cell(0.1 + 0.2), in_cell(Decimal("12.3400")), in_cell(1000000), in_cell(None)
+    ('0.3', '12.34', '1000000', '–')
+    """  # noqa: RUF002
+    if value is None:
+        return BLANK
+    if isinstance(value, float):
+        return f"{value:.15g}" if abs(value) < float(_TOO_LONG) else str(value)
+    if isinstance(value, Decimal) and value.is_finite():
+        return f"{value.normalize(_ROOM):f}"
+    return str(value)
+
+
 def exact(value: Figure) -> Decimal | None:
     """The value without the noise of binary fractions; nothing for what is not a number."""
     if value is None:

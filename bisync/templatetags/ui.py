@@ -21,7 +21,7 @@ from bisync.lib import charts, icons, log_lines, markdown, search
 from bisync.lib import highlight as highlighting
 from bisync.lib.highlight import Language
 from bisync.lib.log_lines import LogTail
-from bisync.lib.numbers import BLANK, Figure, Kind, NumberFormat, exact, points
+from bisync.lib.numbers import BLANK, Figure, Kind, NumberFormat, exact, in_cell, points
 from governance import audit
 
 register = template.Library()
@@ -172,6 +172,12 @@ def number_filter(value: Figure, kind: Kind = "number") -> str:
 
 
 @register.filter
+def cell(value: object) -> str:
+    """A value of a warehouse's row, a number without the digits that only its type brings."""
+    return in_cell(value)
+
+
+@register.filter
 def plural(count: int, forms: str) -> str:
     """The count with the right word: `{{ rows|plural:"row,rows" }}` → 1,204 rows."""
     one, _comma, many = forms.partition(",")
@@ -180,7 +186,10 @@ def plural(count: int, forms: str) -> str:
 
 @register.simple_tag
 def delta(before: Figure, after: Figure, good: str = "", *, kind: Kind = "number") -> SafeString:
-    """The relative change as a chip; of percentages in points. `good`: which way is welcome, if one is."""
+    """The relative change as a chip; of percentages in points, of what is below zero as a difference.
+
+    `good` says which way is welcome, if one is.
+    """
     old, new = exact(before), exact(after)
     if old is None or new is None:
         return format_html('<span class="chip">{}</span>', BLANK)
@@ -197,8 +206,12 @@ def delta(before: Figure, after: Figure, good: str = "", *, kind: Kind = "number
             _("percentage points"),
             _("pp"),
         )
+    elif not old:
+        text = _("from zero")
+    elif old < 0 or new < 0:
+        text = NumberFormat(kind).full(abs(new - old))  # a share of a loss is no share
     else:
-        text = NumberFormat("percent").full(abs((new - old) / old)) if old else _("from zero")
+        text = NumberFormat("percent").full(abs((new - old) / old))
     return format_html(
         '<span class="chip{}">{}<span class="vh">{} </span>{}</span>',
         tone, _icon(f"trending-{way}", 13, "", ""), told, text,

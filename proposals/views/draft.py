@@ -90,14 +90,15 @@ def propose(request: Request, environment: Environment) -> HttpResponse:
     suggested = _suggested(kind, sent)
     if request.method != "POST":
         answer = permissions.decide(request.user, "proposal.create", environment)
-        drafts = Proposal.objects.filter(
-            project=environment.project, author=request.user, status="draft"
-        ).order_by("-changed_at")[:10]
+        into = _into(request, environment)
+        drafts = Proposal.objects.filter(project=environment.project, author=request.user, status="draft")
+        if into is not None:
+            drafts = drafts.exclude(pk=into.pk)  # its button is the first of the page
         context = {
             "environment": environment,
             "may_propose": answer,
-            "drafts": drafts,
-            "into": _into(request, environment),
+            "drafts": drafts.order_by("-changed_at")[:10],
+            "into": into,
             "kind": KINDS[kind],
             "suggested": _in_words(kind, suggested),
             "given": suggested,
@@ -350,6 +351,7 @@ def _page(
         "face": face,
         "form": form,
         "name": base.name if base else fields.name,
+        "about": _about(fields.name),
         "base": base,
         # Of a change, what the form was filled with; where it was refused, what it was filled with then.
         "filled": request.POST.get("filled", "") if conflict else json.dumps(revision.content.agreed()),

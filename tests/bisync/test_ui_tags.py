@@ -157,6 +157,23 @@ def test_numbers_of_any_size_can_be_shown(value: float | Decimal) -> None:
         assert _rendered("{% number value kind short=True %}", value=value, kind=kind)
 
 
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.1 + 0.2, "0.3"),
+        (1e18, "1e+18"),
+        (Decimal("12.340000"), "12.34"),
+        (Decimal("1E+3"), "1000"),
+        (1234567, "1234567"),
+        (True, "True"),
+        ("12.50", "12.50"),
+        (None, "–"),  # noqa: RUF001
+    ],
+)
+def test_a_value_of_a_row_has_no_digits_that_only_its_type_brings(value: object, text: str) -> None:
+    assert ui.cell(value) == text
+
+
 @pytest.mark.parametrize(("count", "text"), [(0, "0 rows"), (1, "1 row"), (1204, "1,204 rows")])
 def test_a_count_takes_the_right_word(count: int, text: str) -> None:
     assert ui.plural(count, "row,rows") == text
@@ -171,7 +188,9 @@ def test_a_count_takes_the_right_word(count: int, text: str) -> None:
         (0, 5, "up", "chip chip-ok", "from zero"),
         (5, 5, "up", "chip", "No change"),
         (None, 5, "up", "chip", "–"),  # noqa: RUF001
-        (-10, -5, "up", "chip chip-ok", "up </span>50%"),
+        (-10, -5, "up", "chip chip-ok", "up </span>5"),
+        (5, -10, "up", "chip chip-bad", "down </span>15"),
+        (5, 0, "up", "chip chip-bad", "down </span>100%"),
     ],
 )
 def test_a_change_says_its_direction_in_words_too(

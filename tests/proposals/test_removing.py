@@ -198,7 +198,7 @@ def test_the_panel_lists_whatever_uses_it_and_the_form_offers_what_could_take_it
     parts = client.post(reverse("proposal-preview", args=[*place, number]), typed).content.decode()
     assert "Everything that reviewers need is there." in parts
     assert "<mark>net_revenue</mark>" in parts  # in the lines of the file that change
-    assert f'aria-label="{SCHEMA}"' in parts
+    assert 'aria-label="models/metrics.yml"' in parts
 
 
 def test_a_day_that_has_come_already_is_remarked_on(story: Story) -> None:
