@@ -199,6 +199,7 @@ def _business_rule(
     earlier: Earlier,
 ) -> dict[str, object]:
     shown = rule_panel(fields, environment, base, earlier)
+    model = shown.outlook.names.models.get(fields.model)
     unfit = sentences(shown.outlook.unfit)
     return {
         "panel": shown,
@@ -207,6 +208,7 @@ def _business_rule(
         "unfit": [(name, unfit.get(name, "")) for name in RuleForm.looked_at],
         "fields": fields,
         "spellings": SPELLINGS,
+        "columns": [column.name for column in model.columns] if model is not None else [],
     }
 
 
