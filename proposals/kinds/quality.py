@@ -149,7 +149,7 @@ class QualityKind(Kind[PromiseFields]):
         except Refused as exc:
             raise CannotGenerate(why=str(exc)) from exc
         if settled is None and not code.changes:
-            raise CannotGenerate(why=_now("dbt keeps this rule already. Change that one instead."))
+            raise CannotGenerate(why=" ".join((*code.notes, _now("Change that one instead."))))
         return code
 
     def unique_id(self, name: str, known: Known) -> str:

@@ -143,8 +143,9 @@ def compile_new(
 ) -> Compiled:
     """The test of a new rule. Where dbt keeps it already nothing is left to write. Raises Refused."""
     rule, target = rule_of(fields, promise), target_of(node, "" if fields.promise.of_table else fields.column)
-    if any(_same(rule, target, test, node, known, dialect) for test in known.tests_of(node.unique_id)):
-        return _compiled((), [], (), "")
+    tests = known.tests_of(node.unique_id)
+    if there := next((test for test in tests if _same(rule, target, test, node, known, dialect)), None):
+        return _compiled((), [], (), "", (f"dbt keeps this rule already, in the test {there.name}.",))
     habits, compiles = _habits_of(known, dialect), compiles_of(node, known, dialect)
     _refuse_private(promise, node, known)
     path = properties_file(node, known)

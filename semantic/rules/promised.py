@@ -31,6 +31,7 @@ from semantic.codegen.quality.promises import (
     whole,
 )
 from semantic.definitions import ValueType
+from semantic.formula.spellings import POINTED, numbers
 from semantic.promised import TYPED, PromiseFields, Typed, typed_of
 from semantic.rules.metric import Problems
 from semantic.rules.text import name_problems, storing_problems, text_problems
@@ -160,7 +161,12 @@ def _number(typed: Typed, name: str) -> Number | None:
     text = getattr(typed, name)
     if not text:
         return None
-    plain = text.replace(",", "")
+    sign, digits = ("-", text[1:]) if text.startswith("-") else ("", text)
+    meant = numbers(digits)
+    if len(meant) > 1 and ("," in digits or POINTED.fullmatch(digits)):
+        either = " or ".join(f"{sign}{one}" for one in sorted(meant, key=float))
+        raise _Unreadable(name, f"“{text}” could be {either}. Write the one that you mean.")
+    plain = sign + (meant[0] if len(meant) == 1 else digits)
     if not _NUMBER.fullmatch(plain) or not math.isfinite(float(plain)):
         raise _Unreadable(name, "Write a number, for example 12.5.")
     return int(plain) if "." not in plain else whole(float(plain))

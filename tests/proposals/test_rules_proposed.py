@@ -14,7 +14,7 @@ from proposals import generate
 from proposals.actions import authoring, publishing
 from proposals.broken_rows import broken_rows
 from proposals.commit_message import message_of
-from proposals.kinds import KINDS
+from proposals.kinds import KINDS, CannotGenerate
 from proposals.kinds.described import NothingOfThatName
 from proposals.kinds.quality import NoSuchRule, RuleOfNothing
 from proposals.models import Proposal
@@ -200,6 +200,16 @@ def test_every_kind_of_promise_can_be_typed_and_written(story: Story) -> None:
         found = broken_rows(fields, story.production)
         said = found.count if found.count is not None else found.trouble.partition(":")[0]
         assert (said, typed[1].kind) == (BROKEN[name], typed[1].kind)
+
+
+def test_a_rule_that_dbt_keeps_is_not_written_twice_and_its_test_is_named(story: Story) -> None:
+    known, kind = generate.known_in(story.project, story.production), KINDS["test"]
+    fields = PromiseFields(table=ORDERS, column="order_id", promise=Typed("unique"))
+
+    with pytest.raises(
+        CannotGenerate, match=r"already, in the test unique_fct_orders_order_id\. Change that"
+    ):
+        kind.compiled(fields, known, dialect="duckdb", base=None)
 
 
 def test_the_examples_show_what_the_rule_looks_at(story: Story) -> None:

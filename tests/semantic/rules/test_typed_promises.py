@@ -45,6 +45,9 @@ def test_every_promise_is_typed_as_it_is_read(rule: Any) -> None:
         (Typed("in_range", low="0", high="100"), "any", Percentage(100)),
         (Typed("in_range", low="1", integer=True), "any", PositiveInteger(1)),
         (Typed("in_range", low="-1,000.50"), "any", InRange(-1000.5)),
+        (Typed("in_range", low="-1.000,50"), "any", InRange(-1000.5)),
+        (Typed("in_range", low="1,5", high="1.000.000"), "any", InRange(1.5, 1000000)),
+        (Typed("in_range", low="1.125"), "any", InRange(1.125)),
         (Typed("mostly_filled", share="95"), "any", MostlyFilled(0.95)),
     ],
 )
@@ -56,6 +59,8 @@ def test_values_are_read_as_the_column_holds_them(typed: Typed, type_: Any, prom
     ("typed", "field"),
     [
         (Typed(), "promise"),
+        (Typed("in_range", low="1.000"), "low"),
+        (Typed("in_range", low="0", high="-2,500"), "high"),
         (Typed("accepted_values"), "values"),
         (Typed("in_range"), "low"),
         (Typed("in_range", low="much"), "low"),
