@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -43,6 +43,8 @@ TYPED_RULES: Mapping[RuleKind, tuple[str, ...]] = {
     "metric_consistency": ("other", "tolerance"),
     "freshness": ("hours",),
 }
+# A date of many models does not name them all.
+_NAMED = 2
 _SHOWN = {*TYPED_RULES, "logical_cohort_progression", *(kind for kind, _label in SIMPLE_RULES)}
 
 
@@ -208,8 +210,18 @@ def times_of(vocabulary: Vocabulary, kept: str = "") -> list[tuple[str, str]]:
 
     What is `kept` is among them, even where it is not built yet.
     """
-    semantics = (model.semantic for model in vocabulary.models.values() if model.semantic)
-    found = {d.name for semantic in semantics for d in semantic.dimensions if d.type == "time"}
-    others = _without_semantics(vocabulary)
-    found |= {column.name for model in others for column in model.columns if column.type in DATES}
-    return [(name, name.replace("_", " ")) for name in sorted({*found, kept} - {""})]
+    found: dict[str, list[str]] = {kept: []} if kept else {}
+    for model in vocabulary.models.values():
+        dimensions = model.semantic.dimensions if model.semantic else ()
+        for name in (one.name for one in dimensions if one.type == "time"):
+            found.setdefault(name, []).append(model.label or model.name)
+    for model in _without_semantics(vocabulary):
+        for name in (column.name for column in model.columns if column.type in DATES):
+            found.setdefault(name, []).append(model.label or model.name)
+    return [(name, _with_models(name.replace("_", " "), found[name])) for name in sorted(found)]
+
+
+def _with_models(date: str, models: Sequence[str]) -> str:
+    """`ordered at · orders, visits`: a date is only of use to what its models count."""
+    more = "…" if len(models) > _NAMED else ""
+    return f"{date} · {', '.join(sorted(models)[:_NAMED])}{more}" if models else date

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -44,6 +45,20 @@ def test_every_model_with_a_date_is_offered_those_with_metrics_first() -> None:
         ("Other models", [(name, name) for name in ("not_built_yet", "undeclared", "visits")]),
     ]
     assert times == ["ordered_at", "visits_1"]
+
+
+def test_a_date_says_of_which_models_it_is() -> None:
+    models = [model("orders", "integer", semantic=ORDERS), *(model(name, "date") for name in ("a", "b"))]
+    same = [replace(one, columns=(Column("day", "date"),)) for one in (*models[1:], model("c", "date"))]
+    known = Vocabulary(models={m.name: m for m in (models[0], *same)}, metrics={})
+
+    form = MetricForm(known=FormNames(known, []), base=MetricFields(time="gone_by_now"))
+
+    assert form.fields["time"].choices[1:] == [  # type: ignore[attr-defined]
+        ("day", "day · a, b…"),
+        ("gone_by_now", "gone by now"),
+        ("ordered_at", "ordered at · orders"),
+    ]
 
 
 def test_a_project_without_semantic_models_has_somewhere_to_start() -> None:
