@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from semantic.codegen import latest
 from semantic.codegen.additions import Additions
-from semantic.codegen.decompose import Place
+from semantic.codegen.decompose import Place, metric_filters
 from semantic.codegen.entries import Entry, Refused
 from semantic.codegen.files import file_changes, names_after, preview
+from semantic.codegen.keeping import keeping
 from semantic.codegen.metric_edits import LEGACY, AmendMetric
 from semantic.codegen.metrics import (
     Compiled,
@@ -30,8 +32,11 @@ from semantic.current import fields_of
 from semantic.definitions import Metric, Vocabulary
 from semantic.fields import TEXTS, MetricFields
 from semantic.formula import Analysis, analyse, metric_models
-from semantic.formulas import metric_formula
+from semantic.formula.tree import MetricRef, Node, Total, Where
+from semantic.formula.where import conjuncts, gather_where, push_where
+from semantic.formulas import meaning, metric_formula, metric_tree
 from semantic.project_file import ProjectFile
+from semantic.query.spec import Unsupported
 from semantic.rules.text import text_problems
 
 WORDS = {"label": "label", "meaning": "description", "group": "group"}
@@ -104,8 +109,7 @@ class _Change:
     notes: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        others = {name: m for name, m in self.vocabulary.metrics.items() if name != self.metric.name}
-        self.additions = Additions(replace(self.vocabulary, metrics=others), self.project)
+        self.additions = self._without_it()
 
     def compiled(self, left: frozenset[str], *, using: bool) -> Compiled:
         """Everything for the fields that are `left` to be written."""
@@ -185,24 +189,80 @@ class _Change:
                 f"The formula uses {self.metric.name} itself, directly or by another metric, so it would go "
                 "in a circle. Write what it is made of instead."
             )
-        additions = self.additions
-        place = Place(self.metric.spec, self._inside())
-        decompose(
-            draft, tree, additions, dialect=self.dialect, keys=self.keys, settled=self.settled, place=place
-        )
-        new = additions.metrics.pop()
+        was = self._written_anew()
+        new, self.additions = self._written(draft, tree)
+        new = self._kept(was, new)
         if new.type != "simple" and (over := self.vocabulary.totalled_by(self.metric.name)):
             raise Refused(
                 f"{' and '.join(over)} needs {self.metric.name} as a single total, which the formula is not "
                 "where it stands. Propose a new metric for it."
             )
-        entry = additions.spelled(new)
+        entry = self.additions.spelled(new)
         self.values |= {key: entry.get(key) for key in self._defining(new)}
+        if self._fills(self.metric) and not self._fills(new):
+            self.notes.append("Periods without rows are not filled any more, as they are today.")
         if unused := self._left_behind(new):
             self.notes.append(
                 f"{' and '.join(unused)} may be without use afterwards; Bisync leaves what others may read."
             )
         return new
+
+    def _written(self, draft: MetricDraft, tree: Node) -> tuple[Metric, Additions]:
+        """The metric that a formula is, with what it needs: filtered as a whole where it is so now."""
+        gathered = gather_where(tree) if self.metric.filters and self.metric.made_of else tree
+        if isinstance(gathered, Where) and not isinstance(gathered.value, Total | MetricRef):
+            with suppress(Refused):
+                metric, additions = self._decomposed(draft, push_where(gathered.value))
+                names, conditions = list(dict.fromkeys(metric.made_of)), conjuncts(gathered.condition)
+                known = _with_parts(additions)
+                texts = metric_filters(names, conditions, known, self.dialect)
+                whole = replace(metric, filters=tuple(texts))
+                if self._meaning(whole, known) == meaning(tree, known, dialect=self.dialect):
+                    return whole, additions
+        return self._decomposed(draft, tree)
+
+    def _decomposed(self, draft: MetricDraft, tree: Node) -> tuple[Metric, Additions]:
+        additions = self._without_it()
+        place = Place(self.metric.spec, self._inside())
+        decompose(
+            draft, tree, additions, dialect=self.dialect, keys=self.keys, settled=self.settled, place=place
+        )
+        return additions.metrics.pop(), additions
+
+    def _written_anew(self) -> Metric | None:
+        """The metric that is there, as Bisync would write it; None where no formula says it."""
+        formula = analyse(self.current.formula, self.vocabulary)
+        if formula.tree is None:
+            return None
+        try:
+            return self._written(MetricDraft.from_fields(self.current, formula), formula.tree)[0]
+        except Refused:
+            return None
+
+    def _kept(self, was: Metric | None, new: Metric) -> Metric:
+        """The same in the words of whoever wrote the metric, as far as it says what was there."""
+        if was is None:
+            return new
+        known, found = _with_parts(self.additions), keeping(self.metric, was, new)
+        return found if self._meaning(found, known) == (self._meaning(new, known) or None) else new
+
+    def _meaning(self, metric: Metric, known: Vocabulary) -> str:
+        """What a definition means; "" where no formula says it."""
+        known = replace(known, metrics={**known.metrics, metric.name: metric})
+        try:
+            tree = metric_tree(metric, known, dialect=self.dialect)
+        except Unsupported:
+            return ""
+        return meaning(tree, known, dialect=self.dialect)
+
+    @staticmethod
+    def _fills(metric: Metric) -> bool:
+        return metric.join_to_timespine or metric.fill_nulls_with is not None
+
+    def _without_it(self) -> Additions:
+        """Nothing yet, beside all other metrics."""
+        others = {name: m for name, m in self.vocabulary.metrics.items() if name != self.metric.name}
+        return Additions(replace(self.vocabulary, metrics=others), self.project)
 
     def _inside(self) -> str:
         """The model in whose entry the metric is a simple one; "" elsewhere."""
@@ -259,3 +319,9 @@ class _Change:
         if computed:
             found = {*found, *models_read(self.formula, self.vocabulary), *self.additions.time_spine}
         return tuple(sorted(found))
+
+
+def _with_parts(additions: Additions) -> Vocabulary:
+    """The names with the metrics that are added."""
+    known = additions.vocabulary
+    return replace(known, metrics={**known.metrics, **{one.name: one for one in additions.metrics}})

@@ -281,18 +281,7 @@ class Decomposer:
         return MetricInput(metric, self.additions.free_metric_name(role), tuple(filters))
 
     def _metric_filters(self, name: str, conditions: Sequence[Node]) -> list[str]:
-        models = [self.vocabulary.models[model] for model in metric_models(self.vocabulary, name)]
-        texts = []
-        for condition in conditions:
-            found = {filter_text(condition, model, self.vocabulary, self.dialect) for model in models}
-            text = found.pop() if len(found) == 1 else None
-            if text is None:
-                raise Refused(
-                    f"dbt cannot filter {name} by {print_formula(condition)}. "
-                    "Ask for the field to be added as a dimension, or write the total itself."
-                )
-            texts.append(text)
-        return texts
+        return metric_filters([name], conditions, self.vocabulary, self.dialect)
 
     def _helper(self, node: Node, role: str) -> str:
         """A metric of its own for a part of the formula."""
@@ -399,6 +388,24 @@ class Decomposer:
             return f"{self.additions.semantic(model.name).name}_count"
         stem = total.arg.column if plain and isinstance(total.arg, ColumnRef) else self.title.name
         return plain_name(f"{stem}_{suffix}")
+
+
+def metric_filters(
+    metrics: Sequence[str], conditions: Sequence[Node], vocabulary: Vocabulary, dialect: str
+) -> list[str]:
+    """dbt's filters of one metric, or of one that is made of these. Raises Refused where it has none."""
+    names = dict.fromkeys(model for name in metrics for model in metric_models(vocabulary, name))
+    texts = []
+    for condition in conditions:
+        found = {filter_text(condition, vocabulary.models[name], vocabulary, dialect) for name in names}
+        text = found.pop() if len(found) == 1 else None
+        if text is None:
+            raise Refused(
+                f"dbt cannot filter {' and '.join(metrics)} by {print_formula(condition)}. "
+                "Ask for the field to be added as a dimension, or write the total itself."
+            )
+        texts.append(text)
+    return texts
 
 
 def _split(node: Node) -> tuple[Node, tuple[Node, ...]]:

@@ -56,11 +56,45 @@ class AmendMetric:
         if "group" in values and "group" in (new.get("config") or {}):
             _put(new["config"], "group", values.pop("group"))
         for key, value in values.items():
-            _put(new, key, value)
+            _put(new, key, in_shape(new.get(key), value) if key in DEFINITION else value)
         for key, value in self.own.items():
             home = noted_in(new, key) if key in NOTED else None
             _put(_own_note(new) if home is None else home, key, value)
         return new
+
+
+def in_shape(there: Any, value: Any) -> Any:
+    """A part of a definition, in the shape in which the file has it, as far as both say the same.
+
+    A name may stand alone or in a mapping, and of a text it does not matter how it ends.
+    """
+    if isinstance(there, str) and isinstance(value, str):
+        return there if there.strip() == value.strip() else value
+    if isinstance(there, list) and isinstance(value, list):
+        shapes = {_called(one): one for one in there}
+        return [in_shape(shapes.get(_called(one)), one) for one in value]
+    if not isinstance(there, Mapping) or not isinstance(value, Mapping | str):
+        return value
+    wanted: Mapping[str, Any] = {"name": value} if isinstance(value, str) else _along(there, value)
+    if "name" in wanted and not there.keys() <= wanted.keys():
+        return value
+    found = {key: in_shape(there[key], wanted[key]) for key in there if key in wanted}
+    return found | {key: one for key, one in wanted.items() if key not in found}
+
+
+def _called(part: Any) -> Any:
+    """An input's alias or name, by which an expression knows it."""
+    return (part.get("alias") or part.get("name")) if isinstance(part, Mapping) else part
+
+
+def _along(there: Mapping[str, Any], params: Mapping[str, Any]) -> Mapping[str, Any]:
+    """`type_params`, a window of them where dbt had it before it had `cumulative_type_params`."""
+    along = params.get("cumulative_type_params")
+    if not along or "cumulative_type_params" in there or not {"window", "grain_to_date"} & there.keys():
+        return params
+    if "period_agg" in along:
+        return params
+    return {**{key: one for key, one in params.items() if key != "cumulative_type_params"}, **along}
 
 
 def metric_entry(data: Any, name: str) -> tuple[Path, Mapping[str, Any]]:

@@ -1,0 +1,94 @@
+"""What a changed definition keeps of its authors' words: aliases, expressions, filters."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from semantic.definitions import Metric, MetricInput
+
+_WORD = re.compile(r"'(?:[^']|'')*'|\"[^\"]*\"|\b[^\W\d]\w*\b")
+
+
+def keeping(there: Metric, was: Metric, new: Metric) -> Metric:
+    """`new`, with what `there` says wherever that is the same.
+
+    `was` is the definition that is there in the words in which `new` is written, so that what `was` and `new`
+    share stays. Whoever calls it makes sure that the result means what `new` means.
+    """
+    if not there.type == was.type == new.type:
+        return new
+    new = replace(
+        new,
+        filters=_texts(there.filters, was.filters, new.filters),
+        period_agg=there.period_agg if was.period_agg == new.period_agg else new.period_agg,
+    )
+    if there.numerator and there.denominator and new.numerator and new.denominator:
+        top, bottom = was.numerator or new.numerator, was.denominator or new.denominator
+        return replace(
+            new,
+            numerator=_input(there.numerator, top, new.numerator),
+            denominator=_input(there.denominator, bottom, new.denominator),
+        )
+    return _derived(there, was, new) if new.type == "derived" else new
+
+
+def _texts(there: Sequence[str], was: Sequence[str], new: Sequence[str]) -> tuple[str, ...]:
+    """The filters of `new`, as they stand where they are the same."""
+    if len(there) != len(was):
+        return tuple(there) if list(was) == list(new) else tuple(new)
+    stands = dict(zip(was, there, strict=True))
+    return tuple(stands.get(text, text) for text in new)
+
+
+def _input(there: MetricInput, was: MetricInput, new: MetricInput) -> MetricInput:
+    """One side of a ratio, under the alias that it has."""
+    if there.name != was.name or was.name != new.name:
+        return new
+    alias = there.alias or ("" if not new.filters else new.alias)
+    return replace(new, alias=alias, filters=_texts(there.filters, was.filters, new.filters))
+
+
+def _derived(there: Metric, was: Metric, new: Metric) -> Metric:
+    """The inputs in the order and under the aliases that they have, and the expression that names them."""
+    pairs = _pairs(there.inputs, was.inputs)
+    if pairs is None:
+        return new
+    stands = {(one.name, one.alias): pairs[one] for one in was.inputs}
+    names: dict[str, str] = {}
+    placed: list[tuple[int, MetricInput]] = []
+    for one in new.inputs:
+        found = stands.get((one.name, one.alias))
+        if found is None:
+            placed.append((len(there.inputs), one))
+            continue
+        names[one.alias or one.name] = found.alias or found.name
+        before = next(other for other in was.inputs if pairs[other] is found)
+        texts = _texts(found.filters, before.filters, one.filters)
+        placed.append((there.inputs.index(found), replace(one, alias=found.alias, filters=texts)))
+    placed.sort(key=lambda pair: pair[0])
+    expr = there.expr if was.expr == new.expr else _renamed(new.expr, names)
+    return replace(new, expr=expr, inputs=tuple(one for _place, one in placed))
+
+
+def _pairs(
+    there: Sequence[MetricInput], was: Sequence[MetricInput]
+) -> Mapping[MetricInput, MetricInput] | None:
+    """What each of Bisync's inputs is among those that are there; None where that is not certain."""
+
+    def known_by(one: MetricInput) -> tuple[object, ...]:
+        return one.name, one.offset_window, one.offset_to_grain, len(one.filters)
+
+    found = {known_by(one): one for one in there}
+    if len(found) != len(there) or len(there) != len(was):
+        return None
+    pairs = {one: found.get(known_by(one)) for one in was}
+    if len({*pairs.values()} - {None}) != len(there):
+        return None
+    return {one: other for one, other in pairs.items() if other is not None}
+
+
+def _renamed(sql: str, names: Mapping[str, str]) -> str:
+    """The expression with other names for its inputs; what stands in quotes stays."""
+    return _WORD.sub(lambda match: names.get(match[0], match[0]), sql)
