@@ -90,9 +90,10 @@ def known(dialect: str) -> Dialect:
 
 
 def divided(left: exp.Expr, right: exp.Expr, dialect: str) -> exp.Expr:
-    """An exact division, blank where the divisor is 0."""
+    """An exact division, blank where the divisor is 0; one that is written out never is."""
     left = exp.cast(left, "double") if known(dialect).cuts_quotients else left
-    return exp.Div(this=left, expression=right, typed=False, safe=True)
+    never = isinstance(right, exp.Literal) and not right.is_string and float(right.this) != 0
+    return exp.Div(this=left, expression=right, typed=False, safe=not never)
 
 
 def as_decimal(value: exp.Expr, dialect: str) -> exp.Expr:

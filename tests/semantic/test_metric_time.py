@@ -83,14 +83,13 @@ def test_a_change_writes_the_condition_on_the_date_that_was_meant() -> None:
     metric = replace(LATE, formula=metric_formula(LATE, names, dialect="duckdb"))
     names = replace(names, metrics={**names.metrics, "late": metric})
     base = fields_of(metric, names)
-    wanted = replace(base, formula=f"{base.formula} AND status = 'completed'")
-
-    code = compile_change(base, wanted, analyse(wanted.formula, names), names)
-
-    assert code.entries["change"]["values"]["filter"] == [
-        "{{ TimeDimension('order__delivered_on', 'day') }} >= CAST('2026-01-01' AS DATE)",
-        "{{ Dimension('order__order_status') }} = 'completed'",
-    ]
+    more = "{{ Dimension('order__order_status') }} = 'completed'"
+    meant = "{{ TimeDimension('order__delivered_on', 'day') }} >= CAST('2026-01-01' AS DATE)"
+    # Counted by the same date, the condition stays as it stands; by another one, it says which was meant.
+    for time, written in (("", SINCE_JANUARY[0]), ("ordered_at", meant)):
+        wanted = replace(base, formula=f"{base.formula} AND status = 'completed'", time=time or base.time)
+        code = compile_change(base, wanted, analyse(wanted.formula, names), names)
+        assert code.entries["change"]["values"]["filter"] == [written, more]
 
 
 def test_a_total_of_other_rows_is_not_taken_for_it() -> None:

@@ -305,10 +305,10 @@ SELECT SUM(sales.quantity) - ( NULLIF(COUNT(*), 0) - 1 ) AS value FROM sales AS 
 SELECT ( SUM(sales.quantity) + 1 ) * 2 AS value FROM sales AS sales;
 
 -- SUM(quantity) / (COUNT(*) / 2)
-SELECT CAST(SUM(sales.quantity) AS DOUBLE PRECISION) / NULLIF(( CAST(NULLIF(COUNT(*), 0) AS DOUBLE PRECISION) / NULLIF(2, 0) ), 0) AS value FROM sales AS sales;
+SELECT CAST(SUM(sales.quantity) AS DOUBLE PRECISION) / NULLIF(( CAST(NULLIF(COUNT(*), 0) AS DOUBLE PRECISION) / 2 ), 0) AS value FROM sales AS sales;
 
 -- SUM(quantity) / COUNT(*) / 2
-SELECT CAST(( CAST(SUM(sales.quantity) AS DOUBLE PRECISION) / NULLIF(NULLIF(COUNT(*), 0), 0) ) AS DOUBLE PRECISION) / NULLIF(2, 0) AS value FROM sales AS sales;
+SELECT CAST(( CAST(SUM(sales.quantity) AS DOUBLE PRECISION) / NULLIF(NULLIF(COUNT(*), 0), 0) ) AS DOUBLE PRECISION) / 2 AS value FROM sales AS sales;
 
 -- -SUM(quantity) ^ 2
 SELECT -POWER(SUM(sales.quantity), 2) AS value FROM sales AS sales;
@@ -323,10 +323,10 @@ SELECT SUM(sales.amount) * 0.05 AS value FROM sales AS sales;
 SELECT CAST(SUM(sales.quantity) AS DOUBLE PRECISION) / NULLIF(NULLIF(COUNT(*), 0), 0) AS value FROM sales AS sales;
 
 -- MAX(quantity / 4) WHERE id = 5
-SELECT MAX(CAST(sales.quantity AS DOUBLE PRECISION) / NULLIF(4, 0)) AS value FROM sales AS sales WHERE sales.id = 5;
+SELECT MAX(CAST(sales.quantity AS DOUBLE PRECISION) / 4) AS value FROM sales AS sales WHERE sales.id = 5;
 
 -- MAX(1 / 3000000) * 3000000
-SELECT MAX(CAST(1 AS DOUBLE PRECISION) / NULLIF(3000000, 0)) * 3000000 AS value FROM sales AS sales;
+SELECT MAX(CAST(1 AS DOUBLE PRECISION) / 3000000) * 3000000 AS value FROM sales AS sales;
 
 -- SUM(1 / quantity)
 SELECT SUM(CAST(1 AS DOUBLE PRECISION) / NULLIF(sales.quantity, 0)) AS value FROM sales AS sales;
@@ -377,7 +377,7 @@ SELECT MAX(ROUND(CAST(sales.rate AS DECIMAL(38, 10)))) AS value FROM sales AS sa
 SELECT MAX(ROUND(CAST(sales.amount AS DECIMAL(38, 10)))) AS value FROM sales AS sales WHERE sales.id = 2;
 
 -- MAX(ROUND(quantity / 2)) WHERE id = 5
-SELECT MAX( ROUND(CAST(CAST(sales.quantity AS DOUBLE PRECISION) / NULLIF(2, 0) AS DECIMAL(38, 10))) ) AS value FROM sales AS sales WHERE sales.id = 5;
+SELECT MAX(ROUND(CAST(CAST(sales.quantity AS DOUBLE PRECISION) / 2 AS DECIMAL(38, 10)))) AS value FROM sales AS sales WHERE sales.id = 5;
 
 -- MAX(ROUND(amount, 1)) WHERE id = 6
 SELECT MAX(ROUND(CAST(sales.amount AS DECIMAL(38, 10)), 1)) AS value FROM sales AS sales WHERE sales.id = 6;
@@ -410,7 +410,7 @@ SELECT MAX(FLOOR(sales.amount)) AS value FROM sales AS sales WHERE sales.id = 2;
 SELECT MAX(FLOOR(sales.rate)) AS value FROM sales AS sales WHERE sales.id = 7;
 
 -- MAX(FLOOR(quantity / 2)) WHERE id = 2
-SELECT MAX(FLOOR(CAST(sales.quantity AS DOUBLE PRECISION) / NULLIF(2, 0))) AS value FROM sales AS sales WHERE sales.id = 2;
+SELECT MAX(FLOOR(CAST(sales.quantity AS DOUBLE PRECISION) / 2)) AS value FROM sales AS sales WHERE sales.id = 2;
 
 -- SQRT(SUM(quantity) + 4)
 SELECT CASE WHEN SUM(sales.quantity) + 4 >= 0 THEN SQRT(SUM(sales.quantity) + 4) END AS value FROM sales AS sales;
@@ -728,13 +728,13 @@ SELECT MAX(CAST(sales.due_on AS DATE) - CAST(sales.sold_on AS DATE)) AS value FR
 SELECT MAX(CAST(sales.due_on AS DATE) - CAST(sales.sold_on AS DATE)) AS value FROM sales AS sales WHERE sales.id = 5;
 
 -- MAX(DATEDIFF(sold_on, due_on, week)) WHERE id = 3
-SELECT MAX( CAST(CAST(( CAST(DATE_TRUNC('WEEK', CAST(sales.due_on AS DATE)) AS DATE) - CAST(DATE_TRUNC('WEEK', CAST(sales.sold_on AS DATE)) AS DATE) ) AS DOUBLE PRECISION) / NULLIF(7, 0) AS INT) ) AS value FROM sales AS sales WHERE sales.id = 3;
+SELECT MAX( CAST(CAST(( CAST(DATE_TRUNC('WEEK', CAST(sales.due_on AS DATE)) AS DATE) - CAST(DATE_TRUNC('WEEK', CAST(sales.sold_on AS DATE)) AS DATE) ) AS DOUBLE PRECISION) / 7 AS INT) ) AS value FROM sales AS sales WHERE sales.id = 3;
 
 -- MAX(DATEDIFF(due_on, sold_on, week)) WHERE id = 3
-SELECT MAX( CAST(CAST(( CAST(DATE_TRUNC('WEEK', CAST(sales.sold_on AS DATE)) AS DATE) - CAST(DATE_TRUNC('WEEK', CAST(sales.due_on AS DATE)) AS DATE) ) AS DOUBLE PRECISION) / NULLIF(7, 0) AS INT) ) AS value FROM sales AS sales WHERE sales.id = 3;
+SELECT MAX( CAST(CAST(( CAST(DATE_TRUNC('WEEK', CAST(sales.sold_on AS DATE)) AS DATE) - CAST(DATE_TRUNC('WEEK', CAST(sales.due_on AS DATE)) AS DATE) ) AS DOUBLE PRECISION) / 7 AS INT) ) AS value FROM sales AS sales WHERE sales.id = 3;
 
 -- MAX(DATEDIFF(sold_at, due_on, week)) WHERE id = 2
-SELECT MAX( CAST(CAST(( CAST(DATE_TRUNC('WEEK', CAST(sales.due_on AS DATE)) AS DATE) - CAST(DATE_TRUNC('WEEK', CAST(sales.sold_at AS DATE)) AS DATE) ) AS DOUBLE PRECISION) / NULLIF(7, 0) AS INT) ) AS value FROM sales AS sales WHERE sales.id = 2;
+SELECT MAX( CAST(CAST(( CAST(DATE_TRUNC('WEEK', CAST(sales.due_on AS DATE)) AS DATE) - CAST(DATE_TRUNC('WEEK', CAST(sales.sold_at AS DATE)) AS DATE) ) AS DOUBLE PRECISION) / 7 AS INT) ) AS value FROM sales AS sales WHERE sales.id = 2;
 
 -- MAX(DATEDIFF(sold_on, due_on, month)) WHERE id = 1
 SELECT MAX( ( EXTRACT(YEAR FROM CAST(sales.due_on AS DATE)) - EXTRACT(YEAR FROM CAST(sales.sold_on AS DATE)) ) * 12 + EXTRACT(MONTH FROM CAST(sales.due_on AS DATE)) - EXTRACT(MONTH FROM CAST(sales.sold_on AS DATE)) ) AS value FROM sales AS sales WHERE sales.id = 1;
