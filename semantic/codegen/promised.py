@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -152,7 +152,24 @@ def compile_new(
     changes = rule_added(rule, target, habits, path=path, compiles=compiles)
     test = spelled(rule, target, habits, compiles=compiles)
     edit = {"rule": rule.to_json(), "of": target.to_json()}
-    return _compiled(changes, [edit], _built(node), _shown(test, target, habits), _notes(test, node))
+    notes = (*_notes(test, node), *_beside(rule, target, tests, node, known, dialect))
+    return _compiled(changes, [edit], _built(node), _shown(test, target, habits), notes)
+
+
+def _beside(
+    rule: QualityRule,
+    target: Target,
+    tests: Sequence[TestRecord],
+    node: NodeRecord,
+    known: Known,
+    dialect: str,
+) -> Iterator[str]:
+    """Of each rule of the same kind about the same column: that both have to be kept."""
+    for test in tests if rule.of_column else ():
+        same = test.column.casefold() == target.column.casefold()
+        there = rule_in(test, node, known, dialect) if same else None
+        if there is not None and type(there.promise) is type(rule.promise):
+            yield f"dbt tests already that it {there.promise}. Every row then has to keep both rules."
 
 
 def _refuse_private(promise: Promise, node: NodeRecord, known: Known) -> None:

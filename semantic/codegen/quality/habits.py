@@ -49,7 +49,8 @@ def habits_of(manifest: Raw, *, dialect: str, dbt_version: tuple[int, int]) -> H
     files: dict[str, str] = {}
     packages: Counter[str] = Counter()
     for node in _own_nodes(manifest, own):
-        used = {macro.split(".")[1] for macro in (node.get("depends_on") or {}).get("macros") or ()}
+        macros = (node.get("depends_on") or {}).get("macros") or ()
+        used = {macro.split(".")[1] for macro in macros if macro}  # null where a package is missing
         packages.update(used - {own, "dbt"})
         if kind := _kind(node):
             counts[kind] += 1

@@ -9,7 +9,7 @@ import pytest
 
 from semantic.codegen.entries import Refused
 from semantic.codegen.promised import compile_change, compile_new, habits_in, kept_by, rule_of
-from semantic.codegen.quality.promises import BelongsTo, Freshness, NotNull
+from semantic.codegen.quality.promises import AcceptedValues, BelongsTo, Freshness, NotNull
 from semantic.importer import dbt_version, dialect, vocabulary
 from semantic.known import Known
 from semantic.promised import PromiseFields, Typed, fields_of
@@ -52,6 +52,22 @@ def test_a_rule_that_dbt_keeps_already_is_not_written_again(version: str) -> Non
     for one in kept:
         new = fields_of(one.rule, name="", table=one.node.unique_id, column=one.test.column)
         assert compile_new(new, one.rule.promise, one.node, known, "duckdb").changes == ()
+
+
+def test_a_rule_beside_one_of_the_same_kind_says_that_both_hold() -> None:
+    known = known_of("1.11")
+    kept = [one for test in known.manifest.tests if (one := kept_by(test, known, "duckdb"))]
+    one = next(one for one in kept if isinstance(one.rule.promise, AcceptedValues))
+    new = fields_of(one.rule, name="", table=one.node.unique_id, column=one.test.column)
+    promise = AcceptedValues(("lost",))
+
+    notes = compile_new(new, promise, one.node, known, "duckdb").notes
+
+    said = f"dbt tests already that it {one.rule.promise}. Every row then has to keep both rules."
+    assert said in notes
+    assert not [
+        note for note in compile_new(new, NotNull(), one.node, known, "duckdb").notes if "both" in note
+    ]
 
 
 def test_what_dbt_changed_meanwhile_is_refused_where_it_is_the_same_thing() -> None:
