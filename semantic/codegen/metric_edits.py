@@ -38,11 +38,7 @@ class AmendMetric:
         """The single edits. Raises YamlRefused where the file has no such metric."""
         home, entry = metric_entry(data, self.name)
         if not entry:
-            raise YamlRefused(
-                "no-such-entry",
-                f"The metric {self.name} is not in this file's list of metrics. It may have been moved: "
-                "pull first.",
-            )
+            raise absent(data, self.name)
         new = self._amended(entry)
         if len(home) > 1 and entry.get("type") == "simple" != new.get("type"):
             yield RemoveItem((*home, Named(self.name)))
@@ -95,6 +91,18 @@ def _along(there: Mapping[str, Any], params: Mapping[str, Any]) -> Mapping[str, 
     if "period_agg" in along:
         return params
     return {**{key: one for key, one in params.items() if key != "cumulative_type_params"}, **along}
+
+
+def absent(data: Any, name: str) -> YamlRefused:
+    """Why a metric cannot be changed in a file that has no entry of it."""
+    said = f"The metric {name} is not in this file's list of metrics. It may have been moved: pull first."
+    for model in (data.get("semantic_models") if isinstance(data, dict) else None) or []:
+        if entry_of(model, "measures", name).get("create_metric"):
+            said = (
+                f"The metric {name} has no entry of its own: dbt makes it from the measure, by create_metric. "
+                "Change the measure, or propose a metric with another name."
+            )
+    return YamlRefused("no-such-entry", said)
 
 
 def metric_entry(data: Any, name: str) -> tuple[Path, Mapping[str, Any]]:

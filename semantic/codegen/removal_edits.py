@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from semantic.codegen.latest import COLUMNS, DERIVED
-from semantic.codegen.metric_edits import metric_entry
+from semantic.codegen.metric_edits import absent, metric_entry
 from semantic.codegen.model_edits import entry_of
 from semantic.codegen.quality.rule import Target
 from semantic.codegen.versions import placed, version_in
@@ -31,7 +31,7 @@ class RemoveMetric:
     def edits(self, data: Any, _text: str) -> Iterator[Edit]:
         home, entry = metric_entry(data, self.name)
         if not entry:
-            raise _absent(f"The metric {self.name}")
+            raise absent(data, self.name)
         yield RemoveItem((*home, Named(self.name)))
 
 

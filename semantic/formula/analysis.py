@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from semantic.definitions import ValueType, Vocabulary, name_key
 from semantic.formula.errors import Fix, FormulaError, Place, Problem, replaced, source
-from semantic.formula.levels import refuse_more_than_rows, refuse_rows_as_result
+from semantic.formula.levels import OF_ANOTHER_MODEL, refuse_more_than_rows, refuse_rows_as_result
 from semantic.formula.lints import lint, lint_shares
 from semantic.formula.messages import too_complex
 from semantic.formula.names import Resolver
@@ -75,7 +75,14 @@ def analyse_row(text: str, vocabulary: Vocabulary, *, model: str) -> Analysis:
     return _analysed(text, vocabulary, model, rows=True)
 
 
-_BEGIN_WITH_FIELDS = "Start with the name of a field, for example amount - discount."
+def _of_rows(problem: Problem, text: str, model: str) -> Problem:
+    """An error as it is told of a value of each row, in which no totals, metrics or other models occur."""
+    if problem.code == "empty":
+        return replace(problem, hint="Start with the name of a field, for example amount - discount.")
+    if problem.code == "ambiguous-field":
+        message = f"{model} has no field “{source(text, problem)}”; other models have one."
+        return replace(problem, code="foreign-field", message=message, hint=OF_ANOTHER_MODEL, fixes=())
+    return replace(problem, message=problem.message.replace("field or metric", "field"))
 
 
 def _analysed(text: str, vocabulary: Vocabulary, model: str, *, rows: bool = False) -> Analysis:
@@ -102,8 +109,8 @@ def _analysed(text: str, vocabulary: Vocabulary, model: str, *, rows: bool = Fal
         problem = _with_joined_name(text, error.problem, vocabulary)
         if (problem.start, problem.end) in written_out:
             problem = replace(problem, fixes=())
-        if rows and problem.code == "empty":
-            problem = replace(problem, hint=_BEGIN_WITH_FIELDS)
+        if rows:
+            problem = _of_rows(problem, text, model)
         return Analysis(text, None, (problem, *_ordered(warnings)), model=home)
     value_type = None if result.kind == "blank" else result.kind
     return Analysis(

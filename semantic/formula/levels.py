@@ -20,6 +20,7 @@ from semantic.formula.tree import (
 )
 
 Level: TypeAlias = Literal["constant", "row", "total"]
+OF_ANOTHER_MODEL = "Use fields of that model, or have the field added to it in dbt first."
 _NO_NUMBERS = {
     "text": "a text",
     "boolean": "yes or no",
@@ -176,8 +177,7 @@ def refuse_more_than_rows(text: str, tree: Node, model: str) -> None:
     for field in fields:
         if field.model != model:
             message = f"{field.column} is a field of {field.model}, not of {model}."
-            hint = "Use fields of that model, or have the field added to it in dbt first."
-            raise FormulaError("foreign-field", message, field, hint)
+            raise FormulaError("foreign-field", message, field, OF_ANOTHER_MODEL)
 
 
 def refuse_rows_as_result(text: str, result: Leveled) -> None:

@@ -253,6 +253,16 @@ def test_a_metric_that_is_gone_or_belongs_to_a_package_is_not_changed() -> None:
         change(said("revenue"), replace(SHOP, metrics=foreign), label="Mine")
 
 
+def test_a_metric_that_dbt_makes_from_a_measure_says_where_it_can_be_changed() -> None:
+    text = "semantic_models:\n  - name: orders\n    measures:\n      - {name: revenue, agg: sum, create_metric: true}\n"
+    code = change(said("revenue"), label="Net revenue")
+
+    with pytest.raises(YamlRefused, match="dbt makes it from the measure"):
+        code.changes[0].apply(text.encode())
+    with pytest.raises(YamlRefused, match="pull first"):
+        code.changes[0].apply(text.replace("true", "false").encode())
+
+
 def test_a_name_of_another_metric_is_refused() -> None:
     with pytest.raises(Refused, match="called “Orders” already"):
         change(said("revenue"), label="orders")

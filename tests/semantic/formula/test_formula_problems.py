@@ -416,6 +416,7 @@ OF_ROWS = [
         "WHERE filters totals",
         "IF(condition, value)",
     ),
+    ("⟦nosuch⟧ * 2", "unknown-field", "There is no field “nosuch”.", "list of fields"),
     ("⟦5 * 2⟧", "no-field", "This is the same in every row", "amount * 2"),
     (
         "amount * ⟦customers.customer_id⟧",
