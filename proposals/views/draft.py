@@ -307,7 +307,7 @@ def _saved(request: Request, item: Item, form: ItemForm, fields: Fields) -> auth
     version, stored = form.cleaned_data.get("version") or 0, item.revision
     fields = kind_of(stored).complete(form.kept(fields, stored.content), stored.agreed)
     if request.POST.get("act") == "mine":
-        version, fields = stored.version, _untouched_kept(request.POST.get("filled", ""), fields, stored)
+        version, fields = stored.version, _untouched_kept(request.POST.get("filled_with", ""), fields, stored)
     elif stored.content == fields:
         version = stored.version
     try:
@@ -354,7 +354,7 @@ def _page(
         "about": _about(fields.name),
         "base": base,
         # Of a change, what the form was filled with; where it was refused, what it was filled with then.
-        "filled": request.POST.get("filled", "") if conflict else json.dumps(revision.content.agreed()),
+        "filled_with": request.POST.get("filled_with", "") if conflict else json.dumps(revision.content.agreed()),
         "undecided": Conflict.objects.filter(item__proposal=proposal, state=ConflictState.OPEN).exists(),
         "conflict": conflict,
         "lost": lost,

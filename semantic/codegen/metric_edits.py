@@ -99,7 +99,7 @@ def absent(data: Any, name: str) -> YamlRefused:
     for model in (data.get("semantic_models") if isinstance(data, dict) else None) or []:
         if entry_of(model, "measures", name).get("create_metric"):
             said = (
-                f"The metric {name} has no entry of its own: dbt makes it from the measure, by create_metric. "
+                f"The metric {name} has no entry of its own: dbt makes it from the measure (create_metric). "
                 "Change the measure, or propose a metric with another name."
             )
     return YamlRefused("no-such-entry", said)

@@ -6,8 +6,10 @@ import re
 from collections.abc import Iterator
 from datetime import date
 
-# Digits with points and commas between them, as they stand in a text.
-GROUPS = re.compile(r"(?<![\w.,])[0-9]+(?:[.,][0-9]+)+(?![\w.,]*\w)")
+# Digits with points and commas between them, as they stand in a text, at an end of a range (10..29,99) too.
+GROUPS = re.compile(
+    r"(?<![\w,])(?<![^.]\.)(?<!^\.)[0-9]+(?:[.,][0-9]+)+(?:(?=\.\.[^.])|(?![\w.,]*\w))", re.MULTILINE
+)
 # Where a point may have been meant to separate thousands: 1.000 and 2.500, but not 1.125.
 POINTED = re.compile(r"(?<![\w.,])[1-9][0-9]{0,2}(?:\.[0-9]{3})*\.[0-9]{2}0(?![\w.,]*\w)")
 DATE = (

@@ -19,6 +19,7 @@ from semantic.formula.tree import (
     InPeriod,
     IsBlank,
     Node,
+    Period,
     Unary,
 )
 from semantic.rules.conditions import joined
@@ -32,6 +33,8 @@ from semantic.rules.words import (
     LESS,
     MORE,
     NOT,
+    OF_AGE,
+    OF_AMOUNTS,
     Comparator,
     comparator_at,
 )
@@ -52,6 +55,8 @@ class Clauses(Operands):
     last: Column | None = None
     # Where the value of “is …” begins, behind which “or …” perhaps goes on with another value.
     listable: int | None = None
+    # The words of the comparison that was read last.
+    spelled: tuple[str, ...] = ()
 
     def read(self, start: int, end: int) -> Node:
         """The tree of the condition between two tokens, without positions; raises FormulaError."""
@@ -223,8 +228,11 @@ class Clauses(Operands):
             return self._flag(ref, column, start)
         found = comparator_at(self.tokens[: self.end], self.at)
         self.listable = None
+        self.spelled = ()
         if found:
-            comparator, self.at = found
+            comparator, after = found
+            self.spelled = tuple(token.word for token in self.tokens[self.at : after])
+            self.at = after
         elif be or negated:
             comparator = "="
             self.listable = self.token.start
@@ -280,11 +288,20 @@ class Clauses(Operands):
             if word in MORE | LESS and (self.at + 2 >= self.end or not self._is_value(self.at + 2)):
                 self.at += 2
                 self._refuse_order(column)
-                return Binary(">=" if word in MORE else "<=", ref, value)
+                back = _is_ago(value) and word not in {"later", "earlier"}
+                return Binary(">=" if (word in MORE) != back else "<=", ref, value)
         if op in {"=", "<>"} and column.type == "boolean":
             yes = value == literal(value=True)
             return ref if yes == (op == "=") else Unary("NOT", ref)
+        if op in _ORDERED and self._counts_back(value, column):
+            op = cast("BinaryOperator", op.replace("<", "?").replace(">", "<").replace("?", ">"))
         return Binary(op, ref, value)
+
+    def _counts_back(self, value: Node, column: Column) -> bool:
+        """Whether more means earlier: more than 60 days ago, older than 2026-01-31."""
+        return (_is_ago(value) and self.spelled in OF_AMOUNTS) or (
+            column.type in DATES and self.spelled in OF_AGE
+        )
 
     def _is_value(self, at: int) -> bool:
         return self.tokens[at].word == "than" or self.tokens[at].kind in {"number", "date", "text"}
@@ -360,3 +377,7 @@ class Clauses(Operands):
                 return False
         self.at = at
         return True
+
+
+def _is_ago(node: Node) -> bool:
+    return isinstance(node, Binary) and isinstance(node.right, Period)

@@ -35,9 +35,10 @@ LESS = frozenset(("less", "fewer", "below", "lower", "earlier", "younger", "shor
 CURRENCIES = frozenset(("eur", "usd", "gbp", "chf", "euro", "euros", "dollar", "dollars", "pounds", "times"))
 
 _SPELLINGS: Mapping[Comparator, str] = {
-    ">=": "at least | no less than | greater than or equal to | more than or equal to | on or after | >= | ≥",
+    ">=": "at least | no less than | greater than or equal to | more than or equal to | on or after"
+    " | >= | ≥ | = >",
     "<=": "at most | no more than | less than or equal to | fewer than or equal to | up to | on or before"
-    " | <= | ≤",
+    " | <= | ≤ | = <",
     ">": "more than | greater than | higher than | larger than | bigger than | older than | longer than"
     " | above | over | after | later than | exceeds | exceed | >",
     "<": "less than | fewer than | lower than | smaller than | younger than | shorter than | below | under"
@@ -46,7 +47,7 @@ _SPELLINGS: Mapping[Comparator, str] = {
     "one of": "one of | any of | either | in",
     "none of": "none of | neither",
     "other than": "something other than | <> | != | ≠",
-    "blank": "blank | empty | missing | unknown | no value",
+    "blank": "blank | empty | missing | unknown | no value | null",
     "filled in": "filled in | known | a value",
     "contains": "contains | contain | includes | include",
     "starts with": "starts with | start with | begins with | begin with",
@@ -58,9 +59,19 @@ _SPELLINGS: Mapping[Comparator, str] = {
 COMPARATORS: Mapping[tuple[str, ...], Comparator] = {
     tuple(spelling.split()): comparator
     for comparator, spellings in _SPELLINGS.items()
-    for spelling in spellings.split(" | ")
+    for written in spellings.split(" | ")
+    for spelling in {written, written.replace(" than", " then")}  # as many write it
 }
 _LONGEST = max(map(len, COMPARATORS))
+# What counts an amount: with “60 days ago” that is how long ago, and not which day comes first.
+OF_AMOUNTS = frozenset(
+    words
+    for words, comparator in COMPARATORS.items()
+    if comparator in {">", ">=", "<", "<="}
+    and words[0].isalpha()
+    and not {"after", "before", "later", "earlier"} & {*words}
+)
+OF_AGE = frozenset(words for words in COMPARATORS if words[0] in {"older", "younger"})
 # Words that end a text without quotes.
 ENDING = JUNCTIONS | WHEN | OTHERWISE | {"unless"}
 

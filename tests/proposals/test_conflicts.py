@@ -174,11 +174,11 @@ def test_a_form_that_was_open_meanwhile_does_not_undo_what_was_merged(story: Sto
     client.force_login(story.maya)
     address = f"/{story.project.slug}/prod/proposals/{proposal.number}/edit/"
     form = client.get(address).context["form"].initial
-    filled = client.get(address).context["filled"]
+    filled = client.get(address).context["filled_with"]
     colleague(story, "All net revenue.", "Everything.")
     pull(story)
 
-    typed = {k: v for k, v in form.items() if v is not None} | {"context": "Mine.", "filled": filled}
+    typed = {k: v for k, v in form.items() if v is not None} | {"context": "Mine.", "filled_with": filled}
     assert client.post(address, typed).status_code == 409
     client.post(address, {**typed, "act": "mine"})
 

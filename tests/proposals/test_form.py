@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.http import QueryDict
 
-from proposals.forms import FormNames
+from proposals.forms import FORMS, FormNames
 from proposals.forms.metric import MetricForm
 from semantic.definitions import Column, Dimension, Model, SemanticModel, ValueType, Vocabulary
 from semantic.fields import MetricFields, ValueRule
@@ -45,6 +45,12 @@ def test_every_model_with_a_date_is_offered_those_with_metrics_first() -> None:
         ("Other models", [(name, name) for name in ("not_built_yet", "undeclared", "visits")]),
     ]
     assert times == ["ordered_at", "visits_1"]
+
+
+def test_no_field_has_the_name_of_what_the_page_itself_sends() -> None:
+    page = {"act", "csrfmiddlewaretoken", "draft", "filled_with", "fix", "kind", "of", "shown"}
+    for kind, form in FORMS.items():
+        assert not page & form.base_fields.keys(), kind
 
 
 def test_a_date_says_of_which_models_it_is() -> None:

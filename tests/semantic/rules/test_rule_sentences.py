@@ -62,6 +62,42 @@ def test_a_sentence_is_a_case() -> None:
 
 
 @pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("is more than 60 days ago", "< TODAY() - 60 days"),
+        ("is over 2 months ago", "< TODAY() - 2 months"),
+        ("is at least 60 days ago", "<= TODAY() - 60 days"),
+        ("is 60 days ago or more", "<= TODAY() - 60 days"),
+        ("is less than 7 days ago", "> TODAY() - 7 days"),
+        ("is no more than 7 days ago", ">= TODAY() - 7 days"),
+        ("is older than 30 days ago", "< TODAY() - 30 days"),
+        ("is older than 2026-01-31", "< DATE '2026-01-31'"),
+        ("is younger than 2026-01-31", "> DATE '2026-01-31'"),
+        ("is after 30 days ago", "> TODAY() - 30 days"),
+        ("is earlier than 30 days ago", "< TODAY() - 30 days"),
+        ("is 60 days ago or later", ">= TODAY() - 60 days"),
+        ("is on or before 30 days ago", "<= TODAY() - 30 days"),
+        ("> 30 days ago", "> TODAY() - 30 days"),
+    ],
+)
+def test_more_days_ago_is_earlier(typed: str, meant: str) -> None:
+    assert meaning(f"signed up on {typed}") == f"signed_up_on {meant}"
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("recency is null", "days_since_last_order IS BLANK"),
+        ("recency is not null", "days_since_last_order IS NOT BLANK"),
+        ("recency => 5", "days_since_last_order >= 5"),
+        ("recency is more then 5", "days_since_last_order > 5"),
+    ],
+)
+def test_other_spellings_are_understood(typed: str, meant: str) -> None:
+    assert meaning(typed) == meant
+
+
+@pytest.mark.parametrize(
     ("typed", "turned"),
     [
         ("If VIP, it is big.", "it is big when VIP"),

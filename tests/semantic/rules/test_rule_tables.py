@@ -115,6 +115,8 @@ def test_a_cell_is_a_set_of_values(kind: Kind, cell: str, inside: list[Any], out
         ("number", ">= 1.000,50", "thousands-comma", "write 1000.50", ">= 1000.50"),
         ("integer", "1,5", "thousands-comma", "write 1.5", "1.5"),
         ("number", "> 1.000", "thousands-comma", "Write the one", "> 1000"),
+        ("number", "10..29,99", "thousands-comma", "write 29.99", "10..29.99"),
+        ("number", "[10,50..20]", "thousands-comma", "write 10.50", "[10.50..20]"),
         ("number", "> 2.500", "thousands-comma", "could be 2.5 or 2500", "> 2500"),
         ("number", "> 1.000.000", "thousands-comma", "Write 1000000", "> 1000000"),
         ("integer", "< 5, >= 5, blank, not blank", "", "", ""),
