@@ -327,6 +327,10 @@ def _untouched_kept(filled: str, typed: Fields, stored: Revision) -> Fields:
     return typed.keeping(stored.content, same)
 
 
+def _as_filled(revision: Revision) -> str:
+    return json.dumps(revision.content.agreed())
+
+
 def _page(
     request: Request,
     environment: Environment,
@@ -354,7 +358,7 @@ def _page(
         "about": _about(fields.name),
         "base": base,
         # Of a change, what the form was filled with; where it was refused, what it was filled with then.
-        "filled_with": request.POST.get("filled_with", "") if conflict else json.dumps(revision.content.agreed()),
+        "filled_with": request.POST.get("filled_with", "") if conflict else _as_filled(revision),
         "undecided": Conflict.objects.filter(item__proposal=proposal, state=ConflictState.OPEN).exists(),
         "conflict": conflict,
         "lost": lost,
