@@ -9,6 +9,7 @@ const KEYWORDS = new Set([
   ..."WHERE AND OR NOT IN BETWEEN IS BLANK DISTINCT TRUE FALSE CASE WHEN THEN ELSE END LAST THIS COMPLETE".split(" "),
 ]);
 const TOKENS = /('(?:[^']|'')*'?|"(?:[^"]|"")*"?)|(\[[^\]\n]*\]?)|(\d+(?:\.\d+)?%?)|([\p{L}_][\p{L}\p{N}_.]*)/gu;
+const BEFORE_UNIT = /(?:(?:^|[^\p{L}\p{N}_.])[\d.]+|\b(?:LAST|THIS|COMPLETE|FULL))\s+$/iu;
 const SUGGESTIONS = 8;
 const ALL = 100; // where nothing was typed yet
 const PAUSE = 900;
@@ -84,6 +85,8 @@ function tokenAt(text, caret) {
   const bracket = /\[([^\]\n]*)$/.exec(left);
   if (bracket) return { start: bracket.index, end: caret, typed: bracket[1], kinds: ["field", "metric"] };
   const word = /[\p{L}_][\p{L}\p{N}_.]*$/u.exec(left);
+  // Words of the language, and lengths of time: no name stands behind a number, LAST or THIS.
+  if (word && (KEYWORDS.has(word[0].toUpperCase()) || BEFORE_UNIT.test(left.slice(0, word.index)))) return null;
   return word && { start: word.index, end: caret, typed: word[0], kinds: ["function", "field", "metric"] };
 }
 
@@ -274,6 +277,7 @@ class Editor {
       return;
     }
     this.chosen = 0;
+    this.walked = false;
     this.tip.hidden = true;
     this.popup.hidden = false;
     this.show();
@@ -352,12 +356,15 @@ class Editor {
       return;
     }
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    const typed = this.token.typed.toLowerCase();
+    const meant = this.walked || !typed || this.items[this.chosen].search.startsWith(typed);
     if (step) {
       event.preventDefault();
+      this.walked = true;
       this.chosen = (this.chosen + step + this.items.length) % this.items.length;
       this.show();
-    } else if (event.key === "Tab" && this.items.some((item) => isCalled(item, this.token.typed.toLowerCase()))) {
-      this.close(); // the name is whole: Tab leads on
+    } else if (/^(Tab|Enter)$/.test(event.key) && (!meant || (event.key === "Tab" && this.items.some((item) => isCalled(item, typed))))) {
+      this.close(); // a name that is whole, or only has this word in it: the key does what it does elsewhere
     } else if (event.key === "Enter" || event.key === "Tab") {
       event.preventDefault();
       this.take(this.chosen);

@@ -71,6 +71,24 @@ def test_a_metric_is_written_with_suggestions_repairs_and_a_number_beside_it(
     assert kept().formula == "SUM(quantity) / SUM(net_amount)"
 
 
+@pytest.mark.parametrize("text", ["COUNT(*) WHERE status IS BLANK", "SUM(quantity) WHERE status = antity"])
+def test_the_tab_key_leaves_words_alone_that_begin_no_name(shop: Shop, enter: Enter, text: str) -> None:
+    page = opened(enter(shop.maya), shop, "SUM(quan")
+    formula = page.locator("#id_formula")
+    formula.press("End")
+    formula.press_sequentially("t")
+    expect(page.get_by_role("option", name="quantity")).to_be_visible()
+    formula.press("Tab")
+    expect(formula).to_have_value("SUM(quantity")
+
+    formula.fill("")
+    formula.press_sequentially(text)
+    formula.press("Tab")
+
+    expect(formula).to_have_value(text)
+    expect(formula).not_to_be_focused()
+
+
 @pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without scripts"])
 def test_help_with_functions_is_a_click_away(shop: Shop, enter: Enter, scripts: bool) -> None:
     page = opened(enter(shop.maya, java_script_enabled=scripts), shop, "SUMM(net_amount)", "Sum")
