@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -20,7 +20,13 @@ from proposals import content, generate
 from proposals.actions.authoring import lock
 from proposals.actions.hand_edits import definitions_follow
 from proposals.broken import broken_promises
-from proposals.computing import Trial, calculation_sentence, metric_result, rewritten_result
+from proposals.computing import (
+    Trial,
+    affected_results,
+    calculation_sentence,
+    metric_result,
+    rewritten_result,
+)
 from proposals.kinds import kind_of
 from proposals.models import Check, CheckKind, CheckStatus, HandEdit, Item, Proposal
 from proposals.outcomes import rule_result
@@ -306,8 +312,9 @@ class CheckRun:
         rewritten = [
             (item, name) for item, code in pairs for name in code.metrics if item.revision.kind != "metric"
         ]
+        affected = [] if built is None else list(self.affected())
         rules = self.outcomes(location, built)
-        if built is None or not (metrics or made or rewritten):
+        if built is None or not (metrics or made or rewritten or affected):
             message = told_outcomes(rules) or str(_("No number changes."))
             self._tell(check, CheckStatus.RUNNING, message=message, result={"rules": rules})
             return
@@ -320,16 +327,28 @@ class CheckRun:
         }
         results: list[dict[str, object]] = []
         with open_warehouse(location) as warehouse:
-            if metrics or rewritten:
+            if metrics or rewritten or affected:
                 engine = engine_for(with_relations(semantic, relations, after), location.adapter)
                 built_apart = Trial(self.before, after, relations, engine, warehouse)
                 results = self._computed(metrics, rewritten, built_apart)
+                results += affected_results(affected, built_apart)
             counted = [
                 calculation_sentence(item.revision, model, relations, warehouse) for item, model in made
             ]
         said = [*(str(result["sentence"]) for result in results), *counted, told_outcomes(rules)]
         message = "; ".join(filter(None, said))
         self._tell(check, CheckStatus.RUNNING, message=message, result={"metrics": results, "rules": rules})
+
+    def affected(self) -> Iterator[tuple[Item, str]]:
+        """The metrics of dbt's whose numbers change without a word of theirs, each with the change."""
+        told = {name for code in self.code for name in code.metrics}
+        for item in self.items:
+            revision = item.revision
+            names = kind_of(revision).counted_by(revision.content, revision.agreed, self.known)
+            for name in (*names, *self.before.above(names)):
+                if name not in told:
+                    told.add(name)
+                    yield item, name
 
     def _computed(
         self, metrics: Sequence[Item], rewritten: Sequence[tuple[Item, str]], trial: Trial

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -10,8 +10,10 @@ from typing import Any
 from django.utils import timezone
 from sqlglot import exp
 
+from bisync.lib.errors import BisyncError
 from environments.numbers import Point, day, differences, number, same
 from proposals.kinds.metric import analysis_of
+from proposals.models import Item
 from semantic.calculation import CalculationFields
 from semantic.codegen.quality.metric_tests import named_in
 from semantic.current import fields_of
@@ -19,8 +21,8 @@ from semantic.definitions import Grain, Vocabulary
 from semantic.fields import MetricFields
 from semantic.formula.tree import MetricRef, Node
 from semantic.models import Revision
-from semantic.query.engine import Engine
-from semantic.query.spec import PeriodsOnly, QuerySpec
+from semantic.query.engine import Engine, NotComputable
+from semantic.query.spec import PeriodsOnly, QuerySpec, Unsupported
 from semantic.query.sql import metric_sql
 from semantic.rules.values import breaches
 from workspace.warehouse.base import Warehouse
@@ -89,6 +91,22 @@ def rewritten_result(name: str, trial: Trial) -> dict[str, Any] | None:
     if result["mismatches"]:
         result["wrong"] = mismatch_sentence(result)
     return {"title": fields.label or name, **result}
+
+
+def affected_results(affected: Sequence[tuple[Item, str]], trial: Trial) -> list[dict[str, Any]]:
+    """What metrics come to that are computed from what changes, and what they came to before.
+
+    Nothing of their own changes, so whatever was wrong with them before keeps nobody from approving.
+    """
+    found = []
+    for item, name in affected:
+        try:
+            told = rewritten_result(name, trial)
+        except (BisyncError, Unsupported, NotComputable):
+            continue
+        if told is not None:
+            found.append({"item": item.pk, **{key: one for key, one in told.items() if key != "wrong"}})
+    return found
 
 
 def computed_twice(

@@ -288,6 +288,12 @@ class Vocabulary:
                 waiting += metric.made_of
         return found
 
+    def above(self, names: Iterable[str]) -> list[str]:
+        """All metrics that are computed from one of these, directly or not, in order."""
+        wanted = {*names}
+        others = (name for name in self.metrics if name not in wanted)
+        return sorted(name for name in others if wanted & self.below([name]).keys())
+
     def totalled_by(self, name: str) -> list[str]:
         """The metrics that run over a metric, or count it, and so need it to be a single total."""
         kinds = ("cumulative", "conversion")

@@ -141,6 +141,10 @@ class Kind(ABC, Generic[F]):
         """Whose description in dbt it writes: dbt's id and the column, or `metric.` and its name; else ""."""
         return ""
 
+    def counted_by(self, fields: F, base: F | None, known: Known) -> list[str]:  # noqa: ARG002
+        """The metrics of dbt's whose numbers it changes because they are computed from it, by name."""
+        return []
+
     def verb(self, base: F | None) -> str:
         """What the subject of a commit says was done."""
         return "Add" if base is None else "Change"

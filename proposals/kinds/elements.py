@@ -23,8 +23,9 @@ from semantic.codegen.metrics import Compiled
 from semantic.definitions import Dimension, Measure, Model
 from semantic.elements import DimensionFields, MeasureFields, dimension_fields, measure_fields
 from semantic.formula import analyse
+from semantic.formula.phrases import listed
 from semantic.known import Known
-from semantic.removals import dimension_of, measure_of, model_of, uses_of
+from semantic.removals import Use, dimension_of, measure_of, model_of, uses_of
 from semantic.rules.elements import keeping_problems, missing_problems, typing_problems
 from semantic.rules.metric import Problems
 
@@ -140,15 +141,22 @@ class ElementKind(Kind[F]):
     def warnings(self, fields: F, known: Known) -> list[str]:
         """Who uses one whose calculation changes."""
         said = self.said(fields.name, known)
-        if said is None or said.expr == fields.expr:
+        uses = [use.words for use in self._uses(fields, said, known)]
+        if not uses:
+            return []
+        return [
+            _now("What it is calculated from changes for %(uses)s.") % {"uses": listed(uses, _now("and"))}
+        ]
+
+    def counted_by(self, fields: F, base: F | None, known: Known) -> list[str]:
+        return [use.name for use in self._uses(fields, base, known) if use.kind == "metric"]
+
+    def _uses(self, fields: F, base: F | None, known: Known) -> list[Use]:
+        """What uses one of which more than the words change."""
+        if base is None or not {"expr", "agg", "time", "granularity"} & fields.changes_from(base).keys():
             return []
         key = fields.name if self.key == "dimension" else fields.name.rpartition(":")[2]
-        uses = [use.words for use in uses_of(f"{self.key}:{key}", known)]
-        return (
-            [_now("What it is calculated from changes for %(uses)s.") % {"uses": ", ".join(uses)}]
-            if uses
-            else []
-        )
+        return uses_of(f"{self.key}:{key}", known)
 
     def body(self, fields: F) -> tuple[str, ...]:
         return (fields.description, fields.why)

@@ -148,6 +148,9 @@ class MetricKind(Kind[MetricFields]):
     def warnings(self, fields: MetricFields, known: Known) -> list[str]:
         return [p.message for p in analysis_of(fields, known.names).problems if p.level != "error"]
 
+    def counted_by(self, fields: MetricFields, base: MetricFields | None, known: Known) -> list[str]:  # noqa: ARG002
+        return [base.name] if base and {"formula", "time"} & fields.changes_from(base).keys() else []
+
     def analysis(self, fields: MetricFields, known: Known) -> Analysis:
         return analysis_of(fields, known.names)
 

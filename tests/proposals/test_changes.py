@@ -88,8 +88,10 @@ def test_a_changed_formula_shows_both_numbers_and_reaches_dbt_as_the_smallest_ed
     )
     story.work()
     story.approve(proposal)
-    (result,) = proposal.checks.get(kind="numbers").result["metrics"]
+    result, *above = proposal.checks.get(kind="numbers").result["metrics"]
     assert (result["before"]["total"], result["total"]) == (325.0, 317.0)
+    share = next(one for one in above if one["metric"] == "completed_share")
+    assert share["before"]["total"] != share["total"]  # it is computed from revenue
     assert result["before"]["points"][0] == ["2026-01-01", 150.0]
     assert result["points"][0] == ["2026-01-01", 145.0]
 

@@ -158,6 +158,27 @@ def test_who_filters_by_a_dimension_is_told_where_its_calculation_changes(story:
 
     assert "the metric Completed revenue" in warning
     assert kind.warnings(replace(base, label="State"), known) == []
+    assert "completed_revenue" in kind.counted_by(replace(base, expr="UPPER(status)"), base, known)
+    assert kind.counted_by(replace(base, label="State"), base, known) == []
+
+
+@pytest.mark.dbt
+def test_the_checks_compute_what_is_filtered_by_a_dimension_that_changes(story: Story) -> None:
+    proposal = authoring.proposal_open(
+        project=story.project, author=story.maya, kind="dimension", changing=f"{ORDERS}:order_status"
+    )
+    item = proposal.items.get()
+    fields = replace(item.revision.content, expr="IF(quantity > 1, status, 'small')", why="Small ones apart.")  # type: ignore[call-arg]
+    authoring.draft_save(item=item, fields=fields, version=1, actor=story.maya)
+    proposal.refresh_from_db()
+
+    authoring.proposal_submit(proposal=proposal, actor=story.maya)
+    story.work()
+
+    check = proposal.checks.get(kind="numbers")
+    found = {one["metric"]: (one["before"]["total"], one["total"]) for one in check.result["metrics"]}
+    assert check.status == "passed"
+    assert found["completed_revenue"] == (150.0, 100.0)
 
 
 @pytest.mark.parametrize("name", ["label", "expr", "description", "time", "why"])
