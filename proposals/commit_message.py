@@ -20,11 +20,7 @@ def message_of(proposal: Proposal) -> str:
     revisions = [item.revision for item in proposal.items.select_related("revision").order_by("id")]
     said = [(kind_of(revision), revision.content, revision.agreed) for revision in revisions]
     done = [(kind.area, kind.done(fields, base), fields.title) for kind, fields, base in said]
-    subject = subject_of(done)
-    listed = ""
-    if len(subject) > _SUBJECT and len(done) > 1:
-        subject = subject_of(done, most=1)
-        listed = "\n".join(f"- {verb} {title}" for _area, verb, title in done)
+    subject, listed = first_line(done)
     # Those who change many things at once often give one reason for all of them.
     paragraphs = dict.fromkeys(text for kind, fields, _base in said for text in kind.body(fields) if text)
     body = "\n\n".join(paragraphs)
@@ -42,6 +38,16 @@ def message_of(proposal: Proposal) -> str:
     return "\n\n".join(filter(None, [subject, listed, body, "\n".join(trailers)])) + "\n"
 
 
+def first_line(done: Sequence[tuple[str, str, str]]) -> tuple[str, str]:
+    """What a commit begins with, and a list of all that was done where the line has no room for it."""
+    whole = subject_of(done)
+    if len(whole) <= _SUBJECT:
+        return whole, ""
+    listed = "\n".join(f"- {verb} {title}" for _area, verb, title in done)
+    short = subject_of(done, most=1)
+    return (short if len(done) > 1 and len(short) <= _SUBJECT else _counted(done)), listed
+
+
 def subject_of(said: Sequence[tuple[str, str, str]], *, most: int | None = None) -> str:
     """The first line: the areas, the verbs, and what they are about: all of it, or `most` for each verb."""
     areas = list(dict.fromkeys(area for area, _verb, _title in said))
@@ -51,6 +57,15 @@ def subject_of(said: Sequence[tuple[str, str, str]], *, most: int | None = None)
     parts = [f"{verb} {_named(titles, most)}" for verb, titles in by_verb.items()]
     whole = ", ".join([parts[0], *(part[0].lower() + part[1:] for part in parts[1:])])
     return f"{', '.join(areas)}: {whole}."
+
+
+def _counted(said: Sequence[tuple[str, str, str]]) -> str:
+    """The first line where no title has room: how many things, or the beginning of the only one."""
+    if len(said) == 1:
+        return f"{subject_of(said)[: _SUBJECT - 1].rpartition(' ')[0]}…"
+    areas = ", ".join(dict.fromkeys(area for area, _verb, _title in said))
+    first, *others = dict.fromkeys(verb for _area, verb, _title in said)
+    return f"{areas}: {' and '.join([first, *map(str.lower, others)])} {len(said)} things."
 
 
 def _named(titles: Sequence[str], most: int | None) -> str:

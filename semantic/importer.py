@@ -467,12 +467,20 @@ def _window(raw: Raw | None) -> str:
 
 
 def _time_spine(manifest: Raw, semantic_manifest: Raw) -> str:
-    """dbt's table of all days and the column with the day, as `model.column`; "" without one."""
-    spines = (semantic_manifest.get("project_configuration") or {}).get("time_spines") or ()
+    """dbt's table of all days and the column with the day, as `model.column`; "" without one.
+
+    dbt told of a model called `metricflow_time_spine` in another way before models could say it themselves.
+    """
+    configuration = semantic_manifest.get("project_configuration") or {}
+    spines = configuration.get("time_spines") or ()
     names = {node.get("relation_name"): node["name"] for node in _nodes(manifest)}
     for spine in spines:
         column = spine.get("primary_column") or {}
         model = names.get((spine.get("node_relation") or {}).get("relation_name"))
         if model and column.get("time_granularity") == "day":
             return f"{model}.{column['name']}"
+    for table in configuration.get("time_spine_table_configurations") or ():
+        model = names.get(table.get("location"))
+        if model and table.get("grain") == "day":
+            return f"{model}.{table['column_name']}"
     return ""

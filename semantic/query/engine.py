@@ -161,7 +161,11 @@ def with_relations(
         if model in relations:
             raw["node_relation"]["relation_name"] = relations[model]
     spine, _, column = vocabulary.time_spine.partition(".")
-    for raw in (changed.get("project_configuration") or {}).get("time_spines") or ():
+    configuration = changed.get("project_configuration") or {}
+    for raw in configuration.get("time_spines") or ():
         if spine in relations and raw["primary_column"]["name"] == column:
             raw["node_relation"]["relation_name"] = relations[spine]
+    for raw in configuration.get("time_spine_table_configurations") or ():
+        if spine in relations and raw["column_name"] == column:
+            raw["location"] = relations[spine]
     return changed

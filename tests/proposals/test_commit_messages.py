@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from proposals.commit_message import subject_of
+from proposals.commit_message import first_line, subject_of
 
 RULES = [("tests", "Require", f"orders.c{number} is never blank") for number in range(3)]
 
@@ -35,3 +35,19 @@ def test_the_first_line_names_what_was_done(
     said: list[tuple[str, str, str]], most: int | None, line: str
 ) -> None:
     assert subject_of(said, most=most) == line
+
+
+def test_a_first_line_without_room_is_short_and_all_is_listed_below_it() -> None:
+    long = "raw_orders keeps " + " and ".join(f"column_{number} > 0" for number in range(12))
+    done = [("tests", "Require", long), ("semantics", "Change", long), ("tests", "Require", "short")]
+
+    assert first_line(done[2:]) == ("tests: Require short.", "")
+    assert first_line(done) == (
+        "tests, semantics: Require and change 3 things.",
+        f"- Require {long}\n- Change {long}\n- Require short",
+    )
+    line, listed = first_line(done[:1])
+    assert line.startswith("tests: Require raw_orders keeps column_0 > 0 and")
+    assert line.endswith("…")
+    assert len(line) <= 100
+    assert listed == f"- Require {long}"

@@ -143,6 +143,19 @@ def test_the_dbt_that_code_is_written_for_is_the_one_that_read_the_project(
     assert vocabulary({"metadata": {"dbt_version": said}}, {}).dbt_version == version
 
 
+def test_a_time_spine_is_known_as_dbt_told_it_before_models_could() -> None:
+    place = '"shop"."main"."metricflow_time_spine"'
+    days = node("metricflow_time_spine", relation_name=place)
+    told = {"location": place, "column_name": "date_day", "grain": "day"}
+
+    def spine(*tables: dict[str, str]) -> str:
+        said = {"project_configuration": {"time_spine_table_configurations": list(tables)}}
+        return vocabulary(manifest(days), said).time_spine
+
+    assert spine(told) == "metricflow_time_spine.date_day"
+    assert spine({**told, "grain": "month"}, {**told, "location": "elsewhere"}) == ""
+
+
 def test_an_empty_manifest_is_an_empty_vocabulary() -> None:
     known = vocabulary({}, {})
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from datetime import date
 
 import pytest
 
 from semantic.formula.tree import MetricRef
+from semantic.importer import vocabulary
 from semantic.query.engine import NotComputable, engine_for, with_relations
 from semantic.query.spec import QuerySpec
 from semantic.query.sql import metric_sql
@@ -86,3 +88,17 @@ def test_the_same_metrics_can_be_asked_of_other_tables(known: Known) -> None:
     assert '"candidate"."fct_orders"' in sql
     assert '"candidate"."days"' in sql
     assert engine_for(moved, "duckdb").sql("customers_total").count("candidate") == 0
+
+
+def test_so_can_they_where_dbt_tells_of_the_days_as_it_did_before_models_could(known: Known) -> None:
+    told = deepcopy(known.shop.semantic_manifest)
+    (spine,) = told["project_configuration"].pop("time_spines")
+    told["project_configuration"]["time_spine_table_configurations"] = [
+        {"location": spine["node_relation"]["relation_name"], "column_name": "date_day", "grain": "day"}
+    ]
+    names = vocabulary(known.shop.manifest, told)
+
+    moved = with_relations(told, {"days": '"candidate"."days"'}, names)
+
+    assert names.time_spine == "days.date_day"
+    assert '"candidate"."days"' in engine_for(moved, "duckdb").sql("revenue_every_month", grain="month")
