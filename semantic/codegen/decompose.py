@@ -107,6 +107,8 @@ class Decomposer:
             metric = self._defined(self.title, tree)
         elif isinstance(tree, MetricRef):
             raise Refused(f"This is the metric {tree.metric} itself. Use that one, or say what is different.")
+        elif source := self._filtered_total(tree):
+            metric = self._filtered(source, _split(tree)[1])
         elif isinstance(tree, Binary) and tree.op == "/" and _is_share(tree):
             metric = self._ratio(tree)
         else:
@@ -168,6 +170,19 @@ class Decomposer:
         current = self.vocabulary.models[model.name]
         self.additions.add_total(current, replace(measure, name=title.name))
         return self._named(title, "simple", "latest", measure=title.name, filters=tuple(filters))
+
+    def _filtered_total(self, node: Node) -> Metric | None:
+        """The single total of dbt's of which a formula is a part: `revenue WHERE status = 'paid'`."""
+        value, conditions = _split(node)
+        if not conditions or not isinstance(value, MetricRef) or not self._fits(node):
+            return None
+        metric = self.vocabulary.metrics[value.metric]
+        filled = metric.join_to_timespine or metric.fill_nulls_with is not None
+        return metric if metric.type == "simple" and metric.spec == "legacy" and not filled else None
+
+    def _filtered(self, source: Metric, conditions: Sequence[Node]) -> Metric:
+        filters = (*source.filters, *self._metric_filters(source.name, conditions))
+        return self._named(self.title, "simple", "legacy", measure=source.measure, filters=filters)
 
     def _defined(self, title: Title, node: Node) -> Metric:
         """A metric that is a single total, at its time or along with time."""

@@ -147,6 +147,18 @@ def test_a_total_that_is_a_metric_already_is_used_under_its_name() -> None:
     }
 
 
+def test_a_part_of_a_total_is_the_same_measure_with_a_filter() -> None:
+    assert definition(compiled("completed_revenue WHERE is_gift")) == {
+        "type": "simple",
+        "type_params": {"measure": "net_amount_total"},
+        "filter": [
+            "{{ Dimension('order__order_status') }} = 'completed'",
+            "{{ Dimension('order__is_gift') }}",
+        ],
+    }
+    assert definition(compiled("(revenue_per_customer WHERE is_gift) * 2"))["type"] == "derived"
+
+
 def test_a_total_that_is_none_yet_becomes_a_helper_that_says_what_it_is() -> None:
     code = compiled("SUM(discount) / SUM(net_amount)", label="Discount rate", name="discount_rate")
 
