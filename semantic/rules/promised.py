@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import fields as dataclass_fields
+from decimal import Decimal
 
 from semantic.codegen.quality.promises import (
     UNITS,
@@ -135,7 +136,7 @@ def _built(typed: Typed, type_: ValueType, like: Promise | None) -> Promise:  # 
         case "unique":
             return Unique()
         case "mostly_filled":
-            return MostlyFilled(float(_needed_number(typed, "share")) / 100)
+            return MostlyFilled(_share(typed))
         case "accepted_values":
             return AcceptedValues(_values(typed, type_, like), typed.negated, typed.filled)
         case "belongs_to":
@@ -155,6 +156,14 @@ def _built(typed: Typed, type_: ValueType, like: Promise | None) -> Promise:  # 
             return RowCount(low, high)
         case _:
             return AlwaysTrue(Condition(typed.formula) if typed.formula else Condition(sql=typed.sql))
+
+
+def _share(typed: Typed) -> float:
+    """Percent as a share, without the noise of a binary division."""
+    percent = Decimal(str(_needed_number(typed, "share")))
+    if not 0 < percent <= 100:
+        raise _Unreadable("share", "Write how many of a hundred rows, for example 95.")
+    return float(percent / 100)
 
 
 def _number(typed: Typed, name: str) -> Number | None:

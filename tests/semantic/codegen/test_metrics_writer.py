@@ -156,7 +156,7 @@ def test_a_part_of_a_total_is_the_same_measure_with_a_filter() -> None:
             "{{ Dimension('order__is_gift') }}",
         ],
     }
-    assert definition(compiled("(revenue_per_customer WHERE is_gift) * 2"))["type"] == "derived"
+    assert definition(compiled("(revenue WHERE is_gift) * 2"))["type"] == "derived"
 
 
 def test_a_total_that_is_none_yet_becomes_a_helper_that_says_what_it_is() -> None:

@@ -49,6 +49,8 @@ def test_every_promise_is_typed_as_it_is_read(rule: Any) -> None:
         (Typed("in_range", low="1,5", high="1.000.000"), "any", InRange(1.5, 1000000)),
         (Typed("in_range", low="1.125"), "any", InRange(1.125)),
         (Typed("mostly_filled", share="95"), "any", MostlyFilled(0.95)),
+        (Typed("mostly_filled", share="0.7"), "any", MostlyFilled(0.007)),
+        (Typed("mostly_filled", share="75,5"), "any", MostlyFilled(0.755)),
     ],
 )
 def test_values_are_read_as_the_column_holds_them(typed: Typed, type_: Any, promise: Any) -> None:
@@ -60,6 +62,8 @@ def test_values_are_read_as_the_column_holds_them(typed: Typed, type_: Any, prom
     [
         (Typed(), "promise"),
         (Typed("in_range", low="1.000"), "low"),
+        (Typed("mostly_filled", share="200"), "share"),
+        (Typed("mostly_filled", share="0"), "share"),
         (Typed("in_range", low="0", high="-2,500"), "high"),
         (Typed("accepted_values"), "values"),
         (Typed("in_range"), "low"),
