@@ -11,11 +11,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from semantic.definitions import Vocabulary
+from semantic.definitions import Vocabulary, name_key
 from semantic.formula.errors import Fix, FormulaError, Problem
 from semantic.formula.names import Resolver
 from semantic.formula.parser import parse
-from semantic.formula.printer import print_formula
+from semantic.formula.printer import print_formula, spell
 from semantic.formula.sentence import print_sentence
 from semantic.formula.tree import Binary, Case, ColumnRef, Literal_, Node, shape, walk
 from semantic.formula.types import Checker
@@ -220,6 +220,8 @@ class _Reader:
             message, hint = f"Column {column} has no field.", "Name the field that it decides by."
             self._problem("unnamed-column", message, hint, column=column)
             return None
+        field = self.vocabulary.columns_by_key.get(name_key(text), {}).get(self.model)
+        text = spell(field.name) if field else text  # whatever people call it, words and spaces included
         try:
             resolved = Resolver(text, parse(text), self.vocabulary, self.model).resolve()
             checked = Checker(text, self.vocabulary).check(resolved)

@@ -322,6 +322,14 @@ def test_each_kind_of_mistake_has_its_code_and_a_fix_is_a_cell() -> None:
     assert found[-1].fixes[0].text == "1000"
 
 
+@pytest.mark.parametrize(
+    "column", ["days since last order", "Days since last order", "VIP", "orders in last 90 days"]
+)
+def test_a_column_may_be_called_what_people_call_its_field(column: str) -> None:
+    cell = "yes" if column == "VIP" else "> 5"
+    assert understood(Table((column,), (Row((cell,), "x"),))).rules
+
+
 def test_the_codes_of_cells_and_tables_are_listed() -> None:
     source = __import__("inspect").getsource
     from semantic.rules import tables, unary

@@ -62,7 +62,6 @@ def test_values_are_read_as_the_column_holds_them(typed: Typed, type_: Any, prom
     [
         (Typed(), "promise"),
         (Typed("in_range", low="1.000"), "low"),
-        (Typed("mostly_filled", share="200"), "share"),
         (Typed("mostly_filled", share="0"), "share"),
         (Typed("in_range", low="0", high="-2,500"), "high"),
         (Typed("accepted_values"), "values"),
