@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 
 from django.utils.translation import gettext as _now
@@ -200,7 +201,7 @@ def _about(fields: PromiseFields, node: NodeRecord, known: Known, promise: Promi
     told |= _unknown("columns", typed.columns, columns, node)
     told |= _unknown("time", (typed.time,) if typed.time else (), columns, node)
     if promise is not None and typed.to:
-        told |= _there(typed.to, known)
+        told |= _there(typed.to, known, columns.get(fields.column.lower(), "any"))
     compiles = compiles_of(node, known, known.manifest.adapter or "duckdb")
     for name, formula in (("formula", typed.formula), ("where", fields.where)):
         try:
@@ -219,8 +220,8 @@ def _unknown(field: str, names: tuple[str, ...], columns: dict[str, ValueType], 
     return {field: [_now("%(table)s has no column %(names)s.") % by]}
 
 
-def _there(to: str, known: Known) -> Problems:
-    """Whether there is such a column in another table."""
+def _there(to: str, known: Known, type_: ValueType) -> Problems:
+    """Whether there is such a column in another table, of the same kind."""
     table, _dot, column = to.rpartition(".")
     source, _dot, name = table.rpartition(".")
     if source:
@@ -229,9 +230,23 @@ def _there(to: str, known: Known) -> Problems:
         ]
         return {} if found else {"to": [_now("dbt knows no source %(name)s.") % {"name": table}]}
     model = known.names.models.get(name)
+    target = model.column(column) if model is not None else None
     if model is None:
         return {"to": [_now("dbt knows no model %(name)s. Write customers.customer_id.") % {"name": name}]}
-    if model.columns and model.column(column) is None:
+    if model.columns and target is None:
         by = {"table": name, "names": column}
         return {"to": [_now("%(table)s has no column %(names)s.") % by]}
+    other = target.type if target is not None else "any"
+    if "any" not in (type_, other) and _KINDS[type_] != _KINDS[other]:
+        by = {"one": str(_KINDS[type_]), "other": str(_KINDS[other]), "to": f"{name}.{column}"}
+        said = _now("The column holds %(one)s and %(to)s holds %(other)s: none is in the other.") % by
+        return {"to": [said]}
     return {}
+
+
+_KINDS: Mapping[ValueType, object] = {
+    **dict.fromkeys(("integer", "number"), _("numbers")),
+    **dict.fromkeys(("date", "timestamp"), _("dates")),
+    "text": _("texts"),
+    "boolean": _("yes or no"),
+}

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import fields as dataclass_fields
+from datetime import date
 from decimal import Decimal
 
 from semantic.codegen.quality.promises import (
@@ -212,6 +213,8 @@ def _values(typed: Typed, type_: ValueType, like: Promise | None) -> tuple[Scala
     texts = (
         any(isinstance(value, str) for value in was) if was else type_ not in (*_NUMERIC, "any", "boolean")
     )
+    if type_ == "date" and (odd := next((one for one in typed.values if not _is_day(one)), None)):
+        raise _Unreadable("values", f"The column holds dates: write “{odd}” as in 2026-01-31.")
     if texts:
         return typed.values
     if all(value in ("true", "false") for value in typed.values) and type_ in ("boolean", "any"):
@@ -222,6 +225,13 @@ def _values(typed: Typed, type_: ValueType, like: Promise | None) -> tuple[Scala
     if type_ in _NUMERIC or was:
         raise _Unreadable("values", "The column holds numbers: write each value as one, on its own line.")
     return typed.values
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
 
 
 def _canonical(text: str) -> bool:

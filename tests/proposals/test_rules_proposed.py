@@ -212,6 +212,21 @@ def test_a_rule_that_dbt_keeps_is_not_written_twice_and_its_test_is_named(story:
         kind.compiled(fields, known, dialect="duckdb", base=None)
 
 
+def test_what_can_have_no_value_in_common_is_told_before_it_is_asked(story: Story) -> None:
+    known, kind = generate.known_in(story.project, story.production), KINDS["test"]
+    fields = PromiseFields(
+        table=ORDERS, column="status", promise=Typed("belongs_to", to="dim_customers.customer_id")
+    )
+
+    said = kind.sending_problems(fields, known, None)["to"]
+    assert said == [
+        "The column holds texts and dim_customers.customer_id holds numbers: none is in the other."
+    ]
+    dates = Typed("accepted_values", values=("2026-01-31", "31.1.2026"))
+    told = kind.sending_problems(replace(fields, column="delivered_on", promise=dates), known, None)["values"]
+    assert told == ["The column holds dates: write “31.1.2026” as in 2026-01-31."]
+
+
 def test_the_examples_show_what_the_rule_looks_at(story: Story) -> None:
     promise = Typed("always_true", formula="net_amount > 60")
     fields = PromiseFields(table=ORDERS, promise=promise, where="quantity > 0")

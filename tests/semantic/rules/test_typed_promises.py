@@ -48,6 +48,7 @@ def test_every_promise_is_typed_as_it_is_read(rule: Any) -> None:
         (Typed("in_range", low="-1.000,50"), "any", InRange(-1000.5)),
         (Typed("in_range", low="1,5", high="1.000.000"), "any", InRange(1.5, 1000000)),
         (Typed("in_range", low="1.125"), "any", InRange(1.125)),
+        (Typed("accepted_values", values=("2026-01-31",)), "date", AcceptedValues(("2026-01-31",))),
         (Typed("mostly_filled", share="95"), "any", MostlyFilled(0.95)),
         (Typed("mostly_filled", share="0.7"), "any", MostlyFilled(0.007)),
         (Typed("mostly_filled", share="75,5"), "any", MostlyFilled(0.755)),
