@@ -232,7 +232,7 @@ def broken_rules(fields: MetricFields, trial: Trial) -> list[str]:
         if found:
             period = min(found)
             when = period.isoformat() if rule.period in ("day", "week") else f"{period:%Y-%m}"
-            broken.append(f"In {when} the value {found[period]}.")
+            broken.append(f"In {when} {fields.label or fields.name} {found[period]}.")
     return broken
 
 

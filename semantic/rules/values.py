@@ -18,18 +18,23 @@ _ROUNDING = 1e-9
 
 
 def breach(rule: ValueRule, value: float | None, *, percent: bool = False) -> str:
-    """How `value` breaks the rule, to follow "the value …"; "" where it keeps it.
+    """How `value` breaks the rule, to follow the name of what has it; "" where it keeps it.
 
     A percentage lies between 0 and 1 where the metric is shown as percent, else between 0 and 100.
     """
     if value is None:
         return "is blank" if rule.kind == "not_null" else ""
     low, high = bounds(rule, percent=percent)
+    said = _percent if percent else "{:g}".format
     if low is not None and value < low:
-        return f"is {value:g}, below {low:g}"
+        return f"is {said(value)}, below {said(low)}"
     if high is not None and value > high:
-        return f"is {value:g}, above {high:g}"
+        return f"is {said(value)}, above {said(high)}"
     return ""
+
+
+def _percent(share: float) -> str:
+    return f"{share * 100:g} %"
 
 
 def bounds(rule: ValueRule, *, percent: bool = False) -> tuple[float | None, float | None]:
@@ -51,7 +56,7 @@ def breaches(
     today: date,
     percent: bool = False,
 ) -> dict[date, str]:
-    """The periods that break the rule, each with how, to follow "the value …".
+    """The periods that break the rule, each with how, to follow the name of what has it.
 
     `others` are the values of the metrics that the rule names; the period in which `today` lies is not
     complete. How old the newest row is, no series says: `outdated` does.

@@ -111,12 +111,12 @@ def test_what_has_no_total_is_computed_twice_by_its_months_alone(
     [
         (
             ValueRule("reasonable_growth_rate", decrease=10),
-            "In 2026-02 the value fell by 33.3333 %, more than",
+            "In 2026-02 New one fell by 33.3333 %, more than",
         ),
         (ValueRule("reasonable_growth_rate", decrease=60), ""),
-        (ValueRule("metric_consistency", other="completed_revenue"), "In 2026-02 the value is 100, while"),
+        (ValueRule("metric_consistency", other="completed_revenue"), "In 2026-02 New one is 100, while"),
         (ValueRule("metric_consistency", other="revenue"), ""),
-        (ValueRule("range", high=120), "In 2026-01 the value is 150, above 120."),
+        (ValueRule("range", high=120), "In 2026-01 New one is 150, above 120."),
         (ValueRule("freshness", hours=1), ""),
     ],
     ids=str,

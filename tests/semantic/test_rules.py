@@ -407,7 +407,7 @@ def test_names_are_one_but_for_order_plurals_and_slips(one: str, other: str, ali
         (ValueRule("percentage"), 100.5, False, "is 100.5, above 100"),
         (ValueRule("percentage"), -1.0, False, "is -1, below 0"),
         (ValueRule("percentage"), 1.0, True, ""),
-        (ValueRule("percentage"), 1.2, True, "is 1.2, above 1"),
+        (ValueRule("percentage"), 1.2, True, "is 120 %, above 100 %"),
         (ValueRule("range", 1, 2), 1.0, False, ""),
         (ValueRule("range", 1, 2), 2.0, False, ""),
         (ValueRule("range", 1, 2), 0.9, False, "is 0.9, below 1"),
