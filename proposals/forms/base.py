@@ -12,12 +12,36 @@ from django.utils.translation import gettext_lazy as _
 
 from semantic.definitions import Vocabulary
 from semantic.fields import Fields
+from semantic.formula.spellings import POINTED, numbers
 
 F = TypeVar("F", bound=Fields)
 
 
 # Chosen among names that come and go with every pull.
 _NAMES = ("model", "time", "group", "other", "replacement")
+
+
+class NumberField(forms.FloatField):
+    """A number as people type it: a browser's own field for numbers takes 1,5 for 15 without a word."""
+
+    widget = forms.TextInput
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(required=False, **kwargs)
+        self.widget.attrs.update(inputmode="decimal", autocomplete="off")
+
+    def prepare_value(self, value: object) -> object:
+        return f"{value:.15g}" if isinstance(value, float) else value
+
+    def to_python(self, value: Any) -> Any:
+        typed = str(value).strip() if value not in self.empty_values else ""
+        sign, digits = ("-", typed[1:]) if typed.startswith("-") else ("", typed)
+        meant = numbers(digits)
+        if len(meant) > 1 and ("," in digits or POINTED.fullmatch(digits)):
+            either = _(" or ").join(f"{sign}{one}" for one in sorted(meant, key=float))
+            said = _("“%(typed)s” could be %(either)s. Write the one that you mean.")
+            raise forms.ValidationError(said % {"typed": typed, "either": either})
+        return super().to_python(sign + meant[0] if len(meant) == 1 else typed)
 
 
 def synonyms_field() -> forms.CharField:

@@ -12,7 +12,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from bisync.lib.numbers import NumberFormat
-from proposals.forms.base import FormNames, ItemForm, certified_field, names_in, synonyms_field
+from proposals.forms.base import FormNames, ItemForm, NumberField, certified_field, names_in, synonyms_field
 from semantic.definitions import Model, Vocabulary
 from semantic.fields import Fields, MetricFields, RuleKind, ValueRule, with_plain_lines
 from semantic.formula.types import DATES
@@ -79,14 +79,17 @@ class MetricForm(ItemForm):
         required=False,
         widget=forms.CheckboxSelectMultiple,
     )
-    low = forms.FloatField(label=_("Never below"), required=False)
-    high = forms.FloatField(label=_("Never above"), required=False)
-    increase = forms.FloatField(label=_("Grows by at most (%)"), required=False, min_value=0)
-    decrease = forms.FloatField(label=_("Falls by at most (%)"), required=False, min_value=0)
+    low = NumberField(label=_("Never below"))
+    high = NumberField(label=_("Never above"))
+    increase = NumberField(label=_("Grows by at most (%)"), min_value=0)
+    decrease = NumberField(label=_("Falls by at most (%)"), min_value=0)
     other = forms.ChoiceField(label=_("The same as"), required=False)
-    tolerance = forms.FloatField(label=_("Within (%)"), required=False, min_value=0)
+    tolerance = NumberField(label=_("Within (%)"), min_value=0)
     after = forms.ChoiceField(label=_("Never more than"), required=False)
-    hours = forms.IntegerField(label=_("Newest row, hours old at most"), required=False, min_value=1)
+    hours = forms.IntegerField(
+        label=_("Newest row, hours old at most"), required=False, min_value=1,
+        widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
+    )  # fmt: skip
     owner = forms.CharField(
         label=_("Owner"), required=False, widget=forms.TextInput(attrs={"autocomplete": "off"})
     )

@@ -6,9 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.http import QueryDict
 
 from proposals.forms import FORMS, FormNames
+from proposals.forms.base import NumberField
 from proposals.forms.metric import MetricForm
 from semantic.definitions import Column, Dimension, Model, SemanticModel, ValueType, Vocabulary
 from semantic.fields import MetricFields, ValueRule
@@ -51,6 +53,22 @@ def test_no_field_has_the_name_of_what_the_page_itself_sends() -> None:
     page = {"act", "csrfmiddlewaretoken", "draft", "filled_with", "fix", "kind", "of", "shown"}
     for kind, form in FORMS.items():
         assert not page & form.base_fields.keys(), kind
+
+
+@pytest.mark.parametrize(
+    ("typed", "number"),
+    [("1.5", 1.5), ("1,5", 1.5), ("-1.000,25", -1000.25), ("1e3", 1000.0), ("", None), (2.0, 2.0)],
+)
+def test_a_number_is_read_as_it_was_meant(typed: object, number: float | None) -> None:
+    assert NumberField(label="Number").clean(typed) == number
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"), [("1.000", "1 or 1000"), ("-2,500", "-2.5 or -2500"), ("x", "Enter")]
+)
+def test_what_may_be_two_numbers_is_asked_about(typed: str, said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        NumberField(label="Number").clean(typed)
 
 
 def test_a_date_says_of_which_models_it_is() -> None:
