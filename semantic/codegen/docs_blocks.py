@@ -14,7 +14,7 @@ from semantic.codegen.changes import FileChange, RewordBlock, WriteBlock
 from semantic.codegen.entries import Refused
 from semantic.codegen.metric_edits import AmendMetric
 from semantic.codegen.metrics import Compiled
-from semantic.codegen.words import AmendWords, path_of, properties_file
+from semantic.codegen.words import AmendWords, path_of, properties_change
 from semantic.current import fields_of
 from semantic.definitions import Metric
 from semantic.described import DocFields, split
@@ -115,7 +115,7 @@ def _words(node: NodeRecord, column: str) -> str:
 
 def _of_a_table(node: NodeRecord, column: str, reference: str, known: Known) -> FileChange:
     edit = AmendWords(path_of(node, column), {"description": reference}, {})
-    return FileChange(properties_file(node, known), (edit,))
+    return properties_change(node, known, edit)
 
 
 def _of_a_metric(metric: Metric, reference: str, fields: DocFields) -> FileChange:

@@ -16,7 +16,6 @@ from semantic.codegen.entries import Refused
 from semantic.codegen.metrics import Compiled
 from semantic.codegen.quality.conditions import compiler
 from semantic.codegen.quality.edits import Written
-from semantic.codegen.quality.file_tests import DATA_TESTS
 from semantic.codegen.quality.habits import Habits, habits_of
 from semantic.codegen.quality.promises import NO_CONDITION, AlwaysTrue, BelongsTo, Condition, Promise
 from semantic.codegen.quality.reading import is_made_up, rule_read
@@ -24,7 +23,8 @@ from semantic.codegen.quality.rule import QualityRule, Severity, Target, said_of
 from semantic.codegen.quality.source_freshness import FRESHNESS
 from semantic.codegen.quality.spelled import Compiles, Spelled, spelled
 from semantic.codegen.quality.writing import rule_added, rule_changed
-from semantic.codegen.words import properties_file
+from semantic.codegen.sql_models.folders import places_in
+from semantic.codegen.words import properties_change, properties_file
 from semantic.codegen.yaml_files import new_file_of
 from semantic.codegen.yaml_steps import AddItem
 from semantic.conditions import formula_of
@@ -126,7 +126,7 @@ def habits_in(manifest: Manifest, dialect: str, dbt_version: tuple[int, int]) ->
 def _habits_of(known: Known, dialect: str) -> Habits:
     """The same with what the project's own file says."""
     habits = habits_in(known.manifest, dialect, known.names.dbt_version)
-    return replace(habits, project=known.project)
+    return replace(habits, project=known.project, tests_key=places_in(known.files).tests)
 
 
 class _Used(msgspec.Struct):
@@ -149,7 +149,8 @@ def compile_new(
     habits, compiles = _habits_of(known, dialect), compiles_of(node, known, dialect)
     _refuse_private(promise, node, known)
     path = properties_file(node, known)
-    changes = rule_added(rule, target, habits, path=path, compiles=compiles)
+    tested, *macros = rule_added(rule, target, habits, path=path, compiles=compiles)
+    changes = (properties_change(node, known, *tested.edits), *macros)
     test = spelled(rule, target, habits, compiles=compiles)
     edit = {"rule": rule.to_json(), "of": target.to_json()}
     notes = (*_notes(test, node), *_beside(rule, target, tests, node, known, dialect))
@@ -266,7 +267,7 @@ def _said(test: Spelled, habits: Habits) -> dict[str, Any]:
         limits = {key: value for key, value in test.arguments.items() if key != "loaded_at_field"}
         table[FRESHNESS] = {**limits, **({"filter": test.where} if test.where else {})}
     elif test.column:
-        table["columns"] = [{"name": test.column, DATA_TESTS: [entry]}]
+        table["columns"] = [{"name": test.column, habits.tests_key: [entry]}]
     else:
-        table[DATA_TESTS] = [entry]
+        table[habits.tests_key] = [entry]
     return table

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -11,11 +10,13 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from catalog.reading import NodeRecord
-from semantic.codegen.changes import FileChange
+from semantic.codegen.changes import AnyEdit, FileChange
 from semantic.codegen.entries import Refused
 from semantic.codegen.entry_keys import noted_in, places, put
 from semantic.codegen.layout import YAML
 from semantic.codegen.metrics import Compiled
+from semantic.codegen.sql_models.folders import places_in
+from semantic.codegen.sql_models.properties import home_of
 from semantic.codegen.versions import VERSIONS, named, placed, version_in, version_of
 from semantic.codegen.yaml_files import YamlValue, new_file_of
 from semantic.codegen.yaml_steps import AddItem, Edit, Named, Path, ReplaceItem
@@ -190,7 +191,7 @@ def compile_words(
     at = [part.value if isinstance(part, Named) else part for part in path]
     edits = [{"at": at, "key": name, "value": _json(_value(fields, name))} for name in left]
     return Compiled(
-        changes=(FileChange(properties_file(node, known), (edit,)),) if left else (),
+        changes=(properties_change(node, known, edit),) if left else (),
         entries={"edits": edits, "uses": {}},
         metrics=(),
         models=(),
@@ -211,22 +212,23 @@ def path_of(node: NodeRecord, column: str = "") -> Path:
 
 
 def properties_file(node: NodeRecord, known: Known) -> str:
-    """The file that describes a node; where none does, the one in which most of its folder is described,
-    else one of its own."""
+    """The file that describes a node; where none does, the one of its neighbours, as for new models."""
     if node.patch_path:
         return node.patch_path
     if node.path.endswith(YAML):
         return node.path
-    folder = PurePosixPath(node.path).parent
-    shared = Counter(
-        model.file
-        for model in known.names.models.values()
-        if model.file.endswith(YAML) and PurePosixPath(model.file).parent == folder
-    )
-    several = {file: count for file, count in shared.items() if count > 1}
-    if several:
-        return min(several, key=lambda file: (-several[file], file))
-    return str(PurePosixPath(node.path).with_suffix(".yml"))
+    if node.resource_type == "model":
+        return places_in(known.files).properties_file(node.path, known.files)
+    likes = home_of(node.path, known.files, section=SECTIONS[node.resource_type])
+    return likes or str(PurePosixPath(node.path).with_suffix(".yml"))
+
+
+def properties_change(node: NodeRecord, known: Known, *edits: AnyEdit) -> FileChange:
+    """These edits of what describes a node; a file made for them begins as those of the project do."""
+    path = properties_file(node, known)
+    described = node.patch_path or node.path == path
+    opening = () if described else places_in(known.files).opening(path, known.files)
+    return FileChange(path, (*opening, *edits))
 
 
 def _value(fields: ModelFields | ColumnFields, name: str) -> Any:

@@ -40,6 +40,7 @@ __all__ = [
     "YamlValue",
     "edited",
     "edited_bytes",
+    "key_of_tests",
     "load",
     "new_file",
     "new_file_of",
@@ -97,11 +98,18 @@ def new_file_of(edits: Sequence[Edit | Composite]) -> str:
 
 def tests_key(text: str) -> str:
     """The key under which this file lists data tests: `tests` where that is its habit, else `data_tests`."""
+    return key_of_tests(text, "data_tests")
+
+
+def key_of_tests(text: str, usual: str) -> str:
+    """The key under which this file lists most of its data tests, else the usual one."""
     counts = {"tests": 0, "data_tests": 0}
     for node, key in product(read(text.removeprefix(BOM)).nodes, counts):
         if isinstance(node, MappingNode):
             counts[key] += sum(pair.has(key) for pair in node.pairs)
-    return "tests" if counts["tests"] > counts["data_tests"] else "data_tests"
+    if counts["tests"] == counts["data_tests"]:
+        return usual
+    return max(counts, key=lambda key: counts[key])
 
 
 def _singles(edit: Edit | Composite, data: Any, text: str) -> Iterable[Edit]:

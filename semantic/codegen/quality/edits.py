@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from semantic.codegen.quality.file_tests import (
+    DATA_TESTS,
     KEYS,
     Difference,
     FileTest,
@@ -19,7 +20,7 @@ from semantic.codegen.quality.reading import flat
 from semantic.codegen.quality.rule import Target
 from semantic.codegen.quality.spelled import Spelled
 from semantic.codegen.versions import version_in
-from semantic.codegen.yaml_files import tests_key
+from semantic.codegen.yaml_files import key_of_tests, tests_key
 from semantic.codegen.yaml_marks import YamlRefused
 from semantic.codegen.yaml_steps import AddItem, Edit, Named, Path, RemoveItem, ReplaceItem
 
@@ -41,16 +42,17 @@ class Written:
 class AddTest:
     """Attach a test to what it is of; a column or a model that the file does not describe is added to it.
 
-    `nested` says that dbt reads arguments under a key of their own.
+    `nested` says that dbt reads arguments under a key of their own, `usual` is the project's key of tests.
     """
 
     target: Target
     test: Spelled
     nested: bool
+    usual: str = DATA_TESTS
 
     def edits(self, data: Any, text: str) -> Iterator[Edit]:
         entry = self.test.entry(nested=is_nested(data or {}, read=self.nested))
-        home = _Home(data or {}, self.target, tests_key(text))
+        home = _Home(data or {}, self.target, key_of_tests(text, self.usual))
         if self.test.column:
             yield from home.add_to_column(self.test.column, entry)
         else:

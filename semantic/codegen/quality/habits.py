@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from semantic.codegen.quality.file_tests import DATA_TESTS
 from semantic.project_file import ProjectFile
 
 Raw: TypeAlias = Mapping[str, Any]
@@ -27,6 +28,7 @@ class Habits:
 
     `tests` are the generic tests that dbt finds there, those of packages as `package.test`; `uses` counts the
     tests that the project attaches, and `packages` the models and tests of its own that use a package.
+    `tests_key` is the key under which most of its files list tests.
     """
 
     dbt_version: tuple[int, int] = (1, 11)
@@ -35,6 +37,7 @@ class Habits:
     uses: Mapping[str, Use] = field(default_factory=dict)
     packages: Mapping[str, int] = field(default_factory=dict)
     project: ProjectFile = field(default_factory=ProjectFile)
+    tests_key: str = DATA_TESTS
 
     @property
     def nests_arguments(self) -> bool:

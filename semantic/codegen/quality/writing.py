@@ -34,7 +34,10 @@ def rule_added(
         edit = SetFreshness(target, found.arguments, found.where, habits.dbt_version)
         return (FileChange(path, (edit,)),)
     test = spelled(rule, target, habits, compiles=compiles)
-    return (FileChange(path, (AddTest(target, test, habits.nests_arguments),)), *macros_for(test, habits))
+    return (
+        FileChange(path, (AddTest(target, test, habits.nests_arguments, habits.tests_key),)),
+        *macros_for(test, habits),
+    )
 
 
 def rule_changed(
@@ -61,7 +64,7 @@ def rule_changed(
     after = spelled(new, target, habits, compiles=compiles, like=like, standing=standing)
     if after.column.casefold() != was.column.casefold():
         edits: tuple[AddTest | RemoveTest, ...] = (
-            AddTest(target, after, habits.nests_arguments),
+            AddTest(target, after, habits.nests_arguments, habits.tests_key),
             RemoveTest(target, was),
         )
         return (FileChange(path, edits), *macros_for(after, habits))

@@ -10,7 +10,7 @@ from typing import Any
 from sqlglot import exp
 
 from catalog.reading import NodeRecord
-from semantic.codegen.changes import AnyEdit, FileChange
+from semantic.codegen.changes import FileChange
 from semantic.codegen.conditions import refuse_jinja
 from semantic.codegen.entries import Entry, Refused
 from semantic.codegen.layout import YAML
@@ -79,11 +79,12 @@ def calculated_column(column: CalculatedColumn, vocabulary: Vocabulary, project:
     sql = value.sql(dialect=portable(project.dialect) or None)
     edit = AddColumn(column.name, sql, project.dialect, known)
     with_column(text, edit)
-    entry = column_entry(ColumnWords(column.name, column.description, column.tests), project.style)
+    places = project.style.places
+    properties = model.file if model.file.endswith(YAML) else places.properties_file(path, project.files)
+    entry = column_entry(ColumnWords(column.name, column.description, column.tests), properties, project)
     if typed := _data_type(kind, model, project):
         entry = {"name": entry["name"], "data_type": typed, **entry}
-    properties, described = _described(model, path, entry, project)
-    changes = (FileChange(path, (edit,)), FileChange(properties, (described,)))
+    changes = (FileChange(path, (edit,)), _described(model, properties, entry, project))
     entries = {
         "columns": [
             {
@@ -179,9 +180,10 @@ def _data_type(kind: str, model: Model, project: Project) -> str:
     return name if said and said[0].isupper() else name.lower()
 
 
-def _described(model: Model, path: str, entry: Entry, project: Project) -> tuple[str, AnyEdit]:
-    """Where the column is described: with its model, or with a first entry for it."""
-    if model.file.endswith(YAML):
-        return model.file, AddItem(("models", Named(model.name), "columns"), entry)
-    properties = project.style.places.properties_file(path, project.files)
-    return properties, AddItem(("models",), {"name": model.name, "columns": [entry]})
+def _described(model: Model, properties: str, entry: Entry, project: Project) -> FileChange:
+    """The column in the entry of its model, or in a first entry for it."""
+    if model.file == properties:
+        return FileChange(properties, (AddItem(("models", Named(model.name), "columns"), entry),))
+    opening = project.style.places.opening(properties, project.files)
+    first = AddItem(("models",), {"name": model.name, "columns": [entry]})
+    return FileChange(properties, (*opening, first))

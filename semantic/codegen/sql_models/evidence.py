@@ -26,7 +26,7 @@ class Evidence:
 
 
 class Votes(Generic[_T]):
-    """One vote a file; a draw goes to the default, else to what comes first in order."""
+    """One vote each time that a file is added; a draw goes to the default, else to the first in order."""
 
     def __init__(self) -> None:
         self.files: dict[_T, list[str]] = {}
@@ -35,16 +35,16 @@ class Votes(Generic[_T]):
         self.files.setdefault(value, []).append(path)
 
     def winner(self, default: _T) -> _T:
-        """What most files do."""
+        """What has most votes."""
         if not self.files:
             return default
         return min(self.files, key=lambda value: (-len(self.files[value]), value != default, str(value)))
 
     def evidence(self, trait: str, default: _T, shown: str | None = None) -> Evidence:
-        """The habit of most files, and how many of them."""
+        """The habit with most votes, and how many files have it."""
         value = self.winner(default)
-        found = self.files.get(value, [])
-        total = sum(map(len, self.files.values()))
+        found = set(self.files.get(value, ()))
+        total = sum(len(set(paths)) for paths in self.files.values())
         return Evidence(
             trait, str(value) if shown is None else shown, len(found), total, min(found, default="")
         )

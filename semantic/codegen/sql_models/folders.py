@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Any, Literal, TypeAlias
 
-from semantic.codegen.layout import YAML
 from semantic.codegen.sql_models.evidence import Evidence, Votes, majority
+from semantic.codegen.sql_models.properties import Files, descriptions_of, home_of, shared_name
+from semantic.codegen.yaml_steps import SetKey
 
 LayerKind: TypeAlias = Literal["staging", "intermediate", "marts"]
 YamlHabit: TypeAlias = Literal["folder", "model"]
@@ -28,7 +30,6 @@ _PREFIXES: Mapping[LayerKind, frozenset[str]] = {
 _PREFIX = re.compile(r"[a-z]+(?=_)")
 USUAL_NAME = "_{folder}__models.yml"
 _USUAL_NAMES: Mapping[YamlHabit, str] = {"folder": USUAL_NAME, "model": "{model}.yml"}
-_DESCRIBES = re.compile(r"^(models|unit_tests):", re.MULTILINE)
 _TESTS = re.compile(r"^[ -]*(data_tests|tests):", re.MULTILINE)
 _VERSION = re.compile(r"^version:\s*2\b", re.MULTILINE)
 
@@ -89,14 +90,22 @@ class Places:
         return layer.folder if layer else str(at.parent)
 
     def properties_file(self, path: str, files: Mapping[str, str]) -> str:
-        """Where the model at `path` is described: in the file of its folder, or in one of its own."""
+        """Where the model at `path` is described: with its neighbours, in one of its own, or as is usual."""
+        if home := home_of(path, files, apart=self.yaml == "model"):
+            return home
         at = PurePosixPath(path)
-        if self.yaml == "folder" and (beside := _beside(str(at.parent), files)):
-            return beside
         twice = at.parent.name == "models" and self.yaml_name == USUAL_NAME
         name = "_models.yml" if twice else self.yaml_name
         name = name.format(model=at.stem, folder=at.parent.name, parent=at.parent.parent.name)
         return str(at.with_name(name))
+
+    def opening(self, path: str, files: Mapping[str, str]) -> tuple[SetKey, ...]:
+        """What a properties file begins with that is not there yet."""
+        return (SetKey((), "version", 2),) if self.version and path not in files else ()
+
+    def tests_key(self, path: str, files: Mapping[str, str]) -> TestsKey:
+        """The key of tests in a file: its own, else that of the project."""
+        return majority(_TESTS.findall(files.get(path, ""))) or self.tests
 
 
 def layer_of(path: str) -> LayerKind | None:
@@ -131,7 +140,17 @@ def stem_of(name: str) -> str:
 
 def places_of(files: Mapping[str, str]) -> tuple[Places, tuple[Evidence, ...]]:
     """Where the models of a project are and should be, and why; never raises."""
-    found = _Found(files)
+    return _places_of(Files(files))
+
+
+def places_in(files: Mapping[str, str]) -> Places:
+    """Where the models of a project are and should be."""
+    return places_of(files)[0]
+
+
+@lru_cache(maxsize=4)
+def _places_of(files: Files) -> tuple[Places, tuple[Evidence, ...]]:
+    found = _Found(files.files)
     return found.places(), tuple(found.evidence())
 
 
@@ -161,14 +180,9 @@ class _Found:
         models = sorted(path for path in files if path.endswith(".sql"))
         for path in models:
             self._model(path)
-        stems = {str(PurePosixPath(path).with_suffix("")) for path in models}
-        folders = {str(PurePosixPath(path).parent) for path in models}
-        for path in sorted(path for path in files if path.endswith(YAML)):
-            if str(PurePosixPath(path).parent) in folders and _DESCRIBES.search(files[path]):
-                self._properties(path, stems)
-                self.version.add(bool(_VERSION.search(files[path])), path)
-                if key := majority(_TESTS.findall(files[path])):
-                    self.tests.add(key, path)
+        described = descriptions_of(files)
+        for path, names in described.files.items():
+            self._properties(path, [name for name in names if name in described.sql], files)
 
     def _model(self, path: str) -> None:
         kind = layer_of(path)
@@ -181,15 +195,16 @@ class _Found:
             layer.others[str(at.parent)] += 1
         layer.prefixes.add(prefix_of(at.stem), path)
 
-    def _properties(self, path: str, stems: set[str]) -> None:
-        at = PurePosixPath(path)
-        stem = str(at.with_suffix(""))
-        if stem in stems:
-            self.yaml.add("model", path)
-            self.names.add("{model}" + at.suffix, path)
-        else:
-            self.yaml.add("folder", path)
-            self.names.add(_pattern(at), path)
+    def _properties(self, path: str, models: Sequence[str], files: Mapping[str, str]) -> None:
+        """A file counts as often as it describes models, and once for how it is written."""
+        pattern = descriptions_of(files).pattern(path)
+        for _model in models:
+            self.yaml.add("model" if pattern else "folder", path)
+            self.names.add(pattern or shared_name(path, files), path)
+        if models:
+            self.version.add(bool(_VERSION.search(files[path])), path)
+            if key := majority(_TESTS.findall(files[path])):
+                self.tests.add(key, path)
 
     def _habit(self) -> YamlHabit:
         return "model" if self.yaml.winner("folder") == "model" else "folder"
@@ -237,25 +252,3 @@ def _layer_folder(at: PurePosixPath, kind: LayerKind) -> str:
         if parts[place].lower() in _FOLDERS[kind]:
             return "/".join(parts[: place + 1])
     return ""
-
-
-def _pattern(at: PurePosixPath) -> str:
-    """The name of a properties file with marks for the folders that it is called after."""
-    name = at.name.replace("{", "").replace("}", "")
-    for mark, folder in (("{folder}", at.parent.name), ("{parent}", at.parent.parent.name)):
-        alone = rf"(?<![a-z0-9{{]){re.escape(folder)}(?![a-z0-9}}])"
-        if len(folder) > 1:
-            name = re.sub(alone, mark, name, count=1)
-    return name
-
-
-def _beside(folder: str, files: Mapping[str, str]) -> str:
-    """The file of a folder that describes most models; "" where there is none."""
-    found = [
-        path
-        for path in files
-        if path.endswith(YAML)
-        and str(PurePosixPath(path).parent) == folder
-        and _DESCRIBES.search(files[path])
-    ]
-    return min(found, key=lambda path: (-files[path].count("- name:"), path), default="")

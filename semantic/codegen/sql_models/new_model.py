@@ -16,7 +16,7 @@ from semantic.codegen.sql_models.jinja import RelationCall
 from semantic.codegen.sql_models.style import ProjectStyle
 from semantic.codegen.sql_models.writing import Selection, jinja_of, model_text
 from semantic.codegen.yaml_emit import Row
-from semantic.codegen.yaml_files import AddItem, SetKey
+from semantic.codegen.yaml_files import AddItem
 from semantic.definitions import Model
 from semantic.project_file import ProjectFile
 from semantic.rules.sets import Value
@@ -126,8 +126,9 @@ def written(models: Sequence[NewModel], project: Project, *, notes: tuple[str, .
         _refuse(model, project, [other.name for other in models if other is not model])
         changes.append(FileChange(model.path, content=model.sql, fresh=True))
         properties = project.style.places.properties_file(model.path, project.files)
-        entry = _entry(model, project)
-        added = edits.setdefault(properties, _opening(properties, project))
+        entry = _entry(model, properties, project)
+        opening = project.style.places.opening(properties, project.files)
+        added = edits.setdefault(properties, [*opening])
         added += [AddItem(("models",), entry)]
         added += [AddItem(("unit_tests",), test) for test in model.unit_tests]
         entries.append(
@@ -193,21 +194,17 @@ def unit_test(
     }
 
 
-def column_entry(column: ColumnWords, style: ProjectStyle) -> Entry:
-    """What a properties file says of a column."""
+def column_entry(column: ColumnWords, properties: str, project: Project) -> Entry:
+    """What the properties file at this path says of a column."""
     entry: Entry = {"name": column.name}
     if column.description:
         entry["description"] = column.description
-    return {**entry, style.places.tests: [*column.tests]} if column.tests else entry
+    key = project.style.places.tests_key(properties, project.files)
+    return {**entry, key: [*column.tests]} if column.tests else entry
 
 
-def _opening(path: str, project: Project) -> list[AnyEdit]:
-    """What a properties file begins with that is not there yet."""
-    return [SetKey((), "version", 2)] if path not in project.files and project.style.places.version else []
-
-
-def _entry(model: NewModel, project: Project) -> Entry:
-    columns = [column_entry(column, project.style) for column in model.columns]
+def _entry(model: NewModel, properties: str, project: Project) -> Entry:
+    columns = [column_entry(column, properties, project) for column in model.columns]
     entry: Entry = {"name": model.name}
     if model.description:
         entry["description"] = model.description

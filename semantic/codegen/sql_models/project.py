@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from catalog.reading import NodeRecord
 from semantic.codegen.sql_models.new_model import Project
+from semantic.codegen.sql_models.properties import Files
 from semantic.codegen.sql_models.style import ProjectStyle, style_of
 from semantic.known import Known
 
@@ -42,22 +43,9 @@ def _with(known: Known, word: bytes) -> Iterator[NodeRecord]:
 
 def habits_of(files: Mapping[str, str], dialect: str) -> ProjectStyle:
     """How the project writes, read once from these files."""
-    return _habits_of(_Files(files), dialect)
-
-
-class _Files:
-    """Files that are the same where they are the same object: reading habits takes long."""
-
-    def __init__(self, files: Mapping[str, str]) -> None:
-        self.files = files
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Files) and other.files is self.files
-
-    def __hash__(self) -> int:
-        return id(self.files)
+    return _habits_of(Files(files), dialect)
 
 
 @lru_cache(maxsize=4)
-def _habits_of(files: _Files, dialect: str) -> ProjectStyle:
+def _habits_of(files: Files, dialect: str) -> ProjectStyle:
     return style_of(files.files, dialect=dialect)

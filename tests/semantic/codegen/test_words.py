@@ -109,7 +109,7 @@ def test_a_model_without_a_file_gets_one_beside_its_sql() -> None:
     code = compile_words(base, replace(base, label="Amount"), base, node, found)
 
     (change,) = code.changes
-    assert change.path == "models/marts/fct_orders.yml"
+    assert change.path == "models/marts/_marts__models.yml"
     assert yaml.safe_load(change.apply(None).decode())["models"] == [
         {
             "name": "fct_orders",

@@ -1,0 +1,159 @@
+"""Which properties file describes which models of a project, and which one is to describe another model."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import PurePosixPath
+
+from semantic.codegen.layout import YAML
+
+SECTIONS = ("models", "seeds", "snapshots")
+_ITEM = re.compile(r"^( *)- ", re.MULTILINE)
+_VERSIONED = re.compile(r"_v\d+$")
+OWN = "{model}"
+
+
+class Files:
+    """Files that are the same where they are the same object: reading them all takes long."""
+
+    def __init__(self, files: Mapping[str, str]) -> None:
+        self.files = files
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Files) and other.files is self.files
+
+    def __hash__(self) -> int:
+        return id(self.files)
+
+
+def described_in(text: str, section: str = "models") -> tuple[str, ...]:
+    """The names of what a properties file describes, as its lines show them; never raises."""
+    found = re.search(rf"^{section}:[^\n]*\n((?:(?:[ \t#-][^\n]*)?(?:\n|\Z))+)", text, re.MULTILINE)
+    first = _ITEM.search(found[1]) if found else None
+    if found is None or first is None:
+        return ()
+    named = re.compile(rf"^{first[1]}(?:- +| {{2,4}})name: *['\"]?([^\s'\"#]+)", re.MULTILINE)
+    return tuple(dict.fromkeys(named.findall(found[1])))
+
+
+class Descriptions:
+    """What the properties files of a project describe: file → names, and where each is otherwise written."""
+
+    def __init__(self, files: Mapping[str, str], section: str) -> None:
+        self.sql: dict[str, PurePosixPath] = {}
+        for path in sorted(path for path in files if path.endswith(".sql")) if section != "seeds" else ():
+            at = PurePosixPath(path)
+            self.sql.setdefault(at.stem, at)
+            self.sql.setdefault(_VERSIONED.sub("", at.stem), at)
+        self.files = {
+            path: names
+            for path in sorted(path for path in files if path.endswith(YAML))
+            if (names := described_in(files[path], section))
+        }
+        self.file_of: dict[str, str] = {}
+        for path, names in self.files.items():
+            for name in names:
+                self.file_of.setdefault(name, path)
+
+    def place_of(self, name: str) -> PurePosixPath:
+        """The folder of a thing: of its SQL, or of what describes it where that has another ending."""
+        at = self.sql.get(name)
+        return (at or PurePosixPath(self.file_of[name])).parent
+
+    def pattern(self, file: str) -> str:
+        """The name of a file that is there for one model alone, with OWN for the model; "" for all others."""
+        at, name = PurePosixPath(file), self.files[file][0]
+        # `_orders__models.yml` in a folder `orders` is the folder's file, whatever is in there.
+        if len(self.files[file]) > 1 or at.parent.name == name or not _stands_alone(name, at.stem):
+            return ""
+        return _plain(at.name).replace(name, OWN, 1)
+
+    def beside(self, at: PurePosixPath) -> tuple[Counter[str], Counter[str]]:
+        """How many neighbours each file describes, and how many have files of their own called like this."""
+        shared: Counter[str] = Counter()
+        own: Counter[str] = Counter()
+        for name, file in self.file_of.items():
+            if name != at.stem and self.place_of(name) == at.parent:
+                pattern = self.pattern(file)
+                (own if pattern else shared)[pattern or file] += 1
+        return shared, own
+
+    def above(self, at: PurePosixPath) -> str:
+        """The file of the folder, or of one above it, that describes most of what lies below; "" for none."""
+        for folder in (at.parent, *at.parent.parents):
+            votes: Counter[str] = Counter()
+            for name, file in self.file_of.items():
+                if self.place_of(name).is_relative_to(folder):
+                    votes[file] += 1
+            for file, count in votes.items():
+                inside = PurePosixPath(file).parent == folder
+                if inside and count * 2 > votes.total() and self._reaches_below(file):
+                    return file
+        return ""
+
+    def _reaches_below(self, file: str) -> bool:
+        """Whether a file describes more than what lies in its own folder."""
+        return any(self.place_of(name) != PurePosixPath(file).parent for name in self.files[file])
+
+
+@lru_cache(maxsize=8)
+def _read(files: Files, section: str) -> Descriptions:
+    return Descriptions(files.files, section)
+
+
+def descriptions_of(files: Mapping[str, str], section: str = "models") -> Descriptions:
+    """What the properties files describe, read once from these files."""
+    return _read(Files(files), section)
+
+
+def home_of(path: str, files: Mapping[str, str], *, apart: bool = False, section: str = "models") -> str:
+    """The file that is to describe the model at `path`; "" where nothing tells.
+
+    That is the file of most of its neighbours or one of its own as they have, else one above that describes
+    whole folders. `apart` says that the project has a file for each model: it decides where they are equal.
+    """
+    found, at = descriptions_of(files, section), PurePosixPath(path)
+    shared, own = found.beside(at)
+    if own and (own.total(), apart) > (shared.total(), False):
+        return str(at.with_name(_most(own).replace(OWN, at.stem)))
+    if shared:
+        return min(shared, key=lambda file: (-shared[file], PurePosixPath(file).parent != at.parent, file))
+    return "" if apart else found.above(at)
+
+
+def _most(votes: Counter[str]) -> str:
+    return min(votes, key=lambda value: (-votes[value], value))
+
+
+def shared_name(file: str, files: Mapping[str, str]) -> str:
+    """The name of a properties file with marks for the folders that it is called after.
+
+    A name that means something else in another folder is called after neither.
+    """
+    at = PurePosixPath(file)
+    others = (PurePosixPath(other) for other in descriptions_of(files).files)
+    patterns = {_pattern(at), *(_pattern(other) for other in others if other.name == at.name)}
+    return patterns.pop() if len(patterns) == 1 else _plain(at.name)
+
+
+def _pattern(at: PurePosixPath) -> str:
+    name = _plain(at.name)
+    for mark, folder in (("{folder}", at.parent.name), ("{parent}", at.parent.parent.name)):
+        if len(folder) > 1 and folder != "models":
+            name = re.sub(_alone(folder), mark, name, count=1)
+    return name
+
+
+def _plain(name: str) -> str:
+    return name.replace("{", "").replace("}", "")
+
+
+def _alone(word: str) -> str:
+    return rf"(?<![a-z0-9{{]){re.escape(word)}(?![a-z0-9}}])"
+
+
+def _stands_alone(word: str, name: str) -> bool:
+    return re.search(_alone(word), name) is not None
