@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from django.utils.translation import gettext_lazy as _
@@ -17,6 +18,7 @@ from semantic.formula import Analysis
 from semantic.formula.chips import Chip, chips
 from semantic.known import Known
 from semantic.rules.metric import Problems
+from workspace.git.repository import NoMirror
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrPromise
@@ -31,6 +33,21 @@ class CannotGenerate(BisyncError):
     http_status = 409
     # The field that is to blame; "" for what is computed.
     field = ""
+
+
+def at_hand(known: Known) -> Known:
+    """The same, with no files where there is no copy of the repository.
+
+    A form needs no copy otherwise, and where it would write another file, publishing refuses.
+    """
+
+    def files() -> Mapping[str, str]:
+        try:
+            return known.files
+        except NoMirror:
+            return {}
+
+    return replace(known, read_files=files)
 
 
 class Kind(ABC, Generic[F]):

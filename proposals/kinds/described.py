@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from bisync.lib.errors import BisyncError
 from catalog.reading import NodeRecord
 from governance.models import User
-from proposals.kinds.base import NOTHING_CHANGED, CannotGenerate, Kind
+from proposals.kinds.base import NOTHING_CHANGED, CannotGenerate, Kind, at_hand
 from semantic.codegen.entries import Entries, Refused
 from semantic.codegen.metrics import Compiled
 from semantic.codegen.words import compile_words
@@ -101,7 +101,7 @@ class DescribedKind(Kind[F]):
         if node is None or current is None or base is None:
             raise CannotGenerate(why=_gone(fields))
         try:
-            return compile_words(base, fields, current, node, known)
+            return compile_words(base, fields, current, node, at_hand(known))
         except Refused as exc:
             raise CannotGenerate(why=str(exc)) from exc
 

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from bisync.lib.errors import BisyncError
 from governance.models import User
-from proposals.kinds.base import CannotGenerate, Kind
+from proposals.kinds.base import CannotGenerate, Kind, at_hand
 from semantic.codegen.elements import (
     NO_MEASURES,
     compile_dimension,
@@ -20,6 +20,7 @@ from semantic.codegen.elements import (
 )
 from semantic.codegen.entries import Entries, NameTaken, Refused, plain_name
 from semantic.codegen.metrics import Compiled
+from semantic.codegen.sql_models.project import begun
 from semantic.definitions import Dimension, Measure, Model
 from semantic.elements import DimensionFields, MeasureFields, dimension_fields, measure_fields
 from semantic.formula import analyse
@@ -127,7 +128,7 @@ class ElementKind(Kind[F]):
             )
         try:
             if base is None or found is None:
-                return self.written(fields, model, known, dialect)
+                return begun(self.written(fields, model, known, dialect), at_hand(known))
             return compile_element_change(base, fields, model, found[1], known.names, dialect=dialect)
         except Refused as exc:
             refused = CannotGenerate(why=str(exc))

@@ -9,22 +9,21 @@ from django.utils.translation import gettext_lazy as _
 
 from bisync.lib.errors import BisyncError
 from governance.models import User
-from proposals.kinds.base import CannotGenerate, Kind
+from proposals.kinds.base import CannotGenerate, Kind, at_hand
 from proposals.kinds.described import text_is_a_block
 from semantic.codegen.amend import compile_change
 from semantic.codegen.docs_blocks import kept_in_step
 from semantic.codegen.entries import Entries
 from semantic.codegen.metrics import Compiled, MetricDraft, Refused, compile_metric
+from semantic.codegen.sql_models.project import begun
 from semantic.current import fields_of
 from semantic.definitions import Vocabulary
 from semantic.fields import MetricFields, name_from
 from semantic.formula import Analysis, analyse
 from semantic.formulas import meaning, readable_alone
 from semantic.known import Known
-from semantic.project_file import ProjectFile
 from semantic.rules.metric import Problems, keeping_problems, sending_problems, typing_problems
 from semantic.technical import COMPUTED
-from workspace.git.repository import NoMirror
 
 
 class NoSuchMetric(BisyncError):
@@ -122,9 +121,13 @@ class MetricKind(Kind[MetricFields]):
         change = partial(compile_change, base, fields, analysis) if base else partial(compile_metric, draft)
         try:
             code: Compiled = change(
-                names, dialect=dialect, keys=names.keys, settled=settled, project=lambda: _project(known)
+                names,
+                dialect=dialect,
+                keys=names.keys,
+                settled=settled,
+                project=lambda: at_hand(known).project,
             )
-            return kept_in_step(code, known) if base else code
+            return kept_in_step(code, known) if base else begun(code, at_hand(known))
         except Refused as exc:
             raise CannotGenerate(why=str(exc)) from exc
 
@@ -163,17 +166,6 @@ class MetricKind(Kind[MetricFields]):
         if base is None:
             return ["formula", *(["rules"] if fields.rules else [])]
         return list(fields.changes_from(base))
-
-
-def _project(known: Known) -> ProjectFile:
-    """What the project's own file says; without a copy of the repository, what dbt takes by itself.
-
-    A form needs no copy otherwise, and where the tests would differ, publishing refuses them.
-    """
-    try:
-        return known.project
-    except NoMirror:
-        return ProjectFile()
 
 
 def _means_the_same(one: object, other: object, vocabulary: Vocabulary, dialect: str) -> bool:

@@ -44,9 +44,12 @@ def file_changes(
 
     models = vocabulary.models
     for name, entry in additions.semantic_models.items():
-        add(layout.semantic_file(models[name]), AddItem(("semantic_models",), _without_empty(entry)))
+        add(
+            layout.semantic_file(models[name], vocabulary),
+            AddItem(("semantic_models",), _without_empty(entry)),
+        )
     for model, found in _semantic_edits(additions, vocabulary):
-        add(layout.semantic_file(model), *found)
+        add(layout.semantic_file(model, vocabulary), *found)
     for name, entry in additions.in_models().items():
         add(layout.properties_file(models[name]), DescribeModel(name, entry))
     if at_top := additions.at_top():
@@ -70,9 +73,7 @@ def names_after(
     `vocabulary` and `home` are those of `file_changes`.
     """
     names = additions.vocabulary
-    models = {
-        name: _with_file(additions, vocabulary.models[name], model) for name, model in names.models.items()
-    }
+    models = {name: _with_file(additions, vocabulary, model) for name, model in names.models.items()}
     metrics = dict(names.metrics)
     for metric in additions.metrics:
         file = _file_of(metric, additions, vocabulary, home)
@@ -87,12 +88,13 @@ def names_after(
     return replace(known, metrics={**known.metrics, **new}, synonyms=synonyms)
 
 
-def _with_file(additions: Additions, before: Model, model: Model) -> Model:
+def _with_file(additions: Additions, vocabulary: Vocabulary, model: Model) -> Model:
     """The model, a new semantic model of it with the file that it will stand in."""
     semantic = model.semantic
     if semantic is None or not additions.is_new(model.name):
         return model
-    file = layout.properties_file(before) if semantic.spec == "latest" else layout.semantic_file(before)
+    before, latest = vocabulary.models[model.name], semantic.spec == "latest"
+    file = layout.properties_file(before) if latest else layout.semantic_file(before, vocabulary)
     return replace(model, semantic=replace(semantic, file=file))
 
 

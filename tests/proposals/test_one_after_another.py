@@ -93,11 +93,11 @@ def test_a_metric_over_a_metric_of_the_same_proposal() -> None:
 def test_two_metrics_of_a_model_that_had_no_semantic_model() -> None:
     items = [item(visits("Visits", "COUNT(*)")), item(visits("Minutes", "SUM(minutes)"))]
 
-    found = written(items, shop.known())["models/fct_visits_metrics.yml"]
+    found = written(items, shop.known())
 
-    (semantic,) = found["semantic_models"]
+    semantic = found["models/semantics.yml"]["semantic_models"][-1]
     assert [one["name"] for one in semantic["measures"]] == ["visits_count", "minutes_sum"]
-    assert [one["name"] for one in found["metrics"]] == ["visits", "minutes"]
+    assert [one["name"] for one in found["models/metrics.yml"]["metrics"][-2:]] == ["visits", "minutes"]
 
 
 @pytest.mark.parametrize("dimension_first", [True, False])
@@ -106,7 +106,7 @@ def test_a_metric_and_a_dimension_of_a_model_that_had_no_semantic_model(*, dimen
 
     found = written(items[::-1] if dimension_first else items, shop.known())
 
-    (semantic,) = found["models/fct_visits_metrics.yml"]["semantic_models"]
+    semantic = found["models/semantics.yml"]["semantic_models"][-1]
     assert [one["name"] for one in semantic["dimensions"]] == ["visited_on", "device_kind"]
     assert [one["name"] for one in semantic["measures"]] == ["minutes_sum"]
 

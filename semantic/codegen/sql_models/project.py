@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import lru_cache
 
 from catalog.reading import NodeRecord
+from semantic.codegen.metrics import Compiled
+from semantic.codegen.sql_models.folders import places_in
 from semantic.codegen.sql_models.new_model import Project
 from semantic.codegen.sql_models.properties import Files
 from semantic.codegen.sql_models.style import ProjectStyle, style_of
@@ -39,6 +42,24 @@ def _with(known: Known, word: bytes) -> Iterator[NodeRecord]:
     for name, entry in known.manifest.nodes.items():
         if entry.kind == "model" and word in bytes(entry.content) and (node := known.node(name)):
             yield node
+
+
+def begun(code: Compiled, known: Known) -> Compiled:
+    """The same code; where it makes a properties file anew, that begins as the project's others do."""
+    names = known.names
+    described = {model.file for model in names.models.values()}
+    described |= {model.semantic.file for model in names.models.values() if model.semantic}
+    described |= {metric.file for metric in names.metrics.values()}
+    if all(change.path in described for change in code.changes if change.yaml):
+        return code
+    places = places_in(known.files)
+    changes = (
+        replace(change, edits=(*places.opening(change.path, known.files), *change.edits))
+        if change.yaml
+        else change
+        for change in code.changes
+    )
+    return replace(code, changes=tuple(changes))
 
 
 def habits_of(files: Mapping[str, str], dialect: str) -> ProjectStyle:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import PurePosixPath
 
-from semantic.codegen.layout import YAML
+from semantic.codegen.layout import YAML, alone
 
 SECTIONS = ("models", "seeds", "snapshots")
 _ITEM = re.compile(r"^( *)- ", re.MULTILINE)
@@ -67,9 +67,9 @@ class Descriptions:
         """The name of a file that is there for one model alone, with OWN for the model; "" for all others."""
         at, name = PurePosixPath(file), self.files[file][0]
         # `_orders__models.yml` in a folder `orders` is the folder's file, whatever is in there.
-        if len(self.files[file]) > 1 or at.parent.name == name or not _stands_alone(name, at.stem):
+        if len(self.files[file]) > 1 or at.parent.name == name or not alone(name).search(at.stem):
             return ""
-        return _plain(at.name).replace(name, OWN, 1)
+        return alone(name).sub(OWN, _plain(at.name), count=1)
 
     def beside(self, at: PurePosixPath) -> tuple[Counter[str], Counter[str]]:
         """How many neighbours each file describes, and how many have files of their own called like this."""
@@ -143,17 +143,9 @@ def _pattern(at: PurePosixPath) -> str:
     name = _plain(at.name)
     for mark, folder in (("{folder}", at.parent.name), ("{parent}", at.parent.parent.name)):
         if len(folder) > 1 and folder != "models":
-            name = re.sub(_alone(folder), mark, name, count=1)
+            name = alone(folder).sub(mark, name, count=1)
     return name
 
 
 def _plain(name: str) -> str:
     return name.replace("{", "").replace("}", "")
-
-
-def _alone(word: str) -> str:
-    return rf"(?<![a-z0-9{{]){re.escape(word)}(?![a-z0-9}}])"
-
-
-def _stands_alone(word: str, name: str) -> bool:
-    return re.search(_alone(word), name) is not None

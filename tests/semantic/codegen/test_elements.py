@@ -88,7 +88,7 @@ def test_a_model_without_semantics_gets_a_semantic_model_with_its_date_and_its_k
     names = replace(shop.vocabulary(), keys={"fct_visits": "visit_id"})
     code = dimension(names, model=VISITS, expr="device")
 
-    (semantic,) = applied(code, "models/fct_visits_metrics.yml")["semantic_models"]
+    semantic = applied(code)["semantic_models"][-1]
     assert semantic["defaults"] == {"agg_time_dimension": "visited_on"}
     assert semantic["entities"] == [{"name": "visit", "type": "primary", "expr": "visit_id"}]
     assert [one["name"] for one in semantic["dimensions"]] == ["visited_on", "device_kind"]
@@ -97,7 +97,7 @@ def test_a_model_without_semantics_gets_a_semantic_model_with_its_date_and_its_k
 def test_a_new_date_can_be_the_date_of_its_model() -> None:
     code = dimension(shop.vocabulary(), model=VISITS, expr="visited_on", type="time", granularity="month")
 
-    (semantic,) = applied(code, "models/fct_visits_metrics.yml")["semantic_models"]
+    semantic = applied(code)["semantic_models"][-1]
     (only,) = semantic["dimensions"]
     assert (only["name"], only["type_params"]) == ("device_kind", {"time_granularity": "month"})
 
@@ -213,7 +213,7 @@ def test_a_measure_of_a_model_without_semantics_brings_them() -> None:
         shop.vocabulary(), model=VISITS, name=f"{VISITS}:minutes_total", expr="minutes", agg="average"
     )
 
-    (semantic,) = applied(code, "models/fct_visits_metrics.yml")["semantic_models"]
+    semantic = applied(code)["semantic_models"][-1]
     assert semantic["measures"][0]["agg"] == "average"
 
 

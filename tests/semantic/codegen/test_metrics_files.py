@@ -12,6 +12,7 @@ from semantic.codegen import layout
 from semantic.codegen.metrics import Compiled, MetricDraft, compile_metric
 from semantic.codegen.value_tests import MACRO_FILE
 from semantic.codegen.yaml_files import YamlRefused
+from semantic.definitions import Model, Vocabulary
 from semantic.fields import ValueRule
 from semantic.formula import analyse
 from semantic.project_file import ProjectFile
@@ -49,10 +50,69 @@ def test_the_first_metric_of_a_model_stands_with_its_semantic_model() -> None:
 
 def test_a_model_that_nothing_describes_gets_a_file_in_its_folder() -> None:
     model = replace(SHOP.models["fct_visits"], file="models/marts/web/fct_visits.sql")
+    alone = Vocabulary({"fct_visits": model}, {})
 
-    assert layout.semantic_file(model) == "models/marts/web/fct_visits_metrics.yml"
+    assert layout.semantic_file(model, alone) == "models/marts/web/fct_visits_metrics.yml"
+    assert layout.metrics_file(model, replace(alone, dbt_version=(1, 11))) == layout.semantic_file(
+        model, alone
+    )
     assert layout.properties_file(model) == "models/marts/web/fct_visits_metrics.yml"
     assert layout.properties_file(SHOP.models["fct_orders"]) == "models/schema.yml"
+
+
+def of_project(*files: tuple[str, str, str]) -> Vocabulary:
+    """Models with their properties files and those of their semantic models, and a model without one."""
+    semantic = SHOP.models["fct_orders"].semantic
+    assert semantic is not None
+    models = {
+        name: Model(
+            name,
+            f"model.shop.{name}",
+            file=file,
+            semantic=replace(semantic, name=name, model=name, file=home),
+        )
+        for name, file, home in files
+    }
+    return Vocabulary(
+        models | {"fct_new": Model("fct_new", "model.shop.fct_new", file="models/x/fct_new.sql")}, {}
+    )
+
+
+@pytest.mark.parametrize(
+    ("files", "home"),
+    [
+        ((("a", "models/_m.yml", "models/semantic/semantic_models.yml"),), "models/semantic/semantic_models.yml"),
+        (
+            (("dim_a", "models/m.yml", "models/sem/sem_dim_a.yml"), ("fct_b", "models/m.yml", "models/sem/sem_fct_b.yml")),
+            "models/sem/sem_fct_new.yml",
+        ),
+        (
+            (("dim_a", "models/m.yml", "semantic/_semantic_a.yml"), ("fct_b", "models/m.yml", "semantic/_semantic_b.yml")),
+            "semantic/_semantic_new.yml",
+        ),
+        ((("a", "models/a.yml", "models/a.yml"), ("b", "models/y/b.yml", "models/y/b.yml")), "models/x/fct_new.yml"),
+        (
+            (("a", "models/m.yml", "models/one.yml"), ("b", "models/m.yml", "models/two.yml")),
+            "models/x/fct_new_metrics.yml",
+        ),
+    ],
+)  # fmt: skip
+def test_a_first_semantic_model_goes_where_the_project_has_its_others(
+    files: tuple[tuple[str, str, str], ...], home: str
+) -> None:
+    known = of_project(*files)
+
+    assert layout.semantic_file(known.models["fct_new"], known) == home
+    assert layout.metrics_file(known.models["fct_new"], known) == home
+
+
+def test_a_first_metric_goes_where_the_project_has_its_metrics_apart_from_semantic_models() -> None:
+    assert layout.metrics_file(SHOP.models["fct_visits"], SHOP) == "models/metrics.yml"
+    beside = {name: replace(metric, file="models/semantics.yml") for name, metric in SHOP.metrics.items()}
+
+    known = replace(SHOP, metrics=beside)
+
+    assert layout.metrics_file(known.models["fct_visits"], known) == "models/semantics.yml"
 
 
 def changed(code: Compiled) -> dict[str, str]:
@@ -78,9 +138,11 @@ def test_only_new_lines_appear_in_files_that_exist() -> None:
 
 
 def test_a_new_file_holds_everything_in_our_own_style() -> None:
-    code = compiled(
-        "SUM(minutes)", "fct_visits", time_column="visited_on", validations=(ValueRule("positive"),)
-    )
+    alone = replace(SHOP, models={"fct_visits": SHOP.models["fct_visits"]}, metrics={})
+    analysis = analyse("SUM(minutes)", alone, model="fct_visits")
+    rules = (ValueRule("positive"),)
+    found = MetricDraft("found", "Found", "", analysis, time_column="visited_on", validations=rules)
+    code = compile_metric(found, alone)
 
     text = changed(code)["models/fct_visits_metrics.yml"]
 

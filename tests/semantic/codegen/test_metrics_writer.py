@@ -305,7 +305,7 @@ def test_a_model_without_a_semantic_model_gets_one() -> None:
         }
     ]
     assert definition(code)["filter"] == "{{ Dimension('visit__device') }} = 'web'"
-    assert [change.path for change in code.changes] == ["models/fct_visits_metrics.yml"]
+    assert [change.path for change in code.changes] == ["models/semantics.yml", "models/metrics.yml"]
 
 
 def test_without_a_known_key_the_semantic_model_only_names_its_rows() -> None:

@@ -77,12 +77,11 @@ def test_a_time_dimension_has_its_granularity(spec: Spec) -> None:
     """The short form `dimension: time` loses it, and MetricFlow fails later."""
     files = files_after(spec, compiled(spec, "SUM(minutes)", "fct_visits", time_column="visited_on"))
 
-    new = files["models/fct_visits_metrics.yml"]
     if spec == "legacy":
-        (dimension,) = new["semantic_models"][0]["dimensions"]
+        (dimension,) = files["models/semantics.yml"]["semantic_models"][-1]["dimensions"]
         assert dimension["type_params"] == {"time_granularity": "day"}
     else:
-        (column,) = new["models"][0]["columns"]
+        (column,) = files["models/fct_visits_metrics.yml"]["models"][0]["columns"]
         assert column == {"name": "visited_on", "granularity": "day", "dimension": {"type": "time"}}
 
 
