@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import PurePosixPath
@@ -75,19 +75,35 @@ class Places:
     def folder_for(self, kind: LayerKind, beside: str, files: Mapping[str, str]) -> str:
         """Where a model of a layer goes that belongs to the one at `beside`.
 
-        That is the folder of that name next to the other's, else the layer's, else the other's own.
+        That is the nearest of the layer, without such a layer the other's own.
         """
         at = PurePosixPath(beside)
-        if layer_of(beside) == kind:
-            return str(at.parent)
-        folders = {str(PurePosixPath(path).parent) for path in files if path.endswith(".sql")}
-        for place in reversed(range(len(at.parts) - 1)):
-            for name in sorted(_FOLDERS[kind]):
-                swapped = "/".join((*at.parts[:place], name, *at.parts[place + 1 : -1]))
-                if swapped in folders and layer_of(str(PurePosixPath(swapped) / at.name)) == kind:
-                    return swapped
+        return (
+            str(at.parent)
+            if layer_of(beside) == kind
+            else self.nearest(kind, [beside], files) or str(at.parent)
+        )
+
+    def nearest(self, kind: LayerKind, read: Collection[str], files: Mapping[str, str]) -> str:
+        """The folder of a layer for a model that reads those at these paths; "" without such a layer.
+
+        Of the folders with models it is the one with the longest way in common with them, then that of the
+        same name, then the layer's own, then the fullest.
+        """
         layer = self.layer(kind)
-        return layer.folder if layer else str(at.parent)
+        models = [PurePosixPath(path) for path in files if path.endswith(".sql") and layer_of(path) == kind]
+        named = [at for at in models if _layer_folder(at, kind)]
+        folders = Counter(at.parent for at in named or models)
+        if layer is None or not folders:
+            return layer.folder if layer else ""
+        steps = [PurePosixPath(path).parent.parts for path in read]
+
+        def nearness(folder: PurePosixPath) -> tuple[int, int, bool, int]:
+            shared = sum(_alike(folder.parts, one) for one in steps)
+            called = sum(_alike(folder.parts[::-1], one[::-1]) for one in steps)
+            return shared, called, str(folder) == layer.folder, folders[folder]
+
+        return str(max(sorted(folders), key=nearness))
 
     def properties_file(self, path: str, files: Mapping[str, str]) -> str:
         """Where the model at `path` is described: with its neighbours, in one of its own, or as is usual."""
@@ -106,6 +122,13 @@ class Places:
     def tests_key(self, path: str, files: Mapping[str, str]) -> TestsKey:
         """The key of tests in a file: its own, else that of the project."""
         return majority(_TESTS.findall(files.get(path, ""))) or self.tests
+
+
+def _alike(one: Sequence[str], other: Sequence[str]) -> int:
+    """How many steps two ways have in common from their beginning on."""
+    return next(
+        (n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other))
+    )
 
 
 def layer_of(path: str) -> LayerKind | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from sqlglot import exp
@@ -84,7 +85,10 @@ class ReadQuery:
 
 @dataclass(frozen=True, slots=True)
 class PastedModel:
-    """What a pasted query is called, where it goes (by default among the marts), and what is said of it."""
+    """What a pasted query is called, and what is said of it.
+
+    Without a `folder` it goes to that of the marts which is nearest to what it reads.
+    """
 
     name: str
     folder: str = ""
@@ -107,12 +111,18 @@ def query_model(query: ReadQuery, model: PastedModel, project: Project) -> Writt
         words.append(
             replace(word, name=name, tests=tuple(dict.fromkeys((*tests.get(name.lower(), ()), *word.tests))))
         )
-    layer = project.style.places.layer("marts")
-    folder = model.folder or (layer.folder if layer else project.own.model_paths[0])
+    folder = model.folder or _folder(query, project)
     new = NewModel(model.name, folder, query.sql, model.description, tuple(words), reads=query.reads)
     found = written([new], project, notes=query.notes)
     types = [{"name": column.name, "type": column.type} for column in query.columns]
     return replace(found, entries={**found.entries, "columns_of_query": types})
+
+
+def _folder(query: ReadQuery, project: Project) -> str:
+    """The folder of the marts that is nearest to what the query reads."""
+    names = {call.name for call in query.reads if call.kind == "ref"}
+    read = [path for path in project.files if path.endswith(".sql") and PurePosixPath(path).stem in names]
+    return project.style.places.nearest("marts", read, project.files) or project.own.model_paths[0]
 
 
 def read_query(

@@ -58,6 +58,36 @@ def test_a_style_says_where_models_and_their_descriptions_go() -> None:
     assert upper.folder_for("intermediate", beside, PROJECTS["upper"].files) == "models/intermediate/core"
 
 
+AREAS = (
+    *("models/esg/staging/stg_grid.sql", "models/esg/marts/fct_grid.sql"),
+    *("models/apps/wallet/staging/stg_users.sql", *(f"models/apps/wallet/marts/fct_{n}.sql" for n in "abc")),
+)
+
+
+@pytest.mark.parametrize(
+    ("models", "read", "folder"),
+    [
+        (AREAS, ["models/esg/staging/stg_grid.sql"], "models/esg/marts"),
+        (AREAS, ["models/esg/marts/fct_grid.sql", "models/esg/staging/stg_grid.sql"], "models/esg/marts"),
+        (AREAS, [], "models/apps/wallet/marts"),
+        # No model stands in the layer's own folder.
+        (("models/marts/core/a.sql", "models/marts/sales/b.sql"), ["models/marts/sales/b.sql"], "models/marts/sales"),
+        (("models/marts/core/a.sql", "models/marts/sales/b.sql"), ["models/staging/sales/c.sql"], "models/marts/sales"),
+        (("models/marts/core/a.sql", "models/marts/core/b.sql", "models/marts/c/c.sql"), ["models/staging/d.sql"], "models/marts/core"),
+        # There it does, and nothing is nearer.
+        (("models/marts/a.sql", "models/marts/core/b.sql", "models/marts/core/c.sql"), ["models/staging/d.sql"], "models/marts"),
+        (("models/sales/fct_a.sql", "models/hr/fct_b.sql"), ["models/hr/stg_c.sql"], "models/hr"),
+        (("models/a.sql",), ["models/a.sql"], ""),
+    ],
+)  # fmt: skip
+def test_a_model_goes_to_the_folder_of_its_layer_that_is_nearest_to_what_it_reads(
+    models: tuple[str, ...], read: list[str], folder: str
+) -> None:
+    files = dict.fromkeys(models, "select 1")
+    assert style_of(files).places.nearest("marts", read, files) == folder
+    assert style_of(files).places.nearest("marts", read, dict(reversed(files.items()))) == folder
+
+
 def test_each_habit_has_its_evidence_for_whoever_approves_it() -> None:
     files = {
         "models/a.sql": "select\n    a\n    , b\nfrom t",

@@ -250,7 +250,7 @@ def test_the_model_of_a_query_describes_each_of_its_columns() -> None:
         {"name": "tier", "type": "text"},
         {"name": "n", "type": "integer"},
     ]
-    assert written.changes[0].path == "models/marts/dim_tiers.sql"
+    assert written.changes[0].path == "models/marts/core/dim_tiers.sql"
     assert written.entries["models"][0]["properties"]["entry"]["columns"] == [
         {"name": "tier", "data_tests": ["unique", "not_null"]},
         {"name": "n", "description": "How many.", "data_tests": ["not_null"]},
