@@ -125,10 +125,11 @@ def calculated_model(
     tests = key_tests(key)
     described = {one.name.lower(): one.description for one in model.columns}
     words = [ColumnWords(part, described.get(part.lower(), ""), tests.get(part, ())) for part in kept]
+    folder = project.folder_of(model)
     new = NewModel(
         name,
-        project.folder_of(model),
-        selected(name, Selection(RelationCall("ref", model.name), tuple(columns)), project),
+        folder,
+        selected(name, folder, Selection(RelationCall("ref", model.name), tuple(columns)), project),
         f"{column.name} for each row of {model.name}.",
         (*words, ColumnWords(column.name, column.description, column.tests)),
         reads=(RelationCall("ref", model.name),),

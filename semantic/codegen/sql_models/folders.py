@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 from typing import Any, Literal, TypeAlias
 
 from semantic.codegen.sql_models.evidence import Evidence, Votes, majority
-from semantic.codegen.sql_models.properties import Files, descriptions_of, home_of, shared_name
+from semantic.codegen.sql_models.properties import Files, descriptions_of, home_of, models_in, shared_name
 from semantic.codegen.yaml_steps import SetKey
 
 LayerKind: TypeAlias = Literal["staging", "intermediate", "marts"]
@@ -28,6 +28,8 @@ _PREFIXES: Mapping[LayerKind, frozenset[str]] = {
     "marts": frozenset(("fct", "dim", "fact", "mart", "mrt", "rpt", "agg", "obt")),
 }
 _PREFIX = re.compile(r"[a-z]+(?=_)")
+# So many files that do the same make a habit of a folder or a layer.
+FEWEST = 3
 USUAL_NAME = "_{folder}__models.yml"
 _USUAL_NAMES: Mapping[YamlHabit, str] = {"folder": USUAL_NAME, "model": "{model}.yml"}
 _TESTS = re.compile(r"^[ -]*(data_tests|tests):", re.MULTILINE)
@@ -91,7 +93,7 @@ class Places:
         same name, then the layer's own, then the fullest.
         """
         layer = self.layer(kind)
-        models = [PurePosixPath(path) for path in files if path.endswith(".sql") and layer_of(path) == kind]
+        models = [PurePosixPath(path) for path in models_in(files) if layer_of(path) == kind]
         named = [at for at in models if _layer_folder(at, kind)]
         folders = Counter(at.parent for at in named or models)
         if layer is None or not folders:
@@ -125,7 +127,7 @@ class Places:
 
 
 def _alike(one: Sequence[str], other: Sequence[str]) -> int:
-    """How many steps two ways have in common from their beginning on."""
+    """How much two ways, or names, have in common from their beginning on."""
     return next(
         (n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other))
     )
@@ -153,6 +155,13 @@ def prefix_of(name: str) -> str:
     found = _PREFIX.match(name)
     known = frozenset().union(*_PREFIXES.values())
     return found[0] if found and found[0] in known else ""
+
+
+def shared_prefix(folder: str, files: Mapping[str, str]) -> str:
+    """What the names of all models of a folder begin with, up to an underscore; "" of fewer than three."""
+    at = PurePosixPath(folder)
+    names = sorted(one.stem for one in map(PurePosixPath, models_in(files)) if one.parent == at)
+    return names[0][: _alike(names[0], names[-1])].rpartition("_")[0] if len(names) >= FEWEST else ""
 
 
 def stem_of(name: str) -> str:
@@ -200,8 +209,7 @@ class _Found:
         self.names: Votes[str] = Votes()
         self.version: Votes[bool] = Votes()
         self.tests: Votes[TestsKey] = Votes()
-        models = sorted(path for path in files if path.endswith(".sql"))
-        for path in models:
+        for path in models_in(files):
             self._model(path)
         described = descriptions_of(files)
         for path, names in described.files.items():

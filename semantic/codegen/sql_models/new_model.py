@@ -143,9 +143,9 @@ def written(models: Sequence[NewModel], project: Project, *, notes: tuple[str, .
     return WrittenModels(tuple(changes), {"models": entries}, notes)
 
 
-def selected(name: str, selection: Selection, project: Project) -> str:
-    """The text of a model in the project's style."""
-    return model_text(selection, name, project.style, project.dialect)
+def selected(name: str, folder: str, selection: Selection, project: Project) -> str:
+    """The text of a model in the style of the project, or of the folder where that has its own."""
+    return model_text(selection, name, project.style.at(f"{folder}/{name}.sql"), project.dialect)
 
 
 def key_tests(key: Sequence[str]) -> dict[str, tuple[Any, ...]]:

@@ -9,11 +9,16 @@ from functools import lru_cache
 from pathlib import PurePosixPath
 
 from semantic.codegen.layout import YAML, alone
+from semantic.project_file import FILE, project_file
 
 SECTIONS = ("models", "seeds", "snapshots")
 _ITEM = re.compile(r"^( *)- ", re.MULTILINE)
 _VERSIONED = re.compile(r"_v\d+$")
 OWN = "{model}"
+# What these hold is no model, in projects that do not say where their models are.
+_NO_MODELS = frozenset(
+    ("analyses", "analysis", "dbt_modules", "dbt_packages", "exploration", "logs", "macros", "migrations")
+) | frozenset(("seeds", "snapshots", "target", "tests"))
 
 
 class Files:
@@ -27,6 +32,25 @@ class Files:
 
     def __hash__(self) -> int:
         return id(self.files)
+
+
+def models_in(files: Mapping[str, str]) -> tuple[str, ...]:
+    """The SQL of a project's models: below its model paths, not that of its analyses, macros or packages."""
+    return _models_in(Files(files))
+
+
+@lru_cache(maxsize=8)
+def _models_in(files: Files) -> tuple[str, ...]:
+    found = sorted(path for path in files.files if path.endswith(".sql"))
+    roots = project_file(files.files).model_paths if FILE in files.files else ()
+    inside = tuple(path for path in found if any(PurePosixPath(path).is_relative_to(one) for one in roots))
+    return inside or tuple(path for path in found if _NO_MODELS.isdisjoint(_above_models(path)))
+
+
+def _above_models(path: str) -> tuple[str, ...]:
+    """The folders of a file down to one that is called `models`."""
+    folders = PurePosixPath(path).parts[:-1]
+    return folders[: folders.index("models")] if "models" in folders else folders
 
 
 def described_in(text: str, section: str = "models") -> tuple[str, ...]:
@@ -44,8 +68,8 @@ class Descriptions:
 
     def __init__(self, files: Mapping[str, str], section: str) -> None:
         self.sql: dict[str, PurePosixPath] = {}
-        for path in sorted(path for path in files if path.endswith(".sql")) if section != "seeds" else ():
-            at = PurePosixPath(path)
+        sql = models_in(files) if section == "models" else sorted(files)
+        for at in (at for at in map(PurePosixPath, sql) if at.suffix == ".sql" and section != "seeds"):
             self.sql.setdefault(at.stem, at)
             self.sql.setdefault(_VERSIONED.sub("", at.stem), at)
         self.files = {

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 from sqlglot import exp
 
 from semantic.codegen.entries import Entry, Refused, plain_name
-from semantic.codegen.sql_models.folders import layer_of, prefix_of
+from semantic.codegen.sql_models.folders import layer_of, prefix_of, shared_prefix
 from semantic.codegen.sql_models.jinja import RelationCall
 from semantic.codegen.sql_models.new_model import (
     ColumnWords,
@@ -170,7 +170,8 @@ class _Rule:
         if all(isinstance(item.node, ColumnRef) for item in self.inputs):
             return self.model.name
         layer = self.project.style.places.layer("intermediate")
-        usual = layer.prefixes[0] if layer and layer.prefixes else "int"
+        shared = shared_prefix(self._inputs_folder(), self.project.files) if layer else ""
+        usual = shared or (layer.prefixes[0] if layer and layer.prefixes else "int")
         return f"{usual}_{self.rule.name}_inputs" if usual else f"{self.rule.name}_inputs"
 
     # -- the models
@@ -186,7 +187,7 @@ class _Rule:
         return NewModel(
             name,
             self._inputs_folder(),
-            selected(name, selection, self.project),
+            selected(name, self._inputs_folder(), selection, self.project),
             f"What the rule {self.rule.name} decides by, for each row of {self.model.name}.",
             self._words(),
             reads=(selection.relation,),
@@ -200,7 +201,7 @@ class _Rule:
         kept = self._ordered(dict.fromkeys((*self.key, *self.columns)))
         columns = [Projection(column, self._column(column)) for column in kept]
         columns.append(Projection(self.rule.name, self._sql(case, vocabulary)))
-        sql = selected(name, Selection(relation, tuple(columns)), self.project)
+        sql = selected(name, folder, Selection(relation, tuple(columns)), self.project)
         output = ColumnWords(self.rule.name, self.rule.column_description, self._output_tests())
         tests, notes = self._examples(name, relation)
         words = (*self._words(), output)
@@ -232,7 +233,9 @@ class _Rule:
             prefix = marts.prefixes[0] if marts and marts.prefixes else ""
         else:
             folder, prefix = str(PurePosixPath(beside).parent), prefix_of(self.model.name)
-        return (f"{prefix}_{self.rule.name}" if prefix else self.rule.name), folder
+        prefix = shared_prefix(folder, self.project.files) or prefix
+        named = self.rule.name.startswith(f"{prefix}_")
+        return (f"{prefix}_{self.rule.name}" if prefix and not named else self.rule.name), folder
 
     def _over(self, model: str) -> tuple[Vocabulary, Node]:
         """The rule's CASE over the columns of what it reads, and what is known of them."""

@@ -1,7 +1,7 @@
 """How a project writes its models, read from its files, with the evidence for each habit.
 
-A file has one vote on each habit that it shows. What no file shows is as dbt's own projects have it, and
-what cannot be read shows nothing.
+A file has one vote on each habit that it shows, and those of a folder or layer decide for it where they are
+enough. What no file shows is as dbt's own projects have it, and what cannot be read shows nothing.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from sqlglot.dialects.dialect import Dialect
 from sqlglot.errors import SqlglotError
 
 from semantic.codegen.sql_models.evidence import Evidence, Votes, majority
-from semantic.codegen.sql_models.folders import Places, places_of
+from semantic.codegen.sql_models.folders import FEWEST, Places, layer_of, places_of
 from semantic.codegen.sql_models.jinja import Masked, Unmaskable, mask, relation_call
+from semantic.codegen.sql_models.properties import models_in
 
 Case: TypeAlias = Literal["lower", "upper"]
 Commas: TypeAlias = Literal["trailing", "leading"]
@@ -39,7 +40,8 @@ class ProjectStyle:
     `imports` that models begin with a common table for each relation they read; `final` names the last common
     table where they end in `select * from` it, `{model}` for the model's own name, "" where they end in the
     select list itself; `airy` that a common table's query stands between blank lines; `with_alone` that WITH
-    has its own line. `evidence` tells why, and is no part of what the style is.
+    has its own line. `local` has what is otherwise in a layer, or in a folder, whose key ends with a slash.
+    `evidence` tells why, and is no part of what the style is.
     """
 
     keywords: Case = "lower"
@@ -50,12 +52,18 @@ class ProjectStyle:
     final: str = ""
     airy: bool = False
     with_alone: bool = False
+    local: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     places: Places = field(default_factory=Places)
     evidence: tuple[Evidence, ...] = ()
 
     def data(self) -> dict[str, Any]:
         """The style without its evidence, as plain data that can be stored and approved."""
         return asdict(replace(self, evidence=()))
+
+    def at(self, path: str) -> ProjectStyle:
+        """The style of a model at this path: as the files of its folder have it, else those of its layer."""
+        layer, folder = (self.local.get(key, {}) for key in _groups(path))
+        return replace(self, **{**layer, **folder})
 
 
 def style_from(data: Mapping[str, Any]) -> ProjectStyle:
@@ -70,11 +78,33 @@ def style_from(data: Mapping[str, Any]) -> ProjectStyle:
 def style_of(files: Mapping[str, str], *, dialect: str = "") -> ProjectStyle:
     """The habits of a project by its model and properties files (path → text); never raises."""
     shown = _Shown()
-    for path in _chosen(path for path in files if path.endswith(".sql")):
+    groups: dict[str, _Shown] = {}
+    for path in _chosen(models_in(files)):
         for look in _looks(files[path], dialect):
-            shown.add(look, path)
+            for one in (shown, *(groups.setdefault(key, _Shown()) for key in _groups(path))):
+                one.add(look, path)
     places, found = places_of(files)
-    return ProjectStyle(**shown.habits(), places=places, evidence=(*shown.evidence(), *found))
+    habits = shown.habits(_DEFAULTS)
+    local = _local(habits, groups)
+    return ProjectStyle(**habits, local=local, places=places, evidence=(*shown.evidence(), *found))
+
+
+def _groups(path: str) -> tuple[str, ...]:
+    """The layer and the folder of a model; what the latter says counts for more."""
+    return (layer_of(path) or "", f"{PurePosixPath(path).parent}/")
+
+
+def _local(habits: Mapping[str, Any], groups: Mapping[str, _Shown]) -> dict[str, dict[str, Any]]:
+    """What is otherwise in some layers and folders, as far as enough files show it."""
+    found = {key: one.habits(habits, least=FEWEST) for key, one in groups.items()}
+    layers = [said for key, said in found.items() if not key.endswith("/")]
+    local = {}
+    for key, said in sorted(found.items()):
+        other = [habits, *(layers if key.endswith("/") else ())]
+        local[key] = {
+            name: value for name, value in said.items() if any(one.get(name, value) != value for one in other)
+        }
+    return {key: said for key, said in local.items() if said}
 
 
 def _chosen(paths: Iterable[str]) -> list[str]:
@@ -120,10 +150,15 @@ class _Shown:
             if value is not None:
                 votes.add(value, path)
 
-    def habits(self) -> dict[str, Any]:
-        found = {name: votes.winner(_DEFAULTS[name]) for name, votes in self.votes.items()}
-        found["final"] = self._final()
-        return found
+    def habits(self, usual: Mapping[str, Any], *, least: int = 0) -> dict[str, Any]:
+        """What most files show, in a draw what is usual; nothing of what fewer than the least show."""
+        enough = {
+            name: votes for name, votes in self.votes.items() if sum(map(len, votes.files.values())) >= least
+        }
+        return {
+            name: self._final() if name == "final" else votes.winner(usual[name])
+            for name, votes in enough.items()
+        }
 
     def _final(self) -> str:
         """What the last common table is called where most files end in it; mostly `final`."""
@@ -147,7 +182,9 @@ class _Shown:
 
 
 _DEFAULTS: Mapping[str, Any] = {
-    item.name: item.default for item in fields(ProjectStyle) if item.name not in {"places", "evidence"}
+    item.name: item.default
+    for item in fields(ProjectStyle)
+    if item.name not in {"local", "places", "evidence"}
 }
 
 

@@ -8,10 +8,13 @@ from dataclasses import asdict
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlglot import exp
 
-from semantic.codegen.sql_models.folders import Layer, layer_of
-from semantic.codegen.sql_models.jinja import Unmaskable, mask
+from semantic.codegen.sql_models.folders import Layer, layer_of, shared_prefix
+from semantic.codegen.sql_models.jinja import RelationCall, Unmaskable, mask
+from semantic.codegen.sql_models.new_model import Project, selected
 from semantic.codegen.sql_models.style import ProjectStyle, style_from, style_of
+from semantic.codegen.sql_models.writing import Projection, Selection
 from tests.semantic.codegen.sql_models.projects import PROJECTS, ROWS
 
 
@@ -86,6 +89,86 @@ def test_a_model_goes_to_the_folder_of_its_layer_that_is_nearest_to_what_it_read
     files = dict.fromkeys(models, "select 1")
     assert style_of(files).places.nearest("marts", read, files) == folder
     assert style_of(files).places.nearest("marts", read, dict(reversed(files.items()))) == folder
+
+
+UPPER = "WITH a AS (\n  SELECT 1\n),\n\nfinal AS (\n  SELECT 2\n)\n\nSELECT * FROM final\n"
+LOWER = "with a as (\n    select 1\n)\n\nselect x\nfrom a\n"
+
+
+def in_folders(**folders: tuple[str, ...]) -> dict[str, str]:
+    """Models with these texts, in folders below `models`."""
+    return {
+        f"models/{folder.replace('__', '/')}/m{n}_{folder}.sql": text
+        for folder, texts in folders.items()
+        for n, text in enumerate(texts)
+    }
+
+
+def test_the_files_of_the_same_layer_or_folder_tell_how_a_model_is_written() -> None:
+    marts = {"marts__core": (UPPER,) * 2, "marts__sales": (UPPER,) * 2, "marts__hr": (LOWER,) * 3}
+    style = style_of(in_folders(staging=(LOWER,) * 9, **marts))
+    assert (style.keywords, style.final) == ("lower", "")
+
+    habits = {
+        path: (style.at(path).keywords, style.at(path).final)
+        for path in (
+            "models/staging/n.sql",
+            "models/marts/core/n.sql",
+            "models/marts/hr/n.sql",
+            "models/n.sql",
+        )
+    }
+    assert habits == {
+        "models/staging/n.sql": ("lower", ""),
+        "models/marts/core/n.sql": ("upper", "final"),
+        "models/marts/hr/n.sql": ("lower", ""),
+        "models/n.sql": ("lower", ""),
+    }
+    assert style_from(json.loads(json.dumps(style.data()))).at("models/marts/core/n.sql").keywords == "upper"
+
+
+def test_two_files_of_a_layer_are_too_few_to_differ_from_the_project() -> None:
+    style = style_of(in_folders(staging=(LOWER,) * 5, marts=(UPPER,) * 2))
+    assert style.at("models/marts/n.sql").data() == style.data()
+
+
+def test_a_new_model_is_written_as_those_of_its_folder() -> None:
+    files = in_folders(staging=(LOWER,) * 9, marts=(UPPER,) * 3)
+    project = Project(files, style_of(files), "duckdb")
+    selection = Selection(RelationCall("ref", "a"), (Projection("b", exp.column("b")),))
+
+    assert selected("new", "models/marts", selection, project).startswith("WITH a AS (")
+    assert selected("new", "models/staging", selection, project).startswith("with a as (")
+
+
+@pytest.mark.parametrize("settings", [{}, {"dbt_project.yml": "name: shop\nmodel-paths: [models]\n"}])
+def test_what_is_no_model_shows_no_habit(settings: dict[str, str]) -> None:
+    folders = ("analyses", "dbt_packages/other/models", "exploration", "migrations", "target/run/models")
+    others = {f"{folder}/n{n}.sql": UPPER for folder in folders for n in range(3)}
+    style = style_of({**settings, **others, **in_folders(marts=(LOWER,) * 2)})
+    assert style.keywords == "lower"
+    assert {one.of for one in style.evidence if one.trait == "keywords"} == {2}
+
+
+def test_models_are_where_the_project_says() -> None:
+    settings = {"dbt_project.yml": "name: shop\nmodel-paths: [transform]\n"}
+    style = style_of({**settings, "models/old.sql": UPPER, "transform/a.sql": LOWER})
+    assert (style.keywords, {one.of for one in style.evidence if one.trait == "keywords"}) == ("lower", {1})
+
+
+@pytest.mark.parametrize(
+    ("names", "prefix"),
+    [
+        (("marts_orders", "marts_customers", "marts_order_items"), "marts"),
+        (("api_esg_daily", "api_esg_info", "api_esg_inputs"), "api_esg"),
+        (("fct_orders", "fct_customers", "dim_days"), ""),
+        (("fct_orders", "fct_customers"), ""),
+        (("orders", "order_items", "ordering"), ""),
+    ],
+)
+def test_what_all_models_of_a_folder_begin_with_is_its_prefix(names: tuple[str, ...], prefix: str) -> None:
+    files = {f"models/marts/{name}.sql": LOWER for name in names}
+    assert shared_prefix("models/marts", {**files, "models/marts/sub/other.sql": LOWER}) == prefix
 
 
 def test_each_habit_has_its_evidence_for_whoever_approves_it() -> None:

@@ -29,7 +29,7 @@ from tests.semantic.codegen.sql_models.golden_models import (
     rule_of,
     rules_of,
 )
-from tests.semantic.codegen.sql_models.projects import PROJECTS, tree_of
+from tests.semantic.codegen.sql_models.projects import PROJECTS, Styled, tree_of
 
 LABS = PROJECTS["labs"]
 
@@ -117,6 +117,16 @@ def test_a_sentence_becomes_the_model_that_its_table_would() -> None:
     assert model["properties"]["unit_tests"][0]["expect"]["rows"] == [
         {"tier": "gold", "orders_90d": 1, "health": "lost"}
     ]
+
+
+def test_a_rule_begins_as_all_models_of_its_folder_do() -> None:
+    others = dict.fromkeys((f"models/marts/core/dim_shop_{one}.sql" for one in "ab"), "select 1")
+    moved = {path.replace("dim_customers", "dim_shop_customers"): text for path, text in LABS.files.items()}
+    styled = Styled({**moved, **others}, "dim_shop_customers")
+
+    for name in ("health", "dim_shop_health"):
+        found = rule_models(rule_of(name, PLAIN_RULE, styled), styled.vocabulary, styled.project)
+        assert found.changes[0].path == "models/marts/core/dim_shop_health.sql"
 
 
 def test_examples_that_depend_on_the_day_become_no_unit_test_and_it_is_said() -> None:
