@@ -14,27 +14,32 @@ from semantic.codegen.quality.rule import Target
 from semantic.codegen.sql_models.add_column import AddColumn, ColumnRefused
 from semantic.codegen.sql_models.rewriting import Rewrite
 from semantic.codegen.versions import version_in
-from semantic.codegen.yaml_files import Composite, edited_bytes, new_file_of, tests_key
+from semantic.codegen.yaml_files import Composite, edited_bytes, key_of_tests, new_file_of
 from semantic.codegen.yaml_marks import YamlRefused
 from semantic.codegen.yaml_steps import AddItem, Edit, Named, Path, RemoveItem, ReplaceItem
 
 
 @dataclass(frozen=True)
 class AmendTests:
-    """Put these data tests of a table in the place of those that are called `names`."""
+    """Put these data tests of a table in the place of those that are called `names`.
+
+    `usual` is the project's key of tests.
+    """
 
     target: Target
     names: tuple[str, ...]
     tests: tuple[Entry, ...]
+    usual: str = DATA_TESTS
 
     def edits(self, data: Any, text: str) -> Iterator[Edit]:
         """The single edits, under the key that the model or the file uses for tests."""
         home, entry = self._home(data)
         if not entry:
             if self.tests:
-                yield AddItem(home[:1], {"name": self.target.name, DATA_TESTS: [*self.tests]})
+                key = key_of_tests(text, self.usual)
+                yield AddItem(home[:1], {"name": self.target.name, key: [*self.tests]})
             return
-        key = listed_under(entry, tests_key(text))
+        key = listed_under(entry, key_of_tests(text, self.usual))
         path = (*home, key)
         wanted = {test_name(test): test for test in self.tests}
         gone: list[int] = []

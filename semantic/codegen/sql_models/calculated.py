@@ -27,6 +27,7 @@ from semantic.codegen.sql_models.new_model import (
     selected,
     written,
 )
+from semantic.codegen.sql_models.properties import described_in
 from semantic.codegen.sql_models.writing import TYPES, Projection, Selection, column_name
 from semantic.codegen.yaml_files import AddItem, Named, YamlRefused, load
 from semantic.definitions import Model, Vocabulary
@@ -183,7 +184,7 @@ def _data_type(kind: str, model: Model, project: Project) -> str:
 
 def _described(model: Model, properties: str, entry: Entry, project: Project) -> FileChange:
     """The column in the entry of its model, or in a first entry for it."""
-    if model.file == properties:
+    if model.file == properties or model.name in described_in(project.files.get(properties, "")):
         return FileChange(properties, (AddItem(("models", Named(model.name), "columns"), entry),))
     opening = project.style.places.opening(properties, project.files)
     first = AddItem(("models",), {"name": model.name, "columns": [entry]})

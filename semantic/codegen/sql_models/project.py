@@ -7,8 +7,10 @@ from dataclasses import replace
 from functools import lru_cache
 
 from catalog.reading import NodeRecord
+from semantic.codegen.changes import AmendTests, FileChange
+from semantic.codegen.layout import properties_file
 from semantic.codegen.metrics import Compiled
-from semantic.codegen.sql_models.folders import places_in
+from semantic.codegen.sql_models.folders import Places, places_in
 from semantic.codegen.sql_models.new_model import Project
 from semantic.codegen.sql_models.properties import Files
 from semantic.codegen.sql_models.style import ProjectStyle, style_of
@@ -45,7 +47,10 @@ def _with(known: Known, word: bytes) -> Iterator[NodeRecord]:
 
 
 def begun(code: Compiled, known: Known) -> Compiled:
-    """The same code; where it makes a properties file anew, that begins as the project's others do."""
+    """The same code; where it makes a properties file anew, that begins as the project's others do.
+
+    Tests alone of a model that no file describes go to the file that is to describe it.
+    """
     names = known.names
     described = {model.file for model in names.models.values()}
     described |= {model.semantic.file for model in names.models.values() if model.semantic}
@@ -53,13 +58,24 @@ def begun(code: Compiled, known: Known) -> Compiled:
     if all(change.path in described for change in code.changes if change.yaml):
         return code
     places = places_in(known.files)
-    changes = (
-        replace(change, edits=(*places.opening(change.path, known.files), *change.edits))
-        if change.yaml
-        else change
-        for change in code.changes
-    )
+    homes = {
+        properties_file(model): places.properties_file(model.file, known.files)
+        for model in names.models.values()
+        if model.file.endswith(".sql")
+    }
+    changes = (_begun(change, homes, places, known.files) for change in code.changes)
     return replace(code, changes=tuple(changes))
+
+
+def _begun(
+    change: FileChange, homes: Mapping[str, str], places: Places, files: Mapping[str, str]
+) -> FileChange:
+    if not change.yaml:
+        return change
+    tested = all(isinstance(edit, AmendTests) for edit in change.edits)
+    path = homes.get(change.path, change.path) if tested else change.path
+    edits = (replace(one, usual=places.tests) if isinstance(one, AmendTests) else one for one in change.edits)
+    return replace(change, path=path, edits=(*places.opening(path, files), *edits))
 
 
 def habits_of(files: Mapping[str, str], dialect: str) -> ProjectStyle:

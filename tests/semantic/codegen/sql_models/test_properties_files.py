@@ -10,14 +10,20 @@ import pytest
 import yaml
 
 from catalog.ingest import read
+from semantic.codegen.changes import AmendTests, FileChange
+from semantic.codegen.layout import properties_file
+from semantic.codegen.metrics import Compiled
 from semantic.codegen.promised import compile_new
 from semantic.codegen.quality.promises import NotNull
+from semantic.codegen.quality.rule import Target
 from semantic.codegen.sql_models.calculated import CalculatedColumn, calculated_column
 from semantic.codegen.sql_models.folders import places_in
 from semantic.codegen.sql_models.new_model import NewModel, Project, written
+from semantic.codegen.sql_models.project import begun
 from semantic.codegen.sql_models.properties import described_in
 from semantic.codegen.sql_models.style import style_of
 from semantic.codegen.words import compile_words
+from semantic.codegen.yaml_files import AddItem
 from semantic.definitions import Column, Model, Vocabulary
 from semantic.described import column_fields
 from semantic.formula.names import Resolver
@@ -196,3 +202,41 @@ def test_a_file_that_is_there_keeps_its_beginning_and_its_own_key_of_tests() -> 
         (text,) = texts.values()
         assert "version" not in text
         assert "  tests:" not in text
+
+
+def test_what_an_earlier_change_of_the_proposal_describes_is_described_once() -> None:
+    for files in (SHARED, ALONE):
+        shop = known(files)
+        node = shop.node(ORDERS)
+        assert node is not None
+        base = column_fields(node, "amount", None)
+        words = compile_words(base, replace(base, description="Paid."), base, node, shop)
+        after = shop.having(None, words.changes).files
+        tree = Resolver("amount * 2", parse("amount * 2"), shop.names, "orders").resolve()
+        project = Project(after, style_of(after), "duckdb")
+
+        _sql, described = calculated_column(
+            CalculatedColumn("twice", "orders", tree), shop.names, project
+        ).changes
+
+        data = yaml.safe_load(described.apply(after[described.path].encode()))
+        (orders,) = [one for one in data["models"] if one["name"] == "orders"]
+        assert [one["name"] for one in orders["columns"]] == ["amount", "twice"]
+
+
+def test_tests_of_a_metric_alone_go_to_the_file_that_is_to_describe_their_model() -> None:
+    shop = known(ALONE)
+    tests = AmendTests(Target.of(ORDERS, "orders"), (), ({"positive": {"column": "amount"}},))
+    beside = properties_file(shop.names.models["orders"])
+    code = Compiled((FileChange(beside, (tests,)),), {}, (), (), "")
+
+    (change,) = begun(code, shop).changes
+
+    assert change.path == "models/marts/orders.yml"
+    assert yaml.safe_load(change.apply(None)) == {
+        "version": 2,
+        "models": [{"name": "orders", "tests": [{"positive": {"column": "amount"}}]}],
+    }
+    semantic = AddItem(("semantic_models",), {"name": "orders"})
+    whole = replace(code, changes=(FileChange(beside, (semantic, tests)),))
+    assert [one.path for one in begun(whole, shop).changes] == [beside]
