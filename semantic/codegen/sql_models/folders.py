@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 from typing import Any, Literal, TypeAlias
 
 from semantic.codegen.sql_models.evidence import Evidence, Votes, majority
-from semantic.codegen.sql_models.properties import Files, descriptions_of, home_of, models_in, shared_name
+from semantic.codegen.sql_models.properties import Files, descriptions_of, home_of, models_in
 from semantic.codegen.yaml_steps import SetKey
 
 LayerKind: TypeAlias = Literal["staging", "intermediate", "marts"]
@@ -228,10 +228,12 @@ class _Found:
 
     def _properties(self, path: str, models: Sequence[str], files: Mapping[str, str]) -> None:
         """A file counts as often as it describes models, and once for how it is written."""
-        pattern = descriptions_of(files).pattern(path)
+        described = descriptions_of(files)
+        pattern = described.pattern(path)
+        name = pattern or described.shared_name(path)
         for _model in models:
             self.yaml.add("model" if pattern else "folder", path)
-            self.names.add(pattern or shared_name(path, files), path)
+            self.names.add(name, path)
         if models:
             self.version.add(bool(_VERSION.search(files[path])), path)
             if key := majority(_TESTS.findall(files[path])):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import PurePosixPath
 
 from semantic.codegen.layout import YAML, alone
@@ -87,6 +87,23 @@ class Descriptions:
         at = self.sql.get(name)
         return (at or PurePosixPath(self.file_of[name])).parent
 
+    @cached_property
+    def _marked(self) -> Mapping[str, set[str]]:
+        """The names of files, and each with marks for the folders that it is called after."""
+        found: dict[str, set[str]] = {}
+        for at in map(PurePosixPath, self.files):
+            found.setdefault(at.name, set()).add(_pattern(at))
+        return found
+
+    def shared_name(self, file: str) -> str:
+        """The name of a file with marks for the folders that it is called after.
+
+        A name that means something else in another folder is called after neither.
+        """
+        name = PurePosixPath(file).name
+        (first, *others) = self._marked[name]
+        return _plain(name) if others else first
+
     def pattern(self, file: str) -> str:
         """The name of a file that is there for one model alone, with OWN for the model; "" for all others."""
         at, name = PurePosixPath(file), self.files[file][0]
@@ -150,17 +167,6 @@ def home_of(path: str, files: Mapping[str, str], *, apart: bool = False, section
 
 def _most(votes: Counter[str]) -> str:
     return min(votes, key=lambda value: (-votes[value], value))
-
-
-def shared_name(file: str, files: Mapping[str, str]) -> str:
-    """The name of a properties file with marks for the folders that it is called after.
-
-    A name that means something else in another folder is called after neither.
-    """
-    at = PurePosixPath(file)
-    others = (PurePosixPath(other) for other in descriptions_of(files).files)
-    patterns = {_pattern(at), *(_pattern(other) for other in others if other.name == at.name)}
-    return patterns.pop() if len(patterns) == 1 else _plain(at.name)
 
 
 def _pattern(at: PurePosixPath) -> str:
