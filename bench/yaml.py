@@ -224,7 +224,11 @@ def _named(place: Place, found: Any) -> list[tuple[Place, Any]]:
 
 
 def _set(kind: str, path: Place, key: str, value: Any) -> Change:
-    return Change(kind, SetKey(path, key, value), lambda data: find(data, path).update({key: value}))
+    def wanted(data: Data) -> None:
+        entry = find(data, path)
+        entry[key] = ended_like(entry.get(key), value)
+
+    return Change(kind, SetKey(path, key, value), wanted)
 
 
 def _added_key(kind: str, path: Place, key: str, value: Any, after: str | None = None) -> Change:
@@ -279,9 +283,17 @@ def _replaced(path: Place, entry: Any) -> Change:
 
     def wanted(data: Data) -> None:
         parent = find(data, path[:-1])
-        parent[parent.index(find(parent, path[-1:]))] = new
+        old = find(parent, path[-1:])
+        description = ended_like(old.get("description"), SENTENCE)
+        parent[parent.index(old)] = {**new, "description": description}
 
     return Change("replace an entry", ReplaceItem(path, new), wanted)
+
+
+def ended_like(old: Any, new: Any) -> Any:
+    """A text that takes the place of a block ends in a line break, too, where the block does."""
+    both = isinstance(old, str) and isinstance(new, str)
+    return new + "\n" if both and old.endswith("\n") and not new.endswith("\n") else new
 
 
 def find(data: Data, path: Place) -> Any:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Literal, NamedTuple, TypeAlias, TypeVar
 
+from semantic.codegen.yaml_blocks import Block, fits_in_block, in_block
 from semantic.codegen.yaml_marks import (
     UNSAFE,
     Document,
@@ -40,8 +41,6 @@ _AMBIGUOUS = re.compile(
 _INDICATORS = tuple("-?:,[]{}#&*!|>'\"%@`")
 _NEEDS_QUOTES = re.compile(r"^\s|\s$|:\s|:$|\s#|\t|\{\{|\{%|\{#")
 _NEEDS_ESCAPES = re.compile("[\n\t\x85\u2028\u2029]")
-# A literal block keeps its text exactly unless a reader must guess its indentation or an editor trims it.
-_NOT_LITERAL = re.compile("\\A\\s|[ \t]+$|\n\n\\Z|[\x85\u2028\u2029]", re.MULTILINE)
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t"}
 
 
@@ -53,7 +52,7 @@ class Style:
     offset: int = 2  # columns from a key to the dashes below it
     quote: Quote = '"'
     always_quote: bool = False
-    block: Literal["", "|", ">"] = ""  # the block indicator to use even for a single line
+    block: Block | None = None  # the block to write texts in like, even those of a single line
     blocks: bool = True  # whether a text of several lines may become a block
 
 
@@ -202,14 +201,10 @@ def scalar_text(value: YamlScalar, style: Style, where: Where = "block") -> str:
 
 
 def _leaf(value: Any, column: int, style: Style) -> Rendered:
-    if style.blocks and isinstance(value, str) and value and not _NOT_LITERAL.search(value):
-        body = value.removesuffix("\n")
-        if "\n" in value or style.block:
-            indicator = ">" if style.block == ">" and "\n" not in body else "|"
-            chomp = "" if value.endswith("\n") else "-"
-            return Rendered(
-                indicator + chomp, [" " * column + line if line else "" for line in body.split("\n")]
-            )
+    block = style.block or Block("|")
+    in_lines = isinstance(value, str) and ("\n" in value or style.block) and fits_in_block(value, block)
+    if in_lines and style.blocks:
+        return Rendered(*in_block(value, column, block))
     return Rendered(flow_text(value, style) if value in ({}, []) else scalar_text(value, style), [])
 
 

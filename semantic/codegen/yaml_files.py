@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import reduce
 from itertools import product, takewhile
 from typing import Any, Protocol
 
 from bisync.lib.memory import collecting_later
+from semantic.codegen.yaml_blocks import ended_alike
 from semantic.codegen.yaml_emit import YamlValue, new_file
 from semantic.codegen.yaml_marks import BOM, Document, MappingNode, YamlRefused, load, read
 from semantic.codegen.yaml_splice import ends_in_block, spliced
@@ -16,6 +18,7 @@ from semantic.codegen.yaml_steps import (
     Edit,
     Named,
     Path,
+    Put,
     RemoveItem,
     RemoveKey,
     ReplaceItem,
@@ -124,16 +127,26 @@ def _edited(text: str, edits: Sequence[Edit | Composite]) -> str:
     for edit in edits:
         for single in _singles(edit, document.data, document.text):
             for step in steps(document.data, single):
-                document = _after(document, step)
-                taken.append(step)
+                after = _after(document, _ended(document, step))
+                taken += [step] if after is not document else []
+                document = after
     if not taken:
         return text
     return document.text if ended == text else _unended(document, text, taken)
 
 
+def _ended(document: Document, step: Step) -> Step:
+    """The step by which a text in a block ends as it did: descriptions and filters mean the same."""
+    return (
+        replace(step, value=ended_alike(document, step.place, step.value)) if isinstance(step, Put) else step
+    )
+
+
 def _after(document: Document, step: Step) -> Document:
     """The document after `step`, refused if dbt would not read exactly what was asked for."""
     wanted = applied(document.data, step)
+    if same(document.data, wanted):
+        return document
     text = ""
     # A block of text takes in what looks like an empty line below it and holds blanks; quotes do not.
     for blocks in (True, False):

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+from semantic.codegen.yaml_blocks import block_of
 from semantic.codegen.yaml_comments import indent_of, own_comment
 from semantic.codegen.yaml_emit import (
     QUOTES,
@@ -99,7 +100,7 @@ def _put(document: Document, step: Put, style: Style) -> Cut:
     index = _index(parent, key)
     node = unshared(_child(parent, index))
     _refuse_lost_anchors(node)
-    style = _style_like(node, step.value, style)
+    style = _style_like(document.text, node, step.value, style)
     if parent.flow:
         if node.start == node.end:
             raise _unsupported(node, "Inside these brackets, the key has no value to replace.")
@@ -138,6 +139,8 @@ def _replaced(text: str, entry: Entry, node: Node, rendered: Rendered) -> Cut:
         end = _content_end(text, entry.end)
         notes.append(_comment(text[entry.end : end]))
     first = "".join(f" {part}" for part in (inline, *notes) if part)
+    if is_block and head.partition("#")[0].strip() == inline:
+        first = head
     return Cut(entry.opening, end, _newline(text, entry.opening).join([first, *lines]))
 
 
@@ -179,7 +182,7 @@ def _insert_key(document: Document, step: InsertKey, style: Style) -> Cut:
 def _insert_item(document: Document, step: InsertItem, style: Style) -> Cut:
     parent, index = _container(document, step.place), step.index - 1
     assert isinstance(parent, SequenceNode)
-    style = _style_like(parent, [step.value], style)
+    style = _style_like(document.text, parent, [step.value], style)
     if parent.flow:
         return _flow_insert(document.text, parent, index, flow_text(step.value, style))
     entry = _entry(document.text, parent, index)
@@ -436,16 +439,16 @@ def _past_comments(text: str, offset: int, indent: int) -> int:
 # What a step keeps from its surroundings
 
 
-def _style_like(node: Node, value: Any, style: Style) -> Style:
-    """`style` with the quotes or the block indicator of the text that `node` has."""
+def _style_like(text: str, node: Node, value: Any, style: Style) -> Style:
+    """`style` with the quotes or the block of the text that `node` has."""
     if isinstance(node, SequenceNode) and isinstance(value, list):
         texts = bool(node.items) and all(isinstance(item, str) for item in value)
-        return _style_like(node.items[-1], "", style) if texts else style
+        return _style_like(text, node.items[-1], "", style) if texts else style
     if isinstance(node, ScalarNode) and isinstance(value, str):
         if node.style in QUOTES:
             return replace(style, quote=QUOTES[node.style], always_quote=True)
         if node.is_block:
-            return replace(style, block="|" if node.style == "|" else ">")
+            return replace(style, block=block_of(text, node))
     return style
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import copy
 import random
 import re
+import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from semantic.codegen.yaml_files import (
@@ -336,14 +337,22 @@ def removals(data: Any) -> Iterator[Change]:
 
 def replacements(data: Any, text: str) -> Iterator[Change]:
     for path, entry in entries(data):
+        described = ended_like(entry.get("description"), text)
         wanted = entry | {"description": text, "name": "renamed", "owner": {"team": text}}
         wanted.pop("data_tests", None)
-        yield Change(ReplaceItem(path, wanted), replaced(path, wanted), path=path)
+        yield Change(
+            ReplaceItem(path, wanted), replaced(path, wanted | {"description": described}), path=path
+        )
         renamed = entry | {"name": "renamed"}
         yield Change(SetKey(path, "name", "renamed"), replaced(path, renamed), path=path)
         if "description" in entry:
-            described = entry | {"description": text}
-            yield Change(SetKey(path, "description", text), replaced(path, described), path=path)
+            wanted = entry | {"description": described}
+            yield Change(SetKey(path, "description", text), replaced(path, wanted), path=path)
+
+
+def ended_like(old: str | None, new: str) -> str:
+    """A text that takes the place of a block ends in a line break, too, where the block does."""
+    return new + "\n" if new and old and old.endswith("\n") and not new.endswith("\n") else new
 
 
 def wanted_after(text: str, change: Change) -> list[Any]:
@@ -451,4 +460,36 @@ def test_any_text_comes_back_from_every_place_or_is_refused_as_unsafe(text: str)
                 new_file({"a": text})
         else:
             assert isinstance(edit, SetKey)
-            assert find(load(after), edit.path)[edit.key] == edit.value
+            wanted = ended_like("x\n", text) if edit.key == "folded" else edit.value
+            assert find(load(after), edit.path)[edit.key] == wanted
+
+
+WORDS = st.sampled_from(("a", "of", "#", "-", "orders", "{{", "x }}", "key:", "considerably", "'s", "  b"))
+LINES = st.lists(WORDS, max_size=30).map(" ".join) | st.sampled_from(("", "  - more", "\tcode", "> x"))
+TEXTS = st.lists(LINES, max_size=6).map("\n".join)
+
+
+@given(TEXTS, TEXTS, st.sampled_from(("|", ">", "|-", ">-", "|+", ">+")), st.integers(20, 70))
+@settings(max_examples=150, deadline=None)
+def test_a_block_stays_as_it_is_written_whatever_becomes_of_its_text(
+    old: str, new: str, header: str, width: int
+) -> None:
+    def page(text: str) -> str:
+        return f"m:\n  - d: {header} # why\n" + text + "    e: 1\n"
+
+    def lines(text: str) -> str:
+        """The old text as somebody wrote it, wrapped by hand in a folded block."""
+        words = textwrap.wrap(text, width) if text[:1].strip() else [text]
+        return "".join(f"      {line}\n" if line.strip() else "\n" for line in words or [""])
+
+    old, new = old.strip(), new.strip()
+    assume(old and new and not re.search(r"[ \t]$", new, re.MULTILINE))
+    before = page("".join(map(lines, old.split("\n"))))
+    was = read(before)["m"][0]["d"]
+
+    after = edited(before, [SetKey(("m", 0), "d", new)], path="schema.yml")
+
+    wanted = new + "\n" * (len(was) - len(was.rstrip("\n")))
+    assert read(after)["m"][0] == {"d": wanted, "e": 1}
+    assert after.startswith(f"m:\n  - d: {header} # why\n")
+    assert after.endswith("\n    e: 1\n")
