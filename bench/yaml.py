@@ -76,6 +76,7 @@ class Outcome:
     causes: Counter[str] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
     touched: list[str] = field(default_factory=list)
+    opened: int = 0
     undone: int = 0
     restored: int = 0
     unrestored: list[str] = field(default_factory=list)
@@ -121,7 +122,10 @@ def _try(change: Change, raw: bytes, name: str, outcome: Outcome) -> None:
         outcome.wrong.append(where)
     if change.undo is None:
         return
-    if common(raw, after) < len(raw):
+    if opened(raw, after):
+        outcome.opened += 1
+        return
+    if sum(common(raw, after)) < len(raw):
         outcome.touched.append(where)
     outcome.undone += 1
     try:
@@ -336,11 +340,20 @@ def ordered(data: Data) -> Data:
     return [ordered(value) for value in data] if isinstance(data, list) else data
 
 
-def common(one: bytes, other: bytes) -> int:
-    """How many bytes of `one` are the beginning or the end of `other`."""
+def opened(raw: bytes, after: bytes) -> bool:
+    """Whether a list in brackets, within a line, became one of lines and all else is as it was."""
+    head, tail = common(raw, after)
+    touched = raw[head : len(raw) - tail]
+    lost = raw.count(b"[") - after.count(b"[") == 1 and raw.count(b"]") - after.count(b"]") == 1
+    return lost and b"\n" not in touched and touched.lstrip().startswith(b"[")
+
+
+def common(one: bytes, other: bytes) -> tuple[int, int]:
+    """How many bytes of `one` are the beginning of `other`, and how many of the rest its end."""
     shorter = min(len(one), len(other))
     head = _longest(shorter, lambda size: one[:size] == other[:size])
-    return head + _longest(shorter - head, lambda size: one[len(one) - size :] == other[len(other) - size :])
+    tail = _longest(shorter - head, lambda size: one[len(one) - size :] == other[len(other) - size :])
+    return head, tail
 
 
 def _longest(limit: int, fits: Callable[[int], bool]) -> int:
@@ -367,6 +380,7 @@ def _report(outcome: Outcome) -> None:
     for why, count in outcome.unreadable.most_common():
         emit("yaml", f"no YAML that dbt reads: {why}", count, "files")
     emit("yaml", "wrong", len(outcome.wrong), "edits")
+    emit("yaml", "lists in brackets that a test with arguments opened", outcome.opened, "edits")
     emit("yaml", "insertions that touched what was there", len(outcome.touched), "edits")
     emit("yaml", f"insertions taken back to the very bytes, of {outcome.undone}", outcome.restored, "edits")
     outcome.clock.emit("yaml", "an edit")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 from semantic.codegen.yaml_blocks import block_of
 from semantic.codegen.yaml_comments import indent_of, own_comment
 from semantic.codegen.yaml_emit import (
+    LONGEST_ROW,
     QUOTES,
     Rendered,
     Style,
@@ -21,6 +21,15 @@ from semantic.codegen.yaml_emit import (
     scalar_text,
     style_of,
     under_key,
+)
+from semantic.codegen.yaml_lines import (
+    blank_lines,
+    blank_lines_above,
+    content_end,
+    line_end,
+    lines_from,
+    newline,
+    past_comments,
 )
 from semantic.codegen.yaml_marks import (
     AliasNode,
@@ -113,7 +122,7 @@ def _rendered(
     text: str, parent: MappingNode | SequenceNode, index: int, value: Any, style: Style
 ) -> Rendered:
     node, entry = _child(parent, index), _entry(text, parent, index)
-    if _stays_flow(node, value):
+    if _stays_flow(text, node, value, style):
         return Rendered(flow_text(value, style), [])
     if isinstance(parent, MappingNode):
         return under_key(value, column(text, entry.start), style)
@@ -124,24 +133,24 @@ def _replaced(text: str, entry: Entry, node: Node, rendered: Rendered) -> Cut:
     """The old value's text replaced; a comment behind it or behind its key stays on the first line."""
     inline, lines = rendered
     is_block = isinstance(node, ScalarNode) and node.is_block
-    head = text[entry.opening : _content_end(text, entry.opening)]
+    head = text[entry.opening : content_end(text, entry.opening)]
     begins_later = "\n" in text[entry.opening : node.start]
     is_empty = node.start == node.end
     if not lines and not (is_block or begins_later or is_empty):
         return Cut(node.start, entry.end, inline)
     if is_empty and not inline:
-        return _new_lines(text, _line_end(text, entry.opening), lines)
+        return _new_lines(text, line_end(text, entry.opening), lines)
     notes = []
     if is_block or (begins_later and not is_empty):
         notes.append(_comment(head))
     end = entry.end
     if lines:
-        end = _content_end(text, entry.end)
+        end = content_end(text, entry.end)
         notes.append(_comment(text[entry.end : end]))
     first = "".join(f" {part}" for part in (inline, *notes) if part)
     if is_block and head.partition("#")[0].strip() == inline:
         first = head
-    return Cut(entry.opening, end, _newline(text, entry.opening).join([first, *lines]))
+    return Cut(entry.opening, end, newline(text, entry.opening).join([first, *lines]))
 
 
 def _comment(text: str) -> str:
@@ -184,7 +193,8 @@ def _insert_item(document: Document, step: InsertItem, style: Style) -> Cut:
     assert isinstance(parent, SequenceNode)
     style = _style_like(document.text, parent, [step.value], style)
     if parent.flow:
-        return _flow_insert(document.text, parent, index, flow_text(step.value, style))
+        inline = _flow_insert(document.text, parent, index, flow_text(step.value, style))
+        return _opened(document, step, parent, inline, style) or inline
     entry = _entry(document.text, parent, index)
     width = _width(document.text, entry, parent.items[index])
     lines = item_lines(step.value, column(document.text, entry.start), width, style)
@@ -199,7 +209,7 @@ def _block_insert(
     entry = _entry(text, parent, index)
     at = _end_with_comments(text, entry)
     if index < _count(parent) - 1:
-        blank = len(_blank_lines(text, at))
+        blank = len(blank_lines(text, at))
     elif _keeps_blank_lines(text, _child(parent, index)):
         blank = 0
     else:
@@ -209,14 +219,14 @@ def _block_insert(
 
 def _new_lines(text: str, at: int, lines: list[str]) -> Cut:
     """Whole lines put in at the beginning of a line, ended like the line before it."""
-    newline = _newline(text, max(at - 1, 0))
-    return Cut(at, at, "".join(line + newline for line in lines))
+    end = newline(text, max(at - 1, 0))
+    return Cut(at, at, "".join(line + end for line in lines))
 
 
 def _rhythm(text: str, parent: MappingNode | SequenceNode, *, default: int) -> int:
     """How many blank lines most entries of `parent` have between them."""
     entries = [_entry(text, parent, index) for index in range(_count(parent) - 1)]
-    gaps = Counter(len(_blank_lines(text, _end_with_comments(text, entry))) for entry in entries)
+    gaps = Counter(len(blank_lines(text, _end_with_comments(text, entry))) for entry in entries)
     return gaps.most_common(1)[0][0] if gaps else default
 
 
@@ -228,7 +238,26 @@ def _flow_insert(text: str, parent: MappingNode | SequenceNode, index: int, new:
     following = _entry(text, parent, index + 1).start if index + 1 < _count(parent) else parent.end
     if "#" in text[entry.end : following]:
         raise _unsupported(parent, "A comment stands between these brackets.")
-    return Cut(entry.end, entry.end, f",{_newline(text, entry.start)}{before}{new}")
+    return Cut(entry.end, entry.end, f",{newline(text, entry.start)}{before}{new}")
+
+
+def _opened(
+    document: Document, step: InsertItem, parent: SequenceNode, inline: Cut, style: Style
+) -> Cut | None:
+    """The list in brackets as one of lines, with its new item; None where brackets hold it well: `inline`."""
+    text, holder = document.text, _container(document, step.place[:-1])
+    in_the_way = parent.anchor or holder.flow or isinstance(holder, SequenceNode) or not style.blocks
+    if in_the_way or "\n" in text[parent.start : parent.end]:
+        return None
+    before = column(text, parent.end)
+    outgrows = before + len(inline.new) > LONGEST_ROW >= before
+    if not (outgrows or (_is_nested(step.value) and not any(map(_has_below, parent.items)))):
+        return None
+    entry = _entry(text, holder, _index(holder, step.place[-1]))
+    at = column(text, entry.start) + style.offset
+    items = [[f"{' ' * at}- {text[item.start : item.end]}"] for item in parent.items]
+    items.insert(step.index, item_lines(step.value, at, 2, style))
+    return _replaced(text, entry, parent, Rendered("", [line for lines in items for line in lines]))
 
 
 # Removing an entry
@@ -259,13 +288,13 @@ def _drop_lines(text: str, parent: MappingNode | SequenceNode, index: int) -> Cu
     """
     entry = _entry(text, parent, index)
     start, end = line_start(text, entry.start), _end_of_own_lines(text, entry)
-    below = _blank_lines(text, end)
+    below = blank_lines(text, end)
     if isinstance(parent, SequenceNode) and (below or end == len(text)):
-        limit = _line_end(text, _entry(text, parent, index - 1).end) if index else 0
+        limit = line_end(text, _entry(text, parent, index - 1).end) if index else 0
         start = own_comment(text, start, limit)
     if index == 0:
         return Cut(start, end + sum(below), "")
-    above = _blank_lines_above(text, start, _line_end(text, _entry(text, parent, index - 1).end))
+    above = blank_lines_above(text, start, line_end(text, _entry(text, parent, index - 1).end))
     count = len(above) if index == _count(parent) - 1 else min(len(above), len(below))
     return Cut(start - sum(above[:count]), end, "")
 
@@ -276,7 +305,7 @@ def _drop_everything(document: Document) -> Cut:
     start, end = root.start, _value_end(text, root)
     if text[line_start(text, start) : start].strip():
         return Cut(start, end, "")
-    return Cut(line_start(text, start), _line_end(text, end), "")
+    return Cut(line_start(text, start), line_end(text, end), "")
 
 
 def _without_comment(text: str, parent: Node, start: int, end: int) -> Cut:
@@ -342,7 +371,7 @@ def _value_end(text: str, node: Node) -> int:
 def _keeps_blank_lines(text: str, node: Node) -> bool:
     """Whether the blank lines behind a value are a part of it: it ends in a block that says `+`."""
     leaf = _last_leaf(node)
-    header = text[leaf.start : _content_end(text, leaf.start)].partition("#")[0]
+    header = text[leaf.start : content_end(text, leaf.start)].partition("#")[0]
     return isinstance(leaf, ScalarNode) and leaf.is_block and "+" in header
 
 
@@ -361,79 +390,23 @@ def _width(text: str, entry: Entry, item: Node) -> int:
 # Lines
 
 
-def _line_end(text: str, offset: int) -> int:
-    """Where the line after the one at `offset` begins."""
-    return text.find("\n", offset) + 1
-
-
-def _content_end(text: str, offset: int) -> int:
-    """Where the line at `offset` ends, without its line break."""
-    end = _line_end(text, offset) - 1
-    return end - 1 if text[end - 1 : end] == "\r" else end
-
-
-def _newline(text: str, offset: int) -> str:
-    """The line break that the line at `offset` has."""
-    end = _line_end(text, offset)
-    return "\r\n" if text[max(end - 2, 0) : end] == "\r\n" else "\n"
-
-
-def _lines_from(text: str, offset: int) -> Iterator[str]:
-    while offset < len(text):
-        end = _line_end(text, offset)
-        yield text[offset:end]
-        offset = end
-
-
-def _blank_lines(text: str, offset: int) -> list[int]:
-    """The lengths of the blank lines that begin at `offset`."""
-    lengths = []
-    for line in _lines_from(text, offset):
-        if line.strip():
-            break
-        lengths.append(len(line))
-    return lengths
-
-
-def _blank_lines_above(text: str, offset: int, limit: int) -> list[int]:
-    """The lengths of the blank lines before `offset`, nearest first, down to `limit`."""
-    lengths: list[int] = []
-    while offset > limit:
-        begin = line_start(text, offset - 1)
-        if text[begin:offset].strip():
-            break
-        lengths.append(offset - begin)
-        offset = begin
-    return lengths
-
-
 def _end_of_own_lines(text: str, entry: Entry) -> int:
     """Where the lines of an entry end, with the comments that are indented into it."""
-    end = _line_end(text, entry.end)
-    return _past_comments(text, end, column(text, entry.start) + 1)
+    end = line_end(text, entry.end)
+    return past_comments(text, end, column(text, entry.start) + 1)
 
 
 def _end_with_comments(text: str, entry: Entry) -> int:
     """Where a new entry goes behind this one: past the comments that still belong to their parent."""
-    end, indent = _line_end(text, entry.end), column(text, entry.start)
+    end, indent = line_end(text, entry.end), column(text, entry.start)
     outer = -1
-    for line in _lines_from(text, end):
+    for line in lines_from(text, end):
         if line.strip() and not line.lstrip().startswith("#"):
             outer = indent_of(line)
             break
-    return _past_comments(text, end, indent if outer < indent else indent + 1)
-
-
-def _past_comments(text: str, offset: int, indent: int) -> int:
-    """Where the comments behind `offset` end that are indented by `indent` or more."""
-    end = position = offset
-    for line in _lines_from(text, offset):
-        position += len(line)
-        if line.strip():
-            if not line.lstrip().startswith("#") or indent_of(line) < indent:
-                break
-            end = position
-    return end
+    # Below a list that is not indented, what is said at the margin is about the file.
+    at_margin = indent == 0 and text[entry.start] == "-"
+    return past_comments(text, end, indent if outer < indent and not at_margin else indent + 1)
 
 
 # What a step keeps from its surroundings
@@ -452,13 +425,28 @@ def _style_like(text: str, node: Node, value: Any, style: Style) -> Style:
     return style
 
 
-def _stays_flow(node: Node, value: Any) -> bool:
+def _stays_flow(text: str, node: Node, value: Any, style: Style) -> bool:
     """Whether a list or mapping that is written on one line stays so."""
-    if isinstance(node, MappingNode):
-        return node.flow and bool(node.pairs) and isinstance(value, dict | list)
-    if isinstance(node, SequenceNode) and node.flow and isinstance(value, dict | list):
-        return bool(node.items) or not any(isinstance(item, dict | list) for item in value)
-    return False
+    if not isinstance(value, dict | list):
+        return False
+    if isinstance(node, SequenceNode) and node.flow:
+        if not node.items:
+            return not any(isinstance(item, dict | list) for item in value)
+        nested = isinstance(value, list) and any(map(_is_nested, value))
+        before, after = column(text, node.end), column(text, node.start) + len(flow_text(value, style))
+        outgrows = after > LONGEST_ROW >= before
+        return not outgrows and (not nested or any(map(_has_below, node.items)))
+    return isinstance(node, MappingNode) and node.flow and bool(node.pairs)
+
+
+def _is_nested(value: Any) -> bool:
+    """Whether a mapping has a mapping in it, which nobody likes to read in braces."""
+    return isinstance(value, dict) and any(isinstance(inside, dict) for inside in value.values())
+
+
+def _has_below(node: Node) -> bool:
+    """Whether an item is such a mapping already."""
+    return any(isinstance(below, MappingNode) for below in children(node))
 
 
 def _refuse_lost_anchors(node: Node) -> None:

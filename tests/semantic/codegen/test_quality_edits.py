@@ -137,12 +137,24 @@ def test_a_column_without_a_description_is_listed() -> None:
     ]
 
 
-def test_a_list_in_brackets_stays_one() -> None:
-    after = add(FILE, InRange(1, 9), target=Target("customers", "id"), habits=UTILS)
+def test_a_list_in_brackets_stays_one_unless_the_test_has_arguments() -> None:
+    target = Target("customers", "id")
 
-    assert lines(FILE, after) == [
+    assert lines(
+        FILE.replace(", not_null]", "]"), add(FILE.replace(", not_null]", "]"), NotNull(), target=target)
+    ) == [
+        "-        data_tests: [unique]",
+        "+        data_tests: [unique, not_null]",
+    ]
+    assert lines(FILE, add(FILE, InRange(1, 9), target=target, habits=UTILS)) == [
         "-        data_tests: [unique, not_null]",
-        "+        data_tests: [unique, not_null, {dbt_utils.accepted_range: {arguments: {min_value: 1, max_value: 9}}}]",
+        "+        data_tests:",
+        "+          - unique",
+        "+          - not_null",
+        "+          - dbt_utils.accepted_range:",
+        "+              arguments:",
+        "+                min_value: 1",
+        "+                max_value: 9",
     ]
 
 

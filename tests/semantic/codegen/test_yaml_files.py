@@ -15,6 +15,7 @@ from semantic.codegen.yaml_files import (
     ReplaceItem,
     SetKey,
     YamlRefused,
+    YamlValue,
     edited,
     edited_bytes,
     load,
@@ -123,12 +124,53 @@ def test_keys_that_are_missing_on_the_way_are_made() -> None:
     assert load(after)["models"][0]["config"] == {"meta": {"owner": "finance"}}
 
 
-def test_a_test_is_added_to_a_list_in_brackets_without_opening_the_brackets() -> None:
+@pytest.mark.parametrize("item", ["is_whole", {"in_range": "{{ limits }}"}, {"is_one_of": ["a", "b"]}])
+def test_a_short_item_is_added_to_a_list_in_brackets_without_opening_the_brackets(item: YamlValue) -> None:
     path = (*ORDERS, "columns", Named("order_id"), "data_tests")
 
-    after = changed(PROJECT, AddItem(path, {"in_range": {"min": 0}}))
+    after = changed(PROJECT, AddItem(path, item))
 
-    assert after == PROJECT.replace("[unique, not_null]", "[unique, not_null, {in_range: {min: 0}}]")
+    assert after.startswith(PROJECT.partition(", not_null]")[0] + ", not_null, ")
+    assert after.endswith("]" + PROJECT.partition("not_null]")[2])
+    assert load(after)["models"][0]["columns"][0]["data_tests"] == ["unique", "not_null", item]
+
+
+def test_a_test_with_arguments_opens_the_brackets_of_its_list() -> None:
+    before = 'a:\n- name: x\n  data_tests: [unique, "not_null", {is: 1}]  # why\n  b: 1\n'
+    path, item = ("a", Named("x"), "data_tests"), {"in_range": {"arguments": {"minimum": 0}}}
+
+    after = changed(before, AddItem(path, item))
+
+    assert after == (
+        'a:\n- name: x\n  data_tests: # why\n  - unique\n  - "not_null"\n  - {is: 1}\n'
+        "  - in_range:\n      arguments:\n        minimum: 0\n  b: 1\n"
+    )
+    assert (
+        changed(before, SetKey(path[:2], "data_tests", [*load(before)["a"][0]["data_tests"], item])) == after
+    )
+
+
+def test_an_item_opens_the_brackets_whose_line_would_get_too_long_but_not_those_that_are_longer() -> None:
+    short, long = (", ".join(f"a_value_{number:02}" for number in range(count)) for count in (8, 9))
+    opened = "".join(f"  - {value}\n" for value in short.split(", "))
+
+    assert changed(f"a: [{short}]\n", AddItem(("a",), "another")) == f"a:\n{opened}  - another\n"
+    assert changed(f"a: [{long}]\n", AddItem(("a",), "another")) == f"a: [{long}, another]\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("a: [{b: {c: 1}}]\n", "a: [{b: {c: 1}}, {d: {e: 2}}]\n"),
+        ("a: &x [b]\n", "a: &x [b, {d: {e: 2}}]\n"),
+        ("a: [\n  b,\n  c\n]\n", "a: [\n  b,\n  c,\n  {d: {e: 2}}\n]\n"),
+        ("{a: [b]}\n", "{a: [b, {d: {e: 2}}]}\n"),
+    ],
+)
+def test_brackets_stay_where_they_hold_such_tests_already_or_cannot_be_opened(
+    before: str, after: str
+) -> None:
+    assert changed(before, AddItem(("a",), {"d": {"e": 2}})) == after
 
 
 def test_a_value_in_a_quoted_list_gets_the_quotes_of_its_neighbours() -> None:
@@ -297,6 +339,7 @@ def test_the_first_key_of_an_item_can_go_and_the_next_moves_up_to_the_dash() -> 
         ("metrics:   # none yet\n", "metrics:   # none yet\n  - name: a\n"),
         ("metrics: []  # none yet\n", "metrics: # none yet\n  - name: a\n"),
         ("metrics:\n- name: b\n", "metrics:\n- name: b\n\n- name: a\n"),
+        ("metrics:\n- name: b\n\n# end\n", "metrics:\n- name: b\n\n- name: a\n\n# end\n"),
         ("metrics:\n-   name: b\n    x: 1\n", "metrics:\n-   name: b\n    x: 1\n\n-   name: a\n"),
         ("metrics:\r\n  - name: b\r\n", "metrics:\r\n  - name: b\r\n\r\n  - name: a\r\n"),
         ("metrics:\n  - name: b\n...\n", "metrics:\n  - name: b\n\n  - name: a\n...\n"),

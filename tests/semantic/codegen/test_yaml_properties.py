@@ -373,6 +373,13 @@ def common(one: str, other: str) -> tuple[int, int]:
     return head, tail
 
 
+def brackets_gone(before: str, after: str) -> str | None:
+    """What is different of a list in brackets; None where the text has lost none."""
+    head, tail = common(before, after)
+    touched = before[head : len(before) - tail]
+    return touched if touched.lstrip().startswith("[") and before.count("[") > after.count("[") else None
+
+
 @given(pages())
 @settings(max_examples=80, deadline=None)
 def test_an_insertion_adds_text_at_one_place_and_can_be_taken_back(page: tuple[str, random.Random]) -> None:
@@ -382,9 +389,14 @@ def test_an_insertion_adds_text_at_one_place_and_can_be_taken_back(page: tuple[s
     after = edited(text, [change.edit], path="schema.yml")
 
     assert read(after) in wanted_after(text, change)
-    assert sum(common(text, after)) >= len(text)
     assert change.undo is not None
     restored = edited(after, [change.undo], path="schema.yml")
+    if (opened := brackets_gone(text, after)) is not None:
+        # A test with arguments does not fit into brackets: its list got lines.
+        assert "\n" not in opened
+        assert read(restored) == read(text)
+        return
+    assert sum(common(text, after)) >= len(text)
     assert restored == text or (read(text) != read(text + "\n") and restored.rstrip() == text.rstrip())
 
 
