@@ -4,23 +4,16 @@ from __future__ import annotations
 
 import math
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any, Literal, NamedTuple, TypeAlias, TypeVar
 
 from semantic.codegen.yaml_blocks import Block, fits_in_block, in_block
 from semantic.codegen.yaml_marks import (
     UNSAFE,
-    Document,
-    MappingNode,
-    ScalarNode,
-    SequenceNode,
     YamlRefused,
     YamlScalar,
-    column,
-    dash,
     load,
     plain_tag,
 )
@@ -31,6 +24,7 @@ Where: TypeAlias = Literal["block", "flow", "key"]
 _T = TypeVar("_T")
 
 LONGEST_ROW = 100
+LONGEST_LIST = 80
 QUOTES: Mapping[str, Quote] = {"'": "'", '"': '"'}
 
 # Words and numbers of YAML 1.1 or 1.2, generously: a needless quote is harmless, a missing one is not.
@@ -45,15 +39,29 @@ _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t"}
 
 
 @dataclass(frozen=True, slots=True)
+class Habit:
+    """How texts and lists of single values are written, in a file or below one of its keys."""
+
+    quote: Quote | None = None  # of every text, even where none is needed
+    in_brackets: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Style:
     """How a file is written; what it leaves open is dbt's usual style."""
 
     step: int = 2  # columns from a key to the keys below it
     offset: int = 2  # columns from a key to the dashes below it
-    quote: Quote = '"'
-    always_quote: bool = False
+    quote: Quote = '"'  # where one is needed
+    habit: Habit = Habit()  # where the value stands that is being written
+    usual: Habit = Habit()  # of a key that the file does not show
+    habits: Mapping[str, Habit] = field(default_factory=dict)  # of each key that it shows
     block: Block | None = None  # the block to write texts in like, even those of a single line
     blocks: bool = True  # whether a text of several lines may become a block
+
+    def below(self, key: str) -> Style:
+        """The style of what stands below `key`."""
+        return replace(self, habit=self.habits.get(key, self.usual))
 
 
 class Row(dict[str, Any]):
@@ -65,30 +73,6 @@ class Rendered(NamedTuple):
 
     inline: str
     lines: list[str]
-
-
-def style_of(document: Document) -> Style:
-    """The indentation and quotes that most entries of the file have."""
-    text = document.text
-    steps: Counter[int] = Counter()
-    offsets: Counter[int] = Counter()
-    quotes: Counter[Quote] = Counter()
-    for node in document.nodes:
-        if isinstance(node, ScalarNode) and node.style in QUOTES:
-            quotes[QUOTES[node.style]] += 1
-        for pair in node.pairs if isinstance(node, MappingNode) and not node.flow else ():
-            value, key_column = pair.value, column(text, pair.key.start)
-            if isinstance(value, MappingNode) and not value.flow:
-                steps[column(text, value.pairs[0].key.start) - key_column] += 1
-            if isinstance(value, SequenceNode) and not value.flow:
-                first = dash(text, value.items[0])
-                offsets.update([column(text, first) - key_column] if first is not None else [])
-    usual = Style()
-    return Style(
-        step=_most(steps, usual.step),
-        offset=_most(offsets, usual.offset),
-        quote=_most(quotes, usual.quote),
-    )
 
 
 def plain_data(value: Any) -> Any:
@@ -140,7 +124,7 @@ def file_lines(data: dict[str, Any]) -> list[str]:
 
 def pair_lines(key: str, value: Any, column: int, style: Style) -> list[str]:
     """`key: value` as whole lines."""
-    inline, lines = under_key(value, column, style)
+    inline, lines = under_key(value, column, style.below(key))
     return [" " * column + f"{scalar_text(key, style, 'key')}: {inline}".rstrip(" "), *lines]
 
 
@@ -155,6 +139,8 @@ def under_key(value: Any, column: int, style: Style) -> Rendered:
     if isinstance(value, dict) and value:
         below = [pair_lines(key, item, column + style.step, style) for key, item in value.items()]
         return Rendered("", [line for lines in below for line in lines])
+    if style.habit.in_brackets and is_short(value, column, style):
+        return Rendered(flow_text(value, style), [])
     if isinstance(value, list) and value:
         below = [item_lines(item, column + style.offset, 2, style) for item in value]
         return Rendered("", [line for lines in below for line in lines])
@@ -179,18 +165,26 @@ def behind_dash(value: Any, column: int, width: int, style: Style) -> Rendered:
 def flow_text(value: Any, style: Style) -> str:
     """`value` on one line, for places inside brackets or braces."""
     if isinstance(value, dict):
-        pairs = [f"{scalar_text(k, style, 'key')}: {flow_text(v, style)}" for k, v in value.items()]
+        pairs = [f"{scalar_text(k, style, 'key')}: {flow_text(v, style.below(k))}" for k, v in value.items()]
         return "{" + ", ".join(pairs) + "}"
     if isinstance(value, list):
         return "[" + ", ".join(flow_text(item, style) for item in value) + "]"
     return scalar_text(value, style, "flow")
 
 
+def is_short(value: Any, column: int, style: Style) -> bool:
+    """Whether it is a list of single values that fits into the line of a key at `column`."""
+    if not isinstance(value, list) or any(isinstance(item, dict | list) for item in value):
+        return False
+    lines = any("\n" in item for item in value if isinstance(item, str))
+    return not lines and column + len(flow_text(value, style)) <= LONGEST_LIST
+
+
 def scalar_text(value: YamlScalar, style: Style, where: Where = "block") -> str:
     """One value on one line, quoted unless every reader takes it for the same plain value."""
     if isinstance(value, str):
-        force = style.always_quote and where != "key"
-        return value if not force and _is_plain(value, where) else _quoted(value, style.quote)
+        always = None if where == "key" else style.habit.quote
+        return value if not always and is_plain(value, where) else _quoted(value, always or style.quote)
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -208,7 +202,8 @@ def _leaf(value: Any, column: int, style: Style) -> Rendered:
     return Rendered(flow_text(value, style) if value in ({}, []) else scalar_text(value, style), [])
 
 
-def _is_plain(text: str, where: Where) -> bool:
+def is_plain(text: str, where: Where) -> bool:
+    """Whether a text can stand without quotes, so that every reader takes it for this text."""
     if not text or text.startswith(_INDICATORS) or _NEEDS_QUOTES.search(text):
         return False
     if _AMBIGUOUS.fullmatch(text) or plain_tag(text) != "str" or _NEEDS_ESCAPES.search(text):
@@ -239,7 +234,3 @@ def _float_text(value: float) -> str:
     digits, exponent, power = repr(value).partition("e")
     # YAML 1.1 reads 1e+20 as text: it wants the point.
     return digits + (".0" if exponent and "." not in digits else "") + exponent + power
-
-
-def _most(counts: Counter[_T], otherwise: _T) -> _T:
-    return counts.most_common(1)[0][0] if counts else otherwise

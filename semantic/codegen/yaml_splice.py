@@ -11,6 +11,7 @@ from semantic.codegen.yaml_comments import indent_of, own_comment
 from semantic.codegen.yaml_emit import (
     LONGEST_ROW,
     QUOTES,
+    Habit,
     Rendered,
     Style,
     behind_dash,
@@ -18,10 +19,9 @@ from semantic.codegen.yaml_emit import (
     flow_text,
     item_lines,
     pair_lines,
-    scalar_text,
-    style_of,
     under_key,
 )
+from semantic.codegen.yaml_habits import style_of
 from semantic.codegen.yaml_lines import (
     blank_lines,
     blank_lines_above,
@@ -109,7 +109,7 @@ def _put(document: Document, step: Put, style: Style) -> Cut:
     index = _index(parent, key)
     node = unshared(_child(parent, index))
     _refuse_lost_anchors(node)
-    style = _style_like(document.text, node, step.value, style)
+    style = _style_like(document.text, node, step.value, style.below(_key(step.place)))
     if parent.flow:
         if node.start == node.end:
             raise _unsupported(node, "Inside these brackets, the key has no value to replace.")
@@ -181,8 +181,8 @@ def _insert_key(document: Document, step: InsertKey, style: Style) -> Cut:
     if step.after is not None and any(pair.has(step.after) for pair in parent.pairs):
         index = _index(parent, step.after)
     if parent.flow:
-        key = scalar_text(step.key, style, "key")
-        return _flow_insert(document.text, parent, index, f"{key}: {flow_text(step.value, style)}")
+        pair = flow_text({step.key: step.value}, style)
+        return _flow_insert(document.text, parent, index, pair[1:-1])
     key_column = column(document.text, _entry(document.text, parent, index).start)
     lines = pair_lines(step.key, step.value, key_column, style)
     return _block_insert(document, step.place, parent, index, lines)
@@ -191,7 +191,7 @@ def _insert_key(document: Document, step: InsertKey, style: Style) -> Cut:
 def _insert_item(document: Document, step: InsertItem, style: Style) -> Cut:
     parent, index = _container(document, step.place), step.index - 1
     assert isinstance(parent, SequenceNode)
-    style = _style_like(document.text, parent, [step.value], style)
+    style = _style_like(document.text, parent, [step.value], style.below(_key(step.place)))
     if parent.flow:
         inline = _flow_insert(document.text, parent, index, flow_text(step.value, style))
         return _opened(document, step, parent, inline, style) or inline
@@ -323,6 +323,11 @@ def _container(document: Document, place: Place) -> MappingNode | SequenceNode:
     return node
 
 
+def _key(place: Place) -> str:
+    """The key below which a place is, the nearest one; "" where there is none."""
+    return next((step for step in reversed(place) if isinstance(step, str)), "")
+
+
 def _count(parent: MappingNode | SequenceNode) -> int:
     return len(parent.pairs) if isinstance(parent, MappingNode) else len(parent.items)
 
@@ -415,13 +420,13 @@ def _end_with_comments(text: str, entry: Entry) -> int:
 def _style_like(text: str, node: Node, value: Any, style: Style) -> Style:
     """`style` with the quotes or the block of the text that `node` has."""
     if isinstance(node, SequenceNode) and isinstance(value, list):
+        style = replace(style, habit=replace(style.habit, in_brackets=False))
         texts = bool(node.items) and all(isinstance(item, str) for item in value)
         return _style_like(text, node.items[-1], "", style) if texts else style
-    if isinstance(node, ScalarNode) and isinstance(value, str):
-        if node.style in QUOTES:
-            return replace(style, quote=QUOTES[node.style], always_quote=True)
-        if node.is_block:
-            return replace(style, block=block_of(text, node))
+    if isinstance(node, ScalarNode) and isinstance(value, str) and not node.is_empty:
+        quote = QUOTES.get(node.style)
+        block = block_of(text, node) if node.is_block else None
+        return replace(style, quote=quote or style.quote, habit=Habit(quote), block=block)
     return style
 
 

@@ -449,7 +449,17 @@ def test_shared_entries_are_refused_and_all_others_are_edited(page: tuple[str, r
         assert refusal.code in ("ambiguous-target", "unsupported-shape")
         assert "&" in text or "#" in text
     else:
-        assert read(after) in wanted_after(text, change)
+        # What comes from a merge is written where no block was.
+        assert unended(read(after)) in map(unended, wanted_after(text, change))
+
+
+def unended(data: Any) -> Any:
+    """The data without the line breaks at the ends of texts."""
+    if isinstance(data, dict):
+        return {key: unended(value) for key, value in data.items()}
+    if isinstance(data, list):
+        return [unended(value) for value in data]
+    return data.rstrip("\n") if isinstance(data, str) else data
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=60))
