@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
+from semantic.codegen.layout import YAML
 from semantic.codegen.yaml_files import YamlRefused, load
 
 FILE = "dbt_project.yml"
 # From this version on dbt reads a test's arguments under a key of their own, unless it is told not to.
 NESTED_ARGUMENTS = (1, 11)
 _FLAG = "require_generic_test_arguments_property"
+# A test with arguments, and the first key below it; only files with one of these words are looked through.
+_TEST = re.compile(
+    r"(?:-[ ]+|\{[ ]*)(?:accepted_values|relationships|\w+\.\w+):\s*(?:#.*\s+)?\{?[ ]*(\w+):(?=\s)"
+)
+_TESTS = ("accepted_values", "relationships", "dbt_utils.", "dbt_expectations.")
+# What may stand first without telling where arguments do.
+_SETTINGS = frozenset(("name", "description", "config", "severity", "where", "tags", "meta"))
+# So many tests make a habit.
+_FEWEST = 2
 
 
 @dataclass(frozen=True)
@@ -29,16 +40,26 @@ class ProjectFile:
     flags: Mapping[str, Any] = field(default_factory=dict)
     models: Mapping[str, Any] = field(default_factory=dict)
     tests: Mapping[str, Any] = field(default_factory=dict)
+    # Whether the project's tests have their arguments beside their settings, all of them.
+    flat_arguments: bool = False
 
     @property
     def docs_folder(self) -> str:
         """Where a new file of docs blocks belongs; dbt looks for them beside the models by itself."""
         return (self.docs_paths or self.model_paths)[0]
 
-    def nests_arguments(self, dbt_version: tuple[int, int]) -> bool:
+    def reads_nested(self, dbt_version: tuple[int, int]) -> bool:
         """Whether this dbt reads a test's arguments under a key of their own."""
         said = self.flags.get(_FLAG)
         return said if isinstance(said, bool) else dbt_version >= NESTED_ARGUMENTS
+
+    def nests_arguments(self, dbt_version: tuple[int, int]) -> bool:
+        """Whether arguments of a new test belong under a key of their own: dbt warns of others from 1.11 on.
+
+        A project that has them nowhere so, and does not ask for it either, is followed.
+        """
+        asked = self.flags.get(_FLAG) is True
+        return self.reads_nested(dbt_version) and (asked or not self.flat_arguments)
 
     def macro_file(self, path: str) -> str:
         """The same file of macros where this project has its own, rather than in `macros`."""
@@ -80,8 +101,21 @@ def project_file(files: Mapping[str, str]) -> ProjectFile:
         flags=_mapping(said, "flags"),
         models=_mapping(said, "models"),
         tests={**_mapping(said, "tests"), **_mapping(said, "data_tests")},
+        flat_arguments=_is_flat(files),
         **{f"{key}_paths": found for key, found in folders.items()},
     )
+
+
+def _is_flat(files: Mapping[str, str]) -> bool:
+    """Whether no test of these files has its arguments under a key of their own, and some have them."""
+    flat = 0
+    for path, text in files.items():
+        if path.endswith(YAML) and any(word in text for word in _TESTS):
+            keys = [key for key in _TEST.findall(text) if key not in _SETTINGS]
+            if "arguments" in keys:
+                return False
+            flat += len(keys)
+    return flat >= _FEWEST
 
 
 def _mapping(said: Mapping[str, Any], key: str) -> Mapping[str, Any]:

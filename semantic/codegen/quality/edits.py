@@ -42,17 +42,19 @@ class Written:
 class AddTest:
     """Attach a test to what it is of; a column or a model that the file does not describe is added to it.
 
-    `nested` says that dbt reads arguments under a key of their own, `usual` is the project's key of tests.
+    `read` says that dbt reads arguments under a key of their own, `nested` that the project has them there;
+    `key` is the project's key of tests.
     """
 
     target: Target
     test: Spelled
+    read: bool
     nested: bool
-    usual: str = DATA_TESTS
+    key: str = DATA_TESTS
 
     def edits(self, data: Any, text: str) -> Iterator[Edit]:
-        entry = self.test.entry(nested=is_nested(data or {}, read=self.nested))
-        home = _Home(data or {}, self.target, key_of_tests(text, self.usual))
+        entry = self.test.entry(nested=is_nested(data or {}, read=self.read, usual=self.nested))
+        home = _Home(data or {}, self.target, key_of_tests(text, self.key))
         if self.test.column:
             yield from home.add_to_column(self.test.column, entry)
         else:

@@ -104,15 +104,14 @@ def listed_under(entry: Raw, habit: str) -> str:
     return next((key for key in KEYS if key in entry), habit)
 
 
-def is_nested(data: Raw, *, read: bool) -> bool:
-    """Whether a new test nests its arguments, where dbt `read`s them so: by the file's habit."""
-    if not read:
-        return False
+def is_nested(data: Raw, *, read: bool, usual: bool) -> bool:
+    """Whether a new test nests its arguments, where dbt `read`s them so: as in the file, else as `usual`."""
     nested = flat = 0
     for test in _tests_in(data):
         nested += ARGUMENTS in test.body
         flat += ARGUMENTS not in test.body and bool(test.arguments)
-    return nested >= flat
+    by_habit = nested >= flat if nested or flat else usual
+    return read and by_habit
 
 
 def _tests_in(value: Any) -> Iterator[FileTest]:

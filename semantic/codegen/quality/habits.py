@@ -40,8 +40,13 @@ class Habits:
     tests_key: str = DATA_TESTS
 
     @property
-    def nests_arguments(self) -> bool:
+    def reads_nested(self) -> bool:
         """Whether dbt reads a test's arguments under a key of their own."""
+        return self.project.reads_nested(self.dbt_version)
+
+    @property
+    def nests_arguments(self) -> bool:
+        """Whether arguments of a new test belong there."""
         return self.project.nests_arguments(self.dbt_version)
 
 

@@ -34,10 +34,7 @@ def rule_added(
         edit = SetFreshness(target, found.arguments, found.where, habits.dbt_version)
         return (FileChange(path, (edit,)),)
     test = spelled(rule, target, habits, compiles=compiles)
-    return (
-        FileChange(path, (AddTest(target, test, habits.nests_arguments, habits.tests_key),)),
-        *macros_for(test, habits),
-    )
+    return (FileChange(path, (_added(target, test, habits),)), *macros_for(test, habits))
 
 
 def rule_changed(
@@ -64,12 +61,16 @@ def rule_changed(
     after = spelled(new, target, habits, compiles=compiles, like=like, standing=standing)
     if after.column.casefold() != was.column.casefold():
         edits: tuple[AddTest | RemoveTest, ...] = (
-            AddTest(target, after, habits.nests_arguments, habits.tests_key),
+            _added(target, after, habits),
             RemoveTest(target, was),
         )
         return (FileChange(path, edits), *macros_for(after, habits))
     wanted = _difference(before, after, was)
     return (FileChange(path, (ChangeTest(target, was, wanted),)), *macros_for(after, habits))
+
+
+def _added(target: Target, test: Spelled, habits: Habits) -> AddTest:
+    return AddTest(target, test, habits.reads_nested, habits.nests_arguments, habits.tests_key)
 
 
 def _freshness_changed(

@@ -85,3 +85,44 @@ def test_the_nearest_folder_says_whether_a_model_has_a_contract(path: str, contr
 @pytest.mark.parametrize("key", ["tests", "data_tests"])
 def test_tests_may_warn_wherever_the_project_says_so(key: str, said: str, warns: bool) -> None:
     assert project_file({FILE: f"{key}:\n  {said}\n"}).warns is warns
+
+
+FLAT = """models:
+  - name: orders
+    columns:
+      - name: status
+        data_tests:
+          - accepted_values:  # as agreed
+              values: [open, paid]
+          - relationships: {to: ref('states'), field: id}
+"""
+NESTED = FLAT.replace("values: [open, paid]", "arguments: {values: [open, paid]}")
+NAMED = FLAT.replace("values: [open, paid]", "config: {severity: warn}\n              values: [open, paid]")
+FEW = FLAT.replace("          - relationships: {to: ref('states'), field: id}\n", "")
+OTHER = "macros:\n  - name: m\n    arguments:\n      - name: a\n        description: accepted_values\n"
+ASKED = "flags:\n  require_generic_test_arguments_property: true\n"
+
+
+@pytest.mark.parametrize(
+    ("texts", "nested"),
+    [
+        ((), True),
+        ((FLAT,), False),
+        ((FLAT, OTHER), False),
+        ((FEW,), True),
+        ((FEW, FEW), False),
+        ((NAMED,), True),
+        ((NESTED,), True),
+        ((FLAT, FLAT, NESTED), True),
+    ],
+)
+def test_a_project_that_nests_no_arguments_is_followed_unless_it_asks_for_it(
+    texts: tuple[str, ...], nested: bool
+) -> None:
+    files = {f"models/m{number}.yml": text for number, text in enumerate(texts)}
+    found, asked = project_file(files), project_file({**files, FILE: ASKED})
+
+    assert found.nests_arguments((1, 11)) is nested
+    assert found.reads_nested((1, 11))
+    assert not found.nests_arguments((1, 10))
+    assert asked.nests_arguments((1, 10))

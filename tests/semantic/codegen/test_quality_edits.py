@@ -241,6 +241,26 @@ def test_arguments_stand_where_dbt_reads_them_and_the_file_has_them(
     assert test == {"bisync_in_range": {"arguments": limits} if nested else limits}
 
 
+@pytest.mark.parametrize(
+    ("there", "nested"),
+    [
+        (None, False),
+        ("models:\n  - name: orders\n", False),
+        ("arguments: {minimum: 1}", True),
+        ("minimum: 1", False),
+    ],
+)
+def test_a_file_that_shows_no_habit_follows_the_project(there: str | None, nested: bool) -> None:
+    shown = f"models:\n  - name: orders\n    data_tests:\n      - bisync_row_count:\n          {there}\n"
+    text = shown if there and there.endswith(("}", "1")) else there
+    habits = Habits(project=ProjectFile(flat_arguments=True))
+
+    data = yaml.safe_load(add(text, InRange(5, 9), "amount", habits=habits))
+
+    (test,) = data["models"][0]["columns"][0]["data_tests"]
+    assert ("arguments" in test["bisync_in_range"]) is nested
+
+
 @pytest.mark.parametrize("key", ["tests", "data_tests"])
 def test_tests_are_listed_under_the_key_of_the_file(key: str) -> None:
     text = (

@@ -314,7 +314,7 @@ def test_habits_of_the_demo_company(version: str, nested: bool) -> None:
     assert {"not_null", "unique", "accepted_values", "relationships"} < habits.tests
     found = written(QualityRule(InRange(1, 2)), Target("orders", "amount"), habits)
     assert found.test == "bisync_in_range"
-    assert is_nested({}, read=habits.nests_arguments) is nested
+    assert is_nested({}, read=habits.reads_nested, usual=habits.nests_arguments) is nested
 
 
 def test_a_project_without_anything_has_no_habits() -> None:

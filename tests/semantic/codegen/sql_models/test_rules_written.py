@@ -65,9 +65,17 @@ def test_a_rule_that_leaves_rows_open_promises_no_outcome_for_them() -> None:
     assert "not_null" not in tests_of(replace(some, otherwise="blank"))  # type: ignore[operator]
 
 
-@pytest.mark.parametrize("nested", [True, False])
-def test_accepted_values_stand_where_the_projects_dbt_reads_them(nested: bool) -> None:
-    own = ProjectFile(flags={"require_generic_test_arguments_property": nested})
+@pytest.mark.parametrize(
+    ("own", "nested"),
+    [
+        (ProjectFile(flags={"require_generic_test_arguments_property": True}), True),
+        (ProjectFile(flags={"require_generic_test_arguments_property": False}), False),
+        (ProjectFile(flat_arguments=True), False),
+    ],
+)
+def test_accepted_values_stand_where_dbt_reads_them_and_the_project_has_them(
+    own: ProjectFile, nested: bool
+) -> None:
     table = Table(("tier",), (Row(("gold",), "good"),))
     written = rule_models(rule_of("health", table, LABS), LABS.vocabulary, replace(LABS.project, own=own))
     output = written.entries["models"][-1]["properties"]["entry"]["columns"][-1]
