@@ -118,7 +118,7 @@ def _try(change: Change, raw: bytes, name: str, outcome: Outcome) -> None:
         print(f"{where}: {refusal}", file=sys.stderr)
         return
     outcome.done[change.kind] += 1
-    if not any(same(load(after), one) for one in wanted_of(raw, change)):
+    if not any(same(unended(load(after)), unended(one)) for one in wanted_of(raw, change)):
         outcome.wrong.append(where)
     if change.undo is None:
         return
@@ -228,11 +228,7 @@ def _named(place: Place, found: Any) -> list[tuple[Place, Any]]:
 
 
 def _set(kind: str, path: Place, key: str, value: Any) -> Change:
-    def wanted(data: Data) -> None:
-        entry = find(data, path)
-        entry[key] = ended_like(entry.get(key), value)
-
-    return Change(kind, SetKey(path, key, value), wanted)
+    return Change(kind, SetKey(path, key, value), lambda data: find(data, path).update({key: value}))
 
 
 def _added_key(kind: str, path: Place, key: str, value: Any, after: str | None = None) -> Change:
@@ -287,17 +283,9 @@ def _replaced(path: Place, entry: Any) -> Change:
 
     def wanted(data: Data) -> None:
         parent = find(data, path[:-1])
-        old = find(parent, path[-1:])
-        description = ended_like(old.get("description"), SENTENCE)
-        parent[parent.index(old)] = {**new, "description": description}
+        parent[parent.index(find(parent, path[-1:]))] = new
 
     return Change("replace an entry", ReplaceItem(path, new), wanted)
-
-
-def ended_like(old: Any, new: Any) -> Any:
-    """A text that takes the place of a block ends in a line break, too, where the block does."""
-    both = isinstance(old, str) and isinstance(new, str)
-    return new + "\n" if both and old.endswith("\n") and not new.endswith("\n") else new
 
 
 def find(data: Data, path: Place) -> Any:
@@ -322,6 +310,15 @@ def wanted_of(raw: bytes, change: Change) -> Iterator[Data]:
         yield data or None
 
 
+def unended(data: Data) -> Data:
+    """The data in which no description ends in a line break: a block keeps its own, whatever its text."""
+    if isinstance(data, dict):
+        pairs = {key: unended(value) for key, value in data.items()}
+        said = pairs.get("description")
+        return {**pairs, "description": said.rstrip("\n")} if isinstance(said, str) else pairs
+    return [unended(value) for value in data] if isinstance(data, list) else data
+
+
 def unshared(data: Data) -> Data:
     """A copy in which what several references stand for is there several times."""
     if isinstance(data, dict):
@@ -341,11 +338,10 @@ def ordered(data: Data) -> Data:
 
 
 def opened(raw: bytes, after: bytes) -> bool:
-    """Whether a list in brackets, within a line, became one of lines and all else is as it was."""
+    """Whether a list in brackets, within a line, became one of lines, and all else is as it was."""
     head, tail = common(raw, after)
     touched = raw[head : len(raw) - tail]
-    lost = raw.count(b"[") - after.count(b"[") == 1 and raw.count(b"]") - after.count(b"]") == 1
-    return lost and b"\n" not in touched and touched.lstrip().startswith(b"[")
+    return b"\n" not in touched and touched.lstrip().startswith(b"[")
 
 
 def common(one: bytes, other: bytes) -> tuple[int, int]:
