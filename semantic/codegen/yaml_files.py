@@ -123,12 +123,13 @@ def _edited(text: str, edits: Sequence[Edit | Composite]) -> str:
     # With every line ended, each entry is a number of whole lines; the last break is taken back afterwards.
     ended = text if not text or text.endswith("\n") else text + ("\r\n" if "\r\n" in text else "\n")
     document = read(ended)
-    taken: list[Step] = []
+    taken: list[tuple[Step, Step]] = []  # as it was asked for, and with the ends that blocks have
     for edit in edits:
         for single in _singles(edit, document.data, document.text):
             for step in steps(document.data, single):
-                after = _after(document, _ended(document, step))
-                taken += [step] if after is not document else []
+                wanted = _ended(document, step)
+                after = _after(document, wanted)
+                taken += [(step, wanted)] if after is not document else []
                 document = after
     if not taken:
         return text
@@ -162,7 +163,7 @@ def _after(document: Document, step: Step) -> Document:
     raise _not_as_intended(document, text)
 
 
-def _unended(document: Document, before: str, taken: Sequence[Step]) -> str:
+def _unended(document: Document, before: str, taken: Sequence[tuple[Step, Step]]) -> str:
     """The text without its last line break, unless that would change a value.
 
     A block of text at the very end reads differently with and without the break, so both data count as
@@ -172,8 +173,11 @@ def _unended(document: Document, before: str, taken: Sequence[Step]) -> str:
     if not ends_in_block(document):
         return text
     data = read(text).data
-    intended = same(data, document.data) or same(data, reduce(applied, taken, read(before).data))
-    return text if intended else document.text
+    intended = (
+        document.data,
+        *(reduce(applied, steps, read(before).data) for steps in zip(*taken, strict=True)),
+    )
+    return text if any(same(data, one) for one in intended) else document.text
 
 
 def _not_as_intended(document: Document, text: str) -> YamlRefused:

@@ -145,6 +145,12 @@ function fits({ kind, total, type }, { known, position }) {
 
 const isCalled = ({ name, shown }, typed) => [name, shown].some((text) => text?.toLowerCase() === typed);
 
+/* Whether a name of it begins so: its own, its label, with its model, or an alias of a function. */
+function begun({ kind, search, shown, full = "" }, typed) {
+  const names = kind === "function" ? search.split(" ") : [search, shown.toLowerCase(), full];
+  return names.some((name) => name.startsWith(typed));
+}
+
 /* What is called just so comes before all others. Names that begin with what was typed come first, then those with a word that does, and last those that do not
    fit into the call. With a full stop, a model was named first. */
 function matching(all, { typed, kinds }, call) {
@@ -357,7 +363,7 @@ class Editor {
     }
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     const typed = this.token.typed.toLowerCase();
-    const meant = this.walked || !typed || this.items[this.chosen].search.startsWith(typed);
+    const meant = this.walked || !typed || begun(this.items[this.chosen], typed);
     if (step) {
       event.preventDefault();
       this.walked = true;

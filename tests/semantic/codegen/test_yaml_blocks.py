@@ -128,3 +128,11 @@ def test_a_text_in_quotes_or_in_a_list_gets_no_line_break() -> None:
     after = edited(page, [SetKey((), "a", "y"), SetKey((), "b", ["y"])], path="models/metrics.yml")
 
     assert load(after) == {"a": "y", "b": ["y"]}
+
+
+def test_the_end_of_a_file_that_ends_in_a_block_stays_while_another_block_changes() -> None:
+    text = "models:\n  - name: a\n    description: >\n      Old words\n  - name: b\n    description: >\n      The end"
+
+    after = edited(text, [SetKey(("models", 0), "description", "New words")], path="schema.yml")
+
+    assert after == text.replace("Old", "New")

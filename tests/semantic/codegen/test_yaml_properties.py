@@ -429,7 +429,10 @@ def test_a_replacement_leaves_every_other_entry_byte_for_byte(
 
     after = edited(before, [change.edit], path="schema.yml")
 
-    assert read(after) in wanted_after(before, change)
+    if before.endswith(("\n", "\r")):
+        assert read(after) in wanted_after(before, change)
+    else:  # the block that ended the file may be in the middle of it now, and end in a line break
+        assert unended(read(after)) in map(unended, wanted_after(before, change))
     data = read(before)
     head, tail = common(before, after)
     touched = before[head : len(before) - tail]
