@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from semantic.definitions import Vocabulary
 from semantic.fields import Fields
-from semantic.formula.spellings import POINTED, numbers
+from semantic.formula.spellings import one_number
 
 F = TypeVar("F", bound=Fields)
 
@@ -35,13 +35,12 @@ class NumberField(forms.FloatField):
 
     def to_python(self, value: Any) -> Any:
         typed = str(value).strip() if value not in self.empty_values else ""
-        sign, digits = ("-", typed[1:]) if typed.startswith("-") else ("", typed)
-        meant = numbers(digits)
-        if len(meant) > 1 and ("," in digits or POINTED.fullmatch(digits)):
-            either = _(" or ").join(f"{sign}{one}" for one in sorted(meant, key=float))
+        plain, *others = one_number(typed)
+        if others:
             said = _("“%(typed)s” could be %(either)s. Write the one that you mean.")
+            either = _(" or ").join((plain, *others))
             raise forms.ValidationError(said % {"typed": typed, "either": either})
-        return super().to_python(sign + meant[0] if len(meant) == 1 else typed)
+        return super().to_python(plain)
 
 
 def synonyms_field() -> forms.CharField:

@@ -37,12 +37,29 @@ def numbers(written: str) -> tuple[str, ...]:
     return (*together, _shortened(whole, decimals) if together else f"{whole}.{decimals}")
 
 
+def in_doubt(written: str) -> tuple[str, ...]:
+    """What digits with a comma, or with points that may separate thousands, may mean; () for all others."""
+    return numbers(written) if "," in written or POINTED.fullmatch(written) else ()
+
+
 def doubtful(text: str) -> Iterator[tuple[str, tuple[str, ...]]]:
     """The numbers in a text that mean different things to different readers, each with what it may mean."""
     for found in GROUPS.finditer(text):
-        meant = numbers(found[0])
-        if meant and ("," in found[0] or POINTED.fullmatch(found[0])):
+        if meant := in_doubt(found[0]):
             yield found[0], meant
+
+
+def one_number(typed: str) -> tuple[str, ...]:
+    """The number that a text means, with a point for decimals; several where it is in doubt, smallest first.
+
+    >>> one_number("-1.000,50"), one_number("1.000"), one_number("ten")
+    (('-1000.50',), ('1', '1000'), ('ten',))
+    """
+    sign, digits = ("-", typed[1:]) if typed.startswith("-") else ("", typed)
+    meant = numbers(digits)
+    if len(meant) > 1:
+        meant = in_doubt(digits)
+    return tuple(f"{sign}{one}" for one in sorted(meant, key=float)) or (typed,)
 
 
 def _in_thousands(digits: str, mark: str) -> bool:

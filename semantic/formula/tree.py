@@ -7,7 +7,7 @@ point at its cause. The parser leaves `Name` nodes where it found names; the che
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import date
 from typing import Any, Literal, TypeAlias
@@ -21,6 +21,10 @@ BinaryOperator: TypeAlias = Literal[
     "+", "-", "*", "/", "^", "&", "=", "<>", "<", "<=", ">", ">=", "AND", "OR"
 ]
 COMPARISONS: frozenset[BinaryOperator] = frozenset(("=", "<>", "<", "<=", ">", ">="))
+# `a < b` is `b > a`.
+MIRRORED: Mapping[BinaryOperator, BinaryOperator] = {
+    "=": "=", "<>": "<>", "<": ">", "<=": ">=", ">": "<", ">=": "<=",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

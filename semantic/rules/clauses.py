@@ -10,6 +10,7 @@ from semantic.definitions import Column, Grain
 from semantic.formula.errors import Fix, FormulaError, Place
 from semantic.formula.registry import find_unit
 from semantic.formula.tree import (
+    MIRRORED,
     Between,
     Binary,
     BinaryOperator,
@@ -294,7 +295,7 @@ class Clauses(Operands):
             yes = value == literal(value=True)
             return ref if yes == (op == "=") else Unary("NOT", ref)
         if op in _ORDERED and self._counts_back(value, column):
-            op = cast("BinaryOperator", op.replace("<", "?").replace(">", "<").replace("?", ">"))
+            op = MIRRORED[op]
         return Binary(op, ref, value)
 
     def _counts_back(self, value: Node, column: Column) -> bool:

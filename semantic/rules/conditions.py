@@ -9,6 +9,7 @@ from functools import reduce
 from semantic.definitions import Vocabulary
 from semantic.formula.tree import (
     COMPARISONS,
+    MIRRORED,
     Between,
     Binary,
     BinaryOperator,
@@ -25,9 +26,6 @@ from semantic.formula.types import Checker
 from semantic.rules.constants import constant_of, literal
 from semantic.rules.sets import ORDERED, Axis, Interval, Kind, Ordered, Value, Values, compare
 
-_MIRRORED: Mapping[BinaryOperator, BinaryOperator] = {
-    "<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "=", "<>": "<>",
-}  # fmt: skip
 _HOLDS: Mapping[str, Callable[[int, int], bool]] = {
     "=": operator.eq, "<>": operator.ne,
     "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
@@ -209,7 +207,7 @@ def _fulfils(atom: Node, cell: Values) -> bool:
             return inside != atom.negated
         case Binary():
             right = constant_of(atom.right)
-            op = atom.op if right is not None else _MIRRORED[atom.op]
+            op = atom.op if right is not None else MIRRORED[atom.op]
             return _HOLDS[op](_place(cell, constant_of(atom.left) if right is None else right), 0)
     raise AssertionError(atom)
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
 
 from semantic.described import ColumnFields, ModelFields
 from semantic.rules.metric import Problems, synonym_problems
-from semantic.rules.text import storing_problems, text_problems
+from semantic.rules.text import is_day, storing_problems, text_problems
 
 LIMITS: Mapping[str, tuple[int, bool]] = {
     "label": (100, False),
@@ -49,13 +48,6 @@ def _model_problems(fields: ModelFields) -> Problems:
         told["access"] = ["Choose who may read it in dbt."]
     if fields.access == "private" and not fields.group:
         told["access"] = ["Only a model of a group can be private. Choose its group, too."]
-    if fields.deprecation_date and not _is_day(fields.deprecation_date):
+    if fields.deprecation_date and not is_day(fields.deprecation_date):
         told["deprecation_date"] = ["Write the day as 2026-12-31."]
     return told
-
-
-def _is_day(text: str) -> bool:
-    try:
-        return date.fromisoformat(text).isoformat() == text
-    except ValueError:
-        return False

@@ -10,7 +10,7 @@ from typing import NoReturn
 from semantic.definitions import Column
 from semantic.formula.errors import Fix, FormulaError, Place, Span, replaced
 from semantic.formula.registry import find_unit
-from semantic.formula.spellings import DATE, GROUPS, POINTED, days, numbers
+from semantic.formula.spellings import DATE, GROUPS, days, in_doubt
 from semantic.formula.tree import Binary, Call, Node, Period
 from semantic.rules.constants import NUMBER_WORDS, literal, read_date, read_number, read_yes_no, unsafe
 from semantic.rules.words import ARTICLES, CURRENCIES, Phrases, Token
@@ -107,9 +107,9 @@ class Operands:
         found = GROUPS.match(self.text, token.start)
         if found is None:
             return
-        written, meant = found[0], numbers(found[0])
+        written, meant = found[0], in_doubt(found[0])
         grouped = "," in written and found.end() <= token.end and not in_list
-        if meant and not grouped and ("," in written or POINTED.fullmatch(written)):
+        if meant and not grouped:
             message = f"“{written}” could be {' or '.join(sorted(meant, key=float))}."
             hint = "Write the one that you mean."
             if "," in written:
@@ -154,11 +154,9 @@ class Operands:
         """`2/1/2026`, `7 days after ordered on`, `Easter`."""
         bare = re.compile(DATE).match(self.text, self.token.start)
         rest = bare[0] if bare else self._rest()
-        end = bare.end() if bare else self.token.end
-        place = Place(self.token.start, max(end, self.token.end))
-        fixes = tuple(
-            Fix(f"Write {day}", replaced(self.text, place, str(day))) for day in days(bare[0] if bare else "")
-        )
+        place = Place(self.token.start, max(bare.end() if bare else 0, self.token.end))
+        named = days(rest) if bare else ()
+        fixes = tuple(Fix(f"Write {day}", replaced(self.text, place, str(day))) for day in named)
         hint = "Write 2026-01-31, 31 January 2026, today or 30 days ago."
         if re.search(r"\b(?:after|before)\b", rest):
             hint += " To compare two dates of a row, write the rule as a formula."

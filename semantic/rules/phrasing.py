@@ -9,6 +9,7 @@ from semantic.definitions import Vocabulary
 from semantic.formula.phrases import listed
 from semantic.formula.tree import (
     COMPARISONS,
+    MIRRORED,
     Between,
     Binary,
     BinaryOperator,
@@ -44,9 +45,6 @@ from semantic.rules.words import (
 
 _OPPOSITE: Mapping[BinaryOperator, BinaryOperator] = {
     "=": "<>", "<>": "=", "<": ">=", "<=": ">", ">": "<=", ">=": "<", "AND": "OR", "OR": "AND",
-}  # fmt: skip
-_MIRRORED: Mapping[BinaryOperator, BinaryOperator] = {
-    "=": "=", "<>": "<>", "<": ">", "<=": ">=", ">": "<", ">=": "<=",
 }  # fmt: skip
 _NUMBERS: Mapping[BinaryOperator, str] = {
     "=": "is", "<>": "is something other than",
@@ -126,7 +124,7 @@ def _between(node: Between, *, negated: bool) -> Node:
 def _compared(node: Binary, *, negated: bool) -> Node:
     left, right, op = node.left, node.right, node.op
     if constant_of(right) is None and constant_of(left) is not None:
-        left, right, op = right, left, _MIRRORED[op]
+        left, right, op = right, left, MIRRORED[op]
     op = _OPPOSITE[op] if negated else op
     value = constant_of(right)
     if isinstance(value, bool) and op in {"=", "<>"}:

@@ -6,7 +6,6 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import fields as dataclass_fields
-from datetime import date
 from decimal import Decimal
 
 from semantic.codegen.quality.promises import (
@@ -33,10 +32,10 @@ from semantic.codegen.quality.promises import (
     whole,
 )
 from semantic.definitions import ValueType
-from semantic.formula.spellings import POINTED, numbers
+from semantic.formula.spellings import one_number
 from semantic.promised import TYPED, PromiseFields, Typed, typed_of
 from semantic.rules.metric import Problems
-from semantic.rules.text import name_problems, storing_problems, text_problems
+from semantic.rules.text import is_day, name_problems, storing_problems, text_problems
 
 MOST_VALUES = 500
 _VALUE_LIMIT = 1_000
@@ -171,12 +170,10 @@ def _number(typed: Typed, name: str) -> Number | None:
     text = getattr(typed, name)
     if not text:
         return None
-    sign, digits = ("-", text[1:]) if text.startswith("-") else ("", text)
-    meant = numbers(digits)
-    if len(meant) > 1 and ("," in digits or POINTED.fullmatch(digits)):
-        either = " or ".join(f"{sign}{one}" for one in sorted(meant, key=float))
+    plain, *others = one_number(text)
+    if others:
+        either = " or ".join((plain, *others))
         raise _Unreadable(name, f"“{text}” could be {either}. Write the one that you mean.")
-    plain = sign + (meant[0] if len(meant) == 1 else digits)
     if not _NUMBER.fullmatch(plain) or not math.isfinite(float(plain)):
         raise _Unreadable(name, "Write a number, for example 12.5.")
     return int(plain) if "." not in plain else whole(float(plain))
@@ -213,7 +210,7 @@ def _values(typed: Typed, type_: ValueType, like: Promise | None) -> tuple[Scala
     texts = (
         any(isinstance(value, str) for value in was) if was else type_ not in (*_NUMERIC, "any", "boolean")
     )
-    if type_ == "date" and (odd := next((one for one in typed.values if not _is_day(one)), None)):
+    if type_ == "date" and (odd := next((one for one in typed.values if not is_day(one)), None)):
         raise _Unreadable("values", f"The column holds dates: write “{odd}” as in 2026-01-31.")
     if texts:
         return typed.values
@@ -225,13 +222,6 @@ def _values(typed: Typed, type_: ValueType, like: Promise | None) -> tuple[Scala
     if type_ in _NUMERIC or was:
         raise _Unreadable("values", "The column holds numbers: write each value as one, on its own line.")
     return typed.values
-
-
-def _is_day(text: str) -> bool:
-    try:
-        return date.fromisoformat(text).isoformat() == text
-    except ValueError:
-        return False
 
 
 def _canonical(text: str) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
 
 from semantic.formula.phrases import listed
 from semantic.known import Known
@@ -17,7 +16,7 @@ from semantic.removals import (
     uses_of,
 )
 from semantic.rules.metric import Problems
-from semantic.rules.text import name_problems, storing_problems, text_problems
+from semantic.rules.text import is_day, name_problems, storing_problems, text_problems
 
 MOST_TOLD = 5
 
@@ -40,7 +39,7 @@ def typing_problems(fields: RemovalFields) -> Problems:
         told["how"] = ["It cannot go later: nothing in dbt reads when. Remove it now."]
     if fields.how == "rename" and fields.new_name and (found := name_problems(fields.new_name)):
         told["new_name"] = found
-    if fields.how == "deprecate" and fields.day and not _is_day(fields.day):
+    if fields.how == "deprecate" and fields.day and not is_day(fields.day):
         told["day"] = ["Write the day as 2026-12-31."]
     if found := text_problems(fields.why, limit=2_000):
         told["why"] = found
@@ -130,10 +129,3 @@ def _listed(things: Sequence[str]) -> str:
     """Some of them, in words."""
     more = [f"{len(things) - MOST_TOLD} more"] if len(things) > MOST_TOLD else []
     return listed([*things[:MOST_TOLD], *more], "and")
-
-
-def _is_day(text: str) -> bool:
-    try:
-        return date.fromisoformat(text).isoformat() == text
-    except ValueError:
-        return False

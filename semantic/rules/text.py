@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from datetime import date
 
 # dbt renders nearly every text of a YAML file as a template, some of them twice: no escaping is safe.
 _JINJA = re.compile(r"\{\{|\{%|\{#|%\}|\}\}|#\}")
@@ -24,6 +25,14 @@ def storing_problems(value: str, *, limit: int = STORED_LIMIT) -> list[str]:
     if any(char == "\0" or unicodedata.category(char) == "Cs" for char in value):
         problems.append(_UNSTORABLE)
     return problems
+
+
+def is_day(text: str) -> bool:
+    """Whether it is a day as 2026-12-31."""
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
 
 
 def title_of(value: str, *, limit: int = 200) -> str:
