@@ -47,7 +47,7 @@ class RemovalForm(ItemForm):
         label=_("Also remove the measure and the helpers that nothing else uses"), required=False
     )
     why = forms.CharField(
-        label=_("Why does it go?"), required=False, widget=forms.Textarea(attrs={"rows": 2}),
+        label=_("Why?"), required=False, widget=forms.Textarea(attrs={"rows": 2}),
         help_text=_("Reviewers see this first."),
     )  # fmt: skip
 
