@@ -329,7 +329,8 @@ class CheckRun:
         with open_warehouse(location) as warehouse:
             if metrics or rewritten or affected:
                 engine = engine_for(with_relations(semantic, relations, after), location.adapter)
-                built_apart = Trial(self.before, after, relations, engine, warehouse)
+                proposed = frozenset(item.revision.metric.name for item in metrics)
+                built_apart = Trial(self.before, after, relations, engine, warehouse, proposed)
                 results = self._computed(metrics, rewritten, built_apart)
                 results += affected_results(affected, built_apart)
             counted = [

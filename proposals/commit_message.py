@@ -44,28 +44,39 @@ def first_line(done: Sequence[tuple[str, str, str]]) -> tuple[str, str]:
     if len(whole) <= _SUBJECT:
         return whole, ""
     listed = "\n".join(f"- {verb} {title}" for _area, verb, title in done)
-    short = subject_of(done, most=1)
-    return (short if len(done) > 1 and len(short) <= _SUBJECT else _counted(done)), listed
+    if len(done) > 1:
+        for line in (subject_of(done, most=1), _begun(done)):
+            if len(line) <= _SUBJECT:
+                return line, listed
+    return _counted(done), listed
 
 
 def subject_of(said: Sequence[tuple[str, str, str]], *, most: int | None = None) -> str:
     """The first line: the areas, the verbs, and what they are about: all of it, or `most` for each verb."""
-    areas = list(dict.fromkeys(area for area, _verb, _title in said))
     by_verb: dict[str, list[str]] = {}
     for _area, verb, title in said:
         by_verb.setdefault(verb, []).append(title)
     parts = [f"{verb} {_named(titles, most)}" for verb, titles in by_verb.items()]
     whole = ", ".join([parts[0], *(part[0].lower() + part[1:] for part in parts[1:])])
-    return f"{', '.join(areas)}: {whole}."
+    return f"{_areas(said)}: {whole}."
+
+
+def _begun(said: Sequence[tuple[str, str, str]]) -> str:
+    """The first line that names the first thing alone."""
+    _area, verb, title = said[0]
+    return f"{_areas(said)}: {verb} {title} and {len(said) - 1} more."
+
+
+def _areas(said: Sequence[tuple[str, str, str]]) -> str:
+    return ", ".join(dict.fromkeys(area for area, _verb, _title in said))
 
 
 def _counted(said: Sequence[tuple[str, str, str]]) -> str:
     """The first line where no title has room: how many things, or the beginning of the only one."""
     if len(said) == 1:
         return f"{subject_of(said)[: _SUBJECT - 1].rpartition(' ')[0]}…"
-    areas = ", ".join(dict.fromkeys(area for area, _verb, _title in said))
     first, *others = dict.fromkeys(verb for _area, verb, _title in said)
-    return f"{areas}: {' and '.join([first, *map(str.lower, others)])} {len(said)} things."
+    return f"{_areas(said)}: {' and '.join([first, *map(str.lower, others)])} {len(said)} things."
 
 
 def _named(titles: Sequence[str], most: int | None) -> str:

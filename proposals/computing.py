@@ -34,13 +34,17 @@ VALUED = COMPUTED | {"value_format", "rules"}
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """Where a proposal has been built: the names before and after, where each model is, who computes."""
+    """Where a proposal has been built: the names before and after, where each model is, who computes.
+
+    `proposed` are the metrics that the proposal brings or changes.
+    """
 
     before: Vocabulary
     after: Vocabulary
     relations: Mapping[str, str]
     engine: Engine
     warehouse: Warehouse
+    proposed: frozenset[str] = frozenset()
 
 
 def metric_result(revision: Revision, trial: Trial) -> dict[str, Any]:
@@ -52,7 +56,7 @@ def metric_result(revision: Revision, trial: Trial) -> dict[str, Any]:
     if base is not None and COMPUTED & fields.changes_from(base).keys():
         result["before"] = computed_alone(base, trial.before, trial.relations, trial.warehouse)
     if result["mismatches"]:
-        result["wrong"] = mismatch_sentence(result)
+        result["wrong"] = mismatch_sentence(result, trial)
     elif broken := broken_rules(fields, trial):
         result["wrong"] = " ".join(broken)
     return result
@@ -89,7 +93,7 @@ def rewritten_result(name: str, trial: Trial) -> dict[str, Any] | None:
     if before is not None and (was := fields_of(before, trial.before)).formula:
         result["before"] = computed_alone(was, trial.before, trial.relations, trial.warehouse)
     if result["mismatches"]:
-        result["wrong"] = mismatch_sentence(result)
+        result["wrong"] = mismatch_sentence(result, trial)
     return {"title": fields.label or name, **result}
 
 
@@ -197,12 +201,20 @@ def computed_alone(
     return {"total": total, "points": points}
 
 
-def mismatch_sentence(result: Mapping[str, Any]) -> str:
+def mismatch_sentence(result: Mapping[str, Any], trial: Trial) -> str:
     """What to tell people when the two computations differ."""
-    when, theirs, ours = result["mismatches"][0]
+    name, (when, theirs, ours) = result["metric"], result["mismatches"][0]
+    under = sorted(trial.proposed.intersection(trial.after.below([name])) - {name})
+    advice = "An analytics engineer should look at the generated code."
+    if under:
+        parts = " and ".join(under)
+        advice = (
+            f"This proposal also changes {parts}, from which dbt computes {name}: name {parts} in its "
+            "formula, or propose one after the other."
+        )
     return (
-        f"The two ways of computing {result['metric']} differ: for {when} dbt's semantic layer gives "
-        f"{theirs}, the formula gives {ours}. An analytics engineer should look at the generated code."
+        f"The two ways of computing {name} differ: for {when} dbt's semantic layer gives "
+        f"{theirs}, the formula gives {ours}. {advice}"
     )
 
 

@@ -25,6 +25,8 @@ MetricType = Literal["simple", "ratio", "derived", "cumulative", "conversion"]
 # dbt 1.12 on what stands in the models' own entries, where simple metrics say their totals themselves.
 Spec = Literal["legacy", "latest"]
 LATEST_SPEC_SINCE = (1, 12)
+# How the keywords of SQL are written.
+KeywordCase = Literal["lower", "upper"]
 
 
 def name_key(name: str) -> str:
@@ -261,6 +263,8 @@ class Vocabulary:
     says: Callable[[str], str] = _unsaid
     # The dbt that read it, which is the one that code is written for.
     dbt_version: tuple[int, int] = (1, 11)
+    # As the project has them in its semantic layer, or else in its models.
+    keywords: KeywordCase = "lower"
 
     @cached_property
     def measures(self) -> Mapping[str, tuple[Model, Measure]]:

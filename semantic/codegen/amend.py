@@ -194,8 +194,8 @@ class _Change:
         new = self._kept(was, new)
         if new.type != "simple" and (over := self.vocabulary.totalled_by(self.metric.name)):
             raise Refused(
-                f"{' and '.join(over)} needs {self.metric.name} as a single total, which the formula is not "
-                "where it stands. Propose a new metric for it."
+                f"dbt adds up {self.metric.name} in {' and '.join(over)}, so it has to stay a single total, "
+                "such as SUM(…) or COUNT(…). Propose a new metric for this formula."
             )
         entry = self.additions.spelled(new)
         self.values |= {key: entry.get(key) for key in self._defining(new)}

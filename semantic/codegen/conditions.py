@@ -7,6 +7,7 @@ from dataclasses import replace
 from sqlglot import exp
 
 from semantic.codegen.entries import Refused
+from semantic.codegen.sql_text import sql_text
 from semantic.definitions import Aggregation, Dimension, Model, Vocabulary
 from semantic.formula.computed import Computed
 from semantic.formula.tree import (
@@ -45,7 +46,8 @@ def row_sql(node: Node, vocabulary: Vocabulary, dialect: str, agg: Aggregation =
         return exp.column(identifier(part.column, spelled)) if isinstance(part, ColumnRef) else None
 
     value = Writer(vocabulary, spelled, leaf).sql(node)
-    return totalled(agg, value, value_type(node, vocabulary), spelled).sql(dialect=spelled)
+    total = totalled(agg, value, value_type(node, vocabulary), spelled)
+    return sql_text(total, vocabulary.keywords, dialect)
 
 
 def filter_text(condition: Node, base: Model, vocabulary: Vocabulary, dialect: str) -> str | None:
@@ -81,9 +83,10 @@ def filter_text(condition: Node, base: Model, vocabulary: Vocabulary, dialect: s
         return exp.column(name)
 
     try:
-        sql = Writer(vocabulary, portable(dialect), leaf).sql(condition).sql(dialect=portable(dialect))
+        value = Writer(vocabulary, portable(dialect), leaf).sql(condition)
     except NoDimension:
         return None
+    sql = sql_text(value, vocabulary.keywords, dialect)
     for name, jinja in references.items():
         sql = sql.replace(name, jinja)
     return sql

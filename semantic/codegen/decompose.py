@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,7 +11,9 @@ from sqlglot import exp
 from semantic.codegen.additions import Additions
 from semantic.codegen.conditions import filter_text, refuse_jinja
 from semantic.codegen.entries import Refused, plain_name
+from semantic.codegen.part_names import part_name
 from semantic.codegen.preparation import Preparation
+from semantic.codegen.sql_text import sql_text
 from semantic.codegen.totals import measure_of, same_total
 from semantic.definitions import (
     ConversionParams,
@@ -43,6 +45,7 @@ from semantic.formulas import meaning, metric_meaning
 from semantic.query.expressions import Writer, portable
 from semantic.query.plan import model_of
 
+LONGEST_NAME = 60
 FILLED = (
     "dbt 1.12 drops fill_nulls_with of a metric in its model's entry, so 0 instead of blank is written as "
     "COALESCE over another metric."
@@ -252,15 +255,22 @@ class Decomposer:
                 return None
             key = shape(node)
             if key not in inputs:
-                inputs[key] = self._input(node, f"part_{len(inputs) + 1}")
+                inputs[key] = self._input(node, self._role(node, inputs.values()))
             return exp.column(inputs[key].alias or inputs[key].name)
 
-        dialect = portable(self.dialect)
-        sql = Writer(self.vocabulary, dialect, leaf).sql(tree).sql(dialect=dialect)
+        value = Writer(self.vocabulary, portable(self.dialect), leaf).sql(tree)
+        sql = sql_text(value, self.vocabulary.keywords, self.dialect)
         if not inputs:
             raise Refused("The formula names no total and no metric.")
         used = tuple(inputs.values())
         return self._named(self.title, "derived", self._spec(tree), expr=sql, inputs=used)
+
+    @staticmethod
+    def _role(node: Node, others: Iterable[MetricInput]) -> str:
+        """What an input of a calculation is called, if it needs a name of its own."""
+        taken = [one.alias or one.name for one in others]
+        name = part_name(node, f"part_{len(taken) + 1}")
+        return f"{name}_{len(taken) + 1}" if name in taken else name
 
     def _spec(self, tree: Node) -> Spec:
         return self.place.spec if self.place else self._spec_of(tree)
@@ -268,8 +278,8 @@ class Decomposer:
     def _input(self, node: Node, role: str) -> MetricInput:
         """How the metric uses a total or another metric: by name, under an alias where it is filtered."""
         if isinstance(node, Prior):
-            used = self._input(node.value, role)
-            alias = self.additions.free_metric_name(f"{role}_earlier")
+            used = self._input(node.value, part_name(node.value, role))
+            alias = self.additions.free_metric_name(role)
             return replace(used, alias=alias, offset_window=node.length.words)
         if isinstance(node, Running):
             known = self._existing(node, self._run_over(node))
@@ -306,8 +316,10 @@ class Decomposer:
         return metric.name
 
     def _part(self, role: str, said: str) -> Title:
+        name = f"{self.title.name}_{role.replace(' ', '_')}"
         return Title(
-            name=self.additions.free_metric_name(f"{self.title.name}_{role.replace(' ', '_')}"),
+            # PostgreSQL cuts longer names, so that two of them could become one.
+            name=self.additions.free_metric_name(name if len(name) <= LONGEST_NAME else plain_name(role)),
             label=self.additions.free_label(f"{self.title.label} ({role.replace('_', ' ')})"),
             description=f"Part of {self.title.label}: {said}",
             own={"helper_of": self.title.name},

@@ -55,21 +55,38 @@ def _derived(there: Metric, was: Metric, new: Metric) -> Metric:
     pairs = _pairs(there.inputs, was.inputs)
     if pairs is None:
         return new
-    stands = {(one.name, one.alias): pairs[one] for one in was.inputs}
     names: dict[str, str] = {}
     placed: list[tuple[int, MetricInput]] = []
     for one in new.inputs:
-        found = stands.get((one.name, one.alias))
-        if found is None:
+        before = _before(one, was.inputs, new.inputs)
+        if before is None or (before.alias != one.alias and pairs[before].alias == before.alias):
+            # A new one, or one whose name of Bisync's says what it was.
             placed.append((len(there.inputs), one))
             continue
+        found = pairs[before]
         names[one.alias or one.name] = found.alias or found.name
-        before = next(other for other in was.inputs if pairs[other] is found)
         texts = _texts(found.filters, before.filters, one.filters)
         placed.append((there.inputs.index(found), replace(one, alias=found.alias, filters=texts)))
     placed.sort(key=lambda pair: pair[0])
-    expr = there.expr if was.expr == new.expr else _renamed(new.expr, names)
+    stood = {one.alias or one.name: found.alias or found.name for one, found in pairs.items()}
+    expr = _renamed(new.expr, names)
+    expr = there.expr if expr == _renamed(was.expr, stood) else expr
     return replace(new, expr=expr, inputs=tuple(one for _place, one in placed))
+
+
+def _before(one: MetricInput, was: Sequence[MetricInput], new: Sequence[MetricInput]) -> MetricInput | None:
+    """What an input was: the one of its name, or the only one that moved by another length of time."""
+    for other in was:
+        if (other.name, other.alias) == (one.name, one.alias):
+            return other
+    stay = {(other.name, other.alias) for other in was} & {(other.name, other.alias) for other in new}
+    moved = [
+        [other for other in inputs if other.offset_window and (other.name, other.alias) not in stay]
+        for inputs in (was, new)
+    ]
+    if one not in moved[1] or [len(inputs) for inputs in moved] != [1, 1]:
+        return None
+    return moved[0][0] if moved[0][0].name == one.name else None
 
 
 def _pairs(

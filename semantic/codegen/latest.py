@@ -56,17 +56,16 @@ def add_dimension(entry: Entry, dimension: Dimension, *, marked: bool = False) -
     """Marks the column that the dimension shows; one that is `marked` already shows it by SQL, as do names
     that SQL does not take as they stand.
     """
-    words = {"label": dimension.label, "description": dimension.description}
-    words = {key: text for key, text in words.items() if text}
+    texts = {"label": dimension.label, "description": dimension.description}
+    words: Entry = {key: text for key, text in texts.items() if text}
     time = {"granularity": dimension.granularity or "day"} if dimension.type == "time" else {}
     if marked or not is_column(dimension.expr):
         told = {"name": dimension.name, "type": dimension.type, **words, **time, "expr": dimension.expr}
         _derived(entry, "dimensions").append(told)
         return
     # Never dbt's short form, which loses the granularity.
-    told = {"type": dimension.type, **words}
-    if dimension.name != dimension.expr:
-        told["name"] = dimension.name
+    name = {"name": dimension.name} if dimension.name != dimension.expr else {}
+    told = {"type": dimension.type, **name, **words}
     column = _column(entry, dimension.expr)
     column.update(time)
     column["dimension"] = told

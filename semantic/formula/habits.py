@@ -42,6 +42,7 @@ INSTEAD: Mapping[str, str] = {
     "EOMONTH": "Write STARTOF(date + 1 month, month) - 1 day.",
     "DATEDIF": "Write DATEDIFF(from, to, month).",
     "DATE_DIFF": "Write DATEDIFF(from, to, day): the earlier date comes first.",
+    "DAYS": "Write DATEDIFF(from, to, day): the earlier date comes first.",
     "DATE_ADD": "Write date + 30 days.",
     "DATE_SUB": "Write date - 30 days.",
     "EXTRACT": "Write YEAR(date), QUARTER(date), MONTH(date) or DAY(date).",

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sqlglot import exp
+from sqlglot.dialects.dialect import Dialect as SqlglotDialect
 
 from semantic.definitions import Aggregation, Grain, ValueType
 from semantic.query.brackets import bracketed
@@ -91,9 +92,15 @@ def known(dialect: str) -> Dialect:
 
 def divided(left: exp.Expr, right: exp.Expr, dialect: str) -> exp.Expr:
     """An exact division, blank where the divisor is 0; one that is written out never is."""
-    left = exp.cast(left, "double") if known(dialect).cuts_quotients else left
+    spoken = SqlglotDialect.get_or_raise(dialect)
+    exact = any(one.is_type(*exp.DataType.REAL_TYPES) for one in (left, right))
+    if known(dialect).cuts_quotients or (spoken.TYPED_DIVISION and not exact):
+        left = exp.cast(left.unnest(), "double")
     never = isinstance(right, exp.Literal) and not right.is_string and float(right.this) != 0
-    return exp.Div(this=left, expression=right, typed=False, safe=not never)
+    if never or spoken.SAFE_DIVISION:
+        return exp.Div(this=left, expression=right, typed=False, safe=not never)
+    divisor = exp.Nullif(this=right.unnest(), expression=exp.Literal.number(0))
+    return exp.Div(this=left, expression=divisor, typed=False, safe=False)
 
 
 def as_decimal(value: exp.Expr, dialect: str) -> exp.Expr:

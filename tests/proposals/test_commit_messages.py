@@ -51,3 +51,13 @@ def test_a_first_line_without_room_is_short_and_all_is_listed_below_it() -> None
     assert line.endswith("…")
     assert len(line) <= 100
     assert listed == f"- Require {long}"
+
+
+def test_many_kinds_of_changes_are_told_by_the_first() -> None:
+    done = [("semantics", "Add", f"A dimension with a long name {number}") for number in range(2)]
+    done += [("tests", "Require", "raw_orders.amount is at least 0"), ("docs", "Describe", "raw_orders")]
+
+    line, listed = first_line(done)
+
+    assert line == "semantics, tests, docs: Add A dimension with a long name 0 and 3 more."
+    assert listed.count("\n") == 3

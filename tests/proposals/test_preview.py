@@ -16,7 +16,7 @@ from catalog.models import Snapshot
 from environments.numbers import Point
 from environments.selectors import reading
 from proposals import generate
-from proposals.computing import Trial, broken_rules, computed_twice
+from proposals.computing import Trial, broken_rules, computed_twice, mismatch_sentence
 from proposals.kinds import KINDS
 from proposals.preview import Preview, preview
 from semantic.fields import MetricFields, ValueRule
@@ -139,6 +139,31 @@ def test_every_rule_of_a_metric_is_looked_at_in_its_own_periods(
 
     assert len(found) == bool(said)
     assert " ".join(found).startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("proposed", "advice"),
+    [
+        ({"completed_revenue"}, "An analytics engineer should look at the generated code."),
+        ({"revenue", "average_order"}, "This proposal also changes revenue, from which dbt computes average"),
+    ],
+    ids=["nothing below it", "what it is made of"],
+)
+def test_a_difference_names_what_else_of_the_proposal_may_be_its_cause(
+    story: Story, proposed: set[str], advice: str
+) -> None:
+    assert story.production.live is not None
+    version = reading(story.production.live)
+    names = version.vocabulary
+    metrics = json.loads(Artifact.objects.get(pk=version.semantic_manifest).content())
+    engine = engine_for(with_relations(metrics, version.relations, names), "duckdb")
+    with open_warehouse(version.location) as warehouse:
+        trial = Trial(names, names, version.relations, engine, warehouse, frozenset(proposed))
+        fields = replace(WHOLE, name="average_order", formula="revenue / (orders_total + 1)")
+        result = computed_twice(fields, names, version.relations, engine, warehouse)
+
+    assert result["mismatches"]
+    assert advice in mismatch_sentence(result, trial)
 
 
 def test_what_sending_refuses_is_said_before(story: Story, client: Client) -> None:

@@ -84,7 +84,7 @@ def test_a_change_writes_the_condition_on_the_date_that_was_meant() -> None:
     names = replace(names, metrics={**names.metrics, "late": metric})
     base = fields_of(metric, names)
     more = "{{ Dimension('order__order_status') }} = 'completed'"
-    meant = "{{ TimeDimension('order__delivered_on', 'day') }} >= CAST('2026-01-01' AS DATE)"
+    meant = "{{ TimeDimension('order__delivered_on', 'day') }} >= cast('2026-01-01' as date)"
     # Counted by the same date, the condition stays as it stands; by another one, it says which was meant.
     for time, written in (("", SINCE_JANUARY[0]), ("ordered_at", meant)):
         wanted = replace(base, formula=f"{base.formula} AND status = 'completed'", time=time or base.time)

@@ -116,7 +116,7 @@ def test_a_total_that_is_cut_is_not_taken_for_an_exact_one() -> None:
     written = compile_metric(draft, names, dialect="postgres").entries
 
     assert written["metrics"][0]["type_params"] == {"measure": "found_sum"}
-    assert written["measures"]["orders"][0]["expr"] == "CAST(quantity AS DOUBLE PRECISION) / 2"
+    assert written["measures"]["orders"][0]["expr"] == "cast(quantity as double precision) / 2"
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,8 @@ from semantic.codegen.sql_models.new_model import (
 from semantic.codegen.sql_models.queries import NotAQuery, Query, query_of
 from semantic.codegen.sql_models.stars import Columns, Span, as_relations, spelled_out, types_of
 from semantic.codegen.sql_models.style import ProjectStyle, file_style
-from semantic.codegen.sql_models.writing import jinja_of, sql_text
+from semantic.codegen.sql_models.writing import jinja_of
+from semantic.codegen.sql_text import sql_text
 from semantic.definitions import Column
 from semantic.rules.text import text_problems
 

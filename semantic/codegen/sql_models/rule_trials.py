@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from sqlglot import exp
 
 from semantic.codegen.sql_models.rule_models import over_columns
-from semantic.codegen.sql_models.writing import TYPES, column_name, sql_text
+from semantic.codegen.sql_models.writing import TYPES, column_name
+from semantic.codegen.sql_text import sql_text
 from semantic.definitions import Vocabulary
 from semantic.formula.tree import ColumnRef, Node
 from semantic.query.expressions import Writer, portable

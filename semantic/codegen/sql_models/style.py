@@ -21,8 +21,8 @@ from semantic.codegen.sql_models.evidence import Evidence, Votes, majority
 from semantic.codegen.sql_models.folders import FEWEST, Places, layer_of, places_of
 from semantic.codegen.sql_models.jinja import Masked, Unmaskable, mask, relation_call
 from semantic.codegen.sql_models.properties import models_in
+from semantic.definitions import KeywordCase
 
-Case: TypeAlias = Literal["lower", "upper"]
 Commas: TypeAlias = Literal["trailing", "leading"]
 # So many show the habits of a project; one file more or less changes hardly any of the choice.
 MOST_FILES = 300
@@ -44,7 +44,7 @@ class ProjectStyle:
     `evidence` tells why, and is no part of what the style is.
     """
 
-    keywords: Case = "lower"
+    keywords: KeywordCase = "lower"
     commas: Commas = "trailing"
     indent: str = "    "
     hanging: bool = False
@@ -128,7 +128,7 @@ def file_style(text: str, style: ProjectStyle, *, dialect: str = "") -> ProjectS
 class _Look:
     """What one file shows; None where it shows nothing."""
 
-    keywords: Case | None = None
+    keywords: KeywordCase | None = None
     commas: Commas | None = None
     indent: str | None = None
     hanging: bool | None = None
@@ -221,7 +221,7 @@ class _Reader:
             with_alone=self._with_alone(tables),
         )
 
-    def _keywords(self) -> Case | None:
+    def _keywords(self) -> KeywordCase | None:
         words = [token.text for token in self.tokens if token.token_type in _KEYWORDS]
         return majority("upper" if word.isupper() else "lower" for word in words)
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from sqlglot import TokenType, exp
+from sqlglot import exp
 from sqlglot.dialects.dialect import Dialect
 
 from semantic.codegen.sql_models.jinja import RelationCall
-from semantic.codegen.sql_models.style import OWN_NAME, Case, ProjectStyle
+from semantic.codegen.sql_models.style import OWN_NAME, ProjectStyle
+from semantic.codegen.sql_text import sql_text
 from semantic.definitions import ValueType
 from semantic.query.expressions import portable
 from semantic.query.rows import RESERVED
@@ -24,8 +24,6 @@ TYPES: Mapping[ValueType, str] = {
     "timestamp": "TIMESTAMP",
     "boolean": "BOOLEAN",
 }
-# Stands behind a name that is to be written without quotes: no name has it.
-_BARE = "\ue000"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,51 +108,6 @@ def _branch(branch: exp.If, style: ProjectStyle, dialect: str) -> list[str]:
 def word(text: str, style: ProjectStyle) -> str:
     """Keywords in the project's case."""
     return text.upper() if style.keywords == "upper" else text
-
-
-def sql_text(
-    value: exp.Expr,
-    keywords: Case,
-    dialect: str,
-    *,
-    indent: int = 0,
-    leading: bool = False,
-    comments: bool = False,
-) -> str:
-    """SQL with its keywords, functions and types in that case, and its names as they are.
-
-    With an `indent` it takes several lines, with commas that are `leading` or not.
-    """
-    spelled = portable(dialect)
-    value = value.copy()
-    for name in value.find_all(exp.Identifier):
-        if not name.args.get("quoted"):
-            name.set("this", name.this + _BARE)
-            name.set("quoted", True)
-    pretty: dict[str, Any] = (
-        {"pretty": True, "indent": indent, "pad": indent, "leading_comma": leading} if indent else {}
-    )
-    return _cased(value.sql(dialect=spelled, comments=comments, **pretty), keywords, spelled)
-
-
-def _cased(sql: str, keywords: Case, dialect: str) -> str:
-    parts, at = [], 0
-    for token in Dialect.get_or_raise(dialect or None).tokenize(sql):
-        text = sql[token.start : token.end + 1]
-        if token.token_type is TokenType.IDENTIFIER:
-            text = token.text.removesuffix(_BARE) if token.text.endswith(_BARE) else text
-        elif token.token_type not in _AS_THEY_ARE:
-            text = text.upper() if keywords == "upper" else text.lower()
-        parts += [sql[at : token.start], text]
-        at = token.end + 1
-    return "".join([*parts, sql[at:]])
-
-
-_AS_THEY_ARE = frozenset(
-    kind
-    for kind in TokenType
-    if kind.name.endswith("STRING") or kind in {TokenType.NUMBER, TokenType.PARAMETER}
-)
 
 
 def projection_lines(column: Projection, style: ProjectStyle, dialect: str) -> list[str]:

@@ -75,7 +75,7 @@ def test_a_dimension_stands_with_those_of_its_semantic_model() -> None:
         "label": "Device kind",
         "description": "Which price.",
         "type": "categorical",
-        "expr": "CASE WHEN discount > 0 THEN 'reduced' ELSE 'full' END",
+        "expr": "case when discount > 0 then 'reduced' else 'full' end",
     }
     assert code.models == ("fct_orders",)
     assert code.after is not None
@@ -172,7 +172,7 @@ def test_words_of_a_dimension_change_alone_and_a_calculation_with_its_model_buil
         "description": "Where it stands.",
     }  # fmt: skip
     assert (words.models, code.models) == ((), ("fct_orders",))
-    assert applied(code)["semantic_models"][0]["dimensions"][2]["expr"] == "UPPER(status)"
+    assert applied(code)["semantic_models"][0]["dimensions"][2]["expr"] == "upper(status)"
 
 
 def test_what_dbt_changed_elsewhere_is_not_overwritten() -> None:

@@ -26,6 +26,15 @@ FILE = """metrics:
         - name: revenue
           offset_window: 1 month
           alias: revenue_before
+  - name: rise
+    type: derived
+    type_params:
+      expr: revenue - revenue_1_month_earlier
+      metrics:
+        - revenue
+        - name: revenue
+          alias: revenue_1_month_earlier
+          offset_window: 1 month
   - name: paid_share
     type: ratio
     type_params:
@@ -56,6 +65,13 @@ METRICS = (
         inputs=(
             MetricInput("revenue", "revenue_now"),
             MetricInput("revenue", "revenue_before", offset_window="1 month"),
+        ),
+    ),
+    Metric(
+        "rise", "derived", expr="revenue - revenue_1_month_earlier",
+        inputs=(
+            MetricInput("revenue"),
+            MetricInput("revenue", "revenue_1_month_earlier", offset_window="1 month"),
         ),
     ),
     Metric(
@@ -94,6 +110,17 @@ def note(lines: list[str]) -> list[str]:
 def test_another_length_of_time_changes_that_line_alone() -> None:
     assert note(changed("growth", "1 month", "1 year")) == [
         "-          offset_window: 1 month",
+        "+          offset_window: 1 year",
+    ]
+
+
+def test_a_name_that_tells_the_length_of_time_changes_with_it() -> None:
+    assert note(changed("rise", "1 month", "1 year")) == [
+        "-      expr: revenue - revenue_1_month_earlier",
+        "+      expr: revenue - revenue_1_year_earlier",
+        "-          alias: revenue_1_month_earlier",
+        "-          offset_window: 1 month",
+        "+          alias: revenue_1_year_earlier",
         "+          offset_window: 1 year",
     ]
 

@@ -65,7 +65,7 @@ def test_what_the_old_kind_of_total_said_goes_with_it() -> None:
     assert {key: value for key, value in values.items() if value is not None} == {
         "type": "simple",
         "agg": "percentile",
-        "expr": "CAST(net_amount AS DOUBLE PRECISION)",
+        "expr": "cast(net_amount as double precision)",
         "percentile": 0.9,
     }
     values = again.entries["change"]["values"]
@@ -114,15 +114,15 @@ def test_a_calculation_that_becomes_a_total_stays_at_the_top_level_over_a_hidden
         "-    numerator: revenue",
         "-    denominator: customers_total",
         "+    type: derived",
-        "+    expr: revenue_per_customer_part_1",
-        "+    input_metrics: [revenue_per_customer_part_1]",
+        "+    expr: revenue_per_customer_highest_discount",
+        "+    input_metrics: [revenue_per_customer_highest_discount]",
         "+    config:",
         "+      meta:",
         "+        bisync:",
         "+          formula: MAX(fct_orders.discount)",
     ]
     assert "+        hidden: true" in found["models/schema.yml"]
-    assert code.metrics == ("revenue_per_customer_part_1", "revenue_per_customer")
+    assert code.metrics == ("revenue_per_customer_highest_discount", "revenue_per_customer")
 
 
 def test_a_total_of_another_model_cannot_stand_in_this_ones_entry() -> None:
@@ -153,8 +153,14 @@ def test_what_a_running_metric_says_changes_where_it_stands() -> None:
     assert values["window"] is None
 
 
-@pytest.mark.parametrize("formula", ["SUM(fct_orders.discount)", "CUMULATIVE(SUM(fct_orders.discount))"])
-def test_a_metric_of_the_legacy_spec_stays_in_it_over_one_of_the_latest(formula: str) -> None:
+@pytest.mark.parametrize(
+    ("formula", "part"),
+    [
+        ("SUM(fct_orders.discount)", "total_discount"),
+        ("CUMULATIVE(SUM(fct_orders.discount))", "total_discount_so_far"),
+    ],
+)
+def test_a_metric_of_the_legacy_spec_stays_in_it_over_one_of_the_latest(formula: str, part: str) -> None:
     old = shop.vocabulary()
     known = with_formulas(
         replace(
@@ -169,7 +175,7 @@ def test_a_metric_of_the_legacy_spec_stays_in_it_over_one_of_the_latest(formula:
     values = code.entries["change"]["values"]
     assert values == {
         "type": "derived",
-        "type_params": {"expr": "customers_total_part_1", "metrics": ["customers_total_part_1"]},
+        "type_params": {"expr": f"customers_total_{part}", "metrics": [f"customers_total_{part}"]},
         "filter": None,
     }
     assert code.entries["models"]["fct_orders"]["metrics"][0]["hidden"]

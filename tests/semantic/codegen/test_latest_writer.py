@@ -130,7 +130,7 @@ def test_a_condition_on_a_column_that_is_no_dimension_goes_into_the_total() -> N
     assert inside(code)["found"] == {
         "type": "simple",
         "agg": "sum",
-        "expr": "CASE WHEN quantity > 1 THEN 1 END",
+        "expr": "case when quantity > 1 then 1 end",
         "agg_time_dimension": "delivered_on",
     }
 
@@ -153,10 +153,10 @@ def test_a_calculation_names_its_inputs() -> None:
 
     assert at_top(code) == {
         "type": "derived",
-        "expr": "CAST((revenue - part_2_earlier) AS DOUBLE PRECISION) / NULLIF(orders_total, 0)",
+        "expr": "cast(revenue - revenue_1_month_earlier as double precision) / nullif(orders_total, 0)",
         "input_metrics": [
             "revenue",
-            {"name": "revenue", "alias": "part_2_earlier", "offset_window": "1 month"},
+            {"name": "revenue", "alias": "revenue_1_month_earlier", "offset_window": "1 month"},
             "orders_total",
         ],
     }

@@ -249,7 +249,7 @@ def test_a_condition_is_sql_in_the_test_and_stays_a_formula_in_the_note() -> Non
     assert written(rule, Target("orders"), UTILS).entry(nested=True) == {
         "dbt_utils.expression_is_true": {
             "name": "small",
-            "arguments": {"expression": "amount * quantity <= CAST(10 AS DOUBLE PRECISION) / 3"},
+            "arguments": {"expression": "amount * quantity <= cast(10 as double precision) / 3"},
             "config": {
                 "severity": "warn",
                 "where": "status = 'open'",

@@ -128,7 +128,7 @@ def test_a_proposed_date_that_needs_quotes_dates_its_new_semantic_model() -> Non
 def test_the_user_of_a_row_is_not_whoever_asks(dialect: str) -> None:
     known = names()
     written = entries("SUM(amount) WHERE user = 'x'", known, dialect)
-    assert written["measures"]["orders"][0]["expr"] == "CASE WHEN \"user\" = 'x' THEN amount END"
+    assert written["measures"]["orders"][0]["expr"] == "case when \"user\" = 'x' then amount end"
 
 
 def test_a_query_asks_for_the_column_and_says_the_name_back() -> None:

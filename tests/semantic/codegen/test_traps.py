@@ -95,7 +95,7 @@ def test_0_instead_of_blank_is_written_where_dbt_reads_it(spec: Spec) -> None:
         assert found["type_params"]["measure"]["fill_nulls_with"] == 0
         assert code.notes == ()
     else:
-        assert (found["type"], found["expr"]) == ("derived", "COALESCE(found_part_1, 0)")
+        assert (found["type"], found["expr"]) == ("derived", "coalesce(found_total_discount, 0)")
         assert not any("fill_nulls_with" in one for one in mappings(code.entries))
         assert "drops fill_nulls_with" in code.notes[0]
 
@@ -177,7 +177,7 @@ def test_a_division_is_exact_and_by_nothing_but_numbers(spec: Spec) -> None:
 
     found = next(metric for metric in code.entries["metrics"] if metric["name"] == "found")
     expr = found["expr"] if spec == "latest" else found["type_params"]["expr"]
-    assert expr.startswith("CAST(orders_total AS DOUBLE PRECISION) / NULLIF((found_part_2 + 1), 0)")
+    assert expr.startswith("cast(orders_total as double precision) / nullif(found_total_quantity + 1, 0)")
 
 
 @both
@@ -237,7 +237,7 @@ def test_conditions_name_declared_dimensions_or_go_into_the_total(spec: Spec) ->
     own = compiled(spec, "SUM(discount) WHERE quantity > 1 AND is_gift")
 
     (total,) = [one for one in mappings(own.entries) if "agg" in one]
-    assert total["expr"] == "CASE WHEN quantity > 1 THEN discount END"
+    assert total["expr"] == "case when quantity > 1 then discount end"
     assert [one["filter"] for one in mappings(own.entries) if "filter" in one] == [
         "{{ Dimension('order__is_gift') }}"
     ]

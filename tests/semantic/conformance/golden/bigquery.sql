@@ -305,10 +305,10 @@ SELECT SUM(sales.quantity) - ( NULLIF(COUNT(*), 0) - 1 ) AS value FROM sales AS 
 SELECT ( SUM(sales.quantity) + 1 ) * 2 AS value FROM sales AS sales;
 
 -- SUM(quantity) / (COUNT(*) / 2)
-SELECT CAST(SUM(sales.quantity) AS FLOAT64) / NULLIF(( CAST(NULLIF(COUNT(*), 0) AS FLOAT64) / 2 ), 0) AS value FROM sales AS sales;
+SELECT CAST(SUM(sales.quantity) AS FLOAT64) / NULLIF(CAST(NULLIF(COUNT(*), 0) AS FLOAT64) / 2, 0) AS value FROM sales AS sales;
 
 -- SUM(quantity) / COUNT(*) / 2
-SELECT CAST(( CAST(SUM(sales.quantity) AS FLOAT64) / NULLIF(NULLIF(COUNT(*), 0), 0) ) AS FLOAT64) / 2 AS value FROM sales AS sales;
+SELECT CAST(CAST(SUM(sales.quantity) AS FLOAT64) / NULLIF(NULLIF(COUNT(*), 0), 0) AS FLOAT64) / 2 AS value FROM sales AS sales;
 
 -- -SUM(quantity) ^ 2
 SELECT -POWER(SUM(sales.quantity), 2) AS value FROM sales AS sales;

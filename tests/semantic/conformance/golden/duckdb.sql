@@ -305,7 +305,7 @@ SELECT SUM(sales.quantity) - ( NULLIF(COUNT(*), 0) - 1 ) AS value FROM sales AS 
 SELECT ( SUM(sales.quantity) + 1 ) * 2 AS value FROM sales AS sales;
 
 -- SUM(quantity) / (COUNT(*) / 2)
-SELECT SUM(sales.quantity) / NULLIF(( NULLIF(COUNT(*), 0) / 2 ), 0) AS value FROM sales AS sales;
+SELECT SUM(sales.quantity) / NULLIF(NULLIF(COUNT(*), 0) / 2, 0) AS value FROM sales AS sales;
 
 -- SUM(quantity) / COUNT(*) / 2
 SELECT ( SUM(sales.quantity) / NULLIF(NULLIF(COUNT(*), 0), 0) ) / 2 AS value FROM sales AS sales;
