@@ -46,6 +46,7 @@ from semantic.query.expressions import Writer, portable
 from semantic.query.plan import model_of
 
 LONGEST_NAME = 60
+SIDES = ("numerator", "denominator")
 FILLED = (
     "dbt 1.12 drops fill_nulls_with of a metric in its model's entry, so 0 instead of blank is written as "
     "COALESCE over another metric."
@@ -297,7 +298,9 @@ class Decomposer:
         filters, inline = self.prepared.split(model, value, conditions)
         if inline or not filters:
             return MetricInput(self._helper(node, role))
-        return self._used(self._existing(value, model) or self._helper(value, role), filters, role)
+        # Its rows are filtered where it is used, so it is not called by what is left of them.
+        whole = role if role in SIDES else part_name(value, role)
+        return self._used(self._existing(value, model) or self._helper(value, whole), filters, role)
 
     def _used(self, metric: str, filters: list[str], role: str) -> MetricInput:
         if not filters:

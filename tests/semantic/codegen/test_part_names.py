@@ -59,6 +59,13 @@ def test_parts_of_the_same_name_are_numbered() -> None:
     assert "revenue_filtered - revenue_filtered_2 * 2" in str(definition(code))
 
 
+def test_a_total_that_is_filtered_where_it_is_used_is_called_by_all_its_rows() -> None:
+    code = compiled("(SUM(discount) WHERE status = 'returned') * 2 - (SUM(discount) WHERE is_gift)")
+
+    assert code.metrics == ("found_total_discount", "found")
+    assert definition(code)["type_params"]["expr"] == "total_discount_returned * 2 - total_discount_gift"
+
+
 def test_a_name_that_databases_would_cut_is_left_short() -> None:
     code = compiled("SUM(discount) - MAX(discount) * 2", name="a" * 50)
 
