@@ -265,6 +265,8 @@ class Vocabulary:
     dbt_version: tuple[int, int] = (1, 11)
     # As the project has them in its semantic layer, or else in its models.
     keywords: KeywordCase = "lower"
+    # Which notes about metrics the project has in their `meta` itself.
+    plain_notes: frozenset[str] = frozenset()
 
     @cached_property
     def measures(self) -> Mapping[str, tuple[Model, Measure]]:

@@ -23,7 +23,6 @@ from semantic.definitions import (
     Entity,
     EntityType,
     Grain,
-    KeywordCase,
     Measure,
     Metric,
     MetricInput,
@@ -36,7 +35,8 @@ from semantic.definitions import (
 )
 from semantic.formulas import metric_formula
 from semantic.keys import key_columns
-from semantic.keyword_case import keyword_case
+from semantic.keyword_case import project_case
+from semantic.metric_notes import plain_notes
 from semantic.query.rows import parsed
 from semantic.query.spec import Unsupported
 from workspace.dbt.code import dialect_of
@@ -75,13 +75,15 @@ def vocabulary(
         models.setdefault(model.name, model)
     raws = {raw["name"]: raw for raw in (manifest.get("metrics") or {}).values() if _enabled(raw)}
     metrics = [_metric(raw, raws, project) for raw in raws.values()]
+    code = (node.get("raw_code") or "" for node in _nodes(manifest))
     known = Vocabulary(
         models=models,
         metrics={metric.name: metric for metric in sorted(metrics, key=lambda metric: metric.name)},
         time_spine=_time_spine(manifest, semantic_manifest),
         keys=primary_keys(manifest),
         dbt_version=dbt_version(manifest),
-        keywords=_keywords(manifest, models.values(), metrics),
+        keywords=project_case(models.values(), metrics, code),
+        plain_notes=plain_notes(metrics),
         synonyms=_synonyms(manifest, metrics),
         says=lambda sql: formula_of(sql, project.dialect),
     )
@@ -106,16 +108,6 @@ def _synonyms(manifest: Raw, metrics: Iterable[Metric]) -> dict[str, str]:
     }
     of_metrics = {phrase: metric.name for metric in metrics for phrase in synonyms_in(metric.meta)}
     return {**of_columns, **of_metrics}
-
-
-def _keywords(manifest: Raw, models: Iterable[Model], metrics: Iterable[Metric]) -> KeywordCase:
-    """How keywords are written in the semantic layer, or where it has none, in the models."""
-    layer = [text for metric in metrics for text in (metric.expr, *metric.filters)]
-    for semantic in filter(None, (model.semantic for model in models)):
-        layer += [one.expr for one in semantic.dimensions]
-        layer += [one.expr for one in semantic.measures if not isinstance(one, Balance)]
-    found = keyword_case(layer) or keyword_case(node.get("raw_code") or "" for node in _nodes(manifest))
-    return found or "lower"
 
 
 def dialect(manifest: Raw) -> str:

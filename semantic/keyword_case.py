@@ -6,7 +6,8 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 
-from semantic.definitions import KeywordCase
+from semantic.balances import Balance
+from semantic.definitions import KeywordCase, Metric, Model
 
 _NO_SQL = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|'(?:[^']|'')*'|\"[^\"]*\"", re.DOTALL)
 _WORDS = (
@@ -25,3 +26,12 @@ def keyword_case(texts: Iterable[str]) -> KeywordCase | None:
         if lower or upper:
             votes["upper" if upper > lower else "lower"] += 1
     return votes.most_common(1)[0][0] if votes else None
+
+
+def project_case(models: Iterable[Model], metrics: Iterable[Metric], code: Iterable[str]) -> KeywordCase:
+    """The case in which a project writes its semantic layer, or where that has no keywords, its models."""
+    layer = [text for metric in metrics for text in (metric.expr, *metric.filters)]
+    for semantic in filter(None, (model.semantic for model in models)):
+        layer += [one.expr for one in semantic.dimensions]
+        layer += [one.expr for one in semantic.measures if not isinstance(one, Balance)]
+    return keyword_case(layer) or keyword_case(code) or "lower"

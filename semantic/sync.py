@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 
@@ -12,7 +11,7 @@ from catalog.ingest import fitting
 from catalog.models import Snapshot
 from governance.models import Project
 from semantic.definitions import Metric, MetricInput, Vocabulary
-from semantic.fields import currency
+from semantic.metric_notes import usual_currency
 from semantic.models import Definition, DefinitionKind, DefinitionState, RevisionState, Usage
 from workspace.runs import Work
 
@@ -129,8 +128,7 @@ def sync_metrics(project: Project, vocabulary: Vocabulary, *, commit: str) -> di
 
 def _note_currency(project: Project, vocabulary: Vocabulary) -> None:
     """What most metrics say that their amounts are in."""
-    said = Counter(code for metric in vocabulary.metrics.values() if (code := currency(metric.meta)))
-    most = min(said, key=lambda code: (-said[code], code), default="")
+    most = usual_currency(vocabulary.metrics.values())
     if project.currency != most:
         project.currency = most
         project.save(update_fields=["currency"])

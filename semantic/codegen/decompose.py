@@ -42,6 +42,7 @@ from semantic.formula.tree import (
     walk,
 )
 from semantic.formulas import meaning, metric_meaning
+from semantic.metric_notes import as_noted
 from semantic.query.expressions import Writer, portable
 from semantic.query.plan import model_of
 
@@ -128,7 +129,7 @@ class Decomposer:
             label=title.label,
             description=title.description,
             group=title.group,
-            meta={"bisync": dict(title.own)},
+            meta=as_noted(title.own, self.known.plain_notes, self.known.metrics.values()),
             spec=spec,
             **definition,
         )
