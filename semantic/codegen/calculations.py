@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 from sqlglot import exp
 
@@ -26,10 +26,12 @@ from semantic.codegen.sql_models.pasted import (
     read_query,
 )
 from semantic.codegen.sql_models.project import project_of
+from semantic.codegen.sql_models.receivers import Below, Received, received
 from semantic.codegen.yaml_files import new_file
 from semantic.codegen.yaml_marks import YamlRefused
 from semantic.definitions import Column, Model, Vocabulary
 from semantic.formula import Analysis, analyse_row
+from semantic.formula.phrases import listed
 from semantic.known import Known
 from semantic.query.expressions import value_type
 from semantic.rules.metric import Problems
@@ -194,9 +196,9 @@ def compile_calculation(fields: CalculationFields, known: Known, dialect: str) -
         changes=written.changes,
         entries={"edits": [*models, *columns], "uses": {}},
         metrics=(),
-        models=(done.model.name,),
+        models=(done.model.name, *done.received.takers, *done.received.unsure),
         yaml_preview=preview,
-        notes=written.notes,
+        notes=(*written.notes, *_received_notes(done)),
         later=lambda: _with_model(known.names, done),
     )
 
@@ -208,6 +210,8 @@ class _Done:
     written: WrittenModels
     model: Model
     key: str = ""
+    # Who else gets the column.
+    received: Received = field(default_factory=Received)
 
 
 def _written(fields: CalculationFields, known: Known, dialect: str) -> _Done:
@@ -228,7 +232,14 @@ def _column(fields: CalculationFields, known: Known, project: Project) -> _Done:
             raise Unwritable("place", why) from why
         except Refused as why:
             raise Unwritable("label", why) from why
-        return _Done(written, replace(model, columns=(*model.columns, added)))
+        found = received(fields.column, model.unique_id, _finder(known, project), project.dialect)
+        if found.clash:
+            raise Unwritable(
+                "label",
+                f"{found.clash} takes the columns of {model.name} by a * and has a column {fields.column} of "
+                "its own. Choose another name.",
+            )
+        return _Done(written, replace(model, columns=(*model.columns, added)), received=found)
     key = fields.key_columns or tuple(filter(None, [known.names.keys.get(model.name)]))
     try:
         written = calculated_model(column, known.names, project, name=fields.called, key=key)
@@ -242,15 +253,47 @@ def _column(fields: CalculationFields, known: Known, project: Project) -> _Done:
     return _Done(written, made, key[0] if len(key) == 1 else "")
 
 
+def _finder(known: Known, project: Project) -> Callable[[str], Below | None]:
+    """Models by dbt's ids, each with the models that read it."""
+    readers: dict[str, list[str]] = {}
+    for child, parents in known.manifest.parts.parent_map.items():
+        for parent in parents if child.startswith(("model.", "snapshot.")) else ():
+            readers.setdefault(parent, []).append(child)
+
+    def find(unique_id: str) -> Below | None:
+        entry = known.manifest.nodes.get(unique_id)
+        if entry is None:
+            return None
+        raw = entry.read()
+        name, text = str(raw["name"]), str(raw.get("raw_code") or "")
+        model = known.names.models.get(name)
+        columns: tuple[str, ...] = ()
+        if model is not None and model.unique_id == unique_id:
+            text = project.files.get(project.sql_file(model)) or text
+            columns = tuple(column.name for column in model.columns)
+        return Below(name, text, columns, tuple(readers.get(unique_id, ())))
+
+    return find
+
+
+def _received_notes(done: _Done) -> Iterator[str]:
+    if takers := done.received.takers:
+        take = "take" if len(takers) > 1 else "takes"
+        yield f"{listed(takers, 'and')} {take} it by a *, so it is in there, too."
+    if unsure := done.received.unsure:
+        names = listed(unsure, "or")
+        yield f"Whether it reaches {names} cannot be told from the SQL. The checks build what is there."
+
+
 def _query(fields: CalculationFields, known: Known, project: Project) -> _Done:
     try:
         query = read_query(fields.sql, relations_of(known, project.dialect), project.style, project.dialect)
     except QueryRefused as why:
         raise Unwritable("sql", why) from why
     names = {column.name.lower() for column in query.columns}
-    for field, asked in (("key", fields.key_columns), ("words", tuple(fields.column_words))):
+    for part, asked in (("key", fields.key_columns), ("words", tuple(fields.column_words))):
         if strange := [name for name in asked if query.columns and name.lower() not in names]:
-            raise Unwritable(field, f"The query has no column {strange[0]}.")
+            raise Unwritable(part, f"The query has no column {strange[0]}.")
     words = tuple(ColumnWords(name, said) for name, said in fields.column_words.items())
     pasted = PastedModel(fields.called, fields.folder, fields.description, words, fields.key_columns)
     try:
@@ -276,7 +319,12 @@ def _new(
 
 def _with_model(names: Vocabulary, done: _Done) -> Vocabulary:
     keys = {**names.keys, done.model.name: done.key} if done.key else names.keys
-    return replace(names, models={**names.models, done.model.name: done.model}, keys=keys)
+    below = {
+        name: replace(model, columns=(*model.columns, done.model.columns[-1]))
+        for name in done.received.takers
+        if (model := names.models.get(name))
+    }
+    return replace(names, models={**names.models, **below, done.model.name: done.model}, keys=keys)
 
 
 # -- what the project is like

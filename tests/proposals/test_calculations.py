@@ -10,8 +10,11 @@ from django.test import Client
 
 from environments.selectors import vocabulary_of
 from proposals.actions import authoring, publishing
+from proposals.generate import known_for
+from proposals.kinds import kind_of
 from proposals.models import Proposal
 from semantic.fields import MetricFields
+from semantic.rules.metric import Problems
 from tests.proposals.story import FIELDS, Story
 from tests.semantic.shop import FILES
 from workspace.actions import pull_request
@@ -36,12 +39,20 @@ def added(story: Story, proposal: Proposal | None, kind: str, **fields: Any) -> 
     return proposal
 
 
+def told_of(proposal: Proposal, **typed: Any) -> Problems:
+    """What sending would refuse, were the first change another one."""
+    revision = proposal.items.order_by("id")[0].revision
+    fields = replace(revision.content, **typed)
+    return kind_of(revision).sending_problems(fields, known_for(proposal), None)
+
+
 def test_a_column_a_metric_over_it_and_a_pasted_query_are_published_together(
     story: Story, client: Client
 ) -> None:
     path = "models/fct_orders.sql"
     text = FILES[path].lstrip().replace("select *", LISTED, 1)
-    story.origin.commit({path: text}, "models: List the columns of orders.")
+    big = "select *, quantity > 2 as is_big from {{ ref('fct_orders') }}\n"
+    story.origin.commit({path: text, "models/big_orders.sql": big}, "models: List the columns of orders.")
     pull_request(project=story.project, actor=story.priya)
     story.work()
     proposal = added(
@@ -52,6 +63,10 @@ def test_a_column_a_metric_over_it_and_a_pasted_query_are_published_together(
         model=ORDERS,
         formula="net_amount - COALESCE(discount, 0)",
         description="What is left after the discount.",
+    )
+    (refused,) = told_of(proposal, label="Is big")["label"]
+    assert refused.startswith(
+        "big_orders takes the columns of fct_orders by a * and has a column is_big of its"
     )
     metric: MetricFields = replace(
         FIELDS,
@@ -93,6 +108,8 @@ def test_a_column_a_metric_over_it_and_a_pasted_query_are_published_together(
 
     proposal.refresh_from_db()
     assert proposal.status == "published"
+    assert "big_orders takes it by a *" in proposal.checks.get(kind="rules").message
+    assert "big_orders" in proposal.checks.get(kind="build").message
     said = proposal.checks.get(kind="numbers").message
     assert "Net of discount: 1 of 6 rows are blank" in said
     assert "fct_customer_amounts: 3 rows" in said
@@ -104,6 +121,7 @@ def test_a_column_a_metric_over_it_and_a_pasted_query_are_published_together(
     column = names.models["fct_orders"].column("net_of_discount")
     assert column is not None
     assert column.description == "What is left after the discount."
+    assert names.models["big_orders"].column("net_of_discount")
     assert {one.name for one in names.models["fct_customer_amounts"].columns} == {"customer_id", "amount"}
     assert "net_of_discount_total" in names.metrics
     assert names.keys["fct_customer_amounts"] == "customer_id"
