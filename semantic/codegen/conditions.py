@@ -53,7 +53,8 @@ def row_sql(node: Node, vocabulary: Vocabulary, dialect: str, agg: Aggregation =
 def filter_text(condition: Node, base: Model, vocabulary: Vocabulary, dialect: str) -> str | None:
     """dbt's filter over metrics of `base`; None where a column is no dimension, or is cut to whole days.
 
-    A dimension that computes a part of the condition stands for that part where its columns cannot.
+    A dimension that computes a part of the condition stands for that part where a formula names it, or where
+    the columns of the part cannot.
     """
     refuse_jinja(condition)
     place = "bisync_dimension_"
@@ -71,12 +72,13 @@ def filter_text(condition: Node, base: Model, vocabulary: Vocabulary, dialect: s
     def leaf(part: Node) -> exp.Expr | None:
         if isinstance(part, ColumnRef):
             jinja = _reference(part, condition, base, vocabulary)
-        else:
-            found = computed.dimension(part)
-            columns = (inner for inner in walk(part) if isinstance(inner, ColumnRef))
-            if found is None or all(map(is_dimension, columns)):
+        elif found := computed.dimension(part):
+            plain = all(is_dimension(inner) for inner in walk(part) if isinstance(inner, ColumnRef))
+            if plain and not (_is_named(part) and _is_reached(*found, base, vocabulary)):
                 return None
             jinja = _placed(*found, base, vocabulary)
+        else:
+            return None
         name = next((name for name, known in references.items() if known == jinja), "")
         name = name or f"{place}{len(references)}_"
         references[name] = jinja
@@ -90,6 +92,19 @@ def filter_text(condition: Node, base: Model, vocabulary: Vocabulary, dialect: s
     for name, jinja in references.items():
         sql = sql.replace(name, jinja)
     return sql
+
+
+def _is_named(part: Node) -> bool:
+    """Whether a part is what a name in the formula stands for: then all of it has the place of the name."""
+    places = {(inner.start, inner.end) for inner in walk(part)}
+    return len(places) == 1 and part.end > part.start
+
+
+def _is_reached(model: str, dimension: Dimension, base: Model, vocabulary: Vocabulary) -> bool:
+    try:
+        return bool(_placed(model, dimension, base, vocabulary))
+    except NoDimension:
+        return False
 
 
 class NoDimension(ValueError):

@@ -70,9 +70,10 @@ class Preparation:
         # leaves it blank, as everywhere else.
         needs_filter = filtering or total.name == "COUNTDISTINCT"
         for condition in conditions:
-            self._declare(condition, model, everything=needs_filter)
-            base = self.additions.vocabulary.models[model.name]
-            text = filter_text(condition, base, self.additions.vocabulary, self.dialect)
+            text = self._filter(condition, model)
+            if text is None:
+                self._declare(condition, model, everything=needs_filter)
+                text = self._filter(condition, model)
             if text is not None:
                 filters.append(text)
             elif needs_filter or not _is_about(condition, model):
@@ -84,6 +85,10 @@ class Preparation:
             else:
                 inline.append(condition)
         return filters, inline
+
+    def _filter(self, condition: Node, model: Model) -> str | None:
+        known = self.additions.vocabulary
+        return filter_text(condition, known.models[model.name], known, self.dialect)
 
     def _declare(self, condition: Node, model: Model, *, everything: bool) -> None:
         """Dimensions for the columns of a condition: the plain ones of a new semantic model, or all."""

@@ -411,8 +411,13 @@ def test_the_lines_of_a_formula_are_kept_as_files_end_them() -> None:
     [
         ("SUM(net_amount) WHERE is_bulk", "{{ Dimension('order__is_bulk') }}"),
         ("SUM(net_amount) WHERE quantity > 2", "{{ Dimension('order__is_bulk') }}"),
-        # A column that is a dimension comes first.
-        ("COUNT(fct_orders.*) WHERE is_german", "{{ Dimension('customer__country') }} = 'DE'"),
+        ("COUNT(fct_orders.*) WHERE is_german", "{{ Dimension('customer__is_german') }}"),
+        ("COUNT(fct_orders.*) WHERE NOT is_german", "not {{ Dimension('customer__is_german') }}"),
+        # What is written out stays so where its columns are dimensions.
+        (
+            "COUNT(fct_orders.*) WHERE dim_customers.country = 'DE'",
+            "{{ Dimension('customer__country') }} = 'DE'",
+        ),
         (
             "COUNT(fct_orders.*) WHERE dim_customers.country = 'FR'",
             "{{ Dimension('customer__country') }} = 'FR'",
