@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal, NamedTuple, TypeAlias
 
 import sqlglot
@@ -66,8 +67,11 @@ class AddColumn:
 
 
 class Insertion(NamedTuple):
+    """A text that goes in, behind as much white space as it takes the place of."""
+
     at: int
     text: str
+    instead: int = 0
 
 
 def with_column(text: str, column: AddColumn) -> str:
@@ -76,7 +80,7 @@ def with_column(text: str, column: AddColumn) -> str:
     parts, at = [], 0
     for insertion in insertions:
         parts += [text[at : insertion.at], insertion.text]
-        at = insertion.at
+        at = insertion.at + insertion.instead
     changed = "".join([*parts, text[at:]])
     _compare(text, changed, column)
     return changed
@@ -300,6 +304,8 @@ class _Splice:
         margin = head[: len(head) - len(head.lstrip(" \t"))]
         if head.strip() == ",":
             yield from self._leading(lines, head, margin)
+        elif self._is_star_alone():
+            yield from self._opened(lines, margin)
         elif head.strip():
             yield from self._inline(lines, margin)
         elif self.style.commas == "leading" and not self._has_comma():
@@ -336,6 +342,37 @@ class _Splice:
             yield Insertion(at + 1, f" {whole},")
         else:
             yield Insertion(at, f", {whole}")
+
+    def _is_star_alone(self) -> bool:
+        """Whether the list is a star on the line of its SELECT, in a file whose other lists have lines."""
+        tokens, first, end = self.tokens, self.found.first, self.found.end
+        select = tokens[first - 1]
+        if not all(map(_is_star, self.found.node.expressions)) or self._has_comma() or end >= len(tokens):
+            return False
+        gaps = self._gap(select, tokens[first]), self._gap(tokens[end - 1], tokens[end])
+        if any(gap.strip() for gap in gaps) or "\n" in gaps[0] or self._line_before(select.start).strip():
+            return False
+        pairs = pairwise(tokens)
+        return any(one.token_type is TokenType.SELECT and "\n" in self._gap(one, two) for one, two in pairs)
+
+    def _opened(self, lines: Sequence[str], margin: str) -> Iterator[Insertion]:
+        """The list on lines of its own, as the others of the file are."""
+        select, star = self.tokens[self.found.first - 1], self.tokens[self.found.first]
+        inner = margin + self.style.indent
+        first, *rest = lines
+        leading = self.style.commas == "leading"
+        comma, more = (", ", "  ") if leading else ("", "")
+        added = [f"{inner}{comma}{first}", *(f"{inner}{more}{line}" for line in rest)]
+        yield Insertion(select.end + 1, f"{self.line_end}{inner}", star.start - select.end - 1)
+        behind = self._gap(self.last, self.tokens[self.found.end])
+        whole = ("" if leading else ",") + self._joined(added)
+        if "\n" in behind:
+            yield Insertion(self.last.end + 1, whole)
+        else:
+            yield Insertion(self.last.end + 1, f"{whole}{self.line_end}{margin}", len(behind))
+
+    def _gap(self, one: Token, two: Token) -> str:
+        return self.text[one.end + 1 : two.start]
 
     def _joined(self, lines: Sequence[str]) -> str:
         return self.line_end + self.line_end.join(lines)

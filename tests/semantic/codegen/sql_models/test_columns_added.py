@@ -120,6 +120,31 @@ def test_where_an_input_is_calculated_there_the_column_goes_behind_the_star() ->
     assert added(union).endswith("select *, a + b as total\nfrom final")
 
 
+@pytest.mark.parametrize(
+    ("list_", "end", "opened"),
+    [
+        ("a,\n    a * 2 as b", "select * from final\n", "select\n    *,\n    a + b as total\nfrom final\n"),
+        ("a,\n    a * 2 as b", "select *\nfrom final", "select\n    *,\n    a + b as total\nfrom final"),
+        (
+            "a,\r\n    a * 2 as b",
+            "select * from final",
+            "select\r\n    *,\r\n    a + b as total\r\nfrom final",
+        ),
+        ("a\n    , a * 2 as b", "select * from final", "select\n    *\n    , a + b as total\nfrom final"),
+        (
+            "a,\n    a * 2 as b",
+            "select /* all */ * from final",
+            "select /* all */ *, a + b as total from final",
+        ),
+    ],
+)
+def test_a_star_gets_lines_where_the_other_lists_have_them(list_: str, end: str, opened: str) -> None:
+    line = "\r\n" if "\r" in list_ else "\n"
+    text = line.join(["with final as (", "select", f"    {list_}", "from t", ")", end])
+
+    assert added(text).endswith(line + opened)
+
+
 def test_a_common_table_that_others_read_too_stays_as_it_is() -> None:
     text = (
         "with f as (select a, b from t), g as (select a from f) select * from f where a in (select a from g)"
@@ -180,6 +205,7 @@ def test_a_star_takes_a_column_only_where_all_columns_are_known() -> None:
         with_column(text, replace(SUM, known=()))
 
 
+HANDED = "select * from z\n"
 _NAMES = st.sampled_from(
     ["a", "b", "o.a", '"b"', "x as a", "y as b", "1 as c", "{{ m('q') }} as d", "f(a) as e"]
 )
@@ -200,13 +226,15 @@ def test_every_other_byte_stays_and_the_column_can_be_taken_out_again(
     for place, name in enumerate(names):
         parts += [*([gaps[2 * place + 1], ","] if place else []), gaps[2 * place + 2], name]
     select = "".join(["select", *parts, gaps[15], tail])
-    text = f"with z as (\n{select}\n)\nselect * from z\n" if handed else select
+    text = f"with z as (\n{select}\n)\n{HANDED}" if handed else select
     try:
         changed = with_column(text, column)
     except ColumnRefused:
         return
+    # A last list of a star alone may get lines of its own.
+    kept = f"{text.removesuffix(HANDED)}{''.join(HANDED.split())}" if handed else text
     rest = iter(changed)
-    assert all(char in rest for char in text)
+    assert all(char in rest for char in kept)
     assert len(changed) > len(text)
     with pytest.raises(ColumnRefused) as refused:
         with_column(changed, column)
