@@ -138,10 +138,23 @@ def _require_path(
             f"one row of {base.name} has many rows of {other.name}."
         )
         hint = f"Total {other.name} instead, or add the information to {base.name} in dbt."
+    elif between := _between(base, other, vocabulary):
+        message = f"{base.name} leads to {other.name} only by way of {between}, and a formula takes one step."
+        hint = f"Ask for {column.column} to be added to {between} or {base.name} in dbt, as a dimension."
     else:
         message = f"dbt does not know how {base.name} and {other.name} belong together."
         hint = f"Ask for an entity in dbt that leads from {base.name} to the key of {other.name}."
     raise FormulaError("filter-unreachable", message, column, hint, fixes)
+
+
+def _between(base: Model, other: Model, vocabulary: Vocabulary) -> str:
+    """A model by which one leads to the other in two steps; "" without one."""
+    steps = (
+        one.name
+        for one in vocabulary.models.values()
+        if _leads_to(base.semantic, one.semantic) and _leads_to(one.semantic, other.semantic)
+    )
+    return next((name for name in steps if name not in (base.name, other.name)), "")
 
 
 def _leads_to(base: SemanticModel | None, other: SemanticModel | None) -> bool:

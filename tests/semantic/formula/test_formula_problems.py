@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from semantic.definitions import Metric, Vocabulary
+from semantic.definitions import Column, Entity, Metric, Model, SemanticModel, Vocabulary
 from semantic.formula import CODES, Analysis, Problem, analyse, analyse_row
 from tests.semantic import shop
 
@@ -659,3 +659,32 @@ def test_what_formulas_cannot_say_does_not_run_along(text: str) -> None:
 
     assert [problem.code for problem in analysis.problems] == ["running-calculation"]
     assert "p90 totals its rows in a way that formulas cannot say" in analysis.problems[0].message
+
+
+def test_a_way_over_another_model_is_named() -> None:
+    known = shop.vocabulary()
+    customers, orders = known.models["dim_customers"], known.models["fct_orders"]
+    assert customers.semantic
+    assert orders.semantic
+    region = Entity("region", "foreign", "tier")
+    regions = SemanticModel("regions", "dim_regions", entities=(Entity("region", "primary", "region_id"),))
+    known = replace(
+        known,
+        models={
+            **known.models,
+            "dim_customers": replace(
+                customers,
+                semantic=replace(customers.semantic, entities=(*customers.semantic.entities, region)),
+            ),
+            "dim_regions": Model(
+                "dim_regions", "model.shop.dim_regions", (Column("climate", "text"),), semantic=regions
+            ),
+        },
+    )
+
+    (problem,) = analyse("COUNT(fct_orders.*) WHERE climate = 'dry'", known).problems
+
+    assert problem.message == (
+        "fct_orders leads to dim_regions only by way of dim_customers, and a formula takes one step."
+    )
+    assert problem.hint.startswith("Ask for climate to be added to dim_customers or fct_orders in dbt")
