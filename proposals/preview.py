@@ -78,6 +78,7 @@ def preview(
         vocabulary=names,
         dialect=dialect,
         own_name=base.name if base else "",
+        used=analysis.metrics,
     )
     unfit = typing_problems(fields, base=base)
     pieces = chips(analysis.tree, names) if analysis.tree else ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
@@ -28,11 +29,18 @@ class Similar:
 
 
 def similar(
-    *, label: str, meaning: str, vocabulary: Vocabulary, dialect: str, own_name: str = ""
+    *,
+    label: str,
+    meaning: str,
+    vocabulary: Vocabulary,
+    dialect: str,
+    own_name: str = "",
+    used: Collection[str] = (),
 ) -> list[Similar]:
     """Up to three metrics that compute the same or have a name much like it, the same calculation first.
 
-    `meaning` is the new formula's (`semantic.formulas.meaning`), "" while it cannot be read.
+    `meaning` is the new formula's (`semantic.formulas.meaning`), "" while it cannot be read. The metrics that
+    it is made of, `used`, are other ones whatever their names.
     """
     same = [
         metric.name
@@ -43,7 +51,8 @@ def similar(
         (
             (score, metric.name)
             for metric in vocabulary.asked_for.values()
-            if (score := likeness(label, metric.label or metric.name)) >= _LIKENESS
+            if metric.name not in used
+            and (score := likeness(label, metric.label or metric.name)) >= _LIKENESS
         ),
         reverse=True,
     )

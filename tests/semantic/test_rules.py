@@ -353,6 +353,13 @@ def test_names_that_are_nearly_the_same_are_found_the_nearest_first_and_three_at
     assert {why for _name, why in alike} == {"name"}
 
 
+def test_what_a_metric_is_made_of_is_another_one() -> None:
+    assert "net_revenue_eu" in [name for name, _why in found("Net revenue EU share")]
+    assert "net_revenue_eu" not in [
+        name for name, _why in found("Net revenue EU share", used=["net_revenue_eu"])
+    ]
+
+
 def test_a_metric_without_a_label_is_known_by_its_name() -> None:
     assert ("unlabelled_orders", "name") in found("Unlabelled orders")
 
