@@ -189,16 +189,17 @@ class _Change:
                 f"The formula uses {self.metric.name} itself, directly or by another metric, so it would go "
                 "in a circle. Write what it is made of instead."
             )
-        was = self._written_anew()
+        was, before = self._written_anew()
         new, self.additions = self._written(draft, tree)
         new = self._kept(was, new)
+        stays = self._total_stays(was, before, new)
         if new.type != "simple" and (over := self.vocabulary.totalled_by(self.metric.name)):
             raise Refused(
                 f"dbt adds up {self.metric.name} in {' and '.join(over)}, so it has to stay a single total, "
                 "such as SUM(…) or COUNT(…). Propose a new metric for this formula."
             )
         entry = self.additions.spelled(new)
-        self.values |= {key: entry.get(key) for key in self._defining(new)}
+        self.values |= {key: entry.get(key) for key in self._defining(new) if key not in stays}
         if self._fills(self.metric) and not self._fills(new):
             self.notes.append("Periods without rows are not filled any more, as they are today.")
         if unused := self._left_behind(new):
@@ -229,15 +230,13 @@ class _Change:
         )
         return additions.metrics.pop(), additions
 
-    def _written_anew(self) -> Metric | None:
+    def _written_anew(self) -> tuple[Metric | None, Additions]:
         """The metric that is there, as Bisync would write it; None where no formula says it."""
         formula = analyse(self.current.formula, self.vocabulary)
-        if formula.tree is None:
-            return None
-        try:
-            return self._written(MetricDraft.from_fields(self.current, formula), formula.tree)[0]
-        except Refused:
-            return None
+        if formula.tree is not None:
+            with suppress(Refused):
+                return self._written(MetricDraft.from_fields(self.current, formula), formula.tree)
+        return None, self._without_it()
 
     def _kept(self, was: Metric | None, new: Metric) -> Metric:
         """The same in the words of whoever wrote the metric, as far as it says what was there."""
@@ -245,6 +244,30 @@ class _Change:
             return new
         known, found = _with_parts(self.additions), keeping(self.metric, was, new)
         return found if self._meaning(found, known) == (self._meaning(new, known) or None) else new
+
+    def _total_stays(self, was: Metric | None, before: Additions, new: Metric) -> frozenset[str]:
+        """The keys of a total in its model's entry that stay as they are: others say the same otherwise.
+
+        dbt reads a metric's own name for an `expr` that is left out, and adding up ones is counting.
+        """
+        inside, known = self._inside(), self.additions.vocabulary
+        if not inside or was is None or not was.type == new.type == "simple":
+            return frozenset()
+        there = self.vocabulary.measures[self.metric.name][1]
+        old, wanted = before.vocabulary.measures[was.name][1], known.measures[new.name][1]
+        found, stays = wanted, frozenset[str]()
+        if (old.agg, old.expr, old.percentile) == (wanted.agg, wanted.expr, wanted.percentile):
+            found = replace(found, agg=there.agg, expr=there.expr, percentile=there.percentile)
+            stays |= latest.TOTALLED
+        if old.agg_time_dimension == wanted.agg_time_dimension:
+            found = replace(found, agg_time_dimension=there.agg_time_dimension)
+            stays |= {"agg_time_dimension"}
+        meant = self._meaning(new, _with_parts(self.additions))
+        self.additions.add_total(known.models[inside], found)
+        if meant and self._meaning(new, _with_parts(self.additions)) == meant:
+            return stays
+        self.additions.add_total(known.models[inside], wanted)
+        return frozenset()
 
     def _meaning(self, metric: Metric, known: Vocabulary) -> str:
         """What a definition means; "" where no formula says it."""

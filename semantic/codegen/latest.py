@@ -13,10 +13,9 @@ from semantic.definitions import Dimension, Measure, Metric, SemanticModel
 
 COLUMNS, DERIVED, METRICS = "columns", "derived_semantics", "metrics"
 # What the types of metrics say of their calculation, as far as this spec knows it.
-_TOTAL = (
-    *("agg", "expr", "percentile", "percentile_type", "non_additive_dimension", "agg_time_dimension"),
-    *("filter", "join_to_timespine", "fill_nulls_with"),
-)
+_TOTALLED = ("agg", "expr", "percentile", "percentile_type", "non_additive_dimension")
+_TOTAL = (*_TOTALLED, "agg_time_dimension", "filter", "join_to_timespine", "fill_nulls_with")
+TOTALLED = frozenset(_TOTALLED)
 _CONVERSION = (
     *("entity", "calculation", "base_metric", "conversion_metric", "window", "constant_properties"),
     "filter",

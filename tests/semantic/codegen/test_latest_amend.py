@@ -279,3 +279,66 @@ def test_what_a_metric_says_after_a_change_is_what_its_form_begins_with_then() -
     again = change("orders_total", formula="SUM(fct_orders.quantity) * 100").after
     assert again is not None
     assert "orders_total" not in again.measures
+
+
+def in_other_words() -> tuple[Vocabulary, dict[str, str]]:
+    """The shop with a total that takes its own name for its column, and orders as a sum of ones."""
+    orders = SHOP.models["fct_orders"]
+    assert orders.semantic is not None
+    totals = {one.name: one for one in orders.semantic.measures}
+    totals["orders_total"] = replace(totals["orders_total"], agg="sum", expr="1")
+    totals["quantity"] = Measure("quantity", "sum", "quantity", inline=True)
+    semantic = replace(orders.semantic, measures=tuple(totals.values()))
+    quantity = replace(SHOP.metrics["revenue"], name="quantity", label="Pieces", measure="quantity")
+    known = replace(
+        SHOP,
+        models={**SHOP.models, "fct_orders": replace(orders, semantic=semantic)},
+        metrics={**SHOP.metrics, "quantity": quantity},
+    )
+    text = FILES["models/schema.yml"].replace(
+        '      - {name: orders_total, label: Orders, type: simple, agg: count, expr: "1"}\n',
+        "      - name: orders_total\n        type: simple\n        agg: sum\n        expr: 1\n"
+        "      - name: quantity\n        type: simple\n        agg: sum\n",
+    )
+    return with_formulas(known), {**FILES, "models/schema.yml": text}
+
+
+@pytest.mark.parametrize(
+    ("name", "to", "line"),
+    [
+        (
+            "orders_total",
+            {"formula": "COUNT(fct_orders.*) WHERE is_gift"},
+            "+        filter: \"{{ Dimension('order__is_gift') }}\"",
+        ),
+        (
+            "quantity",
+            {"formula": "SUM(fct_orders.quantity) WHERE is_gift"},
+            "+        filter: \"{{ Dimension('order__is_gift') }}\"",
+        ),
+        ("quantity", {"time": "delivered_on"}, "+        agg_time_dimension: delivered_on"),
+    ],
+)
+def test_a_total_stays_in_its_authors_words_where_something_else_changes(
+    name: str, to: dict[str, Any], line: str
+) -> None:
+    known, files = in_other_words()
+
+    code = change(name, known, **to)
+
+    (found,) = [one for one in diff(code, files)["models/schema.yml"] if ": " in one and "formula" not in one]
+    assert found == line
+    assert code.after is not None
+    said = fields_of(code.after.metrics[name], code.after)
+    assert said == replace(fields_of(known.metrics[name], known), **to)
+    assert code.after.measures[name][1].expr == known.measures[name][1].expr
+    assert code.after.measures[name][1].agg == "sum"
+
+
+def test_a_total_that_is_another_one_is_written_anew() -> None:
+    known, files = in_other_words()
+
+    found = diff(change("quantity", known, formula="SUM(fct_orders.discount)"), files)["models/schema.yml"]
+
+    assert found[0] == "+        expr: discount"
+    assert not [line for line in found if line.startswith("-")]
