@@ -176,8 +176,8 @@ def _numbers(metric: Metric, vocabulary: Vocabulary) -> tuple[Metric, list[Measu
 def meaning(tree: Node, vocabulary: Vocabulary, *, dialect: str) -> str:
     """A text that two formulas share if they compute the same from the same rows.
 
-    Metrics are replaced by their definitions as far as formulas can say them, and the order in which
-    conditions stand does not count.
+    Metrics are replaced by their definitions as far as formulas can say them. The order in which conditions
+    stand does not count, nor whether one says `= TRUE`.
     """
 
     def expanded(node: Node, depth: int = 0) -> Node:
@@ -197,9 +197,18 @@ def meaning(tree: Node, vocabulary: Vocabulary, *, dialect: str) -> str:
             return spelled_out(part)
         if not isinstance(part, Where):
             return part
-        return Where(part.value, all_of(sorted(set(conjuncts(part.condition)), key=repr)))
+        return Where(part.value, all_of(sorted(set(map(_plainly, conjuncts(part.condition))), key=repr)))
 
     return repr(transform(shape(push_where(expanded(tree))), ordered))
+
+
+def _plainly(condition: Node) -> Node:
+    """A condition on rows without a needless `= TRUE`."""
+    if isinstance(condition, Binary) and condition.op == "=":
+        for one, other in ((condition.left, condition.right), (condition.right, condition.left)):
+            if isinstance(other, Literal_) and other.value is True:
+                return one
+    return condition
 
 
 def metric_tree(metric: Metric, vocabulary: Vocabulary, *, dialect: str) -> Node:

@@ -242,7 +242,8 @@ class _Change:
         """The same in the words of whoever wrote the metric, as far as it says what was there."""
         if was is None:
             return new
-        known, found = _with_parts(self.additions), keeping(self.metric, was, new)
+        known = _with_parts(self.additions)
+        found = keeping(self.metric, was, new, lambda metric: self._meaning(metric, known))
         return found if self._meaning(found, known) == (self._meaning(new, known) or None) else new
 
     def _total_stays(self, was: Metric | None, before: Additions, new: Metric) -> frozenset[str]:

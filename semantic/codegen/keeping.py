@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import TypeAlias
 
 from semantic.definitions import Metric, MetricInput
 
 _WORD = re.compile(r"'(?:[^']|'')*'|\"[^\"]*\"|\b[^\W\d]\w*\b")
 
 
-def keeping(there: Metric, was: Metric, new: Metric) -> Metric:
+# What a metric means: two that mean the same share the text, "" for one that no formula says.
+Meant: TypeAlias = Callable[[Metric], str]
+
+
+def keeping(there: Metric, was: Metric, new: Metric, meant: Meant) -> Metric:
     """`new`, with what `there` says wherever that is the same.
 
     `was` is the definition that is there in the words in which `new` is written, so that what `was` and `new`
@@ -21,36 +26,47 @@ def keeping(there: Metric, was: Metric, new: Metric) -> Metric:
         return new
     new = replace(
         new,
-        filters=_texts(there.filters, was.filters, new.filters),
+        filters=_texts(there.filters, new.filters, lambda texts: meant(replace(new, filters=texts))),
         period_agg=there.period_agg if was.period_agg == new.period_agg else new.period_agg,
     )
     if there.numerator and there.denominator and new.numerator and new.denominator:
         top, bottom = was.numerator or new.numerator, was.denominator or new.denominator
         return replace(
             new,
-            numerator=_input(there.numerator, top, new.numerator),
-            denominator=_input(there.denominator, bottom, new.denominator),
+            numerator=_input(there.numerator, top, new.numerator, meant),
+            denominator=_input(there.denominator, bottom, new.denominator, meant),
         )
-    return _derived(there, was, new) if new.type == "derived" else new
+    return _derived(there, was, new, meant) if new.type == "derived" else new
 
 
-def _texts(there: Sequence[str], was: Sequence[str], new: Sequence[str]) -> tuple[str, ...]:
-    """The filters of `new`, as they stand where they are the same."""
-    if len(there) != len(was):
-        return tuple(there) if list(was) == list(new) else tuple(new)
-    stands = dict(zip(was, there, strict=True))
-    return tuple(stands.get(text, text) for text in new)
+def _texts(
+    there: Sequence[str], new: Sequence[str], meant: Callable[[tuple[str, ...]], str]
+) -> tuple[str, ...]:
+    """The filters of `new`: those that stand there and hold for it as they stand, and what they do not say."""
+    wanted = meant(tuple(new))
+    kept = tuple(text for text in there if wanted and meant((*new, text)) == wanted)
+    said = meant(kept)
+    return (*kept, *(text for text in new if not kept or meant((*kept, text)) != said))
 
 
-def _input(there: MetricInput, was: MetricInput, new: MetricInput) -> MetricInput:
+def _input(there: MetricInput, was: MetricInput, new: MetricInput, meant: Meant) -> MetricInput:
     """One side of a ratio, under the alias that it has."""
     if there.name != was.name or was.name != new.name:
         return new
     alias = there.alias or ("" if not new.filters else new.alias)
-    return replace(new, alias=alias, filters=_texts(there.filters, was.filters, new.filters))
+    return replace(new, alias=alias, filters=_texts(there.filters, new.filters, _used(new.name, meant)))
 
 
-def _derived(there: Metric, was: Metric, new: Metric) -> Metric:
+def _used(metric: str, meant: Meant) -> Callable[[tuple[str, ...]], str]:
+    """What a metric means under filters where another one uses it."""
+
+    def under(filters: tuple[str, ...]) -> str:
+        return meant(Metric("", "derived", expr="part", inputs=(MetricInput(metric, "part", filters),)))
+
+    return under
+
+
+def _derived(there: Metric, was: Metric, new: Metric, meant: Meant) -> Metric:
     """The inputs in the order and under the aliases that they have, and the expression that names them."""
     pairs = _pairs(there.inputs, was.inputs)
     if pairs is None:
@@ -65,7 +81,7 @@ def _derived(there: Metric, was: Metric, new: Metric) -> Metric:
             continue
         found = pairs[before]
         names[one.alias or one.name] = found.alias or found.name
-        texts = _texts(found.filters, before.filters, one.filters)
+        texts = _texts(found.filters, one.filters, _used(one.name, meant))
         placed.append((there.inputs.index(found), replace(one, alias=found.alias, filters=texts)))
     placed.sort(key=lambda pair: pair[0])
     stood = {one.alias or one.name: found.alias or found.name for one, found in pairs.items()}

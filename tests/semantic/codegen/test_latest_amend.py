@@ -342,3 +342,30 @@ def test_a_total_that_is_another_one_is_written_anew() -> None:
 
     assert found[0] == "+        expr: discount"
     assert not [line for line in found if line.startswith("-")]
+
+
+GIFTS = "{{ Dimension('order__is_gift') }} = true"
+BOTH = "{{ Dimension('order__is_gift') }} = true and {{ Dimension('order__order_status') }} = 'completed'"
+
+
+@pytest.mark.parametrize(
+    ("there", "condition", "found"),
+    [
+        ([GIFTS], "is_gift AND status = 'paid'", [GIFTS, "{{ Dimension('order__order_status') }} = 'paid'"]),
+        ([BOTH], "is_gift AND status = 'completed' AND quantity > 2",
+         [BOTH, "{{ Dimension('order__is_bulk') }}"]),
+        ([GIFTS, shop.COMPLETED], "status = 'completed'", [shop.COMPLETED]),
+        ([BOTH], "is_gift", ["{{ Dimension('order__is_gift') }}"]),
+    ],
+)  # fmt: skip
+def test_conditions_that_say_the_same_stay_in_their_authors_words(
+    there: list[str], condition: str, found: list[str]
+) -> None:
+    gifts = replace(SHOP.metrics["completed_revenue"], filters=tuple(there))
+    known = with_formulas(replace(SHOP, metrics={**SHOP.metrics, "completed_revenue": gifts}))
+    assert known.metrics["completed_revenue"].formula
+
+    code = change("completed_revenue", known, formula=f"SUM(fct_orders.net_amount) WHERE {condition}")
+
+    said = code.entries["change"]["values"]["filter"]
+    assert said == (found if len(found) > 1 else found[0])
