@@ -118,6 +118,8 @@ class _Change:
         new = self._definition(draft) if COMPUTED & left else self.metric
         note = own_note(draft, self.formula.tree, self.vocabulary, self.dialect)
         self.own = {key: note.get(key) for name, key in OWN.items() if name in left}
+        if "formula" in self.own and self._says_itself(new):
+            del self.own["formula"]
         if TESTED & left:
             self._tests(draft)
         amended = {"name": self.metric.name, **self.values}
@@ -141,7 +143,17 @@ class _Change:
             later=lambda: self._after(new),
         )
 
-    def _after(self, new: Metric) -> Vocabulary:
+    def _says_itself(self, new: Metric) -> bool:
+        """Whether a metric without a note of its formula reads as this one without it, or was agreed so."""
+        own = self.metric.meta.get("bisync")
+        if isinstance(own, Mapping) and "formula" in own:
+            return False
+        if agreed := (self.settled or {}).get("change"):
+            return "formula" not in agreed["own"]
+        bare = self._after(new, noted=False)
+        return bool(bare.metrics[new.name].formula == self.own["formula"])
+
+    def _after(self, new: Metric, *, noted: bool = True) -> Vocabulary:
         """The names that there will be, the metric as it will be, and those that run over it."""
         file, wanted = self.metric.file, self.wanted
         names = names_after(self.additions, self.vocabulary, dialect=self.dialect, home=file)
@@ -152,7 +164,7 @@ class _Change:
             group=wanted.group,
             file=file,
             unique_id=self.metric.unique_id,
-            meta=with_notes(self.metric.meta, **self.own),
+            meta=with_notes(self.metric.meta, **self.own) if noted else {},
         )
         if new.type != "simple" and self._inside():
             # Its total was its own, and is nobody's now.

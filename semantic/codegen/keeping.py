@@ -42,7 +42,7 @@ def keeping(there: Metric, was: Metric, new: Metric, meant: Meant) -> Metric:
 def _texts(
     there: Sequence[str], new: Sequence[str], meant: Callable[[tuple[str, ...]], str]
 ) -> tuple[str, ...]:
-    """The filters of `new`: those that stand there and hold for it as they stand, and what they do not say."""
+    """The filters of `new`: those that stand there and hold for it too, and what they do not say."""
     wanted = meant(tuple(new))
     kept = tuple(text for text in there if wanted and meant((*new, text)) == wanted)
     said = meant(kept)

@@ -97,10 +97,6 @@ def test_a_metric_that_becomes_a_calculation_leaves_its_models_entry() -> None:
             "+    type: ratio",
             "+    numerator: revenue",
             "+    denominator: orders_total",
-            "+    config:",
-            "+      meta:",
-            "+        bisync:",
-            "+          formula: revenue / orders_total",
         ]
     }
 
@@ -369,3 +365,40 @@ def test_conditions_that_say_the_same_stay_in_their_authors_words(
 
     said = code.entries["change"]["values"]["filter"]
     assert said == (found if len(found) > 1 else found[0])
+
+
+def test_a_formula_is_noted_only_where_dbts_own_words_would_be_read_otherwise() -> None:
+    wanted = "SUM(net_amount) WHERE status = 'returned'"
+    code = change("completed_revenue", formula=wanted)
+    spelled = change("completed_revenue", formula=wanted.replace("SUM", "sum"))
+
+    assert diff(code, FILES) == {
+        "models/schema.yml": [
+            "-        filter: \"{{ Dimension('order__order_status') }} = 'completed'\"",
+            "+        filter: \"{{ Dimension('order__order_status') }} = 'returned'\"",
+        ]
+    }
+    assert code.after is not None
+    assert code.after.metrics["completed_revenue"].formula == wanted
+    assert spelled.entries["change"]["own"] == {"formula": wanted.replace("SUM", "sum")}
+
+
+def test_a_note_of_a_formula_that_is_there_follows_the_formula() -> None:
+    formula = "SUM(net_amount) WHERE status = 'completed'"
+    noted = replace(SHOP.metrics["completed_revenue"], meta={"bisync": {"formula": formula}})
+    known = with_formulas(replace(SHOP, metrics={**SHOP.metrics, "completed_revenue": noted}))
+
+    code = change("completed_revenue", known, formula=formula.replace("completed", "returned"))
+
+    assert code.entries["change"]["own"] == {"formula": formula.replace("completed", "returned")}
+
+
+@pytest.mark.parametrize("noted", [True, False])
+def test_whether_a_formula_is_noted_stays_as_it_was_agreed(noted: bool) -> None:
+    base = fields_of(SHOP.metrics["completed_revenue"], SHOP)
+    fields = replace(base, formula="SUM(net_amount) WHERE status = 'returned'")
+    agreed: dict[str, Any] = {"change": {"own": {"formula": fields.formula} if noted else {}}}
+
+    code = compile_change(base, fields, analyse(fields.formula, SHOP), SHOP, settled=agreed)
+
+    assert code.entries["change"]["own"] == agreed["change"]["own"]
