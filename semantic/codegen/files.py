@@ -106,7 +106,12 @@ def _file_of(metric: Metric, additions: Additions, vocabulary: Vocabulary, home:
 
 
 def _top_file(additions: Additions, vocabulary: Vocabulary, home: str) -> str:
-    return home or layout.metrics_file(_home(additions, vocabulary), vocabulary)
+    if home:
+        return home
+    names = additions.vocabulary
+    known = replace(names, metrics={**names.metrics, **{one.name: one for one in additions.metrics}})
+    about = metric_models(known, additions.metrics[-1].name)
+    return layout.metrics_file(_home(additions, vocabulary), vocabulary, about)
 
 
 def _as_read(metric: Metric, metrics: Mapping[str, Metric]) -> Metric:
@@ -136,7 +141,7 @@ def _home(additions: Additions, vocabulary: Vocabulary) -> Model:
             return vocabulary.models[additions.vocabulary.measures[total][0].name]
     last = additions.metrics[-1]
     used = [part.name for part in (*last.inputs, last.numerator, last.denominator) if part]
-    models = sorted(model for name in used for model in metric_models(vocabulary, name))
+    models = [model for name in used for model in sorted(metric_models(vocabulary, name))]
     if not models:
         raise Refused("The formula uses metrics that dbt computes from no model. Ask an analytics engineer.")
     return vocabulary.models[models[0]]

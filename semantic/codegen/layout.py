@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import PurePosixPath
 
 from semantic.codegen.entries import PREFIXES
@@ -16,24 +16,31 @@ YAML = (".yml", ".yaml")
 _MODEL, _SHORT, _FOLDER = "{model}", "{short}", "{folder}"
 
 
-def metrics_file(model: Model, vocabulary: Vocabulary) -> str:
-    """Where metrics over `model` live: with most of those there are, else where the project has its metrics.
+def metrics_file(model: Model, vocabulary: Vocabulary, about: Collection[str] = ()) -> str:
+    """Where a metric over the models `about`, by default `model` alone, belongs: with most of its likes.
 
-    Those in a model's own entry are where they have to be, and tell nothing about the others.
+    Else it goes into the properties file of `model` where the metrics stand beside their models, or with
+    others over `model`, or where the project has its metrics. Those in a model's own entry are where they
+    have to be, and tell nothing about the others.
     """
+    models = set(about) or {model.name}
     files = {
         metric.name: metric.file
         for metric in vocabulary.metrics.values()
         if metric.file and not (metric.spec == "latest" and metric.type == "simple")
     }
-    about = {name: metric_models(vocabulary, name) for name in files}
-    homes = Counter(file for name, file in files.items() if model.name in about[name])
-    if homes:
-        return min(homes, key=lambda file: (-homes[file], file))
-    if vocabulary.spec_for(model) == "latest":
+    over = {name: metric_models(vocabulary, name) for name in files}
+    latest = vocabulary.spec_for(model) == "latest"
+    if likes := Counter(file for name, file in files.items() if over[name] == models):
+        return _first(likes)
+    if latest and _stand_beside(files, over, vocabulary):
+        return properties_file(model)
+    if homes := Counter(file for name, file in files.items() if model.name in over[name]):
+        return _first(homes)
+    if latest:
         return properties_file(model)
     apart = Counter(
-        "" if file in _semantic_files(about[name], vocabulary) else file for name, file in files.items()
+        "" if file in _semantic_files(over[name], vocabulary) else file for name, file in files.items()
     )
     return _clear(apart) or semantic_file(model, vocabulary)
 
@@ -59,6 +66,25 @@ def alone(word: str) -> re.Pattern[str]:
 def _beside(model: Model) -> str:
     """A file of its own in the model's folder."""
     return str(PurePosixPath(model.file).with_name(f"{model.name}_metrics.yml"))
+
+
+def _stand_beside(files: Mapping[str, str], over: Mapping[str, set[str]], vocabulary: Vocabulary) -> bool:
+    """Whether most models have a properties file of their own, and most metrics stand in that of one."""
+    described = Counter(model.file for model in vocabulary.models.values() if model.file.endswith(YAML))
+    alone = {file for file, count in described.items() if count == 1}
+    if 2 * len(alone) <= described.total():
+        return False
+    beside = [
+        name
+        for name, file in files.items()
+        if file in alone and any(vocabulary.models[model].file == file for model in over[name])
+    ]
+    return 2 * len(beside) > len(files)
+
+
+def _first(votes: Counter[str]) -> str:
+    """What most have; of several, the first by name."""
+    return min(votes, key=lambda value: (-votes[value], value))
 
 
 def _clear(votes: Counter[str]) -> str:

@@ -12,10 +12,11 @@ from semantic.codegen import layout
 from semantic.codegen.metrics import Compiled, MetricDraft, compile_metric
 from semantic.codegen.value_tests import MACRO_FILE
 from semantic.codegen.yaml_files import YamlRefused
-from semantic.definitions import Model, Vocabulary
+from semantic.definitions import MetricInput, Model, Vocabulary
 from semantic.fields import ValueRule
 from semantic.formula import analyse
 from semantic.project_file import ProjectFile
+from tests.semantic import latest_shop
 from tests.semantic.shop import FILES, vocabulary
 
 SHOP = vocabulary()
@@ -303,3 +304,64 @@ def test_a_file_that_leaves_open_what_is_meant_is_refused() -> None:
 
     with pytest.raises(YamlRefused):
         change.apply(b"semantic_models: [\n")
+
+
+def one_file_each() -> Vocabulary:
+    """Models of the latest spec with a properties file each, that of customers with metrics over orders, too."""
+    orders, customers, visits = (
+        replace(
+            latest_shop.SHOP.models[name],
+            file=f"models/{name}.yml",
+        )
+        for name in ("fct_orders", "dim_customers", "fct_visits")
+    )
+    metrics = dict(latest_shop.SHOP.metrics)
+    customer_share = replace(
+        metrics["revenue_per_customer"],
+        name="customer_share",
+        numerator=MetricInput("customers_total"),
+    )
+    metrics |= {
+        "revenue_per_customer": replace(metrics["revenue_per_customer"], file="models/dim_customers.yml"),
+        "customer_share": replace(customer_share, file="models/dim_customers.yml"),
+    }
+    models = {
+        **latest_shop.SHOP.models,
+        "fct_orders": orders,
+        "dim_customers": customers,
+        "fct_visits": visits,
+    }
+    return replace(latest_shop.SHOP, models=models, metrics=metrics)
+
+
+def test_metrics_over_several_models_do_not_outvote_the_file_of_the_one_that_a_metric_is_over() -> None:
+    known = one_file_each()
+    orders, customers = known.models["fct_orders"], known.models["dim_customers"]
+
+    assert layout.metrics_file(orders, known) == "models/fct_orders.yml"
+    assert layout.metrics_file(orders, known, {"fct_orders", "dim_customers"}) == "models/dim_customers.yml"
+    assert layout.metrics_file(customers, known) == "models/dim_customers.yml"
+    assert layout.metrics_file(orders, known, {"fct_orders", "fct_visits"}) == "models/fct_orders.yml"
+
+
+def test_metrics_that_all_stand_apart_from_the_models_stay_together() -> None:
+    known = one_file_each()
+    apart = {
+        name: metric if metric.type == "simple" else replace(metric, file="models/metrics.yml")
+        for name, metric in known.metrics.items()
+    }
+    known = replace(known, metrics=apart)
+
+    assert layout.metrics_file(known.models["fct_orders"], known) == "models/metrics.yml"
+
+
+def test_a_new_metric_of_metrics_goes_into_the_file_of_the_first_model() -> None:
+    known = one_file_each()
+    analysis = analyse("revenue / orders_total", known)
+    mixed = analyse("customers_total / revenue", known)
+
+    alone = compile_metric(MetricDraft("found", "Found", "", analysis), known)
+    both = compile_metric(MetricDraft("found", "Found", "", mixed), known)
+
+    assert [change.path for change in alone.changes] == ["models/fct_orders.yml"]
+    assert [change.path for change in both.changes] == ["models/dim_customers.yml"]
