@@ -12,6 +12,7 @@ from bisync.lib.memory import collecting_later
 from semantic.codegen.yaml_blocks import ended_alike
 from semantic.codegen.yaml_emit import YamlValue, new_file
 from semantic.codegen.yaml_marks import BOM, Document, MappingNode, YamlRefused, load, read
+from semantic.codegen.yaml_neighbours import like_neighbours
 from semantic.codegen.yaml_splice import ends_in_block, spliced
 from semantic.codegen.yaml_steps import (
     AddItem,
@@ -127,7 +128,7 @@ def _edited(text: str, edits: Sequence[Edit | Composite]) -> str:
     for edit in edits:
         for single in _singles(edit, document.data, document.text):
             for step in steps(document.data, single):
-                wanted = _ended(document, step)
+                wanted = _ended(document, like_neighbours(document, step))
                 after = _after(document, wanted)
                 taken += [(step, wanted)] if after is not document else []
                 document = after

@@ -75,10 +75,10 @@ def test_where_a_file_shows_too_few_texts_or_too_many_without_quotes_new_ones_ar
 
 
 def test_a_key_that_a_file_shows_often_has_its_own_habit() -> None:
-    metric = {"name": "discounts", "label": "Discounts", "type": "simple", "description": "Given away"}
+    metric = {"name": "discounts", "label": "Discounts", "description": "Given away", "type": "simple"}
 
     assert added(PLAIN_NAMES, AddItem(("metrics",), metric)) == (
-        "  - name: discounts\n    label: 'Discounts'\n    type: simple\n    description: Given away\n"
+        "  - name: discounts\n    label: 'Discounts'\n    description: Given away\n    type: simple\n"
     )
 
 
