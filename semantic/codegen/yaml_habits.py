@@ -48,9 +48,9 @@ def style_of(document: Document) -> Style:
                     offsets.update(_offsets(text, pair))
     usual = Style()
     return Style(
-        step=_most(steps, usual.step),
-        offset=_most(offsets, usual.offset),
-        quote=_most(quotes, usual.quote),
+        step=most(steps, usual.step),
+        offset=most(offsets, usual.offset),
+        quote=most(quotes, usual.quote),
         usual=_usual(shown),
         habits=_habits(shown),
     )
@@ -136,5 +136,6 @@ def _offsets(text: str, pair: Pair) -> Iterator[int]:
             yield column(text, first) - column(text, pair.key.start)
 
 
-def _most(counts: Counter[_T], otherwise: _T) -> _T:
+def most(counts: Counter[_T], otherwise: _T) -> _T:
+    """What was counted most often, the first of several; `otherwise` where nothing was."""
     return counts.most_common(1)[0][0] if counts else otherwise

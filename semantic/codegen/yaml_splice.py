@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -21,7 +22,7 @@ from semantic.codegen.yaml_emit import (
     pair_lines,
     under_key,
 )
-from semantic.codegen.yaml_habits import style_of
+from semantic.codegen.yaml_habits import most, style_of
 from semantic.codegen.yaml_lines import (
     blank_lines,
     blank_lines_above,
@@ -213,7 +214,8 @@ def _block_insert(
     elif _keeps_blank_lines(text, _child(parent, index)):
         blank = 0
     else:
-        blank = _rhythm(text, parent, default=1 if len(place) < 2 else 0)
+        gaps = _gaps(text, parent) or _gaps_alike(document, place, parent)
+        blank = most(gaps, 1 if len(place) < 2 else 0)
     return _new_lines(text, at, [""] * min(blank, MAX_BLANK_LINES) + lines)
 
 
@@ -223,11 +225,31 @@ def _new_lines(text: str, at: int, lines: list[str]) -> Cut:
     return Cut(at, at, "".join(line + end for line in lines))
 
 
-def _rhythm(text: str, parent: MappingNode | SequenceNode, *, default: int) -> int:
-    """How many blank lines most entries of `parent` have between them."""
+def _gaps(text: str, parent: MappingNode | SequenceNode) -> Counter[int]:
+    """How often how many blank lines stand between two entries of `parent`."""
     entries = [_entry(text, parent, index) for index in range(_count(parent) - 1)]
-    gaps = Counter(len(blank_lines(text, _end_with_comments(text, entry))) for entry in entries)
-    return gaps.most_common(1)[0][0] if gaps else default
+    return Counter(len(blank_lines(text, _end_with_comments(text, entry))) for entry in entries)
+
+
+def _gaps_alike(document: Document, place: Place, parent: Node) -> Counter[int]:
+    """The same of the other lists below the key of a list, that are in lines and hold mappings as it does."""
+    found: Counter[int] = Counter()
+    if not _of_mappings(parent):
+        return found
+    holders = (node for node in document.nodes if isinstance(node, MappingNode))
+    pairs = (pair for holder in holders for pair in holder.pairs if pair.has(_key(place)))
+    for other in (pair.value for pair in pairs):
+        if isinstance(other, SequenceNode) and _of_mappings(other):
+            # What is strange elsewhere in the file is no reason to refuse what is asked for here.
+            with suppress(YamlRefused):
+                found += _gaps(document.text, other)
+    return found
+
+
+def _of_mappings(node: Node) -> bool:
+    """Whether it is a list in lines, of mappings."""
+    is_list = isinstance(node, SequenceNode) and not node.flow
+    return is_list and all(isinstance(item, MappingNode) for item in children(node))
 
 
 def _flow_insert(text: str, parent: MappingNode | SequenceNode, index: int, new: str) -> Cut:

@@ -112,3 +112,33 @@ def test_what_is_inside_a_new_entry_follows_others_of_its_kind() -> None:
         "      - name: paid\n        granularity: day\n        dimension:\n"
         "          name: paid_at\n          type: time"
     )
+
+
+TWO_LISTS = """models:
+  - name: orders
+    metrics:
+      - name: a
+        type: simple
+{gap}      - name: b
+        type: simple
+
+metrics:
+  - name: c
+    type: ratio
+"""
+
+
+@pytest.mark.parametrize("gap", ["", "\n"])
+def test_two_items_stand_as_far_apart_as_those_of_the_files_other_lists_of_the_kind(gap: str) -> None:
+    text = TWO_LISTS.format(gap=gap)
+
+    after = edited(text, [AddItem(("metrics",), {"name": new}) for new in ("d", "e")], path="x.yml")
+
+    assert after == f"{text}{gap}  - name: d\n{gap}  - name: e\n"
+
+
+def test_a_list_beside_one_of_another_kind_keeps_its_own_distance() -> None:
+    text = TWO_LISTS.format(gap="")
+    first = text[text.index("metrics:\n  -") :]
+
+    assert edited(first, [AddItem(("metrics",), {"name": "d"})], path="x.yml") == f"{first}\n  - name: d\n"
