@@ -68,6 +68,14 @@ def used(part: MetricInput) -> Entry | str:
     return told if len(told) > 1 else part.name
 
 
+def all_used(parts: Sequence[MetricInput]) -> list[Entry | str]:
+    """How a metric names those that it calculates with, all alike: as mappings where one has to be one."""
+    named = [used(one) for one in dict.fromkeys(parts)]
+    if all(isinstance(one, str) for one in named):
+        return named
+    return [{"name": one} if isinstance(one, str) else one for one in named]
+
+
 def filtered(filters: Sequence[str]) -> Entry:
     """dbt's `filter`, where there is one."""
     if not filters:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from semantic.codegen.entries import Entry, filtered, titled, used
+from semantic.codegen.entries import Entry, all_used, filtered, titled, used
 from semantic.definitions import Dimension, Measure, Metric, SemanticModel
 
 COLUMNS, DERIVED, METRICS = "columns", "derived_semantics", "metrics"
@@ -92,8 +92,7 @@ def _definition(metric: Metric, measure: Measure | None) -> Entry:
     if metric.numerator and metric.denominator:
         return {"numerator": used(metric.numerator), "denominator": used(metric.denominator)}
     if metric.type == "derived":
-        inputs = [used(one) for one in dict.fromkeys(metric.inputs)]
-        return {"expr": metric.expr, "input_metrics": inputs}
+        return {"expr": metric.expr, "input_metrics": all_used(metric.inputs)}
     if metric.type == "cumulative":
         along = {
             "window": metric.window,

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from semantic.codegen.entries import Entry, filtered, titled, used
+from semantic.codegen.entries import Entry, all_used, filtered, titled, used
 from semantic.codegen.quality.promises import whole
-from semantic.definitions import Dimension, Measure, Metric, MetricInput, SemanticModel
+from semantic.definitions import Dimension, Measure, Metric, SemanticModel
 
 
 def semantic_model(semantic: SemanticModel, *, group: str = "") -> Entry:
@@ -63,7 +61,7 @@ def _params(metric: Metric) -> Entry:
     if metric.numerator and metric.denominator:
         return {"numerator": used(metric.numerator), "denominator": used(metric.denominator)}
     if metric.type == "derived":
-        return {"expr": metric.expr, "metrics": _inputs(metric.inputs)}
+        return {"expr": metric.expr, "metrics": all_used(metric.inputs)}
     if metric.type == "cumulative":
         along = {
             "window": metric.window,
@@ -75,10 +73,6 @@ def _params(metric: Metric) -> Entry:
     if metric.fill_nulls_with is None:
         return {"measure": metric.measure}
     return {"measure": {"name": metric.measure, "fill_nulls_with": whole(metric.fill_nulls_with)}}
-
-
-def _inputs(inputs: Sequence[MetricInput]) -> list[Entry | str]:
-    return [used(one) for one in dict.fromkeys(inputs)]
 
 
 def _told(one: Dimension | Measure) -> Entry:

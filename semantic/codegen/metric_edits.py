@@ -66,6 +66,8 @@ def in_shape(there: Any, value: Any) -> Any:
     """
     if isinstance(there, str) and isinstance(value, str):
         return there if there.strip() == value.strip() else value
+    if isinstance(there, str) and value == {"name": there}:
+        return there
     if isinstance(there, list) and isinstance(value, list):
         shapes = {_called(one): one for one in there}
         return [in_shape(shapes.get(_called(one)), one) for one in value]

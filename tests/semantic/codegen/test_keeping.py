@@ -187,6 +187,7 @@ def test_an_input_that_comes_beside_others_leaves_their_names() -> None:
         ({"name": "a", "filter": "f\n"}, {"name": "a", "filter": "f"}, {"name": "a", "filter": "f\n"}),
         ({"name": "a", "fill_nulls_with": 0}, "a", "a"),
         ("a", {"name": "a", "alias": "x"}, {"name": "a", "alias": "x"}),
+        ("a", {"name": "a"}, "a"),
         ({"measure": "m", "window": "1 day"}, {"measure": "m", "cumulative_type_params": {"window": "2 days"}},
          {"measure": "m", "window": "2 days"}),
         ({"measure": "m", "window": "1 day"}, {"measure": "m", "cumulative_type_params": {"window": "1 day", "period_agg": "last"}},

@@ -155,9 +155,9 @@ def test_a_calculation_names_its_inputs() -> None:
         "type": "derived",
         "expr": "cast(revenue - revenue_1_month_earlier as double precision) / nullif(orders_total, 0)",
         "input_metrics": [
-            "revenue",
+            {"name": "revenue"},
             {"name": "revenue", "alias": "revenue_1_month_earlier", "offset_window": "1 month"},
-            "orders_total",
+            {"name": "orders_total"},
         ],
     }
 

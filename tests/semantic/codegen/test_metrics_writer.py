@@ -195,9 +195,9 @@ def test_any_other_calculation_is_a_derived_metric_with_exact_safe_division() ->
         "type_params": {
             "expr": "cast(revenue - revenue_gift as double precision) / nullif(orders_total, 0) * 100",
             "metrics": [
-                "revenue",
+                {"name": "revenue"},
                 {"name": "revenue", "alias": "revenue_gift", "filter": "{{ Dimension('order__is_gift') }}"},
-                "orders_total",
+                {"name": "orders_total"},
             ],
         },
     }
