@@ -217,7 +217,10 @@ def own_note(draft: MetricDraft, tree: Node | None, vocabulary: Vocabulary, dial
     """What Bisync keeps in the metric's `meta`: the formula in words, and what dbt has no place for."""
     written = with_plain_lines(draft.formula.text.strip())
     text = readable_alone(tree, vocabulary, dialect=dialect, written=written) if tree else ""
-    own: Entry = {"formula": text or written, "format": draft.value_format}
+    own: Entry = {"formula": text or written}
+    # A plain number is what every metric is without a note, unless the project's own metrics say so as well.
+    if draft.value_format != "number" or "format" in vocabulary.plain_notes:
+        own["format"] = draft.value_format
     own |= {key: text for key, text in (("owner", draft.owner), ("context", draft.context)) if text}
     listed = {"synonyms": list(draft.synonyms), "rules": [_rule(rule) for rule in draft.validations]}
     own |= {key: value for key, value in listed.items() if value}

@@ -63,3 +63,20 @@ def test_a_new_metric_follows_and_is_read_back_alike() -> None:
     after = code.later().metrics["found"]
     fields = fields_of(after, code.later())
     assert (fields.owner, fields.value_format) == ("Maya Chen", "percent")
+
+
+@pytest.mark.parametrize(
+    ("plain", "meta"),
+    [
+        (frozenset[str](), {"bisync": {"formula": "SUM(discount)"}}),
+        (frozenset({"format"}), {"format": "number", "bisync": {"formula": "SUM(discount)"}}),
+    ],
+)
+def test_a_plain_number_is_noted_only_where_the_projects_metrics_say_so(
+    plain: frozenset[str], meta: dict[str, object]
+) -> None:
+    known = replace(KNOWN, plain_notes=plain)
+
+    (entry,) = compiled("SUM(discount)", known=known).entries["metrics"]
+
+    assert entry["config"]["meta"] == meta

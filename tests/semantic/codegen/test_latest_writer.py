@@ -323,7 +323,6 @@ def test_the_entry_that_a_model_has_gets_its_semantics_where_they_belong() -> No
         "          meta:\n"
         "            bisync:\n"
         "              formula: SUM(discount) WHERE status = 'paid'\n"
-        "              format: number\n"
     )
 
 
