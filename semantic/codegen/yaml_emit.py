@@ -46,6 +46,10 @@ class Habit:
     in_brackets: bool = False
 
 
+# What accepted_values accepts stands on one line in dbt's own examples.
+IN_BRACKETS = ("values",)
+
+
 @dataclass(frozen=True, slots=True)
 class Style:
     """How a file is written; what it leaves open is dbt's usual style."""
@@ -55,7 +59,10 @@ class Style:
     quote: Quote = '"'  # where one is needed
     habit: Habit = Habit()  # where the value stands that is being written
     usual: Habit = Habit()  # of a key that the file does not show
-    habits: Mapping[str, Habit] = field(default_factory=dict)  # of each key that it shows
+    # Of each key that it shows, and of those that are written in one way everywhere.
+    habits: Mapping[str, Habit] = field(
+        default_factory=lambda: dict.fromkeys(IN_BRACKETS, Habit(in_brackets=True))
+    )
     block: Block | None = None  # the block to write texts in like, even those of a single line
     blocks: bool = True  # whether a text of several lines may become a block
 

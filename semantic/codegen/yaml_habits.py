@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from semantic.codegen.yaml_emit import QUOTES, Habit, Quote, Style, is_plain
+from semantic.codegen.yaml_emit import IN_BRACKETS, QUOTES, Habit, Quote, Style, is_plain
 from semantic.codegen.yaml_marks import (
     Document,
     MappingNode,
@@ -113,6 +113,8 @@ def _habits(shown: dict[str, _Shown]) -> dict[str, Habit]:
     """The habit below each key that has one."""
     usual = _usual(shown)
     found = dict.fromkeys(_OF_TESTS, Habit())
+    if not any(one.in_lines for key, one in shown.items() if key not in _OF_TESTS):
+        found |= {key: replace(usual, in_brackets=True) for key in IN_BRACKETS}
     for key, one in shown.items():
         otherwise = found.get(key, usual)
         quote = one.quote(50) if one.texts >= FEWEST_OF_KEY else otherwise.quote

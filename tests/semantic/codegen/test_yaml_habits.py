@@ -140,3 +140,24 @@ def test_a_list_in_lines_stays_in_lines_and_an_empty_one_is_like_those_of_its_ke
 
     assert changed(page, SetKey(("a", 3), "x", ["e"])) == page.replace("- d", "- e")
     assert changed(page, SetKey(("a", 4), "x", ["e"])) == page.removesuffix("\n") + " [e]\n"
+
+
+@pytest.mark.parametrize(
+    ("others", "lines"),
+    [
+        ("", ["          - accepted_values:", "              values: [new, returning]"]),
+        (
+            "    tags:\n      - a\n",
+            ["          - accepted_values:", "              values:", "                - new"],
+        ),
+    ],
+)
+def test_accepted_values_stand_on_one_line_unless_the_files_lists_do_not(
+    others: str, lines: list[str]
+) -> None:
+    text = f"models:\n  - name: a\n{others}    columns:\n      - name: b\n        data_tests:\n          - unique\n"
+    path = ("models", Named("a"), "columns", Named("b"), "data_tests")
+
+    after = edited(text, [AddItem(path, {"accepted_values": {"values": ["new", "returning"]}})], path="x.yml")
+
+    assert after.removeprefix(text).splitlines()[: len(lines)] == lines

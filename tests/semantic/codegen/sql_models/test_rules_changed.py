@@ -152,7 +152,9 @@ def test_another_outcome_is_accepted_from_then_on_and_what_else_is_said_of_the_t
     after = written(code, known.files)
 
     assert "config: {severity: warn}  # for now" in after[YML]
-    assert {"- - plain", "+ - bronze", "- else 'plain'", "+ else 'bronze'"} <= {*lines(known.files, after)}
+    assert {"- values: [gold, plain]", "+ values: [gold, bronze]", "- else 'plain'", "+ else 'bronze'"} <= {
+        *lines(known.files, after)
+    }
     assert not [line for line in lines(known.files, after) if "not_null" in line]
 
 
@@ -250,7 +252,7 @@ def test_columns_may_stand_in_another_order_in_the_properties() -> None:
         (SQL, "orders_90d >= 3", "orders_90d >= 3 or true", "The SQL of this rule was changed in dbt"),
         (SQL, "is_vip,", "is_vip, -- by hand", "The SQL of this rule was changed in dbt"),
         (SQL, "from dim_customers", "from dim_customers {{ more() }}", "The SQL of this rule was changed in dbt"),
-        (YML, "                  - plain", "                  - other", "accepted values of worth were changed"),
+        (YML, "values: [gold, plain]", "values: [gold, other]", "accepted values of worth were changed"),
         (YML, "{orders_90d: 2, is_vip: false}", "{orders_90d: 2, is_vip: false, tier: x}", "in a way that Bisync does not"),
         (YML, "      - name: is_vip\n", "      - name: is_vip\n        data_tests: [not_null]\n", "dbt tests that column"),
     ],
