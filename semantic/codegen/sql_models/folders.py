@@ -17,6 +17,7 @@ from semantic.codegen.yaml_steps import SetKey
 LayerKind: TypeAlias = Literal["staging", "intermediate", "marts"]
 YamlHabit: TypeAlias = Literal["folder", "model"]
 TestsKey: TypeAlias = Literal["data_tests", "tests"]
+TestOfKey: TypeAlias = Literal["unique", "not_null"]
 _FOLDERS: Mapping[LayerKind, frozenset[str]] = {
     "staging": frozenset(("staging", "stage", "stg", "base", "bronze")),
     "intermediate": frozenset(("intermediate", "int", "silver")),
@@ -32,6 +33,7 @@ _PREFIX = re.compile(r"[a-z]+(?=_)")
 FEWEST = 3
 USUAL_NAME = "_{folder}__models.yml"
 _USUAL_NAMES: Mapping[YamlHabit, str] = {"folder": USUAL_NAME, "model": "{model}.yml"}
+_FIRST = re.compile(r"(?:^ *-|\[) *(unique|not_null)(?:,|[ \r]*\n *-) *(?:unique|not_null)\b", re.MULTILINE)
 _TESTS = re.compile(r"^[ -]*(data_tests|tests):", re.MULTILINE)
 _VERSION = re.compile(r"^version:\s*2\b", re.MULTILINE)
 
@@ -53,7 +55,8 @@ class Places:
     """Where models and their descriptions go.
 
     `yaml_name` is the name of a properties file, with `{model}`, `{folder}` or `{parent}` for what it is
-    called after; `version` whether these files begin with `version: 2`; `tests` is the key of their tests.
+    called after; `version` whether these files begin with `version: 2`; `tests` is the key of their tests,
+    `first` the one that columns have first of the two tests of a key.
     """
 
     layers: tuple[Layer, ...] = ()
@@ -61,6 +64,7 @@ class Places:
     yaml_name: str = USUAL_NAME
     version: bool = False
     tests: TestsKey = "data_tests"
+    first: TestOfKey = "unique"
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> Places:
@@ -68,7 +72,7 @@ class Places:
         layers = tuple(
             Layer(one["kind"], one["folder"], tuple(one["prefixes"])) for one in data.get("layers", ())
         )
-        rest = {key: data[key] for key in ("yaml", "yaml_name", "version", "tests") if key in data}
+        rest = {key: data[key] for key in ("yaml", "yaml_name", "version", "tests", "first") if key in data}
         return cls(layers, **rest)
 
     def layer(self, kind: LayerKind) -> Layer | None:
@@ -124,6 +128,15 @@ class Places:
     def tests_key(self, path: str, files: Mapping[str, str]) -> TestsKey:
         """The key of tests in a file: its own, else that of the project."""
         return majority(_TESTS.findall(files.get(path, ""))) or self.tests
+
+    def in_order(self, tests: Sequence[Any], path: str, files: Mapping[str, str]) -> list[Any]:
+        """A column's tests, the two of a key in the order of those in the file, else in the project."""
+        key = [test for test in tests if test in ("unique", "not_null")]
+        if len(key) == 2:
+            first = majority(_FIRST.findall(files.get(path, ""))) or self.first
+            key.sort(key=lambda test: test != first)
+        following = iter(key)
+        return [next(following) if test in key else test for test in tests]
 
 
 def _alike(one: Sequence[str], other: Sequence[str]) -> int:
@@ -209,6 +222,7 @@ class _Found:
         self.names: Votes[str] = Votes()
         self.version: Votes[bool] = Votes()
         self.tests: Votes[TestsKey] = Votes()
+        self.first: Votes[TestOfKey] = Votes()
         for path in models_in(files):
             self._model(path)
         described = descriptions_of(files)
@@ -238,6 +252,8 @@ class _Found:
             self.version.add(bool(_VERSION.search(files[path])), path)
             if key := majority(_TESTS.findall(files[path])):
                 self.tests.add(key, path)
+            if first := majority(_FIRST.findall(files[path])):
+                self.first.add(first, path)
 
     def _habit(self) -> YamlHabit:
         return "model" if self.yaml.winner("folder") == "model" else "folder"
@@ -253,7 +269,8 @@ class _Found:
     def places(self) -> Places:
         name = self._fitting().winner(_USUAL_NAMES[self._habit()])
         version, tests = self.version.winner(default=False), self.tests.winner("data_tests")
-        return Places(tuple(self._layers()), self._habit(), name, version, tests)
+        first = self.first.winner("unique")
+        return Places(tuple(self._layers()), self._habit(), name, version, tests, first)
 
     def _layers(self) -> Iterator[Layer]:
         for kind, layer in self.layers.items():

@@ -199,8 +199,11 @@ def column_entry(column: ColumnWords, properties: str, project: Project) -> Entr
     entry: Entry = {"name": column.name}
     if column.description:
         entry["description"] = column.description
-    key = project.style.places.tests_key(properties, project.files)
-    return {**entry, key: [*column.tests]} if column.tests else entry
+    if not column.tests:
+        return entry
+    places = project.style.places
+    tests = places.in_order(column.tests, properties, project.files)
+    return {**entry, places.tests_key(properties, project.files): tests}
 
 
 def _entry(model: NewModel, properties: str, project: Project) -> Entry:

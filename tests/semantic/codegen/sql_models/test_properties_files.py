@@ -18,7 +18,7 @@ from semantic.codegen.quality.promises import NotNull
 from semantic.codegen.quality.rule import Target
 from semantic.codegen.sql_models.calculated import CalculatedColumn, calculated_column
 from semantic.codegen.sql_models.folders import places_in
-from semantic.codegen.sql_models.new_model import NewModel, Project, written
+from semantic.codegen.sql_models.new_model import ColumnWords, NewModel, Project, written
 from semantic.codegen.sql_models.project import begun
 from semantic.codegen.sql_models.properties import described_in
 from semantic.codegen.sql_models.style import style_of
@@ -240,3 +240,25 @@ def test_tests_of_a_metric_alone_go_to_the_file_that_is_to_describe_their_model(
     semantic = AddItem(("semantic_models",), {"name": "orders"})
     whole = replace(code, changes=(FileChange(beside, (semantic, tests)),))
     assert [one.path for one in begun(whole, shop).changes] == [beside]
+
+
+@pytest.mark.parametrize(
+    ("shown", "tests"),
+    [
+        ("tests: [not_null, unique]", ["not_null", "unique", "positive"]),
+        ("data_tests:\n          - not_null\n          - unique", ["not_null", "unique", "positive"]),
+        ("tests:\n        - unique\n        - not_null", ["unique", "not_null", "positive"]),
+        ("tests: [not_null]", ["unique", "not_null", "positive"]),
+    ],
+)
+def test_the_tests_of_a_key_stand_in_the_projects_order(shown: str, tests: list[str]) -> None:
+    other = f"models:\n  - name: customers\n    columns:\n      - name: id\n        {shown}\n"
+    files = {**ALONE, "models/staging/customers.sql": SQL, "models/staging/customers.yml": other}
+    key = ColumnWords("id", tests=("unique", "not_null", "positive"))
+
+    found = written(
+        [NewModel("sales", "models/marts", SQL, columns=(key,))], Project(files, style_of(files), "duckdb")
+    )
+
+    (column,) = found.entries["models"][0]["properties"]["entry"]["columns"]
+    assert next(value for name, value in column.items() if name != "name") == tests
