@@ -255,7 +255,7 @@ class _Change:
         if was is None:
             return new
         known = _with_parts(self.additions)
-        found = keeping(self.metric, was, new, lambda metric: self._meaning(metric, known))
+        found = keeping(self.metric, was, new, lambda metric: self._meaning(metric, known), known.keywords)
         return found if self._meaning(found, known) == (self._meaning(new, known) or None) else new
 
     def _total_stays(self, was: Metric | None, before: Additions, new: Metric) -> frozenset[str]:

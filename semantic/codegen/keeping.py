@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
-from semantic.definitions import Metric, MetricInput
+from semantic.definitions import KeywordCase, Metric, MetricInput
 
 _WORD = re.compile(r"'(?:[^']|'')*'|\"[^\"]*\"|\b[^\W\d]\w*\b")
 
@@ -16,7 +16,7 @@ _WORD = re.compile(r"'(?:[^']|'')*'|\"[^\"]*\"|\b[^\W\d]\w*\b")
 Meant: TypeAlias = Callable[[Metric], str]
 
 
-def keeping(there: Metric, was: Metric, new: Metric, meant: Meant) -> Metric:
+def keeping(there: Metric, was: Metric, new: Metric, meant: Meant, keywords: KeywordCase) -> Metric:
     """`new`, with what `there` says wherever that is the same.
 
     `was` is the definition that is there in the words in which `new` is written, so that what `was` and `new`
@@ -24,9 +24,14 @@ def keeping(there: Metric, was: Metric, new: Metric, meant: Meant) -> Metric:
     """
     if not there.type == was.type == new.type:
         return new
+
+    def under(texts: tuple[str, ...]) -> str:
+        return meant(replace(new, filters=texts))
+
+    filters = _texts(there.filters, new.filters, under)
     new = replace(
         new,
-        filters=_texts(there.filters, new.filters, lambda texts: meant(replace(new, filters=texts))),
+        filters=_in_one(there.filters, filters, under, "AND" if keywords == "upper" else "and"),
         period_agg=there.period_agg if was.period_agg == new.period_agg else new.period_agg,
     )
     if there.numerator and there.denominator and new.numerator and new.denominator:
@@ -47,6 +52,18 @@ def _texts(
     kept = tuple(text for text in there if wanted and meant((*new, text)) == wanted)
     said = meant(kept)
     return (*kept, *(text for text in new if not kept or meant((*kept, text)) != said))
+
+
+def _in_one(
+    there: Sequence[str], filters: tuple[str, ...], meant: Callable[[tuple[str, ...]], str], word: str
+) -> tuple[str, ...]:
+    """The filters as one text where one is there and stays, so that its lines stay, too."""
+    if len(there) != 1 or filters[:1] != tuple(there):
+        return filters
+    end = "\n" if there[0].endswith("\n") else ""
+    parts = [filters[0].strip(), *filters[1:]]
+    one = (f"{end or ' '}{word} ".join(parts) + end,)
+    return one if len(parts) > 1 and meant(one) == meant(filters) else filters
 
 
 def _input(there: MetricInput, was: MetricInput, new: MetricInput, meant: Meant) -> MetricInput:

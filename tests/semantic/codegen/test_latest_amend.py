@@ -341,21 +341,27 @@ def test_a_total_that_is_another_one_is_written_anew() -> None:
 
 
 GIFTS = "{{ Dimension('order__is_gift') }} = true"
-BOTH = "{{ Dimension('order__is_gift') }} = true and {{ Dimension('order__order_status') }} = 'completed'"
+PAID = "{{ Dimension('order__order_status') }} = 'paid'"
+BULK = "{{ Dimension('order__is_bulk') }}"
+BOTH = f"{GIFTS} and {shop.COMPLETED}"
+EITHER = f"{GIFTS} or {shop.COMPLETED}"
 
 
 @pytest.mark.parametrize(
     ("there", "condition", "found"),
     [
-        ([GIFTS], "is_gift AND status = 'paid'", [GIFTS, "{{ Dimension('order__order_status') }} = 'paid'"]),
-        ([BOTH], "is_gift AND status = 'completed' AND quantity > 2",
-         [BOTH, "{{ Dimension('order__is_bulk') }}"]),
-        ([GIFTS, shop.COMPLETED], "status = 'completed'", [shop.COMPLETED]),
-        ([BOTH], "is_gift", ["{{ Dimension('order__is_gift') }}"]),
+        ([GIFTS], "is_gift AND status = 'paid'", f"{GIFTS} and {PAID}"),
+        ([f"{GIFTS}\n"], "is_gift AND status = 'paid'", f"{GIFTS}\nand {PAID}\n"),
+        ([BOTH], "is_gift AND status = 'completed' AND quantity > 2", f"{BOTH} and {BULK}"),
+        ([EITHER], "(is_gift = TRUE OR status = 'completed') AND quantity > 2", [EITHER, BULK]),
+        ([GIFTS, shop.COMPLETED], "is_gift AND status = 'completed' AND quantity > 2",
+         [GIFTS, shop.COMPLETED, BULK]),
+        ([GIFTS, shop.COMPLETED], "status = 'completed'", shop.COMPLETED),
+        ([BOTH], "is_gift", "{{ Dimension('order__is_gift') }}"),
     ],
 )  # fmt: skip
 def test_conditions_that_say_the_same_stay_in_their_authors_words(
-    there: list[str], condition: str, found: list[str]
+    there: list[str], condition: str, found: str | list[str]
 ) -> None:
     gifts = replace(SHOP.metrics["completed_revenue"], filters=tuple(there))
     known = with_formulas(replace(SHOP, metrics={**SHOP.metrics, "completed_revenue": gifts}))
@@ -363,8 +369,21 @@ def test_conditions_that_say_the_same_stay_in_their_authors_words(
 
     code = change("completed_revenue", known, formula=f"SUM(fct_orders.net_amount) WHERE {condition}")
 
-    said = code.entries["change"]["values"]["filter"]
-    assert said == (found if len(found) > 1 else found[0])
+    assert code.entries["change"]["values"]["filter"] == found
+
+
+def test_a_condition_that_comes_beside_others_in_a_block_is_one_line_more() -> None:
+    gifts = replace(SHOP.metrics["completed_revenue"], filters=(f"{GIFTS}\n",))
+    known = with_formulas(replace(SHOP, metrics={**SHOP.metrics, "completed_revenue": gifts}))
+    text = FILES["models/schema.yml"].replace(f'filter: "{shop.COMPLETED}"', f"filter: |\n          {GIFTS}")
+
+    code = change(
+        "completed_revenue", known, formula="SUM(net_amount) WHERE is_gift = TRUE AND status = 'paid'"
+    )
+
+    assert diff(code, {**FILES, "models/schema.yml": text}) == {
+        "models/schema.yml": [f"+          and {PAID}"]
+    }
 
 
 def test_a_formula_is_noted_only_where_dbts_own_words_would_be_read_otherwise() -> None:
