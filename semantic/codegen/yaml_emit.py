@@ -46,7 +46,7 @@ class Habit:
     in_brackets: bool = False
 
 
-# What accepted_values accepts stands on one line in dbt's own examples.
+# What accepted_values accepts stands on one line in dbt's own examples, and nearly everywhere else.
 IN_BRACKETS = ("values",)
 
 

@@ -113,8 +113,7 @@ def _habits(shown: dict[str, _Shown]) -> dict[str, Habit]:
     """The habit below each key that has one."""
     usual = _usual(shown)
     found = dict.fromkeys(_OF_TESTS, Habit())
-    if not any(one.in_lines for key, one in shown.items() if key not in _OF_TESTS):
-        found |= {key: replace(usual, in_brackets=True) for key in IN_BRACKETS}
+    found |= {key: replace(usual, in_brackets=True) for key in IN_BRACKETS}
     for key, one in shown.items():
         otherwise = found.get(key, usual)
         quote = one.quote(50) if one.texts >= FEWEST_OF_KEY else otherwise.quote

@@ -14,6 +14,8 @@ from semantic.codegen.yaml_steps import InsertItem, InsertKey, Put, Step
 Kind: TypeAlias = tuple[str, ...]
 Orders: TypeAlias = "defaultdict[Kind, Counter[tuple[str, ...]]]"
 
+# A column has one of these, in the same place.
+_MARKS = {"entity": "dimension"}
 _TESTS = frozenset({("tests",), ("data_tests",)})
 # A test is named by its key, or by one of these.
 _OF_A_TEST = frozenset({"name", "test_name", "description", "arguments", "config", "meta"})
@@ -53,6 +55,7 @@ class _Neighbours:
         held = trail(document, place) if document.root else []
         home = next((node for node in reversed(held) if isinstance(node, SequenceNode)), None)
         for kind, holder, keys in _mappings(document.root, (), None):
+            keys = tuple(_MARKS.get(key, key) for key in keys)
             found.far[kind][keys] += 1
             if holder is not None and holder is home:
                 found.near[kind][keys] += 1
@@ -65,8 +68,9 @@ class _Neighbours:
         if not isinstance(value, dict):
             return value
         shown = {key for keys in self.far[kind] for key in keys}
-        order = iter(self._ordered([key for key in value if key in shown], kind))
-        keys = [next(order) if key in shown else key for key in value]
+        known = [key for key in value if _MARKS.get(key, key) in shown]
+        order = iter(self._ordered(known, kind))
+        keys = [next(order) if key in known else key for key in value]
         return type(value)({key: self.arranged(value[key], _below(kind, str(key))) for key in keys})
 
     def behind(self, key: str, there: Sequence[str], kind: Kind, usual: str | None) -> str | None:
@@ -94,6 +98,7 @@ class _Neighbours:
 
     def _votes(self, one: str, other: str, kind: Kind) -> int:
         """How many mappings more have one key before the other than the other way round."""
+        one, other = _MARKS.get(one, one), _MARKS.get(other, other)
         for orders in (self.near, self.far):
             votes = sum(
                 count if keys.index(one) < keys.index(other) else -count

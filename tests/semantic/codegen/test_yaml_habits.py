@@ -145,19 +145,18 @@ def test_a_list_in_lines_stays_in_lines_and_an_empty_one_is_like_those_of_its_ke
 @pytest.mark.parametrize(
     ("others", "lines"),
     [
-        ("", ["          - accepted_values:", "              values: [new, returning]"]),
+        ("", "              values: [new, returning]"),
+        ("    tags:\n      - a\n      - b\n", "              values: [new, returning]"),
         (
-            "    tags:\n      - a\n",
-            ["          - accepted_values:", "              values:", "                - new"],
+            "    tests:\n      - accepted:\n          values:\n            - a\n",
+            "              values:\n                - new\n                - returning",
         ),
     ],
 )
-def test_accepted_values_stand_on_one_line_unless_the_files_lists_do_not(
-    others: str, lines: list[str]
-) -> None:
+def test_accepted_values_stand_on_one_line_unless_those_of_the_file_do_not(others: str, lines: str) -> None:
     text = f"models:\n  - name: a\n{others}    columns:\n      - name: b\n        data_tests:\n          - unique\n"
     path = ("models", Named("a"), "columns", Named("b"), "data_tests")
 
     after = edited(text, [AddItem(path, {"accepted_values": {"values": ["new", "returning"]}})], path="x.yml")
 
-    assert after.removeprefix(text).splitlines()[: len(lines)] == lines
+    assert after == f"{text}          - accepted_values:\n{lines}\n"

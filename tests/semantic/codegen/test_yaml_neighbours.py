@@ -87,12 +87,10 @@ def test_the_list_that_an_item_comes_into_counts_before_the_rest_of_the_file() -
 
 
 def test_a_new_key_stands_where_the_entries_beside_it_have_it() -> None:
+    """That is before the mark of a column, be it an entity or a dimension."""
     column = (*ORDERS, "columns", Named("status"))
-    text = FILE.replace("        dimension:\n          type: cat", "        entity:\n          type: cat")
 
-    edit = SetKey(column, "data_tests", ["not_null"])
-
-    assert edited(text, [edit], path="x.yml") == text.replace(
+    assert edited(FILE, [SetKey(column, "data_tests", ["not_null"])], path="x.yml") == FILE.replace(
         "      - name: status\n", "      - name: status\n        data_tests:\n          - not_null\n"
     )
 
