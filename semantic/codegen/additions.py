@@ -6,10 +6,10 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 
 from semantic.codegen import latest, legacy
-from semantic.codegen.conditions import column_sql
-from semantic.codegen.entries import KEY_ENDINGS, PREFIXES, Entries, Entry, Refused, plain_name
+from semantic.codegen.entries import PREFIXES, Entries, Entry, Refused, plain_name
+from semantic.codegen.key_entities import dimensions_of, key_entity
 from semantic.codegen.time_spine import NAME as TIME_SPINE
-from semantic.definitions import Dimension, Entity, Measure, Metric, Model, SemanticModel, Vocabulary
+from semantic.definitions import Dimension, Measure, Metric, Model, SemanticModel, Vocabulary, column_in
 from semantic.project_file import ProjectFile
 
 
@@ -18,7 +18,7 @@ class Additions:
     """Things as they are decided on; `vocabulary` knows them at once, so later ones can use them.
 
     `models` is what the entries of dbt models get in the latest spec, apart from their metrics;
-    `semantic_models` (by dbt model), `measures` and `dimensions` are the legacy spec's.
+    `semantic_models` (by dbt model), `measures`, `dimensions` and `defaults` are the legacy spec's.
     """
 
     vocabulary: Vocabulary
@@ -27,6 +27,7 @@ class Additions:
     semantic_models: dict[str, Entry] = field(default_factory=dict)
     measures: dict[str, list[Entry]] = field(default_factory=dict)
     dimensions: dict[str, list[Entry]] = field(default_factory=dict)
+    defaults: dict[str, Entry] = field(default_factory=dict)
     models: dict[str, Entry] = field(default_factory=dict)
     metrics: list[Metric] = field(default_factory=list)
     tests: dict[str, list[Entry]] = field(default_factory=dict)
@@ -40,6 +41,7 @@ class Additions:
             "semantic_models": list(self.semantic_models.values()),
             "measures": self.measures,
             "dimensions": self.dimensions,
+            **({"defaults": self.defaults} if self.defaults else {}),
             **({"models": inside} if inside else {}),
             "metrics": self.at_top(),
             "tests": self.tests,
@@ -81,8 +83,11 @@ class Additions:
         """Whether the semantic model of a dbt model is one of these additions."""
         return model in self.semantic_models or "semantic_model" in self.models.get(model, ())
 
-    def add_semantic_model(self, model: Model, time: Dimension, key: str, dialect: str) -> None:
-        """A semantic model for a dbt model that has none; its primary entity is the model's key."""
+    def add_semantic_model(self, model: Model, time: Dimension | None, key: str, dialect: str) -> None:
+        """A semantic model for a dbt model that has none; its primary entity is the model's key.
+
+        `time` dates its rows: totals need it, dimensions do not.
+        """
         if not self.vocabulary.has_time_spine:
             self.time_spine.append(TIME_SPINE)
         spec = self.vocabulary.spec_for(model)
@@ -90,16 +95,17 @@ class Additions:
         taken = {m.semantic.name for m in self.vocabulary.models.values() if m.semantic}
         # In its model's entry, it is called what the model is called.
         name = _free(stem if spec == "legacy" else plain_name(model.name), taken)
-        entity = _key_entity(key, dialect) if key else None
-        if entity and entity.name in (time.name, key):
-            entity = replace(entity, name=plain_name(f"{entity.name}_key"))
+        entity = key_entity(model, key, self.vocabulary, dialect) if key else None
+        if entity and time:
+            known = dimensions_of(entity.name, self.vocabulary)
+            time = replace(time, name=_free(time.name, {entity.name, *known}))
         rows = f"{name if spec == 'legacy' else stem}_row"
         semantic = SemanticModel(
             name=name,
             model=model.name,
             entities=(entity,) if entity else (),
-            dimensions=(time,),
-            agg_time_dimension=time.name,
+            dimensions=(time,) if time else (),
+            agg_time_dimension=time.name if time else "",
             primary_entity="" if entity else rows,
             spec=spec,
         )
@@ -113,7 +119,8 @@ class Additions:
     def add_dimension(self, model: Model, dimension: Dimension) -> Dimension:
         """The dimension under a name that is free in its semantic model."""
         semantic = self.semantic(model.name)
-        dimension = replace(dimension, name=_free(dimension.name, _elements(semantic)))
+        taken = _elements(semantic) | dimensions_of(semantic.own_entity, self.vocabulary).keys()
+        dimension = replace(dimension, name=_free(dimension.name, taken))
         if semantic.spec == "latest":
             marked = latest.is_column(dimension.expr) and _is_marked(semantic, dimension.expr)
             latest.add_dimension(self._entry(model), dimension, marked=marked)
@@ -123,6 +130,22 @@ class Additions:
             self.dimensions.setdefault(semantic.name, []).append(legacy.dimension(dimension))
         self._put(model, replace(semantic, dimensions=(*semantic.dimensions, dimension)))
         return dimension
+
+    def add_date(self, model: Model, time: Dimension) -> None:
+        """What dates a model's rows; a model that was not dated and totalled before is dated by it alone."""
+        semantic = self.semantic(model.name)
+        known = semantic.dimension_for(column_in(time.expr), "time")
+        name = known.name if known else self.add_dimension(model, time).name
+        if semantic.agg_time_dimension or semantic.measures:
+            return
+        default = {"agg_time_dimension": name}
+        if semantic.spec == "latest":
+            self._entry(model).update(default)
+        elif model.name in self.semantic_models:
+            self.semantic_models[model.name]["defaults"] = default
+        else:
+            self.defaults[semantic.name] = default
+        self._put(model, replace(self.semantic(model.name), agg_time_dimension=name))
 
     def add_measure(self, model: Model, measure: Measure) -> Measure:
         """The measure, in the legacy spec, under a name that is free everywhere."""
@@ -164,10 +187,6 @@ class Additions:
     def _put(self, model: Model, semantic: SemanticModel) -> None:
         models = {**self.vocabulary.models, model.name: replace(model, semantic=semantic)}
         self.vocabulary = replace(self.vocabulary, models=models)
-
-
-def _key_entity(key: str, dialect: str) -> Entity:
-    return Entity(plain_name(KEY_ENDINGS.sub("", key)), "primary", column_sql(key, dialect))
 
 
 def _free(name: str, taken: Collection[str]) -> str:

@@ -12,6 +12,7 @@ from semantic.codegen.conditions import column_sql, row_sql
 from semantic.codegen.element_edits import AmendElement
 from semantic.codegen.entries import NameTaken, Refused, plain_name
 from semantic.codegen.files import file_changes, names_after, preview
+from semantic.codegen.key_entities import dimensions_of, shared_name
 from semantic.codegen.metrics import Compiled, notes_of
 from semantic.codegen.yaml_emit import new_file
 from semantic.definitions import Dimension, Grain, Measure, Model, SemanticModel, Vocabulary
@@ -27,6 +28,7 @@ from semantic.formula.tree import ColumnRef, Node
 from semantic.query.spec import Unsupported
 
 WORDS = ("label", "description")
+_UNDATED = "dbt does not know yet what dates the rows of {model}. Choose a date."
 F = TypeVar("F", DimensionFields, MeasureFields)
 
 
@@ -63,7 +65,10 @@ def compile_dimension(fields: DimensionFields, model: Model, names: Vocabulary, 
     additions = Additions(names)
     if model.semantic is None:
         is_date = wanted.type == "time" and isinstance(row_node(fields.expr, names, model.name), ColumnRef)
-        prepare(additions, model, fields.time, wanted if is_date else None, dialect)
+        time = wanted if is_date else _date(model, fields.time, dialect)
+        if time is not None and not fields.time and time.name in _beside(model, names):
+            time = None  # the model whose rows these are says it already
+        prepare(additions, model, time, dialect)
     current = additions.vocabulary.models[model.name]
     if wanted not in _semantic(current).dimensions:
         _refuse_taken(wanted, current, additions.vocabulary)
@@ -82,19 +87,22 @@ def compile_measure(fields: MeasureFields, model: Model, names: Vocabulary, *, d
     _refuse_taken(wanted, model, names)
     additions = Additions(names)
     if model.semantic is None:
-        prepare(additions, model, fields.time, None, dialect)
+        time = _date(model, fields.time, dialect)
+        if time is None:
+            raise Refused(_UNDATED.format(model=model.name))
+        prepare(additions, model, time, dialect)
     current = additions.vocabulary.models[model.name]
     dated = wanted.agg_time_dimension
     if dated and _semantic(current).time_dimension(dated) is None:
         column = next((one for one in dates_of(model) if plain_name(one) == dated), "")
         if not column:
             raise Refused(f"{fields.time} is no date of {model.name}. Choose another one.")
-        additions.add_dimension(current, Dimension(dated, "time", column_sql(column, dialect), "day"))
+        additions.add_date(current, Dimension(dated, "time", column_sql(column, dialect), "day"))
         current = additions.vocabulary.models[model.name]
     if dated == _semantic(current).agg_time_dimension:
         wanted = replace(wanted, agg_time_dimension="")
     if not dated and not _semantic(current).agg_time_dimension:
-        raise Refused(f"dbt does not know yet what dates the rows of {model.name}. Choose a date.")
+        raise Refused(_UNDATED.format(model=model.name))
     additions.add_measure(current, wanted)
     return _added(additions, names, model)
 
@@ -149,16 +157,26 @@ def compile_element_change(
     )
 
 
-def prepare(additions: Additions, model: Model, time: str, dimension: Dimension | None, dialect: str) -> None:
-    """A semantic model for a model without one, dated by `time`, its only date, or a new `dimension`."""
-    if dimension is None:
-        dates = dates_of(model)
-        column = time or (dates[0] if len(dates) == 1 else "")
-        if not column or (dates and column not in dates):
-            raise Refused(f"dbt does not know yet what dates the rows of {model.name}. Choose a date.")
-        dimension = Dimension(plain_name(column), "time", column_sql(column, dialect), "day")
+def prepare(additions: Additions, model: Model, time: Dimension | None, dialect: str) -> None:
+    """A semantic model for a model without one, dated by `time` where something dates it."""
     key = additions.vocabulary.keys.get(model.name, "")
-    additions.add_semantic_model(model, dimension, key, dialect)
+    if not key and time is None and not dates_of(model):
+        raise Refused(
+            f"Nobody knows what makes a row of {model.name} the only one of its kind, so no number could be "
+            "split by it. Give the model a key first: a column with the tests unique and not_null."
+        )
+    additions.add_semantic_model(model, time, key, dialect)
+
+
+def _date(model: Model, chosen: str, dialect: str) -> Dimension | None:
+    """The chosen date of a model, or its only one."""
+    dates = dates_of(model)
+    column = chosen or (dates[0] if len(dates) == 1 else "")
+    if not column:
+        return None
+    if model.column(column) is None or (dates and column not in dates):
+        raise Refused(f"{column} is no date of {model.name}. Choose another one.")
+    return Dimension(plain_name(column), "time", column_sql(column, dialect), "day")
 
 
 def _dimension(fields: DimensionFields, model: Model, names: Vocabulary, dialect: str) -> Dimension:
@@ -204,11 +222,24 @@ def _refuse_taken(wanted: Dimension | Measure, model: Model, names: Vocabulary) 
         taken |= {*names.measures, *names.metrics}
     if wanted.name in taken:
         raise NameTaken(f"{model.name} has something called {wanted.name} already. Choose another name.")
+    if isinstance(wanted, Dimension) and (found := _beside(model, names).get(wanted.name)):
+        raise NameTaken(
+            f"{found[0].name} has a dimension called {wanted.name} for the same rows already, and dbt tells "
+            "the two apart by their names alone. Use that one, or choose another name."
+        )
     alike: tuple[Dimension | Measure, ...] = (
         semantic.dimensions if isinstance(wanted, Dimension) else semantic.measures
     )
     if wanted.label and wanted.label in {one.label for one in alike}:
         raise NameTaken(f"Another one of {model.name} is called “{wanted.label}”. Choose another name.")
+
+
+def _beside(model: Model, names: Vocabulary) -> dict[str, tuple[Model, Dimension]]:
+    """The dimensions that other models have of the same rows."""
+    key = names.keys.get(model.name, "")
+    entity = model.semantic.own_entity if model.semantic else shared_name(key, names)
+    others = {name: one for name, one in names.models.items() if name != model.name}
+    return dimensions_of(entity, replace(names, models=others))
 
 
 def _added(additions: Additions, names: Vocabulary, model: Model) -> Compiled:

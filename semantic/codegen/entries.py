@@ -11,8 +11,9 @@ from semantic.definitions import Metric, MetricInput, plain_letters
 
 Entry: TypeAlias = dict[str, Any]
 # As JSON keeps it: `semantic_models`, `metrics`: lists; `measures`, `dimensions`: semantic model → list;
-# `tests`: dbt model → list; `time_spine`: list, the model that brings the project one; in dbt's latest spec
-# `models`: dbt model → what its own entry gets (`semantic_model`, `columns`, `metrics` …).
+# `defaults`: semantic model → what it gets of them; `tests`: dbt model → list; `time_spine`: list, the model
+# that brings the project one; in dbt's latest spec `models`: dbt model → what its own entry gets
+# (`semantic_model`, `columns`, `metrics` …).
 # `change`, where there is a metric already: its name as `metric`, dbt's keys that change as `values`, those
 # of Bisync's mapping in its `meta` as `own`, the tests that go as `dropped`: dbt model → names.
 # What is no part of a semantic layer stands in `edits`, a list of plain data, one for each edit.
@@ -85,7 +86,7 @@ def filtered(filters: Sequence[str]) -> Entry:
 
 def about_models(entries: Mapping[str, Any]) -> bool:
     """Whether a semantic model changes besides metrics and words: its measures, its dimensions, or itself."""
-    legacy = any(entries.get(part) for part in ("semantic_models", "measures", "dimensions"))
+    legacy = any(entries.get(part) for part in ("semantic_models", "measures", "dimensions", "defaults"))
     latest = any(set(entry) - {"metrics"} for entry in entries.get("models", {}).values())
     return legacy or latest or any(map(_about_element, entries.get("edits", ())))
 
@@ -115,6 +116,8 @@ def _parts(entries: Mapping[str, Any]) -> Iterator[tuple[str, str, Entry]]:
     for kind in ("dimensions", "measures", "tests"):
         for home, added in entries.get(kind, {}).items():
             yield from ((kind, home, entry) for entry in added)
+    for home, added in entries.get("defaults", {}).items():
+        yield "defaults", home, added
     for home, added in entries.get("models", {}).items():
         yield from _in_model(home, added)
     yield from (("metrics", "", entry) for entry in entries.get("metrics", ()))

@@ -18,7 +18,7 @@ from semantic.codegen.quality.macros import MACROS
 from semantic.codegen.quality.rule import RESOURCES, Target, said_of
 from semantic.codegen.time_spine import time_spine_files
 from semantic.codegen.value_tests import MACRO, MACRO_FILE, METRIC_IN_RANGE
-from semantic.codegen.yaml_files import AddItem, Named, YamlValue, new_file
+from semantic.codegen.yaml_files import AddItem, Named, SetKey, YamlValue, new_file
 from semantic.definitions import Metric, Model, Vocabulary
 from semantic.formula import metric_models
 from semantic.formulas import metric_formula
@@ -151,6 +151,8 @@ def _semantic_edits(additions: Additions, vocabulary: Vocabulary) -> Iterator[tu
     """What semantic models get that are there already."""
     for model in vocabulary.models.values():
         name = model.semantic.name if model.semantic else ""
+        if defaults := additions.defaults.get(name):
+            yield model, [SetKey(("semantic_models", Named(name)), "defaults", defaults, after="model")]
         for kind, added in (("dimensions", additions.dimensions), ("measures", additions.measures)):
             if entries := added.get(name, ()):
                 yield model, [AddItem(("semantic_models", Named(name), kind), entry) for entry in entries]
@@ -169,8 +171,8 @@ def preview(additions: Additions, amended: Entry | None = None) -> str:
     """All entries as YAML, for people to read, and what changes of an entry that is there already."""
     shown: dict[str, YamlValue] = {}
     semantic: list[YamlValue] = [_without_empty(entry) for entry in additions.semantic_models.values()]
-    for name in dict.fromkeys((*additions.dimensions, *additions.measures)):
-        parts = {"dimensions": additions.dimensions.get(name), "measures": additions.measures.get(name)}
+    for name in dict.fromkeys((*additions.defaults, *additions.dimensions, *additions.measures)):
+        parts = {kind: getattr(additions, kind).get(name) for kind in ("defaults", "dimensions", "measures")}
         semantic.append({"name": name, **{key: entries for key, entries in parts.items() if entries}})
     if semantic:
         shown["semantic_models"] = semantic

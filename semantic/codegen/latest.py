@@ -36,7 +36,8 @@ def describe(entry: Entry, semantic: SemanticModel, *, group: str = "") -> None:
         # dbt 1.12 reads the group only where there is a `config` beside it.
         said |= {"group": group, "config": {}}
     entry["semantic_model"] = {"enabled": True, **said} if said else True
-    entry["agg_time_dimension"] = semantic.agg_time_dimension
+    if semantic.agg_time_dimension:
+        entry["agg_time_dimension"] = semantic.agg_time_dimension
     if semantic.primary_entity:
         entry["primary_entity"] = semantic.primary_entity
     for entity in semantic.entities:

@@ -8,12 +8,10 @@ from semantic.definitions import Dimension, Measure, Metric, SemanticModel
 
 
 def semantic_model(semantic: SemanticModel, *, group: str = "") -> Entry:
-    """The entry under `semantic_models`, which always has a list of measures."""
-    entry: Entry = {
-        "name": semantic.name,
-        "model": f"ref('{semantic.model}')",
-        "defaults": {"agg_time_dimension": semantic.agg_time_dimension},
-    }
+    """The entry under `semantic_models`, which always has lists of dimensions and measures."""
+    entry: Entry = {"name": semantic.name, "model": f"ref('{semantic.model}')"}
+    if semantic.agg_time_dimension:
+        entry["defaults"] = {"agg_time_dimension": semantic.agg_time_dimension}
     if group:
         entry["config"] = {"group": group}
     if semantic.entities:

@@ -45,8 +45,8 @@ class Preparation:
         time = Dimension(plain_name(column.name), "time", column_sql(column.name, self.dialect), "day")
         if model.semantic is None:
             self.additions.add_semantic_model(model, time, self.keys.get(model.name, ""), self.dialect)
-        elif not _time_dimension(model, column.name):
-            self.additions.add_dimension(model, time)
+        else:
+            self.additions.add_date(model, time)
         return self.additions.vocabulary.models[model.name]
 
     def dated_by(self, model: Model) -> str:

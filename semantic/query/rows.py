@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 
@@ -61,28 +61,29 @@ def route(
         own = next((d for d in base.semantic.dimensions if d.name == name), None)
         if own is not None:
             return [], base, own
-    hops: list[Hop] = []
-    for position, entity in enumerate(path, start=1):
-        here = hops[-1].there if hops else base
-        hops.append(_hop(here, entity, name if position == len(path) else "", vocabulary))
-    if not hops:
+    if not path:
         raise Unsupported(f"The filter does not say whose dimension {name} is.")
+    hops = next(_ways(base, path, name, vocabulary), None)
+    if hops is None:
+        raise Unsupported(f"Nothing leads from {base.name} to {'__'.join((*path, name))}.")
     there = hops[-1].there
     dimensions = there.semantic.dimensions if there.semantic else ()
     return hops, there, next(d for d in dimensions if d.name == name)
 
 
-def _hop(here: Model, entity: str, dimension: str, vocabulary: Vocabulary) -> Hop:
-    """The neighbour reached over `entity`, which must have `dimension` if one is named."""
+def _ways(here: Model, path: tuple[str, ...], name: str, vocabulary: Vocabulary) -> Iterator[list[Hop]]:
+    """The ways over these entities to a dimension of that name; several models may have the same key."""
+    entity, *rest = path
     own = here.semantic and here.semantic.entity(entity)
     for there in vocabulary.models.values():
         other = there.semantic and there.semantic.entity(entity)
-        if not own or not other or not there.semantic or there.name == here.name:
+        if not own or not other or not there.semantic or there.name == here.name or other.type not in KEYS:
             continue
-        wanted = not dimension or any(d.name == dimension for d in there.semantic.dimensions)
-        if other.type in KEYS and wanted:
-            return Hop(here, own, there, other)
-    raise Unsupported(f"Nothing leads from {here.name} to {entity}__{dimension}.".replace("__.", "."))
+        hop = Hop(here, own, there, other)
+        if rest:
+            yield from ([hop, *further] for further in _ways(there, tuple(rest), name, vocabulary))
+        elif any(d.name == name for d in there.semantic.dimensions):
+            yield [hop]
 
 
 def truncated(value: exp.Expr, grain: Grain, dialect: str) -> exp.Expr:
@@ -232,7 +233,8 @@ class Rows:
             expression=self.operand(hop.other.expr, hop.there.name),
         )
         table = self.warehouse.table(hop.there.name, hop.there.name)
-        self._lead(path, exp.Join(this=table, on=condition, side="LEFT"))
+        # The same entity may lead to several models.
+        self._lead((*path, hop.there.name), exp.Join(this=table, on=condition, side="LEFT"))
 
     def _lead(self, path: tuple[str, ...], join: exp.Join) -> None:
         if path in self.joins:

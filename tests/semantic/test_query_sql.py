@@ -11,7 +11,17 @@ import duckdb
 import pytest
 
 from semantic.balances import Balance
-from semantic.definitions import Column, Dimension, Measure, Metric, MetricInput, Vocabulary
+from semantic.definitions import (
+    Column,
+    Dimension,
+    Entity,
+    Measure,
+    Metric,
+    MetricInput,
+    Model,
+    SemanticModel,
+    Vocabulary,
+)
 from semantic.formula import analyse
 from semantic.formula.tree import Binary, ColumnRef, Literal_, MetricRef, Node, Total, Where
 from semantic.query.spec import QuerySpec, Unsupported
@@ -128,6 +138,43 @@ def test_a_condition_on_a_neighbour_joins_it_without_repeating_rows(
 
     assert "LEFT JOIN dim_customers" in sql
     assert total(warehouse, sql) == 155.0
+
+
+def test_one_entity_may_lead_to_several_models_and_each_further_one_from_any_of_them() -> None:
+    customer, region = Entity("customer", "primary", "customer_id"), Entity("region", "primary", "country")
+    customers = SHOP.models["dim_customers"]
+    assert customers.semantic is not None
+    living = replace(customers.semantic, entities=(customer, Entity("region", "foreign", "country")))
+    added = {
+        "dim_customers": replace(customers, semantic=living),
+        "a_segments": SemanticModel(
+            "a", "a_segments", (customer,), (Dimension("segment", "categorical", "segment"),)
+        ),
+        "regions": SemanticModel("r", "regions", (region,), (Dimension("area", "categorical", "area"),)),
+    }
+    new = {
+        name: one if isinstance(one, Model) else Model(name, f"model.shop.{name}", semantic=one)
+        for name, one in added.items()
+    }
+    known = replace(SHOP, models={**new, "fct_orders": SHOP.models["fct_orders"]})
+    filters = (
+        "{{ Dimension('customer__country') }} = 'DE' and {{ Dimension('customer__segment') }} = 'new'",
+        "{{ Dimension('customer__region__area') }} = 'EU'",
+    )
+    metric = Metric("found", "simple", measure="net_amount_total", filters=filters)
+    sql = metric_sql(
+        MetricRef("found"),
+        replace(known, metrics={"found": metric}),
+        {name: name for name in known.models},
+        dialect="duckdb",
+    )
+
+    for joined in (
+        "LEFT JOIN dim_customers AS dim_customers ON fct_orders.customer_id = dim_customers.customer_id",
+        "LEFT JOIN a_segments AS a_segments ON fct_orders.customer_id = a_segments.customer_id",
+        "LEFT JOIN regions AS regions ON dim_customers.country = regions.country",
+    ):
+        assert " ".join(sql.split()).count(joined) == 1, sql
 
 
 def test_totals_of_several_models_meet_by_period(warehouse: duckdb.DuckDBPyConnection) -> None:

@@ -14,10 +14,11 @@ from semantic.codegen.elements import (
     compile_measure,
     row_expression,
 )
-from semantic.codegen.entries import Refused
-from semantic.codegen.metrics import Compiled
-from semantic.definitions import Vocabulary
+from semantic.codegen.entries import NameTaken, Refused
+from semantic.codegen.metrics import Compiled, MetricDraft, compile_metric
+from semantic.definitions import Column, Model, Vocabulary
 from semantic.elements import DimensionFields, MeasureFields, dimension_fields, measure_fields
+from semantic.formula import analyse
 from tests.semantic import shop
 
 pytestmark = pytest.mark.pure
@@ -239,3 +240,135 @@ def test_what_dbt_says_of_a_measure_comes_back_as_a_formula() -> None:
 
 def test_a_column_is_written_as_sql_takes_it() -> None:
     assert row_expression("status", shop.vocabulary(), "fct_orders", "duckdb") == "status"
+
+
+STG = "model.shop.stg_customers"
+
+
+def with_staging(names: Vocabulary, *columns: Column, key: str = "customer_id") -> Vocabulary:
+    """The shop with a model that has the key of its customers, one row each, and nothing that dates them."""
+    told = (Column(key, "integer"), Column("segment", "text"), Column("country", "text"), *columns)
+    staging = Model("stg_customers", STG, told, file="models/schema.yml")
+    return replace(
+        names, models={**names.models, "stg_customers": staging}, keys={**names.keys, "stg_customers": key}
+    )
+
+
+def segment(names: Vocabulary, **fields: Any) -> Compiled:
+    return dimension(
+        names, **{"model": STG, "name": f"{STG}:segment", "label": "Segment", "expr": "segment", **fields}
+    )
+
+
+def test_a_dimension_needs_no_date_and_metrics_reach_it_over_the_key_that_their_rows_have() -> None:
+    code = segment(with_staging(shop.vocabulary()))
+
+    assert applied(code)["semantic_models"][-1] == {
+        "name": "customers_2",
+        "model": "ref('stg_customers')",
+        "entities": [{"name": "customer", "type": "primary", "expr": "customer_id"}],
+        "dimensions": [{"name": "segment", "label": "Segment", "type": "categorical"}],
+    }
+    assert code.after is not None
+    for formula, home in (
+        ("COUNT(*) WHERE segment = 'new'", "fct_orders"),
+        ("customers_total WHERE segment = 'new'", ""),
+    ):
+        found = MetricDraft("found", "Found", "", analyse(formula, code.after, model=home))
+        (metric,) = compile_metric(found, code.after).entries["metrics"]
+        assert metric["filter"] == "{{ Dimension('customer__segment') }} = 'new'"
+
+
+def test_a_dimension_needs_no_date_in_the_latest_spec_either() -> None:
+    names = latest(with_staging(shop.vocabulary()))
+
+    assert segment(names).entries["models"] == {
+        "stg_customers": {
+            "semantic_model": True,
+            "columns": [
+                {"name": "customer_id", "entity": {"type": "primary", "name": "customer"}},
+                {"name": "segment", "dimension": {"type": "categorical", "label": "Segment"}},
+            ],
+        }
+    }
+
+
+@pytest.mark.parametrize("spec", [lambda names: names, latest])
+def test_a_metric_that_comes_later_brings_what_dates_the_rows(spec: Any) -> None:
+    names = spec(with_staging(shop.vocabulary(), Column("seen_on", "date"), Column("born_on", "date")))
+    first = segment(names)
+    assert first.after is not None
+    semantic = first.after.models["stg_customers"].semantic
+    assert semantic is not None
+    assert (semantic.agg_time_dimension, len(semantic.dimensions)) == ("", 1)
+
+    found = MetricDraft(
+        "found", "Found", "", analyse("COUNT(*)", first.after, model="stg_customers"), time_column="seen_on"
+    )
+    with pytest.raises(Refused, match="Choose a date"):
+        compile_metric(replace(found, time_column=""), first.after)
+    code = compile_metric(found, first.after)
+    path = semantic.file if semantic.spec == "legacy" else "models/schema.yml"
+    text = shop.FILES[path].encode()
+    for changes in (first.changes, code.changes):
+        (change,) = [one for one in changes if one.path == path]
+        text = change.apply(text)
+    data = yaml.safe_load(text)
+    if semantic.spec == "legacy":
+        entry = data["semantic_models"][-1]
+        assert list(entry)[:3] == ["name", "model", "defaults"]
+        assert entry["defaults"] == {"agg_time_dimension": "seen_on"}
+        assert [one["name"] for one in entry["dimensions"]] == ["segment", "seen_on"]
+        assert "agg_time_dimension" not in entry["measures"][0]
+    else:
+        entry = data["models"][-1]
+        assert entry["agg_time_dimension"] == "seen_on"
+        assert "agg_time_dimension" not in entry["metrics"][0]
+    assert code.after is not None
+    after = code.after.models["stg_customers"].semantic
+    assert after is not None
+    assert after.agg_time_dimension == "seen_on"
+
+
+def test_one_key_has_every_name_of_a_dimension_once() -> None:
+    names = with_staging(shop.vocabulary())
+
+    with pytest.raises(NameTaken, match="dim_customers has a dimension called country for the same rows"):
+        segment(names, name=f"{STG}:country", expr="country")
+
+
+def test_a_date_that_another_model_of_the_same_rows_has_is_not_told_again() -> None:
+    semantic = applied(segment(with_staging(shop.vocabulary(), Column("signed_up_on", "date"))))
+    entry = semantic["semantic_models"][-1]
+
+    assert "defaults" not in entry
+    assert [one["name"] for one in entry["dimensions"]] == ["segment"]
+
+
+def test_a_date_of_another_model_is_none_of_this_one() -> None:
+    with pytest.raises(Refused, match="ordered_at is no date of stg_customers"):
+        segment(with_staging(shop.vocabulary()), time="ordered_at")
+
+
+def test_rows_that_nothing_tells_apart_cannot_split_a_number() -> None:
+    names = with_staging(shop.vocabulary())
+
+    with pytest.raises(Refused, match="Give the model a key first"):
+        segment(replace(names, keys={}))
+
+
+@pytest.mark.parametrize(
+    ("key", "entity"),
+    [
+        ("customer_id", "customer"),
+        ("CUSTOMER_ID", "customer"),
+        ("id", "customers_id"),  # of anything
+        ("customer_key", "customer_key"),  # other values than customer_id, as far as anybody knows
+        ("person_id", "person"),
+    ],
+)
+def test_a_key_is_called_as_others_call_it_where_it_has_the_same_values(key: str, entity: str) -> None:
+    code = segment(with_staging(shop.vocabulary(), key=key))
+
+    (found,) = applied(code)["semantic_models"][-1]["entities"]
+    assert found["name"] == entity
