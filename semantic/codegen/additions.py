@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from semantic.codegen import latest, legacy
 from semantic.codegen.entries import PREFIXES, Entries, Entry, Refused, plain_name
-from semantic.codegen.key_entities import dimensions_of, key_entity
+from semantic.codegen.key_entities import dimensions_of, free_name, key_entity
 from semantic.codegen.time_spine import NAME as TIME_SPINE
 from semantic.definitions import Dimension, Measure, Metric, Model, SemanticModel, Vocabulary, column_in
 from semantic.project_file import ProjectFile
@@ -94,11 +94,11 @@ class Additions:
         stem = plain_name(PREFIXES.sub("", model.name))
         taken = {m.semantic.name for m in self.vocabulary.models.values() if m.semantic}
         # In its model's entry, it is called what the model is called.
-        name = _free(stem if spec == "legacy" else plain_name(model.name), taken)
+        name = free_name(stem if spec == "legacy" else plain_name(model.name), taken)
         entity = key_entity(model, key, self.vocabulary, dialect) if key else None
         if entity and time:
             known = dimensions_of(entity.name, self.vocabulary)
-            time = replace(time, name=_free(time.name, {entity.name, *known}))
+            time = replace(time, name=free_name(time.name, {entity.name, *known}))
         rows = f"{name if spec == 'legacy' else stem}_row"
         semantic = SemanticModel(
             name=name,
@@ -120,7 +120,7 @@ class Additions:
         """The dimension under a name that is free in its semantic model."""
         semantic = self.semantic(model.name)
         taken = _elements(semantic) | dimensions_of(semantic.own_entity, self.vocabulary).keys()
-        dimension = replace(dimension, name=_free(dimension.name, taken))
+        dimension = replace(dimension, name=free_name(dimension.name, taken))
         if semantic.spec == "latest":
             marked = latest.is_column(dimension.expr) and _is_marked(semantic, dimension.expr)
             latest.add_dimension(self._entry(model), dimension, marked=marked)
@@ -151,7 +151,7 @@ class Additions:
         """The measure, in the legacy spec, under a name that is free everywhere."""
         semantic = self.semantic(model.name)
         taken = _elements(semantic) | set(self.vocabulary.measures) | set(self.vocabulary.metrics)
-        measure = replace(measure, name=_free(measure.name, taken))
+        measure = replace(measure, name=free_name(measure.name, taken))
         entry = legacy.measure(measure)
         if model.name in self.semantic_models:
             self.semantic_models[model.name]["measures"].append(entry)
@@ -170,7 +170,7 @@ class Additions:
     def free_metric_name(self, name: str) -> str:
         """The name, numbered if something has it already."""
         taken = {*self.vocabulary.metrics, *self.vocabulary.measures, *self.vocabulary.models}
-        return _free(name, taken | {metric.name for metric in self.metrics})
+        return free_name(name, taken | {metric.name for metric in self.metrics})
 
     def free_label(self, label: str) -> str:
         """The name for people, numbered if a metric has it already: dbt takes no two of the same."""
@@ -187,12 +187,6 @@ class Additions:
     def _put(self, model: Model, semantic: SemanticModel) -> None:
         models = {**self.vocabulary.models, model.name: replace(model, semantic=semantic)}
         self.vocabulary = replace(self.vocabulary, models=models)
-
-
-def _free(name: str, taken: Collection[str]) -> str:
-    if name not in taken:
-        return name
-    return next(f"{name}_{number}" for number in range(2, 10_000) if f"{name}_{number}" not in taken)
 
 
 def _refuse_versions(model: Model) -> None:

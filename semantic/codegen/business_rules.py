@@ -20,7 +20,7 @@ from semantic.codegen.sql_models.rule_models import BusinessRule, rule_inputs, r
 from semantic.codegen.sql_models.style import style_from
 from semantic.codegen.yaml_files import new_file_of
 from semantic.codegen.yaml_steps import AddItem
-from semantic.definitions import Column, Model, Vocabulary
+from semantic.definitions import Column, Model, SemanticModel, Vocabulary
 from semantic.formula.errors import FormulaError, Place, Problem
 from semantic.formula.names import Resolver
 from semantic.formula.parser import parse
@@ -351,7 +351,7 @@ def compile_rule(
         models=tuple(model["name"] for model in written.entries["models"]),
         yaml_preview="\n".join(map(shown_change, changes)).strip(),
         notes=written.notes,
-        later=lambda: with_models(rule, written.entries["models"], known),
+        later=lambda: with_models(rule, written.entries["models"], known, written.semantics),
     )
 
 
@@ -404,11 +404,20 @@ def left_of(change: FileChange, paths: Collection[str], names: Collection[str]) 
 
 
 def _about(entry: Any, names: Collection[str]) -> bool:
-    return isinstance(entry, Mapping) and (entry.get("model") or entry.get("name")) in names
+    if not isinstance(entry, Mapping):
+        return False
+    # A semantic model names its model by a call.
+    named = str(entry.get("model") or entry.get("name"))
+    return named.removeprefix("ref('").removesuffix("')") in names
 
 
-def with_models(rule: Understood, models: Sequence[Mapping[str, Any]], known: Known) -> Vocabulary:
-    """The names that there are once the rule is: its models with their columns."""
+def with_models(
+    rule: Understood,
+    models: Sequence[Mapping[str, Any]],
+    known: Known,
+    semantics: Mapping[str, SemanticModel] | None = None,
+) -> Vocabulary:
+    """The names that there are once the rule is: its models with their columns, and what is said of them."""
     names = known.names
     package = str(known.manifest.parts.metadata.get("project_name") or "")
     types = {column.name: column.type for column in names.models[rule.model].columns}
@@ -421,5 +430,8 @@ def with_models(rule: Understood, models: Sequence[Mapping[str, Any]], known: Kn
             for one in properties["entry"].get("columns", ())
         )
         name = model["name"]
-        added[name] = Model(name, f"model.{package}.{name}", columns, file=properties["path"])
+        semantic = (semantics or {}).get(name)
+        added[name] = Model(
+            name, f"model.{package}.{name}", columns, file=properties["path"], semantic=semantic
+        )
     return replace(names, models={**names.models, **added})

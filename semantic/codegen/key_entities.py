@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from semantic.codegen.conditions import column_sql
 from semantic.codegen.entries import KEY_ENDINGS, PREFIXES, plain_name
@@ -36,6 +36,19 @@ def shared_name(column: str, names: Vocabulary) -> str:
     keys = [one for one in found if one.type in _KEYS]
     votes = Counter(one.name for one in keys or found)
     return min(votes, key=lambda name: (-votes[name], name), default="")
+
+
+def key_entity_of(model: Model, column: str) -> str:
+    """The entity that a model has for its key `column`; "" where it has none."""
+    found = (one for one in (model.semantic.entities if model.semantic else ()) if one.type in _KEYS)
+    return next((one.name for one in found if column_in(one.expr).lower() == column.lower()), "")
+
+
+def free_name(name: str, taken: Collection[str]) -> str:
+    """The name, numbered where something has it already."""
+    if name not in taken:
+        return name
+    return next(f"{name}_{number}" for number in range(2, 10_000) if f"{name}_{number}" not in taken)
 
 
 def dimensions_of(entity: str, names: Vocabulary) -> dict[str, tuple[Model, Dimension]]:

@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from catalog.reading import NodeRecord
+from semantic.codegen import latest, legacy
 from semantic.codegen.changes import AnyEdit, FileChange
 from semantic.codegen.entries import Entry, Refused, texts_in
 from semantic.codegen.layout import YAML
@@ -17,7 +18,7 @@ from semantic.codegen.sql_models.style import ProjectStyle
 from semantic.codegen.sql_models.writing import Selection, jinja_of, model_text
 from semantic.codegen.yaml_emit import Row
 from semantic.codegen.yaml_files import AddItem
-from semantic.definitions import Model
+from semantic.definitions import Model, SemanticModel
 from semantic.project_file import ProjectFile
 from semantic.rules.sets import Value
 from semantic.rules.text import name_problems, text_problems
@@ -87,7 +88,8 @@ class ColumnWords:
 class NewModel:
     """A model to write: its place, text and properties.
 
-    `own` is what Bisync keeps in its `meta`, `reads` the models that it selects from.
+    `own` is what Bisync keeps in its `meta`, `reads` the models that it selects from, `semantic` what the
+    semantic layer gets to know of it.
     """
 
     name: str
@@ -98,6 +100,7 @@ class NewModel:
     unit_tests: tuple[Entry, ...] = ()
     own: Mapping[str, Any] = field(default_factory=dict)
     reads: tuple[RelationCall, ...] = ()
+    semantic: SemanticModel | None = None
 
     @property
     def path(self) -> str:
@@ -115,6 +118,7 @@ class WrittenModels:
     changes: tuple[FileChange, ...]
     entries: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    semantics: Mapping[str, SemanticModel] = field(default_factory=dict)
 
 
 def written(models: Sequence[NewModel], project: Project, *, notes: tuple[str, ...] = ()) -> WrittenModels:
@@ -131,16 +135,23 @@ def written(models: Sequence[NewModel], project: Project, *, notes: tuple[str, .
         added = edits.setdefault(properties, [*opening])
         added += [AddItem(("models",), entry)]
         added += [AddItem(("unit_tests",), test) for test in model.unit_tests]
-        entries.append(
-            {
-                "name": model.name,
-                "path": model.path,
-                "sql": model.sql,
-                "properties": {"path": properties, "entry": entry, "unit_tests": [*model.unit_tests]},
-            }
-        )
+        told: Entry = {
+            "name": model.name,
+            "path": model.path,
+            "sql": model.sql,
+            "properties": {"path": properties, "entry": entry, "unit_tests": [*model.unit_tests]},
+        }
+        if model.semantic and model.semantic.spec == "legacy":
+            home = model.semantic.file
+            said = legacy.semantic_model(model.semantic)
+            said.pop("measures")
+            edits.setdefault(home, [*project.style.places.opening(home, project.files)])
+            edits[home] += [AddItem(("semantic_models",), said)]
+            told["semantics"] = {"path": home, "entry": said}
+        entries.append(told)
     changes += [FileChange(path, tuple(found)) for path, found in edits.items()]
-    return WrittenModels(tuple(changes), {"models": entries}, notes)
+    semantics = {model.name: model.semantic for model in models if model.semantic}
+    return WrittenModels(tuple(changes), {"models": entries}, notes, semantics)
 
 
 def selected(name: str, folder: str, selection: Selection, project: Project) -> str:
@@ -216,6 +227,11 @@ def _entry(model: NewModel, properties: str, project: Project) -> Entry:
         config["meta"] = {"bisync": {**model.own}}
     if config:
         entry["config"] = config
+    if model.semantic and model.semantic.spec == "latest":
+        marked: Entry = {"columns": columns}
+        latest.describe(marked, model.semantic)
+        columns = marked.pop("columns")
+        entry |= marked
     return {**entry, "columns": columns} if columns else entry
 
 

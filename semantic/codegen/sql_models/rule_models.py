@@ -32,6 +32,7 @@ from semantic.codegen.sql_models.new_model import (
     unit_test,
     written,
 )
+from semantic.codegen.sql_models.rule_semantics import rule_semantics
 from semantic.codegen.sql_models.writing import (
     TYPES,
     Projection,
@@ -40,7 +41,7 @@ from semantic.codegen.sql_models.writing import (
     projection_lines,
     word,
 )
-from semantic.definitions import Column, Model, Vocabulary
+from semantic.definitions import Column, Dimension, Model, SemanticModel, Vocabulary
 from semantic.formula.tree import Call, Case, ColumnRef, InPeriod, Literal_, Node, shape, transform, walk
 from semantic.query.expressions import Writer, portable, value_type
 from semantic.rules.boxes import check_table
@@ -206,7 +207,17 @@ class _Rule:
         tests, notes = self._examples(name, relation)
         words = (*self._words(), output)
         new = NewModel(name, folder, sql, self.rule.description, words, tests, self.rule.own, (relation,))
-        return new, notes
+        return replace(new, semantic=self._semantics(new)), notes
+
+    def _semantics(self, new: NewModel) -> SemanticModel | None:
+        """What the semantic layer gets to know of a new rule; of one that is there, what it says stays."""
+        if self.rule.place is not None:
+            return None
+        file = self.project.style.places.properties_file(new.path, self.project.files)
+        model = Model(new.name, f"model.{new.name}", file=file)
+        label = str(self.rule.own.get("label") or "")
+        outcome = Dimension(self.rule.name, "categorical", self.rule.name, label=label)
+        return rule_semantics(model, self.model, self.key, outcome, self.vocabulary, self.project.dialect)
 
     def _ordered(self, columns: dict[str, T]) -> dict[str, T]:
         """The columns that are there already in the order in which they are, then the new ones."""
