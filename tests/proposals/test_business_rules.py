@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -15,11 +16,28 @@ from proposals.actions import authoring, publishing
 from proposals.kinds import KINDS
 from proposals.models import Proposal
 from semantic.business_rules import BusinessRuleFields
+from semantic.fields import MetricFields
+from semantic.formula import analyse
 from semantic.models import Revision
+from semantic.query.engine import engine_for, with_relations
 from tests.programs import Program
 from tests.proposals.story import SIZE, Story, example
+from workspace.models import Artifact
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.dbt]
+
+
+SMALL_ORDERS = MetricFields(
+    name="small_orders",
+    label="Small orders",
+    meaning="Orders that one person packs.",
+    formula="COUNT(fct_orders.*) WHERE fct_order_size.order_size = 'small'",
+    owner="Maya Chen",
+    why="To plan shifts.",
+)
+SMALL_REVENUE = replace(
+    SMALL_ORDERS, name="small_revenue", label="Small revenue", formula="revenue WHERE order_size = 'small'"
+)
 
 
 def drafted(story: Story, fields: BusinessRuleFields = SIZE) -> Proposal:
@@ -70,10 +88,18 @@ def test_a_sentence_becomes_a_model_whose_unit_tests_pass_and_is_changed_from_it
     )
     authoring.proposal_withdraw(proposal=wrong, actor=story.maya)
 
-    proposal = checked(story, drafted(story))
+    draft = drafted(story)
+    for fields in (SMALL_ORDERS, SMALL_REVENUE):
+        item = authoring.item_add(proposal=draft, kind="metric", actor=story.maya)
+        authoring.draft_save(item=item, fields=fields, version=1, actor=story.maya)
+    draft.refresh_from_db()
+    proposal = checked(story, draft)
     checks = {check.kind: (check.status, check.message) for check in proposal.checks.all()}
     assert {status for status, _message in checks.values()} == {"passed"}, checks
-    assert checks["numbers"][1] == "Order size: 3 big, 3 small"
+    assert checks["numbers"][1] == (
+        "3 months and the total agree for Small orders; 3 months and the total agree for Small revenue; "
+        "Order size: 3 big, 3 small"
+    )
     client.force_login(story.tom)
     page = client.get(reverse("proposal", args=[story.project.slug, proposal.number])).content.decode()
     assert "Order size: 3 big, 3 small" in page
@@ -97,7 +123,16 @@ def test_a_sentence_becomes_a_model_whose_unit_tests_pass_and_is_changed_from_it
     ).rows
     assert [row[0] for row in rows] == ["big"] * 3 + ["small"] * 3
     subject = story.git("log", "-1", "--format=%s", proposal.published_commit).strip()
-    assert subject == "rules: Add Order size."
+    assert subject == "rules, metrics: Add Order size, Small orders and Small revenue."
+    names = version.vocabulary
+    manifest = json.loads(Artifact.objects.get(pk=version.semantic_manifest).content())
+    engine = engine_for(with_relations(manifest, version.relations, names), version.dialect)
+    for fields, value in ((SMALL_ORDERS, 3.0), (SMALL_REVENUE, 70.0)):
+        assert names.metrics[fields.name].formula == fields.formula
+        tree = analyse(fields.formula, names).tree
+        assert tree is not None
+        theirs = numbers.ask(version, engine.sql(fields.name)).rows
+        assert [numbers.in_all(version, tree), numbers.number(theirs[0][0])] == [value, value]
     changed_from_its_page(story, client)
 
 
