@@ -17,6 +17,7 @@ from semantic.codegen.business_rules import (
     with_models,
 )
 from semantic.codegen.changes import AnyEdit, FileChange
+from semantic.codegen.element_edits import AmendElement
 from semantic.codegen.entries import Entry, Refused
 from semantic.codegen.metrics import Compiled
 from semantic.codegen.rule_edits import AmendColumns, AmendExamples, ColumnChange, tests_of
@@ -30,7 +31,7 @@ from semantic.codegen.words import AmendWords
 from semantic.codegen.yaml_emit import new_file
 from semantic.codegen.yaml_files import YamlRefused
 from semantic.codegen.yaml_steps import Named
-from semantic.definitions import Vocabulary
+from semantic.definitions import SemanticModel, Vocabulary, column_in
 from semantic.known import Known
 
 # How a rule decides is one thing, in whichever of these fields it is written.
@@ -73,10 +74,11 @@ def compile_rule_change(
     asked = _asked(base, fields, known.names)
     left = _left(base, fields, current, asked, known.names)
     wanted = replace(current, **{name: getattr(fields, name) for name in left})
-    changes = list(_words(there, current, wanted, known))
+    changes = [*_words(there, current, wanted, known), *_called(there, current, wanted, known.names)]
     sides = None
     if asked & _GENERATED:
         sides = _sides(there, current, wanted, known, dialect)
+        _refuse_lost(there, sides, known.names)
         changes += _generated(there, sides, dialect)
     files = _files(changes)
     _require_possible(files, known)
@@ -149,6 +151,25 @@ def _words(
         if before != after:
             edit = AmendWords(path, {"description": after or None}, {})
             yield _Change(file, edit, {"rule": of, "key": key, "value": after})
+
+
+def _called(
+    there: RuleThere, current: BusinessRuleFields, wanted: BusinessRuleFields, names: Vocabulary
+) -> Iterator[_Change]:
+    """The dimension that shows what the rule decides is called as the rule, unless somebody calls it else."""
+    semantic = _semantic(there, names)
+    shown = semantic.dimension_for(there.column) if semantic else None
+    if semantic is None or shown is None or shown.label != current.label or shown.label == wanted.label:
+        return
+    said = {"rule": there.node.unique_id, "dimension": shown.name, "key": "label", "value": wanted.label}
+    values = {"label": wanted.label or None}
+    edit = AmendElement(there.node.name, semantic.name, "dimensions", shown.name, values)
+    yield _Change(semantic.file, edit, said)
+
+
+def _semantic(there: RuleThere, names: Vocabulary) -> SemanticModel | None:
+    model = names.models.get(there.node.name)
+    return model.semantic if model is not None and model.semantic and model.semantic.file else None
 
 
 def _text(fields: BusinessRuleFields, key: str) -> str:
@@ -245,6 +266,21 @@ def _generated(there: RuleThere, sides: _Sides, dialect: str) -> Iterator[_Chang
     yield from _examples(there, sides)
 
 
+def _refuse_lost(there: RuleThere, sides: _Sides, names: Vocabulary) -> None:
+    """Raises Refused where the semantic layer has something of a column that the rule would not keep."""
+    semantic, kept = _semantic(there, names), sides.wanted[there.node.name]["properties"]["entry"]
+    columns = {str(one["name"]).lower() for one in kept.get("columns", ())}
+    known = {one.name.lower() for one in there.node.columns} - columns
+    said = {one.name: one.expr for one in semantic.dimensions} if semantic else {}
+    said |= {one.name: one.expr for one in semantic.entities} if semantic else {}
+    for name, expr in said.items():
+        if (column := column_in(expr)).lower() in known:
+            raise Refused(
+                f"{name} in the semantic layer is the column {column} of {there.node.name}, which the rule "
+                "would not have any more. Keep the column in the rule, or have that changed in dbt first."
+            )
+
+
 def _columns(now: Entry, wanted: Entry) -> Iterator[ColumnChange]:
     before, after = (
         {one["name"]: one for one in side["properties"]["entry"].get("columns", ())} for side in (now, wanted)
@@ -295,7 +331,7 @@ def _require_possible(files: Sequence[FileChange], known: Known) -> None:
 
 def _builds(change: _Change) -> bool:
     """Whether dbt has to build and test something for it."""
-    return not isinstance(change.edit, AmendWords)
+    return not isinstance(change.edit, AmendWords | AmendElement)
 
 
 def _preview(there: RuleThere, changes: Sequence[_Change]) -> str:

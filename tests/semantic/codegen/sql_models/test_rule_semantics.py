@@ -13,12 +13,15 @@ import yaml
 from catalog.reading import Manifest
 from semantic.business_rules import BusinessRuleFields
 from semantic.codegen.business_rules import compile_rule
+from semantic.codegen.entries import Refused
 from semantic.codegen.metrics import Compiled, MetricDraft, compile_metric
+from semantic.codegen.rule_changes import compile_rule_change
+from semantic.codegen.rule_reading import rule_said
 from semantic.definitions import Dimension, Entity, Model, Vocabulary
 from semantic.formula import analyse
 from semantic.known import Known
 from tests.semantic import shop
-from tests.semantic.codegen.sql_models.rules_there import written
+from tests.semantic.codegen.sql_models.rules_there import manifest_of, written
 from workspace.dbt.manifest import split
 
 pytestmark = pytest.mark.pure
@@ -181,3 +184,61 @@ def test_the_entity_is_that_of_the_key_and_no_other() -> None:
     entry = yaml.safe_load(written(code, shop.FILES)[SEMANTICS])["semantic_models"][-1]
 
     assert entry["entities"] == [{"name": "purchase", "type": "primary", "expr": "order_id"}]
+
+
+@pytest.mark.parametrize("spec", [lambda names: names, latest])
+def test_a_change_of_the_rule_leaves_what_is_said_of_it_and_calls_the_dimension_as_the_rule(
+    spec: Any,
+) -> None:
+    known, base = there(spec(NAMES))
+    node = known.node(base.name)
+    assert node is not None
+    decided = replace(base, text=base.text.replace("more than 2", "more than 3"), why="Packing is faster.")
+    code = compile_rule_change(base, decided, known, dialect="duckdb")
+
+    changed = {path for path, text in written(code, known.files).items() if known.files.get(path) != text}
+    assert changed == {node.path, node.patch_path}
+    assert "entity" not in code.yaml_preview
+    assert "dimension" not in code.yaml_preview
+    assert code.after is not None
+    assert code.after.models["fct_order_size"].semantic == known.names.models["fct_order_size"].semantic
+
+    called = compile_rule_change(base, replace(base, label="Parcel"), known, dialect="duckdb")
+    after = written(called, known.files)
+    assert called.models == ()
+    assert sum(text.count("label: Parcel") for text in after.values()) == 2
+    assert not any("label: Order size" in text for text in after.values())
+
+
+def test_a_dimension_that_somebody_calls_otherwise_keeps_its_name() -> None:
+    known, base = there(NAMES)
+    semantic = known.names.models["fct_order_size"].semantic
+    assert semantic is not None
+    other = having(
+        known.names, "fct_order_size", dimensions=(replace(semantic.dimensions[0], label="Size of parcels"),)
+    )
+    code = compile_rule_change(
+        base, replace(base, label="Parcel"), replace(known, names=other), dialect="duckdb"
+    )
+
+    assert [change.path for change in code.changes] == [known.node(base.name).patch_path]  # type: ignore[union-attr]
+
+
+def test_a_column_that_the_semantic_layer_uses_is_not_taken_away() -> None:
+    known, base = there(NAMES)
+
+    with pytest.raises(Refused, match="order in the semantic layer is the column order_id"):
+        compile_rule_change(base, replace(base, key=("customer_id",)), known, dialect="duckdb")
+
+
+def there(names: Vocabulary) -> tuple[Known, BusinessRuleFields]:
+    """The shop after the rule was published in it, and what dbt says of the rule."""
+    code = compiled(names)
+    assert code.after is not None
+    files = written(code, shop.FILES)
+    told = manifest_of({path: text for path, text in files.items() if path.startswith("models/")})
+    manifest = Manifest(split(json.dumps(told).encode()))
+    known = Known(code.after, lambda: manifest, lambda: files)
+    base = rule_said("model.shop.fct_order_size", known)
+    assert base is not None
+    return known, base
