@@ -131,13 +131,13 @@ class Additions:
         self._put(model, replace(semantic, dimensions=(*semantic.dimensions, dimension)))
         return dimension
 
-    def add_date(self, model: Model, time: Dimension) -> None:
-        """What dates a model's rows; a model that was not dated and totalled before is dated by it alone."""
+    def add_date(self, model: Model, time: Dimension) -> str:
+        """The name of the dimension that dates a model's rows; what was not dated yet has it as default."""
         semantic = self.semantic(model.name)
         known = semantic.dimension_for(column_in(time.expr), "time")
         name = known.name if known else self.add_dimension(model, time).name
         if semantic.agg_time_dimension or semantic.measures:
-            return
+            return name
         default = {"agg_time_dimension": name}
         if semantic.spec == "latest":
             self._entry(model).update(default)
@@ -146,6 +146,7 @@ class Additions:
         else:
             self.defaults[semantic.name] = default
         self._put(model, replace(self.semantic(model.name), agg_time_dimension=name))
+        return name
 
     def add_measure(self, model: Model, measure: Measure) -> Measure:
         """The measure, in the legacy spec, under a name that is free everywhere."""

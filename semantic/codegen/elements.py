@@ -97,10 +97,10 @@ def compile_measure(fields: MeasureFields, model: Model, names: Vocabulary, *, d
         column = next((one for one in dates_of(model) if plain_name(one) == dated), "")
         if not column:
             raise Refused(f"{fields.time} is no date of {model.name}. Choose another one.")
-        additions.add_date(current, Dimension(dated, "time", column_sql(column, dialect), "day"))
+        dated = additions.add_date(current, Dimension(dated, "time", column_sql(column, dialect), "day"))
         current = additions.vocabulary.models[model.name]
-    if dated == _semantic(current).agg_time_dimension:
-        wanted = replace(wanted, agg_time_dimension="")
+    usual = dated == _semantic(current).agg_time_dimension
+    wanted = replace(wanted, agg_time_dimension="" if usual else dated)
     if not dated and not _semantic(current).agg_time_dimension:
         raise Refused(_UNDATED.format(model=model.name))
     additions.add_measure(current, wanted)

@@ -25,7 +25,7 @@ def rule_semantics(
         return None
     others = replace(names, models={name: one for name, one in names.models.items() if name != model.name})
     known = {one.semantic.name for one in others.models.values() if one.semantic}
-    spec = others.spec_for(about if about.semantic else model)
+    spec = others.spec_for(about if about.semantic and about.semantic.file else model)
     stem = PREFIXES.sub("", model.name) if spec == "legacy" else model.name
     called = free_name(plain_name(outcome.name), {entity, *dimensions_of(entity, others)})
     return SemanticModel(

@@ -14,7 +14,7 @@ from semantic.codegen.elements import (
     compile_measure,
     row_expression,
 )
-from semantic.codegen.entries import NameTaken, Refused
+from semantic.codegen.entries import NameTaken, Refused, parts
 from semantic.codegen.metrics import Compiled, MetricDraft, compile_metric
 from semantic.definitions import Column, Model, Vocabulary
 from semantic.elements import DimensionFields, MeasureFields, dimension_fields, measure_fields
@@ -372,3 +372,36 @@ def test_a_key_is_called_as_others_call_it_where_it_has_the_same_values(key: str
 
     (found,) = applied(code)["semantic_models"][-1]["entities"]
     assert found["name"] == entity
+
+
+def test_a_measure_counts_by_a_date_of_its_own_where_others_of_the_same_rows_have_its_name() -> None:
+    names = with_staging(shop.vocabulary(), Column("signed_up_on", "date"))
+    code = measure(
+        names, model=STG, name=f"{STG}:people", label="People", agg="count", expr="", time="signed_up_on"
+    )
+
+    entry = applied(code)["semantic_models"][-1]
+    assert entry["defaults"] == {"agg_time_dimension": "signed_up_on_2"}
+    assert entry["dimensions"] == [
+        {
+            "name": "signed_up_on_2",
+            "type": "time",
+            "expr": "signed_up_on",
+            "type_params": {"time_granularity": "day"},
+        }
+    ]
+    assert "agg_time_dimension" not in entry["measures"][0]
+
+
+def test_a_measure_of_a_model_that_nothing_dates_yet_brings_its_date() -> None:
+    first = segment(with_staging(shop.vocabulary(), Column("seen_on", "date"), Column("born_on", "date")))
+    assert first.after is not None
+    people = {"model": STG, "name": f"{STG}:people", "label": "People", "agg": "count", "expr": ""}
+    with pytest.raises(Refused, match="Choose a date"):
+        measure(first.after, **people)
+
+    code = measure(first.after, **people, time="seen_on")
+    assert code.entries["defaults"] == {"customers_2": {"agg_time_dimension": "seen_on"}}
+    assert "agg_time_dimension" not in code.entries["measures"]["customers_2"][0]
+    assert not parts(code.entries) <= parts({**code.entries, "defaults": {}})
+    assert "defaults:" in code.yaml_preview
