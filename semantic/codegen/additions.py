@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from semantic.codegen import latest, legacy
 from semantic.codegen.entries import PREFIXES, Entries, Entry, Refused, plain_name
-from semantic.codegen.key_entities import dimensions_of, free_name, key_entity
+from semantic.codegen.key_entities import dimensions_of, free_name, key_entity, semantic_name
 from semantic.codegen.time_spine import NAME as TIME_SPINE
 from semantic.definitions import Dimension, Measure, Metric, Model, SemanticModel, Vocabulary, column_in
 from semantic.project_file import ProjectFile
@@ -92,9 +92,7 @@ class Additions:
             self.time_spine.append(TIME_SPINE)
         spec = self.vocabulary.spec_for(model)
         stem = plain_name(PREFIXES.sub("", model.name))
-        taken = {m.semantic.name for m in self.vocabulary.models.values() if m.semantic}
-        # In its model's entry, it is called what the model is called.
-        name = free_name(stem if spec == "legacy" else plain_name(model.name), taken)
+        name = semantic_name(model, spec, self.vocabulary)
         entity = key_entity(model, key, self.vocabulary, dialect) if key else None
         if entity and time:
             known = dimensions_of(entity.name, self.vocabulary)

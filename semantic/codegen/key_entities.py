@@ -1,4 +1,4 @@
-"""Entities for the keys of models: what ties a model's rows to those of others in the semantic layer."""
+"""A model that is new in the semantic layer: its name there, and the entity that ties it to the others."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 
 from semantic.codegen.conditions import column_sql
 from semantic.codegen.entries import KEY_ENDINGS, PREFIXES, plain_name
-from semantic.definitions import Dimension, Entity, Model, Vocabulary, column_in
+from semantic.definitions import Dimension, Entity, Model, Spec, Vocabulary, column_in
 
 _KEYS = ("primary", "unique")
 # Columns whose names do not say of what they are the key.
@@ -42,6 +42,15 @@ def key_entity_of(model: Model, column: str) -> str:
     """The entity that a model has for its key `column`; "" where it has none."""
     found = (one for one in (model.semantic.entities if model.semantic else ()) if one.type in _KEYS)
     return next((one.name for one in found if column_in(one.expr).lower() == column.lower()), "")
+
+
+def semantic_name(model: Model, spec: Spec, names: Vocabulary) -> str:
+    """What the new semantic model of a model is called; in the model's own entry, as the model is."""
+    taken = {one.semantic.name for one in names.models.values() if one.semantic}
+    short = plain_name(PREFIXES.sub("", model.name))
+    if spec == "legacy" and short not in taken:
+        return short
+    return free_name(plain_name(model.name), taken)
 
 
 def free_name(name: str, taken: Collection[str]) -> str:

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from semantic.codegen import layout
 from semantic.codegen.conditions import column_sql
-from semantic.codegen.entries import PREFIXES, plain_name
-from semantic.codegen.key_entities import dimensions_of, free_name, key_entity_of, shared_name
+from semantic.codegen.entries import plain_name
+from semantic.codegen.key_entities import dimensions_of, free_name, key_entity_of, semantic_name, shared_name
 from semantic.definitions import Dimension, Entity, Model, SemanticModel, Vocabulary
 
 
@@ -24,12 +24,10 @@ def rule_semantics(
     if not entity:
         return None
     others = replace(names, models={name: one for name, one in names.models.items() if name != model.name})
-    known = {one.semantic.name for one in others.models.values() if one.semantic}
     spec = others.spec_for(about if about.semantic and about.semantic.file else model)
-    stem = PREFIXES.sub("", model.name) if spec == "legacy" else model.name
     called = free_name(plain_name(outcome.name), {entity, *dimensions_of(entity, others)})
     return SemanticModel(
-        free_name(plain_name(stem), known),
+        semantic_name(model, spec, others),
         model.name,
         (Entity(entity, "primary", column_sql(key[0], dialect)),),
         (replace(outcome, name=called, expr=column_sql(outcome.expr, dialect)),),

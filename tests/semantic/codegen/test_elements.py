@@ -264,7 +264,7 @@ def test_a_dimension_needs_no_date_and_metrics_reach_it_over_the_key_that_their_
     code = segment(with_staging(shop.vocabulary()))
 
     assert applied(code)["semantic_models"][-1] == {
-        "name": "customers_2",
+        "name": "stg_customers",
         "model": "ref('stg_customers')",
         "entities": [{"name": "customer", "type": "primary", "expr": "customer_id"}],
         "dimensions": [{"name": "segment", "label": "Segment", "type": "categorical"}],
@@ -401,7 +401,7 @@ def test_a_measure_of_a_model_that_nothing_dates_yet_brings_its_date() -> None:
         measure(first.after, **people)
 
     code = measure(first.after, **people, time="seen_on")
-    assert code.entries["defaults"] == {"customers_2": {"agg_time_dimension": "seen_on"}}
-    assert "agg_time_dimension" not in code.entries["measures"]["customers_2"][0]
+    assert code.entries["defaults"] == {"stg_customers": {"agg_time_dimension": "seen_on"}}
+    assert "agg_time_dimension" not in code.entries["measures"]["stg_customers"][0]
     assert not parts(code.entries) <= parts({**code.entries, "defaults": {}})
     assert "defaults:" in code.yaml_preview

@@ -173,7 +173,7 @@ def test_names_that_the_rows_have_already_are_not_given_twice() -> None:
     code = compiled(having(having(NAMES, "fct_orders", dimensions=taken), "dim_customers", name="order_size"))
     entry = yaml.safe_load(written(code, shop.FILES)[SEMANTICS])["semantic_models"][-1]
 
-    assert entry["name"] == "order_size_2"
+    assert entry["name"] == "fct_order_size"
     assert entry["dimensions"][0]["name"] == "order_size_2"
     assert entry["dimensions"][0]["expr"] == "order_size"
 
