@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -46,15 +46,11 @@ class Numbers:
     @classmethod
     def stored(cls, points: Sequence[Sequence[object]]) -> Numbers:
         """Months as the database holds them: pairs of an ISO date and a number or nothing."""
-        return cls(
-            "month",
-            tuple(
-                Point(date.fromisoformat(str(period)), None if value is None else float(str(value)))
-                for period, value in points
-            ),
-            sql="",
-            seconds=0.0,
-        )
+        months = [
+            Point(date.fromisoformat(str(period)), None if value is None else float(str(value)))
+            for period, value in points
+        ]
+        return cls("month", begun(months), sql="", seconds=0.0)
 
     @property
     def by_name(self) -> list[tuple[str, float | None]]:
@@ -78,8 +74,9 @@ class Numbers:
 
     @property
     def emphasis(self) -> str:
-        """The last complete period as `chart` names it, "" where none is complete."""
-        return period_name(self.complete[-1].period, self.grain, short=True) if self.complete else ""
+        """The period of `now` as `chart` names it, "" where it is not over yet."""
+        over = self.now is not None and self.now in self.complete
+        return period_name(self.now.period, self.grain, short=True) if self.now and over else ""
 
     @property
     def previous_name(self) -> str:
@@ -92,15 +89,28 @@ class Numbers:
         return tuple(p for p in self.points if next_period(p.period, self.grain) <= today)
 
     @property
+    def filled(self) -> tuple[Point, ...]:
+        """The periods that have a value."""
+        return tuple(point for point in self.points if point.value is not None)
+
+    @property
     def now(self) -> Point | None:
-        """The last complete period, or the only one there is."""
-        points = self.complete or self.points
+        """The last complete period that has a value, else the running one, else a blank one."""
+        over = [point for point in self.complete if point.value is not None]
+        points = over or self.filled or self.complete or self.points
         return points[-1] if points else None
 
     @property
     def previous(self) -> Point | None:
-        points = self.complete or self.points
-        return points[-2] if len(points) > 1 else None
+        """The period before `now`."""
+        earlier = [point for point in self.points if self.now and point.period < self.now.period]
+        return earlier[-1] if earlier else None
+
+
+def begun(points: Iterable[Point]) -> tuple[Point, ...]:
+    """Those of the periods that have begun: a time spine may run into the future, and plans do."""
+    today = timezone.localdate()
+    return tuple(point for point in points if point.period <= today)
 
 
 def period_name(start: date, grain: Grain, *, short: bool = False) -> str:
@@ -144,13 +154,15 @@ def by_period(reading: Reading, tree: Node, *, grain: Grain = "month", time: str
 
 
 def of_sql(reading: Reading, sql: str, *, grain: Grain) -> Numbers:
-    """The last periods of a query whose first column is the period and whose last is the value."""
+    """The last periods, up to today's, of a query that gives the period first and the value last."""
     result = ask(reading, sql)
-    points = sorted(
-        (Point(day(row[0]), number(row[-1])) for row in result.rows if row[0] is not None),
-        key=lambda point: point.period,
-    )
-    return Numbers(grain, tuple(points[-PERIODS[grain] :]), sql, result.seconds)
+    return Numbers(grain, begun(series(result.rows))[-PERIODS[grain] :], sql, result.seconds)
+
+
+def series(rows: Iterable[Sequence[object]]) -> list[Point]:
+    """All periods of rows that begin with the period and end with the value, oldest first."""
+    points = (Point(day(row[0]), number(row[-1])) for row in rows if row[0] is not None)
+    return sorted(points, key=lambda point: point.period)
 
 
 def in_all(reading: Reading, tree: Node, *, time: str = "") -> float | None:

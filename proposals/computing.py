@@ -11,7 +11,7 @@ from django.utils import timezone
 from sqlglot import exp
 
 from bisync.lib.errors import BisyncError
-from environments.numbers import Point, day, differences, number, same
+from environments.numbers import Point, begun, differences, number, same, series
 from proposals.kinds.metric import analysis_of
 from proposals.models import Item
 from semantic.calculation import CalculationFields
@@ -126,7 +126,7 @@ def computed_twice(
     """
     tree = analysis_of(fields, after).tree
     assert tree is not None
-    series: dict[str, list[Point]] = {}
+    months: dict[str, list[Point]] = {}
     totals: dict[str, float | None] = {"metricflow": None, "bisync": None}
     sql: dict[str, str] = {}
     for grain, ours in _own_sql(tree, after, relations, warehouse.dialect, fields.time):
@@ -136,20 +136,22 @@ def computed_twice(
             if grain is None:
                 totals[who] = number(rows[0][-1]) if rows else None
             else:
-                points = (Point(day(row[0]), number(row[-1])) for row in rows if row[0] is not None)
-                series[who] = sorted(points, key=lambda point: point.period)
-    wrong = [[p.isoformat(), a, b] for p, a, b in differences(series["metricflow"], series["bisync"])]
+                months[who] = series(rows)
+    wrong = [[p.isoformat(), a, b] for p, a, b in differences(months["metricflow"], months["bisync"])]
     if not same(totals["metricflow"], totals["bisync"]):
         wrong.insert(0, ["all time", totals["metricflow"], totals["bisync"]])
-    compared = "months and the total" if "bisync total" in sql else "months"
+    filled = sum(point.value is not None for point in begun(months["bisync"]))
+    compared = "1 month" if filled == 1 else f"{filled} months"
+    if "bisync total" in sql:
+        compared += " and the total"
     return {
         "metric": fields.name,
         "format": fields.value_format,
         "total": totals["bisync"],
-        "points": [[point.period.isoformat(), point.value] for point in series["bisync"]],
+        "points": [[point.period.isoformat(), point.value] for point in months["bisync"]],
         "mismatches": wrong[:20],
         "sql": sql,
-        "sentence": f"{len(series['bisync'])} {compared} agree for {fields.label}",
+        "sentence": f"{compared} {'agrees' if compared == '1 month' else 'agree'} for {fields.label}",
     }
 
 
@@ -197,7 +199,7 @@ def computed_alone(
         if grain is None:
             total = number(rows[0][-1]) if rows else None
         else:
-            points = sorted([day(row[0]).isoformat(), number(row[-1])] for row in rows if row[0] is not None)
+            points = [[point.period.isoformat(), point.value] for point in series(rows)]
     return {"total": total, "points": points}
 
 
@@ -259,4 +261,4 @@ def _series(tree: Node, grain: Grain, trial: Trial, time: str) -> dict[date, flo
         time_column=time,
     )
     rows = trial.warehouse.query(sql).rows
-    return {day(row[0]): number(row[-1]) for row in rows if row[0] is not None}
+    return {point.period: point.value for point in series(rows)}

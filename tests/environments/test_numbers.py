@@ -66,6 +66,22 @@ def test_a_metric_without_any_value_shows_nothing(today: None) -> None:
     assert (numbers.now, numbers.previous, numbers.now_name, numbers.chart) == (None, None, "", [])
 
 
+def test_a_blank_month_is_no_headline_where_another_has_a_value(today: None) -> None:
+    numbers = months(1, 2, None, None)
+
+    assert (numbers.now, numbers.previous) == (Point(date(2026, 9, 1), 2), Point(date(2026, 8, 1), 1))
+    assert (numbers.emphasis, len(numbers.filled)) == ("Sep 26", 2)
+    assert months(None, None, 7).now == Point(date(2026, 11, 1), 7)
+    assert months(None, None, None).now == Point(date(2026, 10, 1), None)
+
+
+def test_what_was_kept_of_the_future_is_not_shown(today: None) -> None:
+    numbers = Numbers.stored([["2026-10-01", 4], ["2026-11-01", 1], ["2026-12-01", 5], ["2029-12-01", 5]])
+
+    assert [point.period for point in numbers.points] == [date(2026, 10, 1), date(2026, 11, 1)]
+    assert numbers.now_name == "October 2026"
+
+
 @pytest.mark.parametrize(
     ("grain", "first", "over"),
     [
@@ -191,6 +207,23 @@ def test_a_version_gives_months_a_total_and_the_rows_behind_them(data_dir: objec
     assert len(rows.rows) == 3
     assert {"order_id", "net_amount"} <= {column.name for column in rows.columns}
     assert vocabulary_of(project, environment).metrics.keys() == version.vocabulary.metrics.keys()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("metric", "values"), [("revenue", [150, 100]), ("revenue_growth", [None, pytest.approx(-1 / 3)])]
+)
+def test_a_series_ends_with_the_period_of_today(
+    data_dir: object, ready: Ready, monkeypatch: pytest.MonkeyPatch, metric: str, values: list[float | None]
+) -> None:
+    deployment = ready.live(make_environment(make_project()))
+    monkeypatch.setattr("environments.numbers.timezone.localdate", lambda: date(2026, 2, 20))
+
+    numbers = by_period(reading(deployment), MetricRef(metric))
+
+    assert [(point.period.month, point.value) for point in numbers.points] == list(
+        zip((1, 2), values, strict=True)
+    )
 
 
 @pytest.mark.django_db
