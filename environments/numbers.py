@@ -73,6 +73,13 @@ class Numbers:
         return period_name(self.now.period, self.grain) if self.now else ""
 
     @property
+    def dated(self) -> str:
+        """As `now_name`, where `now` is another period than the one that ended last; else ""."""
+        today = timezone.localdate()
+        over = next_period(self.now.period, self.grain) if self.now else today
+        return "" if over <= today < next_period(over, self.grain) else self.now_name
+
+    @property
     def emphasis(self) -> str:
         """The period of `now` as `chart` names it, "" where it is not over yet."""
         over = self.now is not None and self.now in self.complete

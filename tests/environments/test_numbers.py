@@ -75,6 +75,14 @@ def test_a_blank_month_is_no_headline_where_another_has_a_value(today: None) -> 
     assert months(None, None, None).now == Point(date(2026, 10, 1), None)
 
 
+@pytest.mark.parametrize(
+    ("last", "name"), [(7, "July 2026"), (9, "September 2026"), (10, ""), (11, "November 2026")]
+)
+def test_only_the_month_that_ended_last_needs_no_name(today: None, last: int, name: str) -> None:
+    assert months(5, last=last).dated == name
+    assert months().dated == ""
+
+
 def test_what_was_kept_of_the_future_is_not_shown(today: None) -> None:
     numbers = Numbers.stored([["2026-10-01", 4], ["2026-11-01", 1], ["2026-12-01", 5], ["2029-12-01", 5]])
 
