@@ -186,7 +186,7 @@ def as_before(fields: MetricFields) -> dict[str, Any]:
 def computed_alone(
     base: MetricFields, before: Vocabulary, relations: Mapping[str, str], warehouse: Warehouse
 ) -> dict[str, Any] | None:
-    """A metric's total and months as they were agreed; None where formulas cannot say it.
+    """A metric's total and months as they were agreed, and how they are shown; None where formulas cannot say it.
 
     `before` are the names that the agreed formula is read with; the data are those of the change.
     """
@@ -200,7 +200,7 @@ def computed_alone(
             total = number(rows[0][-1]) if rows else None
         else:
             points = [[point.period.isoformat(), point.value] for point in series(rows)]
-    return {"total": total, "points": points}
+    return {"format": base.value_format, "total": total, "points": points}
 
 
 def mismatch_sentence(result: Mapping[str, Any], trial: Trial) -> str:

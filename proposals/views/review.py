@@ -240,11 +240,17 @@ class Figures:
 
     title: str
     value_format: str
+    format_before: str
     shown: Numbers | None
     total: float | None
     today: float | None
     compared: Sequence[tuple[str, Any, Any]]
     new: bool
+
+    @property
+    def change_format(self) -> str:
+        """How a change is told: points of a percentage are only between percentages."""
+        return self.value_format if self.value_format == self.format_before else "number"
 
 
 def _numbers(items: Sequence[Item], checks: Sequence[Check]) -> dict[str, Any]:
@@ -271,9 +277,11 @@ def _figures(item: Item, result: Mapping[str, Any]) -> Figures:
     before = result.get("before")
     shown = Numbers.stored(result["points"]) if result["points"] else None
     then = dict(Numbers.stored(before["points"]).by_name) if before else {}
+    value_format = str(result.get("format") or "number")
     return Figures(
         title=str(result.get("title") or item.revision.content.title),
-        value_format=str(result.get("format") or "number"),
+        value_format=value_format,
+        format_before=str((before or {}).get("format") or value_format),
         shown=shown,
         total=result["total"],
         today=then.get(shown.now_name) if shown else None,

@@ -167,3 +167,16 @@ def test_a_name_in_another_direction_leaves_its_surroundings_in_order(
 
     for page in ("", "proposals/?tab=all", f"proposals/{proposal.number}/"):
         assert "<bdi>שלום</bdi>" in client.get(place + page).content.decode(), page
+
+
+def test_a_value_of_before_is_shown_in_the_format_of_before(proposal: Proposal, client: Client) -> None:
+    client.force_login(proposal.author)
+    before = {"format": "number", "total": 6.49, "points": [["2026-05-01", 6.49]]}
+    told = {"format": "percent", "total": 0.065, "points": [["2026-05-01", 0.065]], "before": before}
+    proposal.checks.filter(kind="numbers").update(result={"metrics": [told]})
+
+    shown = client.get(proposal.get_absolute_url()).content.decode()
+
+    assert "<small>today 6.49</small>" in re.sub(r"\s+<", "<", shown)
+    assert "649" not in shown
+    assert shown.count("99%") == 2  # a share of the figure of before, not points of a percentage
