@@ -129,5 +129,5 @@ def _magnitude(number: Decimal) -> int:
 
 
 def _places(number: Decimal) -> int:
-    """Two places, and more for what two places would round away."""
-    return 2 if not number or abs(number) >= Decimal("0.01") else 1 - _magnitude(number)
+    """Two places, and below one as many as three digits that matter need."""
+    return max(2, 2 - _magnitude(number)) if number else 2

@@ -113,7 +113,10 @@ def test_a_duration_has_at_most_two_units(value: timedelta | float | None, text:
     [
         (1234.5, "number", "1,234.5", "1.23k"),
         (0.1 + 0.2, "number", "0.3", "0.3"),
-        (0.00123, "number", "0.0012", "0.0012"),
+        (0.00123, "number", "0.00123", "0.00123"),
+        (1 / 12, "number", "0.0833", "0.0833"),
+        (0.9996, "number", "1", "1"),
+        (0.5, "number", "0.5", "0.5"),
         (-1204, "number", "−1,204", "−1.2k"),  # noqa: RUF001
         (0, "number", "0", "0"),
         (-0.0000001, "currency", "£0.00", "£0.00"),
