@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from bisync.lib.errors import BisyncError
 from bisync.lib.search import every_word
-from catalog.annotations import noted
+from catalog.annotations import noted, synonyms_in
 from catalog.quality.rules import Test, rule_of
 from catalog.rules import Judged, Kept
 from environments.models import Deployment, Environment, MetricSeries
@@ -84,8 +84,14 @@ def metrics_of(project: Project) -> QuerySet[Definition]:
 
 
 def searched(metrics: QuerySet[Definition], search: str) -> QuerySet[Definition]:
-    """Those metrics in which every word is found."""
-    return metrics.filter(every_word(search, "name", "label", "description"))
+    """Those metrics in which, or in whose other names, every word is found."""
+    found, words = Q(), search.casefold().split()
+    metas = metrics.values_list("pk", "fields__meta") if words else ()
+    called = {pk: " ".join(synonyms_in(meta)).casefold() for pk, meta in metas}
+    for word in words:
+        other = [pk for pk, names in called.items() if word in names]
+        found &= every_word(word, "name", "label", "description") | Q(pk__in=other)
+    return metrics.filter(found)
 
 
 def value_format(meta: object) -> str:

@@ -70,6 +70,16 @@ def test_a_metric_is_found_by_name_or_meaning_and_one_that_begins_so_comes_first
     assert found(maya, "100%_") == {}
 
 
+def test_a_metric_is_found_by_its_other_names(project: Project, maya: User) -> None:
+    orders = Definition.objects.get(project=project, name="orders")
+    orders.fields["meta"] = {"bisync": {"synonyms": ["Geschäfte im Jahr", "deals"]}}
+    orders.save(update_fields=["fields"])
+
+    assert found(maya, "geschÄfte") == found(maya, "DEALS") == {"Metrics": ["Orders"]}
+    assert found(maya, "deals many") == {"Metrics": ["Orders"]}
+    assert found(maya, "synonyms") == found(maya, "deals sold") == {}
+
+
 def test_a_proposal_is_found_by_title_author_and_number(project: Project, maya: User) -> None:
     first, second = sent(project, maya, "Refunds of 2026"), sent(project, maya, "Second thoughts")
     tom = make_member(project, Role.REVIEWER, name="Tom Okafor")
