@@ -35,6 +35,8 @@ INSTEAD: Mapping[str, str] = {
     "SUBTOTAL": "Write the total itself, for example SUM(amount).",
     "RANK": "Sort and limit the answer where the metric is used; a metric is one number.",
     "ROW_NUMBER": "Sort and limit the answer where the metric is used; a metric is one number.",
+    "WEEKDAY": "No function gives the day of the week. Ask the data team for a column or dimension of it.",
+    "DAYOFWEEK": "No function gives the day of the week. Ask the data team for a column or dimension of it.",
     "NOW": "Write TODAY(); formulas count in whole days.",
     "CURRENT_TIMESTAMP": "Write TODAY(); formulas count in whole days.",
     "GETDATE": "Write TODAY(); formulas count in whole days.",

@@ -59,6 +59,12 @@ def test_every_total_is_a_dbt_aggregation_and_documented() -> None:
     assert {doc.name for doc in DOCS} >= set(TOTALS)
 
 
+def test_a_day_of_the_week_is_no_other_function_spelled_wrongly() -> None:
+    problem = analyse("WEEKDAY(ordered_on)", Vocabulary({}, {})).problems[0]
+    assert problem.fixes == ()
+    assert "column or dimension" in problem.hint
+
+
 @pytest.mark.parametrize("name", [*INSTEAD])
 def test_functions_from_elsewhere_are_answered_with_what_to_do(name: str) -> None:
     problem = analyse(f"{name}(1, 2)", Vocabulary({}, {})).problems[0]
