@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, Literal, get_args
 
 Kind = Literal["dimension", "measure", "calculation"]
@@ -84,6 +85,27 @@ def synonyms_in(meta: object) -> tuple[str, ...]:
     found = noted(meta, "synonyms")
     texts = (one.strip() for one in found if isinstance(one, str)) if isinstance(found, list) else ()
     return tuple(filter(None, texts))
+
+
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """That a thing is deprecated: the day on which it goes, where one is said, and what takes its place."""
+
+    day: date | None
+    instead: str = ""
+
+
+def leaving_in(meta: object) -> Leaving | None:
+    """What a thing's `meta` says of its end; None where it stays."""
+    found = noted(meta, "deprecated")
+    if not found:
+        return None
+    instead = noted(meta, "replaced_by")
+    try:
+        day = date.fromisoformat(str(found)[:10])
+    except ValueError:
+        day = None
+    return Leaving(day, instead if isinstance(instead, str) else "")
 
 
 def without_annotations(meta: Mapping[str, Any]) -> dict[str, Any]:

@@ -73,6 +73,7 @@ CODES: Mapping[str, str] = {
     "relative-date": "A metric that depends on today.",
     "not-equal-drops-blanks": "A comparison that leaves out rows where the field is blank.",
     "percent-scale": "A share multiplied by 100.",
+    "leaving": "A metric that is deprecated.",
     "subset-of": "A share whose upper part is not contained in its lower part.",
     "thousands-point": "A number like 1.000, which is a thousand in some countries and 1 in a formula.",
     "text-like-field": "A quoted text that is also the name of a field.",

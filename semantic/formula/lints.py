@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from catalog.annotations import leaving_in
 from semantic.definitions import Vocabulary, name_key
 from semantic.formula.errors import Fix, Problem, Span, replaced, source
 from semantic.formula.printer import spell
@@ -35,7 +36,7 @@ def lint(text: str, tree: Node, vocabulary: Vocabulary) -> list[Problem]:
     """Remarks on a resolved tree whose conditions still stand where they were written."""
     parts = tuple(walk(tree))
     found = [problem for rule in _RULES for problem in rule(text, parts)]
-    return [*found, *_texts_like_fields(text, parts, vocabulary)]
+    return [*found, *_texts_like_fields(text, parts, vocabulary), *_leaving(text, parts, vocabulary)]
 
 
 def lint_shares(tree: Node) -> list[Problem]:
@@ -170,6 +171,23 @@ def _points_between_thousands(text: str, parts: tuple[Node, ...]) -> Iterator[Pr
                 "Write thousands without a separator.",
                 *(Fix(f"Write {number}", replaced(text, part, number)) for number in (thousands, plain)),
             )
+
+
+def _leaving(text: str, parts: tuple[Node, ...], vocabulary: Vocabulary) -> Iterator[Problem]:
+    for part in parts:
+        metric = vocabulary.metrics.get(part.metric) if isinstance(part, MetricRef) else None
+        leaving = leaving_in(metric.meta) if metric is not None else None
+        if metric is None or leaving is None:
+            continue
+        name = metric.label or metric.name
+        goes = f"goes on {leaving.day.day} {leaving.day:%B %Y}" if leaving.day else "is deprecated"
+        other = vocabulary.metrics.get(leaving.instead)
+        if other is None:
+            yield _warning("leaving", f"{name} {goes}.", part, "Ask its owner what to use instead.")
+            continue
+        new = spell(other.name)
+        fix = Fix(f"Use {new}", replaced(text, part, new))
+        yield _warning("leaving", f"{name} {goes}.", part, f"{other.label or new} takes its place.", fix)
 
 
 def _texts_like_fields(text: str, parts: tuple[Node, ...], vocabulary: Vocabulary) -> Iterator[Problem]:

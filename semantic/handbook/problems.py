@@ -180,6 +180,7 @@ EXAMPLES: Mapping[str, Example] = {
     "percent-scale": Example(
         "SUM(refund_amount) / SUM(amount) * 100", "Leave the 100 out and show the metric as percent."
     ),
+    "leaving": Example("turnover / order_count", "Use the metric that takes its place."),
     "subset-of": Example(
         "COUNT(*) / COUNTIF(is_gift)",
         "Give both parts the same rows and conditions, if it is meant as a share.",

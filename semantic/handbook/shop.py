@@ -93,6 +93,13 @@ _METRICS = (
     Metric("order_count", "simple", "Number of orders", measure="order_count"),
     Metric("customer_count", "simple", "Number of customers", measure="customer_count"),
     Metric("visit_count", "simple", "Number of visits", measure="visit_count"),
+    Metric(
+        "turnover",
+        "simple",
+        "Turnover",
+        measure="net_amount_total",
+        meta={"bisync": {"deprecated": "2027-03-31", "replaced_by": "revenue"}},
+    ),
     # Has the name of a field as well.
     Metric("discount", "simple", "Discount", measure="discount_total"),
 )

@@ -86,6 +86,14 @@ METRICS = (
     Metric("visits", "simple", measure="not_in_the_project"),
     Metric("refunds", "simple", measure="order_total"),
     Metric(
+        "gross",
+        "simple",
+        label="Gross sales",
+        measure="order_total",
+        meta={"bisync": {"deprecated": "2027-03-31", "replaced_by": "revenue"}},
+    ),
+    Metric("old_visits", "simple", measure="order_total", meta={"deprecated": True}),
+    Metric(
         "revenue_per_visit",
         "ratio",
         numerator=MetricInput("revenue"),

@@ -378,6 +378,18 @@ WARNINGS = [
         "Show as percent",
     ),
     (
+        "revenue / ⟦gross⟧",
+        "leaving",
+        "Gross sales goes on 31 March 2027.",
+        "Revenue takes its place.",
+    ),
+    (
+        "⟦old_visits⟧ * 2",
+        "leaving",
+        "old_visits is deprecated.",
+        "Ask its owner what to use instead.",
+    ),
+    (
         "⟦COUNT(DISTINCT user_id) / COUNT(orders.*)⟧",
         "subset-of",
         "The upper part counts rows of web_events, the lower part rows of orders.",
