@@ -186,7 +186,7 @@ def as_before(fields: MetricFields) -> dict[str, Any]:
 def computed_alone(
     base: MetricFields, before: Vocabulary, relations: Mapping[str, str], warehouse: Warehouse
 ) -> dict[str, Any] | None:
-    """A metric's total and months as they were agreed, and how they are shown; None where formulas cannot say it.
+    """A metric's total and months as they were agreed, and their format; None where formulas cannot say it.
 
     `before` are the names that the agreed formula is read with; the data are those of the change.
     """

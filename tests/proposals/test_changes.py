@@ -93,7 +93,7 @@ def test_a_changed_formula_shows_both_numbers_and_reaches_dbt_as_the_smallest_ed
     share = next(one for one in above if one["metric"] == "completed_share")
     assert share["before"]["total"] != share["total"]  # it is computed from revenue
     assert result["before"]["points"][0] == ["2026-01-01", 150.0]
-    assert result["before"]["format"] == "currency"
+    assert result["before"]["format"] == "number"
     assert result["points"][0] == ["2026-01-01", 145.0]
 
     publishing.proposal_publish(proposal=proposal, actor=story.priya)
