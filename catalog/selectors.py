@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
 from django.db.models import Count, Exists, OuterRef, Prefetch, Q, QuerySet, Subquery
 
+from catalog.annotations import noted
 from catalog.lineage.graph import Graph
 from catalog.lineage.project import NodeTrace, from_json
 from catalog.models import (
@@ -185,6 +186,16 @@ def adapter_of(project: Project) -> str:
     return pulls.values_list("adapter", flat=True).first() or ""
 
 
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A metric or a saved query, by its name in dbt and as people call it."""
+
+    unique_id: str
+    resource_type: str
+    name: str
+    called: str
+
+
 Attached = Mapping[str, Sequence[tuple[str, str, str]]]
 
 
@@ -192,13 +203,31 @@ Attached = Mapping[str, Sequence[tuple[str, str, str]]]
 class Lineage:
     """A project's lineage; of each node its tests (ids, names and columns, by name) and how many columns.
 
-    `adapter` is the one that the pull was read with.
+    `adapter` is the one that the pull was read with, `users` are the metrics and saved queries. `parts` are
+    the metrics that only belong to another's calculation.
     """
 
     graph: Graph
     tests: Attached
     columns: Mapping[str, int]
     adapter: str = ""
+    users: Mapping[str, Named] = field(default_factory=dict)
+    parts: frozenset[str] = frozenset()
+
+    def users_of(self, metric: str) -> list[Named]:
+        """The metrics and saved queries that name a metric; of a part, those that it is a part of."""
+        found: dict[str, None] = {}
+        seen, waiting = {metric}, [metric]
+        while waiting:
+            for one in self.graph.beside(waiting.pop(), "down"):
+                if one in seen:
+                    continue
+                seen.add(one)
+                if one in self.parts:
+                    waiting.append(one)
+                elif one in self.users:
+                    found[one] = None
+        return [self.users[one] for one in found]
 
 
 def lineage_of(project: Project, pull: Snapshot | None = None) -> Lineage:
@@ -228,7 +257,14 @@ def _read(project: int, pull: tuple[int, datetime] | None) -> Lineage:
     columns = Column.objects.filter(node__project=project).order_by().values_list("node__unique_id")
     counted = dict(columns.annotate(n=Count("pk")))
     adapter = Snapshot.objects.filter(pk=pull[0] if pull else 0).values_list("adapter", flat=True).first()
-    return Lineage(Graph.of(flows), _tests(project), counted, adapter or "")
+    nodes = Node.objects.filter(project=project, resource_type__in=("metric", "saved_query"))
+    users, parts = {}, set()
+    fields = ("unique_id", "resource_type", "name", "label", "meta")
+    for uid, kind, name, label, meta in nodes.values_list(*fields):
+        users[uid] = Named(uid, kind, name, label or name)
+        if noted(meta, "helper_of"):
+            parts.add(uid)
+    return Lineage(Graph.of(flows), _tests(project), counted, adapter or "", users, frozenset(parts))
 
 
 def _tests(project: int) -> Attached:

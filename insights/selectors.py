@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import reduce
+from operator import or_
 
 from django.db.models import Q, QuerySet
+from django.utils import formats, timezone
 from django.utils.translation import gettext as _
 
 from bisync.lib.errors import BisyncError
 from bisync.lib.search import every_word
-from catalog.annotations import noted, synonyms_in
+from catalog.annotations import Leaving, leaving_in, noted
 from catalog.quality.rules import Test, rule_of
 from catalog.rules import Judged, Kept
+from catalog.selectors import Lineage
 from environments.models import Deployment, Environment, MetricSeries
 from environments.numbers import Numbers, by_period
 from environments.selectors import Reading, reading
@@ -26,8 +31,9 @@ from semantic.fields import ValueRule, currency
 from semantic.formula import analyse
 from semantic.formula.chips import Chip, chips
 from semantic.formula.tree import MetricRef
-from semantic.models import Definition, DefinitionState
+from semantic.models import Definition, DefinitionState, Revision
 from semantic.query.spec import Unsupported
+from semantic.removals import RemovalFields
 from semantic.technical import how_computed
 
 
@@ -42,9 +48,12 @@ class MetricRow:
     owner: str
     here: bool
     used_in: int
+    leaving: str = ""
 
 
-def metric_rows(environment: Environment, *, search: str = "", show: str = "") -> list[MetricRow]:
+def metric_rows(
+    environment: Environment, lineage: Lineage, *, search: str = "", show: str = ""
+) -> list[MetricRow]:
     """The project's metrics with their last months in this environment, found by `search`.
 
     `show` narrows to "new" (not in this environment yet) or "retired".
@@ -69,7 +78,8 @@ def metric_rows(environment: Environment, *, search: str = "", show: str = "") -
             currency=currency(definition.fields.get("meta")),
             owner=owner(definition.fields.get("meta")),
             here=definition.name in names,
-            used_in=len(definition.usages.all()),
+            used_in=len(definition.usages.all()) + len(lineage.users_of(definition.unique_id)),
+            leaving=goes_on(leaving_in(definition.fields.get("meta"))),
         )
         for definition in wanted.prefetch_related("usages").order_by("label", "name")
     ]
@@ -85,12 +95,13 @@ def metrics_of(project: Project) -> QuerySet[Definition]:
 
 def searched(metrics: QuerySet[Definition], search: str) -> QuerySet[Definition]:
     """Those metrics in which, or in whose other names, every word is found."""
-    found, words = Q(), search.casefold().split()
-    metas = metrics.values_list("pk", "fields__meta") if words else ()
-    called = {pk: " ".join(synonyms_in(meta)).casefold() for pk, meta in metas}
-    for word in words:
-        other = [pk for pk, names in called.items() if word in names]
-        found &= every_word(word, "name", "label", "description") | Q(pk__in=other)
+    found = Q()
+    for word in search.split():
+        # As JSON has it, too: SQLite keeps what is not ASCII that way.
+        spelled = {word, json.dumps(word)[1:-1]}
+        places = ("fields__meta__bisync__synonyms", "fields__meta__synonyms")
+        named = (Q(**{f"{place}__icontains": one}) for place in places for one in spelled)
+        found &= reduce(or_, named, every_word(word, "name", "label", "description"))
     return metrics.filter(found)
 
 
@@ -107,6 +118,52 @@ def owner(meta: object) -> str:
 def context(meta: object) -> str:
     """What people should know of a metric beside its meaning, as its meta says."""
     return str(noted(meta, "context") or "").strip()
+
+
+def goes_on(leaving: Leaving | None) -> str:
+    """That a metric is deprecated, in a few words; "" where it is not."""
+    if leaving is None:
+        return ""
+    if leaving.day is None:
+        return _("Deprecated")
+    words = _("Was to go on %(day)s") if leaving.day < timezone.localdate() else _("Goes on %(day)s")
+    return words % {"day": formats.date_format(leaving.day, "j F Y")}
+
+
+def its_end(project: Project, definition: Definition) -> dict[str, object]:
+    """When a deprecated metric goes, what takes its place, and what became of one that has gone."""
+    leaving = leaving_in(definition.fields.get("meta"))
+    others = metrics_of(project).filter(name=leaving.instead if leaving else "")
+    return {
+        "leaving": goes_on(leaving),
+        "instead": others.first() if leaving and leaving.instead else None,
+        "gone": what_became(definition) if definition.state == DefinitionState.RETIRED else None,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """What became of a metric that has left dbt: the proposal, how it went, what is there instead."""
+
+    proposal: Proposal
+    how: str
+    instead: Definition | None
+
+
+def what_became(definition: Definition) -> Gone | None:
+    """What the proposal says that removed or renamed a metric; None where none did."""
+    of = {
+        "kind": "removal",
+        "fields__name": f"metric:{definition.name}",
+        "fields__how__in": ["now", "rename"],
+    }
+    done = Revision.objects.filter(project=definition.project_id, item__proposal__status="published", **of)
+    found = done.select_related("item__proposal").order_by("-id").first()
+    if found is None:
+        return None
+    said = RemovalFields.from_json(found.fields)
+    others = metrics_of(definition.project).filter(name=said.new_name or said.replacement)
+    return Gone(found.item.proposal, said.how, others.exclude(pk=definition.pk).first())
 
 
 def rules_of_value(definition: Definition, tested: Iterable[Judged]) -> list[Judged]:

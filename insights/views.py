@@ -40,11 +40,14 @@ GRAINS: tuple[Grain, ...] = get_args(Grain)
 def metric_list(request: Request, environment: Environment) -> HttpResponse:
     """Every metric with its value here; searched on the server."""
     search, show = sought(request.GET.get("q", "")), request.GET.get("show", "")
-    rows = selectors.metric_rows(environment, search=search, show=show)
+    known = lineage_of(environment.project)
+    rows = selectors.metric_rows(environment, known, search=search, show=show)
     shown = Paginator(rows, 50).get_page(request.GET.get("page"))
     keys = [row.definition.unique_id for row in shown]
     promised = promised_in(environment)
-    stands = standings(environment.project, keys, environment=environment.slug, promised=promised)
+    stands = standings(
+        environment.project, keys, environment=environment.slug, lineage=known, promised=promised
+    )
     return page(
         request,
         "insights/metric_list.html",
@@ -88,6 +91,7 @@ def metric_detail(request: Request, environment: Environment, name: str) -> Http
         project, definition.unique_id, environment=environment.slug, lineage=known, promised=promised
     )
     below = rules.below(project, trust, metric=name, adapter=known.adapter)
+    usages, used_by = list(definition.usages.all()), known.users_of(definition.unique_id)
     return page(
         request,
         "insights/metric_detail.html",
@@ -104,7 +108,10 @@ def metric_detail(request: Request, environment: Environment, name: str) -> Http
             "context": selectors.context(meta),
             "synonyms": synonyms_in(meta),
             "certified": noted(meta, "certified") is True,
-            "usages": definition.usages.all(),
+            "usages": usages,
+            "used_by": used_by,
+            "used_in": len(usages) + len(used_by),
+            **selectors.its_end(project, definition),
             "trust": trust,
             "rules": selectors.rules_of_value(definition, below.value),
             "below": below.wrong,
