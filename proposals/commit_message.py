@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from proposals.changed import changes_of
 from proposals.kinds import kind_of
 from proposals.models import Proposal
 from proposals.rules import editors_of
+from semantic.models import Revision
 
 # As long a first line as forges show before they cut it.
 _SUBJECT = 100
+_LONGEST = 200
 
 
 def message_of(proposal: Proposal) -> str:
@@ -19,10 +22,10 @@ def message_of(proposal: Proposal) -> str:
     """
     revisions = [item.revision for item in proposal.items.select_related("revision").order_by("id")]
     said = [(kind_of(revision), revision.content, revision.agreed) for revision in revisions]
-    done = [(kind.area, kind.done(fields, base), fields.title) for kind, fields, base in said]
+    done = [(kind.area, kind.done(fields, base), kind.about(fields, base)) for kind, fields, base in said]
     subject, listed = first_line(done)
     # Those who change many things at once often give one reason for all of them.
-    paragraphs = dict.fromkeys(text for kind, fields, _base in said for text in kind.body(fields) if text)
+    paragraphs = dict.fromkeys(text for revision in revisions for text in _paragraphs(revision) if text)
     body = "\n\n".join(paragraphs)
     approvers = [
         f"Approved-by: {review.person} <{review.person.email}>"
@@ -36,6 +39,21 @@ def message_of(proposal: Proposal) -> str:
         f"Bisync-Content: {proposal.approved_hash}",
     ]
     return "\n\n".join(filter(None, [subject, listed, body, "\n".join(trailers)])) + "\n"
+
+
+def _paragraphs(revision: Revision) -> tuple[str, ...]:
+    """What the body says: of a change each field before and after, and why; of a new thing what it is."""
+    changes = changes_of(revision)
+    if not changes:
+        return kind_of(revision).body(revision.content)
+    lines = [f"{one.label}: {_in_line(one.before)} → {_in_line(one.after)}" for one in changes]
+    return ("\n".join(lines), revision.content.why)
+
+
+def _in_line(text: str) -> str:
+    """A value in one line, cut where it only goes on."""
+    line = " ".join(text.split()) or "nothing"
+    return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1].rstrip()}…"
 
 
 def first_line(done: Sequence[tuple[str, str, str]]) -> tuple[str, str]:

@@ -166,9 +166,17 @@ class Kind(ABC, Generic[F]):
         """What the subject of a commit says was done."""
         return "Add" if base is None else "Change"
 
+    def chip_of(self, fields: F) -> StrPromise:  # noqa: ARG002
+        """As `chip`, where it depends on what is said."""
+        return self.chip
+
     def done(self, fields: F, base: F | None) -> str:  # noqa: ARG002
         """As `verb`, where it depends on what is said."""
         return self.verb(base)
+
+    def about(self, fields: F, base: F | None) -> str:  # noqa: ARG002
+        """What the subject of a commit says it was done to."""
+        return fields.title
 
     def body(self, fields: F) -> tuple[str, ...]:
         """Paragraphs of a commit's message."""

@@ -159,7 +159,7 @@ class QualityKind(Kind[PromiseFields]):
         return ""
 
     def verb(self, base: PromiseFields | None) -> str:
-        return "Require" if base is None else "Change"
+        return "Require that" if base is None else "Change"
 
 
 def _kept(name: str, known: Known) -> Kept | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from django.utils import timezone
 from django.utils.translation import gettext as _now
@@ -20,6 +21,9 @@ from semantic.known import Known
 from semantic.removals import RemovalFields, left_unused, measure_of, subject_of, uses_of
 from semantic.rules.metric import Problems
 from semantic.rules.removals import keeping_problems, sending_problems, title_in, typing_problems
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrPromise
 
 _WORDS = {
     "metric": _("The metric %(title)s"),
@@ -147,8 +151,18 @@ class RemovalKind(Kind[RemovalFields]):
     def verb(self, base: RemovalFields | None) -> str:  # noqa: ARG002
         return "Remove"
 
+    def chip_of(self, fields: RemovalFields) -> StrPromise:
+        return {"rename": _("Rename"), "deprecate": _("Deprecation")}.get(fields.how, self.chip)
+
     def done(self, fields: RemovalFields, base: RemovalFields | None) -> str:  # noqa: ARG002
         return {"rename": "Rename", "deprecate": "Deprecate"}.get(fields.how, "Remove")
+
+    def about(self, fields: RemovalFields, base: RemovalFields | None) -> str:  # noqa: ARG002
+        """With its new name, or with what takes its place."""
+        if fields.how == "rename" and fields.new_name:
+            return f"{fields.title} to {fields.new_name}"
+        other = fields.replacement.rpartition(":")[2]
+        return f"{fields.title} (replaced by {other})" if other else fields.title
 
     def asked(self, fields: RemovalFields, base: RemovalFields | None) -> list[str]:  # noqa: ARG002
         return [AREAS.get(subject_of(fields.name)[0], "how")]
