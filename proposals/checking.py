@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -33,9 +33,12 @@ from proposals.outcomes import rule_result
 from proposals.reading_back import NotAsDefinition, said_by_hand
 from proposals.trying import told_outcomes
 from semantic.codegen.metrics import Compiled
+from semantic.fields import Fields
 from semantic.importer import vocabulary as vocabulary_from
+from semantic.promised import PromiseFields
 from semantic.query.engine import NotComputable, engine_for, with_relations
 from semantic.query.spec import Unsupported
+from semantic.removals import RemovalFields
 from workspace import holds, runs
 from workspace.dbt import artifacts
 from workspace.dbt.errors import DbtBuildFailed
@@ -44,6 +47,18 @@ from workspace.git.repository import Mirror
 from workspace.repositories import mirror_of, workdir
 from workspace.warehouse.gate import open_warehouse
 from workspace.warehouse.location import Location
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrPromise
+
+
+def why_unbuilt(contents: Sequence[Fields]) -> StrPromise:
+    """Why dbt has nothing to build for a proposal that changes no model."""
+    if any(isinstance(one, PromiseFields) for one in contents):
+        return _("dbt builds no source: the next build looks whether its rows keep the rule.")
+    if any(isinstance(one, RemovalFields) and one.how != "deprecate" for one in contents):
+        return _("Nothing has to be built: no model changes, and dbt reads what is left.")
+    return _("Nothing has to be built: only words change.")
 
 
 class CheckFailed(BisyncError):
@@ -267,10 +282,8 @@ class CheckRun:
         live = self.target.live
         models = sorted({name for code in self.code for name in code.models})
         if not models:
-            of_source = any(item.revision.kind == "test" for item in self.items)
-            words = str(_("Nothing has to be built: only words change."))
-            source = str(_("dbt builds no source: the next build looks whether its rows keep the rule."))
-            self._tell(check, CheckStatus.RUNNING, message=source if of_source else words)
+            why = why_unbuilt([item.revision.content for item in self.items])
+            self._tell(check, CheckStatus.RUNNING, message=str(why))
             return None
         wanted = trial(manifest, models=models, live=live.relations if live else {})
         try:

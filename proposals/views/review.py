@@ -139,7 +139,12 @@ def _detail(
         "thread": audit.key(proposal),
         "following": CHOICES[getattr(proposal, "muted", None)],
         **may,
-        "turn": _turn(proposal, may, ready=ready and seen == now, stopped=bool(progress.error)),
+        "turn": _turn(
+            proposal,
+            may,
+            ready=ready and seen == now and not getattr(proposal, "undecided", False),
+            stopped=bool(progress.error),
+        ),
         "live": False,
         "open": proposal.status in {ProposalStatus.IN_REVIEW, ProposalStatus.APPROVED},
         "problems": {"note": [], "body": [], **(problems or {})},
@@ -193,6 +198,7 @@ class Told:
 
     item: Item
     kind: Kind[Any]
+    chip: StrPromise
     content: Fields
     changes: Sequence[FieldChange]
     rows: Sequence[FieldChange]
@@ -215,6 +221,7 @@ def _told(items: Sequence[Item], checks: Sequence[Check]) -> list[Told]:
         Told(
             item,
             kind_of(item.revision),
+            kind_of(item.revision).chip_of(item.revision.content),
             item.revision.content,
             changes_of(item.revision),
             rows_of(item.revision),
@@ -239,6 +246,7 @@ class Figures:
     """What the last check computed of one metric."""
 
     title: str
+    other: bool  # whether it is not what the change is about
     value_format: str
     format_before: str
     shown: Numbers | None
@@ -280,6 +288,7 @@ def _figures(item: Item, result: Mapping[str, Any]) -> Figures:
     value_format = str(result.get("format") or "number")
     return Figures(
         title=str(result.get("title") or item.revision.content.title),
+        other="title" in result,
         value_format=value_format,
         format_before=str((before or {}).get("format") or value_format),
         shown=shown,

@@ -13,7 +13,9 @@ from django.urls import reverse
 from governance.models import User
 from governance.roles import Role
 from proposals.actions import authoring
-from proposals.models import Proposal
+from proposals.content import hash_of
+from proposals.models import Conflict, Proposal
+from semantic.models import Revision
 from tests.factories import make_environment, make_member, make_project, make_proposal
 from tests.proposals.story import FIELDS
 from tests.ready import Ready
@@ -180,3 +182,41 @@ def test_a_value_of_before_is_shown_in_the_format_of_before(proposal: Proposal, 
     assert "<small>today 6.49</small>" in re.sub(r"\s+<", "<", shown)
     assert "649" not in shown
     assert shown.count("99%") == 2  # a share of the figure of before, not points of a percentage
+
+
+def test_the_number_of_another_metric_has_its_name(proposal: Proposal, client: Client) -> None:
+    client.force_login(proposal.author)
+    told = {"title": "Average order", "format": "number", "total": 3, "points": [["2026-05-01", 3]]}
+    proposal.checks.filter(kind="numbers").update(result={"metrics": [told]})
+
+    assert "<bdi>Average order</bdi></h3>" in client.get(proposal.get_absolute_url()).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("how", "chip"), [("rename", "Rename"), ("deprecate", "Deprecation"), ("now", "Removal")]
+)
+def test_each_way_of_going_is_called_by_its_name(
+    proposal: Proposal, client: Client, how: str, chip: str
+) -> None:
+    client.force_login(proposal.author)
+    fields = {"name": "metric:revenue", "how": how}
+    Revision.objects.filter(item__proposal=proposal).update(kind="removal", fields=fields)
+
+    shown = client.get(proposal.get_absolute_url()).content.decode()
+
+    assert f'<span class="chip chip-accent">{chip}</span>' in shown
+
+
+def test_nobody_approves_before_a_conflict_is_decided(proposal: Proposal, tom: User, client: Client) -> None:
+    client.force_login(tom)
+    proposal.checks.update(content_hash=hash_of(proposal))
+    before = client.get(proposal.get_absolute_url())
+    assert 'id="approve-button">' in before.content.decode()
+    assert before.context["turn"]
+
+    Conflict.objects.create(item=proposal.items.get(), field="formula")
+    after = client.get(proposal.get_absolute_url())
+
+    assert 'id="approve-button" disabled>' in after.content.decode()
+    assert "Somebody has to decide first what holds" in after.content.decode()
+    assert not after.context["turn"]

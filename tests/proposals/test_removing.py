@@ -13,6 +13,7 @@ from django.utils import timezone
 from bisync.lib.errors import InvalidInput
 from proposals import generate
 from proposals.actions import authoring, publishing
+from proposals.checking import why_unbuilt
 from proposals.forms.removal import RemovalForm
 from proposals.kinds import KINDS
 from proposals.kinds.removal import NothingToRemove
@@ -55,7 +56,7 @@ def test_a_metric_goes_with_another_one_in_its_place_and_is_retired_by_the_pull(
     share = Definition.objects.get(project=story.project, kind="metric", name="completed_share").fields
     assert (share["numerator"][0], share["denominator"][0]) == ("revenue_every_month", "revenue_every_month")
     subject = story.git("log", "-1", "--format=%s", proposal.published_commit).strip()
-    assert subject == "semantics: Remove revenue."
+    assert subject == "semantics: Remove revenue (replaced by revenue_every_month)."
     told = proposal.checks.get(kind="rules").message
     assert "It is used by the metric Average order, the metric Completed share, " in told
     assert "the numbers of what uses it change" in told
@@ -146,6 +147,15 @@ def test_what_is_to_go_is_approved_anew_where_dbt_says_something_else_of_it(stor
 def _test_of(story: Story, begins: str) -> str:
     tests = generate.known_in(story.project, story.production).manifest.tests
     return "test:" + next(one for one in tests if one.split(".")[2].startswith(begins))
+
+
+@pytest.mark.parametrize(
+    ("how", "why"), [("now", "no model changes"), ("rename", "no model"), ("deprecate", "only words change")]
+)
+def test_where_nothing_is_built_it_is_said_why(how: str, why: str) -> None:
+    fields = RemovalFields("column:model.shop.fct_orders:note", how=how)
+
+    assert str(why_unbuilt([FIELDS, fields])).startswith(f"Nothing has to be built: {why}")
 
 
 def test_nothing_is_removed_that_dbt_does_not_know(story: Story) -> None:
