@@ -194,6 +194,7 @@ def node_detail(request: Request, project: Project, unique_id: str) -> HttpRespo
         "describable": DESCRIBABLE.get(node.resource_type, ""),
         "is_rule": node.resource_type == "model" and is_rule(node.meta),
         "elements": _elements(node),
+        "measurable": _measurable(node),
         "table": next(iter(node.fields.get("depends_on") or ()), ""),
     }
     return page(request, "catalog/node_detail.html", context)
@@ -209,6 +210,16 @@ def _elements(node: Node) -> list[tuple[str, str, Mapping[str, Any]]]:
     ]
     measures = [("measure", f"measure:{one['name']}", one) for one in node.fields.get("measures") or ()]
     return [*dimensions, *measures]
+
+
+def _measurable(node: Node) -> bool:
+    """Whether a semantic model may have measures: the latest spec, which marks columns, has none."""
+    if node.resource_type != "semantic_model" or node.fields.get("measures"):
+        return True
+    tables = node.fields.get("depends_on") or ()
+    columns = Column.objects.filter(node__project=node.project_id, node__unique_id__in=tables)
+    said = columns.values_list("fields", flat=True)
+    return not any(one.get("entity") or one.get("dimension") for one in said)
 
 
 def _judged(node: Node, columns: list[Column], own: Trust, adapter: str) -> list[rules.Judged]:

@@ -9,6 +9,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from catalog.models import Column, Node
 from governance.roles import Role
 from proposals import generate
 from proposals.actions import authoring, publishing
@@ -228,6 +229,25 @@ def test_an_existing_one_keeps_its_model_and_its_kind(story: Story, client: Clie
     fields = proposal.items.get().revision.content
     assert isinstance(fields, DimensionFields)
     assert (fields.model, fields.type, fields.description) == (ORDERS, "categorical", "Now.")
+
+
+def test_no_measure_is_offered_where_the_spec_has_none(story: Story, client: Client) -> None:
+    client.force_login(story.maya)
+    at = f"/{story.project.slug}/catalogue/semantic_model.shop.orders/"
+    offered = f'?kind=measure&amp;of={ORDERS}">Propose a measure'
+    node = Node.objects.get(project=story.project, unique_id="semantic_model.shop.orders")
+    assert offered in client.get(at).content.decode()
+
+    node.fields["measures"] = []
+    node.save(update_fields=["fields"])
+    assert offered in client.get(at).content.decode()
+    Column.objects.filter(node__unique_id=ORDERS, name="order_id").update(
+        fields={"entity": {"type": "primary"}}
+    )
+
+    page = client.get(at).content.decode()
+    assert offered not in page
+    assert "Propose a dimension" in page
 
 
 def test_pages_of_the_catalogue_lead_to_the_forms(story: Story, client: Client) -> None:
