@@ -54,8 +54,8 @@ class _Neighbours:
         found = cls()
         held = trail(document, place) if document.root else []
         home = next((node for node in reversed(held) if isinstance(node, SequenceNode)), None)
-        for kind, holder, keys in _mappings(document.root, (), None):
-            keys = tuple(_MARKS.get(key, key) for key in keys)
+        for kind, holder, node in _mappings(document.root):
+            keys = tuple(_MARKS.get(key, key) for key in _keys(node))
             found.far[kind][keys] += 1
             if holder is not None and holder is home:
                 found.near[kind][keys] += 1
@@ -110,18 +110,20 @@ class _Neighbours:
         return 0
 
 
-def _mappings(
-    node: Node | None, kind: Kind, holder: SequenceNode | None
-) -> Iterator[tuple[Kind, SequenceNode | None, tuple[str, ...]]]:
-    """Every mapping with its kind, the list that it is in, and its keys."""
-    if isinstance(node, SequenceNode):
-        for item in node.items:
-            yield from _mappings(item, kind[-1:], node)
-    elif isinstance(node, MappingNode):
-        yield kind, holder, _keys(node)
-        for pair in node.pairs:
-            key = pair.key.value if isinstance(pair.key, ScalarNode) else ""
-            yield from _mappings(pair.value, _below(kind, key), holder)
+def _mappings(root: Node | None) -> Iterator[tuple[Kind, SequenceNode | None, MappingNode]]:
+    """Every mapping of a file with its kind and the list that it is in, in no order."""
+    waiting: list[tuple[Node, Kind, SequenceNode | None]] = [(root, (), None)] if root else []
+    while waiting:
+        node, kind, holder = waiting.pop()
+        if isinstance(node, SequenceNode):
+            waiting += [(item, kind[-1:], node) for item in node.items if not isinstance(item, ScalarNode)]
+        elif isinstance(node, MappingNode):
+            yield kind, holder, node
+            waiting += [
+                (pair.value, _below(kind, pair.key.value), holder)
+                for pair in node.pairs
+                if isinstance(pair.key, ScalarNode) and not isinstance(pair.value, ScalarNode)
+            ]
 
 
 def _keys(node: Node) -> tuple[str, ...]:
