@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from django.conf import settings
 from django.core.cache import caches
@@ -18,6 +19,14 @@ from tests.proposals.story import Story
 from tests.ready import Ready
 from workspace import runs
 
+# A busy machine is no reason to fail.
+hypothesis.settings.register_profile(
+    "bisync",
+    hypothesis.settings.default,
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("bisync")
 DATABASE_FIXTURES = frozenset(
     {"db", "transactional_db", "django_db_setup", "client", "admin_client", "live_server"}
 )
