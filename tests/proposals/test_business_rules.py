@@ -97,7 +97,7 @@ def test_a_sentence_becomes_a_model_whose_unit_tests_pass_and_is_changed_from_it
     checks = {check.kind: (check.status, check.message) for check in proposal.checks.all()}
     assert {status for status, _message in checks.values()} == {"passed"}, checks
     assert checks["numbers"][1] == (
-        "3 months and the total agree for Small orders; 3 months and the total agree for Small revenue; "
+        "3 months and the total agree for Small orders; 2 months and the total agree for Small revenue; "
         "Order size: 3 big, 3 small"
     )
     client.force_login(story.tom)

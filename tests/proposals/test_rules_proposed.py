@@ -98,7 +98,7 @@ def test_a_new_rule_is_tested_published_told_by_the_catalogue_and_changed(
     found = published(story, STATUS, promise=of("completed", "returned", "it's late"))
     assert "built, " in found.checks.get(kind="build").message
     subject = story.git("log", "-1", "--format=%s", found.published_commit).strip()
-    assert subject == "tests: Require fct_orders.status is one of completed, returned, it's late."
+    assert subject == "tests: Require that fct_orders.status is one of completed, returned, it's late."
     test = NodeTest.objects.get(project=story.project, column="status")
     assert test.kind == "accepted_values"
     client.force_login(story.maya)
@@ -269,14 +269,14 @@ def test_a_commit_of_many_rules_lists_them_below_a_short_first_line(story: Story
     said = {"promise": Typed("row_count_between", low="1"), "why": "Reports break otherwise."}
     fields = replace(second.revision.content, **said)  # type: ignore[type-var, arg-type]
     authoring.draft_save(item=second, fields=fields, version=1, actor=story.maya)
-    subject = "tests: Require fct_orders.status is one of completed, returned, it's late and 1 more."
+    subject = "tests: Require that fct_orders.status is one of completed, returned, it's late and 1 more."
 
     message = message_of(proposal)
 
     assert message.startswith(
         f"{subject}\n\n"
-        "- Require fct_orders.status is one of completed, returned, it's late\n"
-        "- Require fct_orders has at least 1 row\n\n"
+        "- Require that fct_orders.status is one of completed, returned, it's late\n"
+        "- Require that fct_orders has at least 1 row\n\n"
         "Reports break otherwise.\n\n"
         "Bisync-Proposal: "
     )
