@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bisync.lib.numbers import amounts_in
 from proposals.changed import changes_of
 from proposals.kinds import kind_of
 from proposals.models import Proposal
@@ -25,7 +26,8 @@ def message_of(proposal: Proposal) -> str:
     done = [(kind.area, kind.done(fields, base), kind.about(fields, base)) for kind, fields, base in said]
     subject, listed = first_line(done)
     # Those who change many things at once often give one reason for all of them.
-    paragraphs = dict.fromkeys(text for revision in revisions for text in _paragraphs(revision) if text)
+    with amounts_in(proposal.project.currency):
+        paragraphs = dict.fromkeys(text for revision in revisions for text in _paragraphs(revision) if text)
     body = "\n\n".join(paragraphs)
     approvers = [
         f"Approved-by: {review.person} <{review.person.email}>"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Context, Decimal
@@ -21,6 +23,16 @@ _SYMBOLS = {"": "€", "EUR": "€", "GBP": "£", "USD": "$", "JPY": "¥", "CNY"
 _ROOM = Context(prec=700, rounding=ROUND_HALF_UP)
 _TOO_LONG = Decimal(10) ** 15
 _SCALES = ((Decimal(10) ** 9, "bn"), (Decimal(10) ** 6, "m"), (Decimal(10) ** 3, "k"))
+
+
+@contextmanager
+def amounts_in(currency: str) -> Iterator[None]:
+    """Amounts without a currency of their own are in this one meanwhile."""
+    before = CURRENCY.set(currency)
+    try:
+        yield
+    finally:
+        CURRENCY.reset(before)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from environments.selectors import reading
 from governance.actions import token_create
 from proposals import content
 from proposals.actions import authoring, publishing
+from proposals.commit_message import message_of
 from proposals.kinds import metric
 from proposals.models import Item, Proposal
 from semantic.formula.tree import MetricRef
@@ -50,6 +51,22 @@ def test_a_metric_that_is_not_there_cannot_be_changed(story: Story) -> None:
     with pytest.raises(metric.NoSuchMetric, match="dbt knows no metric nothing"):
         authoring.proposal_open(project=story.project, author=story.maya, changing="nothing")
     assert not Proposal.objects.exists()
+
+
+def test_its_commit_says_what_changes_in_the_words_of_the_form_and_the_projects_currency(
+    story: Story,
+) -> None:
+    story.project.currency = "GBP"
+    story.project.save()
+    proposal = story.changing("revenue", label="Turnover", value_format="currency", why="Said so in reports.")
+    proposal.refresh_from_db()
+
+    assert message_of(proposal).startswith(
+        "metrics: Change Turnover.\n\n"
+        "Name: Revenue → Turnover\n"
+        "Show as: Number · 1,234.5 → Currency · £1,234.50\n\n"
+        "Said so in reports.\n\n"
+    )
 
 
 def test_its_name_in_dbt_stays_whatever_it_is_called(story: Story) -> None:
