@@ -16,7 +16,7 @@ from semantic.codegen.entries import Entries, Refused
 from semantic.codegen.metrics import Compiled
 from semantic.codegen.removals import compile_removal
 from semantic.formula.phrases import listed
-from semantic.formulas import metric_meaning
+from semantic.formulas import full_meaning
 from semantic.known import Known
 from semantic.removals import RemovalFields, left_unused, measure_of, subject_of, uses_of
 from semantic.rules.metric import Problems
@@ -127,9 +127,7 @@ class RemovalKind(Kind[RemovalFields]):
         one, other = (known.names.metrics.get(name) for name in (key, fields.replacement))
         if what == "metric" and one is not None and other is not None:
             dialect = known.manifest.adapter
-            same = metric_meaning(one, known.names, dialect=dialect) == metric_meaning(
-                other, known.names, dialect=dialect
-            )
+            same = len({full_meaning(which, known.names, dialect=dialect) for which in (one, other)}) == 1
             told.append(
                 _now("%(other)s computes the same.") % {"other": other.name}
                 if same

@@ -129,7 +129,7 @@ def test_a_metric_is_used_by_the_metrics_that_are_made_of_it(
     [
         (
             {"how": "rename", "new_name": "completed_revenue"},
-            "It is called Completed revenue since proposal #1.",
+            "It is called completed_revenue since proposal #1.",
             "/shop/prod/metrics/completed_revenue/",
         ),
         (

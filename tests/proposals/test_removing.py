@@ -22,6 +22,7 @@ from semantic.models import Definition
 from semantic.removals import RemovalFields
 from tests.proposals.story import FIELDS, Story
 from tests.proposals.test_conflicts import approved, pull
+from tests.semantic.codegen.removal_shop import known, metric_entry
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -38,6 +39,27 @@ def removing(story: Story, name: str, **to: Any) -> Proposal:
     authoring.draft_save(item=item, fields=fields, version=1, actor=story.maya)
     proposal.refresh_from_db()
     return proposal
+
+
+@pytest.mark.parametrize(
+    ("name", "other", "said"),
+    [
+        ("turnover", "revenue", "revenue computes the same."),
+        ("turnover", "orders_total", "orders_total is computed otherwise"),
+        # No formula says either of them.
+        ("filled_revenue", "filled_orders", "filled_orders is computed otherwise"),
+    ],
+)
+def test_whether_what_takes_its_place_is_the_same_number_is_told(name: str, other: str, said: str) -> None:
+    filled = {
+        f"filled_{called}": metric_entry(
+            f"filled_{called}", "simple", {"measure": {"name": measure, "join_to_timespine": True}}
+        )
+        for called, measure in (("revenue", "net_amount_total"), ("orders", "rows_total"))
+    }
+    fields = RemovalFields(name=f"metric:{name}", how="now", replacement=other)
+
+    assert said in " ".join(KINDS["removal"].warnings(fields, known(**filled)))
 
 
 @pytest.mark.dbt
