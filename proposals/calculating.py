@@ -11,10 +11,11 @@ from environments.numbers import RowValues, of_rows
 from environments.selectors import reading
 from proposals.kinds import KINDS
 from proposals.models import Item
-from proposals.outlook import Outlook, ShownFile, outlook, shown_files
+from proposals.outlook import Outlook, ShownFile, habits_shown, outlook, shown_files
 from proposals.preview import BROUGHT, NOT_BUILT
 from semantic.calculation import CalculationFields
 from semantic.codegen.calculations import analysis_of, model_of
+from semantic.codegen.sql_models.evidence import Evidence
 from semantic.formula import Analysis
 from semantic.formula.chips import Chip, chips
 from semantic.formula.tree import Node
@@ -23,13 +24,17 @@ from semantic.query.spec import Unsupported
 
 @dataclass(frozen=True, slots=True)
 class CalculationPreview:
-    """A draft's preview in one environment; `trouble` says why there are no values."""
+    """A draft's preview in one environment; `trouble` says why there are no values.
+
+    `style` is how the project writes its models, for a query.
+    """
 
     outlook: Outlook
     analysis: Analysis | None = None
     chips: tuple[Chip, ...] = ()
     values: RowValues | None = None
     files: tuple[ShownFile, ...] = ()
+    style: Sequence[Evidence] = ()
     trouble: str = ""
 
 
@@ -40,7 +45,7 @@ def calculation_preview(
     found = outlook(KINDS["calculation"], fields, environment, None, earlier)
     shown = CalculationPreview(found, files=shown_files(found, ending=".sql"))
     if fields.is_query:
-        return shown
+        return replace(shown, style=habits_shown(found.known, environment))
     analysis = analysis_of(fields, found.names)
     shown = replace(shown, analysis=analysis if fields.model else None)
     if analysis.tree is None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bisync.lib.diffs import Diff, diff
+from bisync.lib.errors import BisyncError
 from bisync.lib.highlight import Language
 from environments.models import Environment
 from proposals import generate
@@ -15,6 +16,8 @@ from proposals.kinds import CannotGenerate, Kind
 from proposals.models import Item
 from proposals.together import clashes
 from semantic.codegen.metrics import Compiled
+from semantic.codegen.sql_models.evidence import Evidence
+from semantic.codegen.sql_models.project import habits_of
 from semantic.definitions import Vocabulary
 from semantic.fields import Fields
 from semantic.known import Known
@@ -48,6 +51,14 @@ class ShownFile:
     path: str
     new: bool
     diff: Diff
+
+
+def habits_shown(known: Known | None, environment: Environment) -> Sequence[Evidence]:
+    """How the project writes its models, with what shows it; nothing where its files cannot be read."""
+    try:
+        return habits_of(known.files, environment.connection.adapter).evidence if known else ()
+    except BisyncError:
+        return ()
 
 
 def shown_files(found: Outlook, *, ending: str = "") -> tuple[ShownFile, ...]:

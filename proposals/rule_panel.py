@@ -5,20 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bisync.lib.errors import BisyncError
 from environments.models import Environment
 from environments.selectors import reading
 from proposals.forms.rule import not_there
 from proposals.kinds import KINDS
 from proposals.models import Item
-from proposals.outlook import Outlook, outlook
+from proposals.outlook import Outlook, habits_shown, outlook
 from proposals.trying import Counted, Tried, before_in_words, beside, compared, counted, moves_in_words, tried
 from semantic.business_rules import BusinessRuleFields, RuleExample
 from semantic.codegen.business_rules import Understood, understood
 from semantic.codegen.sql_models.evidence import Evidence
-from semantic.codegen.sql_models.project import habits_of
 from semantic.codegen.sql_models.rewriting import Rewrite
-from semantic.known import Known
 from semantic.rules.boxes import Finding
 from workspace.warehouse.embedded import CalculationFailed
 
@@ -85,7 +82,7 @@ def rule_panel(
         known,
         beside(before_in_words(pairs) if pairs else None, known.outcomes) if known else (),
         moves_in_words(pairs),
-        _style(shown.known, environment),
+        habits_shown(shown.known, environment),
         trouble,
     )
 
@@ -105,11 +102,3 @@ def _columns(fields: BusinessRuleFields, rule: Understood) -> list[Column]:
         return [Column(one.text, one.label) for one in rule.inputs]
     names = dict.fromkeys(name for one in fields.examples for name, _value in one.values)
     return [Column(name, name) for name in names]
-
-
-def _style(known: Known | None, environment: Environment) -> Sequence[Evidence]:
-    """How the project writes, with what shows it; nothing where its files cannot be read."""
-    try:
-        return habits_of(known.files, environment.connection.adapter).evidence if known else ()
-    except BisyncError:
-        return ()

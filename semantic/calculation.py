@@ -9,6 +9,7 @@ from semantic.fields import PlainFields, name_from
 
 QUERY = "query"
 NEW = "new"
+PASTED = "pasted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,13 +17,14 @@ class CalculationFields(PlainFields):
     """A calculated column of the model with this id, or, where its `way` is a query, a model made of that.
 
     `place` says whether the column goes into its model's own SQL or, as NEW, into a model of its own; that is
-    `called` like the model of a query. `key` are columns between commas; `words` tell of a query's columns,
-    each on a line of its own behind its name and a colon.
+    `called` like the model of a query. A query is written as the project's models are or, where its `layout`
+    is PASTED, as it was pasted. `key` are columns between commas; `words` tell of a query's columns, each on
+    a line of its own behind its name and a colon.
     """
 
     MERGED: ClassVar[tuple[str, ...]] = (
-        "label", "model", "formula", "place", "called", "folder", "sql", "key", "description", "words",
-        "not_null", "unique",
+        "label", "model", "formula", "place", "called", "folder", "sql", "layout", "key", "description",
+        "words", "not_null", "unique",
     )  # fmt: skip
 
     name: str = ""
@@ -34,6 +36,7 @@ class CalculationFields(PlainFields):
     called: str = ""
     folder: str = ""
     sql: str = ""
+    layout: str = ""
     key: str = ""
     description: str = ""
     words: str = ""

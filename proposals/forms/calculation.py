@@ -8,15 +8,16 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from proposals.forms.base import FormNames, ItemForm
-from semantic.calculation import NEW, QUERY, CalculationFields
+from semantic.calculation import NEW, PASTED, QUERY, CalculationFields
 from semantic.definitions import Vocabulary
 from semantic.fields import Fields, with_plain_lines
 
 WAYS = (("", _("A calculated column")), (QUERY, _("A query that you paste")))
 PLACES = (("", _("In the model itself")), (NEW, _("In a new model beside it")))
+LAYOUTS = (("", _("As this project writes its models")), (PASTED, _("As I pasted it")))
 TEXTS = (
-    "way", "label", "model", "formula", "place", "called", "folder", "sql", "key", "description", "words",
-    "why",
+    "way", "label", "model", "formula", "place", "called", "folder", "sql", "layout", "key", "description",
+    "words", "why",
 )  # fmt: skip
 
 
@@ -50,7 +51,14 @@ class CalculationForm(ItemForm):
     sql = forms.CharField(
         label=_("Query"), required=False,
         widget=forms.Textarea(attrs={"rows": 12, "class": "mono", "spellcheck": "false"}),
-        help_text=_("One SELECT. Tables that dbt knows become ref() and source(); the rest stays."),
+        help_text=_("One SELECT. Tables that dbt knows become ref() and source()."),
+    )  # fmt: skip
+    layout = forms.ChoiceField(
+        label=_("How its SQL is written"), choices=LAYOUTS, required=False, widget=forms.RadioSelect,
+        help_text=_(
+            "The project's folder decides on capitals, commas, lines and common tables. What is computed, and"
+            " every comment, stays yours."
+        ),
     )  # fmt: skip
     key = _line(_("Key"), _("The column, or columns between commas, by which rows are told apart."))
     description = forms.CharField(
@@ -82,8 +90,8 @@ class CalculationForm(ItemForm):
 
     @classmethod
     def said(cls, name: str, value: object) -> str:
-        if name in {"way", "place"}:
-            return str(dict((*WAYS, *PLACES)).get(str(value), "")) if value else ""
+        if name in {"way", "place", "layout"}:
+            return str(dict((*WAYS, *PLACES, *LAYOUTS)).get(str(value), "")) if value else ""
         if isinstance(value, bool):
             return str(_("Yes")) if value else ""
         return str(value).rpartition(".")[2] if name == "model" and value else super().said(name, value)

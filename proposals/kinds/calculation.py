@@ -36,7 +36,7 @@ class CalculationKind(Kind[CalculationFields]):
     whole = _("The whole calculation")
     area = "models"
     computed = "formula"
-    chosen = frozenset({"model", "place", "not_null", "unique"})
+    chosen = frozenset({"model", "place", "layout", "not_null", "unique"})
     mono = frozenset({"formula", "sql", "called", "folder", "key"})
     together = frozenset({"label", "model", "called", "name"})  # the name follows from the others
     metadata = dict.fromkeys(("formula", *CalculationFields.MERGED), "models")

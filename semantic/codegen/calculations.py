@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from sqlglot import exp
 
 from catalog.reading import Entry
-from semantic.calculation import NEW, QUERY, CalculationFields
+from semantic.calculation import NEW, PASTED, QUERY, CalculationFields
 from semantic.codegen.entries import RESERVED, Refused
 from semantic.codegen.metrics import Compiled
 from semantic.codegen.sql_models.add_column import ColumnRefused
@@ -75,6 +75,8 @@ def keeping_problems(fields: CalculationFields) -> Problems:
         told["way"] = ["Choose a calculated column or a query."]
     if fields.place not in ("", NEW):
         told["place"] = ["Choose where it is written."]
+    if fields.layout not in ("", PASTED):
+        told["layout"] = ["Choose how its lines are written."]
     return told
 
 
@@ -295,7 +297,14 @@ def _query(fields: CalculationFields, known: Known, project: Project) -> _Done:
         if strange := [name for name in asked if query.columns and name.lower() not in names]:
             raise Unwritable(part, f"The query has no column {strange[0]}.")
     words = tuple(ColumnWords(name, said) for name, said in fields.column_words.items())
-    pasted = PastedModel(fields.called, fields.folder, fields.description, words, fields.key_columns)
+    pasted = PastedModel(
+        fields.called,
+        fields.folder,
+        fields.description,
+        words,
+        fields.key_columns,
+        as_pasted=fields.layout == PASTED,
+    )
     try:
         written = query_model(query, pasted, project)
     except Refused as why:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from typing import Any
 
-from sqlglot import TokenType, exp
+from sqlglot import Token, TokenType, exp
 from sqlglot.dialects.dialect import Dialect
 
 from semantic.definitions import KeywordCase
@@ -12,6 +13,21 @@ from semantic.query.expressions import portable
 
 # Stands behind a name that is to be written without quotes: no name has it.
 _BARE = "\ue000"
+# Tokens that no case changes.
+AS_THEY_ARE = frozenset(
+    kind
+    for kind in TokenType
+    if kind.name.endswith("STRING") or kind in {TokenType.NUMBER, TokenType.PARAMETER}
+)
+# Words before a bracket that call nothing.
+BEFORE_BRACKETS = frozenset(
+    (
+        TokenType.ALIAS, TokenType.AND, TokenType.BETWEEN, TokenType.CASE, TokenType.ELSE, TokenType.EXISTS,
+        TokenType.FILTER, TokenType.FROM, TokenType.HAVING, TokenType.IN, TokenType.JOIN, TokenType.LIKE,
+        TokenType.NOT, TokenType.ON, TokenType.OR, TokenType.OVER, TokenType.QUALIFY, TokenType.SELECT,
+        TokenType.THEN, TokenType.UNION, TokenType.USING, TokenType.VALUES, TokenType.WHEN, TokenType.WHERE,
+    )
+)  # fmt: skip
 
 
 def sql_text(
@@ -20,12 +36,11 @@ def sql_text(
     dialect: str,
     *,
     indent: int = 0,
-    leading: bool = False,
-    comments: bool = False,
+    functions: KeywordCase | None = None,
 ) -> str:
-    """SQL with its keywords, functions and types in that case, and its names as they are.
+    """SQL with its keywords and types in that case, and its names as they are.
 
-    With an `indent` it takes several lines, with commas that are `leading` or not.
+    Its `functions` are as the keywords where nothing else is told. With an `indent` it takes several lines.
     """
     spelled = portable(dialect)
     value = value.copy()
@@ -33,30 +48,37 @@ def sql_text(
         if not name.args.get("quoted"):
             name.set("this", name.this + _BARE)
             name.set("quoted", True)
-    pretty: dict[str, Any] = (
-        {"pretty": True, "indent": indent, "pad": indent, "leading_comma": leading} if indent else {}
-    )
-    return _cased(value.sql(dialect=spelled, comments=comments, **pretty), keywords, spelled)
+    pretty: dict[str, Any] = {"pretty": True, "indent": indent, "pad": indent} if indent else {}
+    sql = value.sql(dialect=spelled, comments=False, **pretty)
+    return _cased(sql, keywords, functions or keywords, spelled)
 
 
-def _cased(sql: str, keywords: KeywordCase, dialect: str) -> str:
+def in_case(text: str, case: KeywordCase) -> str:
+    """The text in capitals or in small letters."""
+    return text.upper() if case == "upper" else text.lower()
+
+
+def calls(token: Token, after: Token | None, dialect: str) -> bool:
+    """Whether a word of SQL, which is no name, is a function that is called."""
+    if after is None or after.token_type is not TokenType.L_PAREN or token.token_type in BEFORE_BRACKETS:
+        return False
+    known = Dialect.get_or_raise(dialect or None).parser_class
+    name = token.text.upper()
+    return token.token_type is TokenType.VAR or name in known.FUNCTIONS or name in known.FUNCTION_PARSERS
+
+
+def _cased(sql: str, keywords: KeywordCase, functions: KeywordCase, dialect: str) -> str:
     spoken = Dialect.get_or_raise(dialect or None)
     reserved = spoken.generator_class.RESERVED_KEYWORDS
     parts, at = [], 0
-    for token in spoken.tokenize(sql):
+    tokens = spoken.tokenize(sql)
+    for token, after in zip_longest(tokens, tokens[1:]):
         text = sql[token.start : token.end + 1]
         if token.token_type is TokenType.IDENTIFIER:
             bare = token.text.removesuffix(_BARE)
             text = bare if bare != token.text and bare.lower() not in reserved else text.replace(_BARE, "")
-        elif token.token_type not in _AS_THEY_ARE:
-            text = text.upper() if keywords == "upper" else text.lower()
+        elif token.token_type not in AS_THEY_ARE:
+            text = in_case(text, functions if calls(token, after, dialect) else keywords)
         parts += [sql[at : token.start], text]
         at = token.end + 1
     return "".join([*parts, sql[at:]])
-
-
-_AS_THEY_ARE = frozenset(
-    kind
-    for kind in TokenType
-    if kind.name.endswith("STRING") or kind in {TokenType.NUMBER, TokenType.PARAMETER}
-)

@@ -127,8 +127,14 @@ def test_a_pasted_query_becomes_a_model_with_its_words_and_the_tests_of_its_key(
 
     model = code.entries["edits"][0]
     assert model["sql"] == (
+        "with fct_orders as (\n    select * from {{ ref('fct_orders') }}\n)\n\n"
+        "select\n    customer_id,\n    sum(net_amount) as amount\nfrom fct_orders\ngroup by 1\n"
+    )
+    as_pasted = shop.code(replace(PASTED, layout="pasted")).entries["edits"][0]
+    assert as_pasted["sql"] == (
         "SELECT customer_id, sum(net_amount) AS amount\nFROM {{ ref('fct_orders') }}\nGROUP BY 1\n"
     )
+    assert as_pasted["properties"] == model["properties"]
     key, amount = model["properties"]["entry"]["columns"]
     assert [*key.values()][-1] == ["unique", "not_null"]
     assert amount == {"name": "amount", "description": "What they paid."}
@@ -210,7 +216,11 @@ def test_the_form_of_a_query_shows_the_model_that_it_becomes(shop: Shop, client:
     page = client.get(shop.address("proposal-edit", proposal)).content.decode()
     assert "models/fct_amounts.sql" in page
     assert "id_formula" not in page
-    refused = {"way": "query", "sql": "select {{ this }}", "version": 2, "act": "send"}
+    assert "How this project writes its models" in page
+    typed = {"way": "query", "sql": PASTED.sql, "layout": "pasted", "version": 2, "act": "save"}
+    assert client.post(shop.address("proposal-save", proposal), typed).status_code == 200
+    assert proposal.items.get().revision.content.layout == "pasted"
+    refused = {"way": "query", "sql": "select {{ this }}", "version": 3, "act": "send"}
     answer = client.post(shop.address("proposal-edit", proposal), refused)
     assert answer.status_code == 422
     assert "is Jinja" in answer.content.decode()

@@ -1,13 +1,13 @@
 """A query that an engineer pastes, as the query of a dbt model: `ref` and `source` in the place of tables.
 
-The text stays as it was written but for the names of tables, stars whose columns are known, and a semicolon
-at its end; `formatted` lays it out as the project does.
+Stars whose columns are known are written out. Then it is laid out as the project's models are, or stays as it
+was pasted.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import NamedTuple
@@ -16,6 +16,7 @@ from sqlglot import exp
 
 from catalog.lineage.queries import Untraceable, trace
 from semantic.codegen.entries import Refused
+from semantic.codegen.sql_models.imports import shaped
 from semantic.codegen.sql_models.jinja import (
     RelationCall,
     Unmaskable,
@@ -24,6 +25,7 @@ from semantic.codegen.sql_models.jinja import (
     pieces,
     relation_call,
 )
+from semantic.codegen.sql_models.layout import laid_out
 from semantic.codegen.sql_models.new_model import (
     ColumnWords,
     NewModel,
@@ -33,10 +35,11 @@ from semantic.codegen.sql_models.new_model import (
     written,
 )
 from semantic.codegen.sql_models.queries import NotAQuery, Query, query_of
-from semantic.codegen.sql_models.stars import Columns, Span, as_relations, spelled_out, types_of
+from semantic.codegen.sql_models.spans import Overlapping, Span, spliced
+from semantic.codegen.sql_models.stars import Columns, as_relations, spelled_out, types_of
 from semantic.codegen.sql_models.style import ProjectStyle, file_style
+from semantic.codegen.sql_models.words import Unreadable
 from semantic.codegen.sql_models.writing import jinja_of
-from semantic.codegen.sql_text import sql_text
 from semantic.definitions import Column
 from semantic.rules.text import text_problems
 
@@ -76,19 +79,24 @@ class KnownRelation:
 
 @dataclass(frozen=True, slots=True)
 class ReadQuery:
-    """The query of a model: its text, its columns with their types, what it reads, and what to know of it."""
+    """The query of a model: its text, its columns with their types, what it reads, and what to know of it.
+
+    With `small_names` what it reads has no column in capitals, so that names in capitals may become small.
+    """
 
     sql: str
     columns: tuple[Column, ...]
     reads: tuple[RelationCall, ...]
     notes: tuple[str, ...] = ()
+    small_names: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class PastedModel:
     """What a pasted query is called, and what is said of it.
 
-    Without a `folder` it goes to that of the marts which is nearest to what it reads.
+    Without a `folder` it goes to that of the marts which is nearest to what it reads. It is laid out as the
+    models there are, unless it is to stay `as_pasted`.
     """
 
     name: str
@@ -96,6 +104,7 @@ class PastedModel:
     description: str = ""
     words: tuple[ColumnWords, ...] = ()
     key: tuple[str, ...] = ()
+    as_pasted: bool = False
 
 
 def query_model(query: ReadQuery, model: PastedModel, project: Project) -> WrittenModels:
@@ -113,10 +122,27 @@ def query_model(query: ReadQuery, model: PastedModel, project: Project) -> Writt
             replace(word, name=name, tests=tuple(dict.fromkeys((*tests.get(name.lower(), ()), *word.tests))))
         )
     folder = model.folder or _folder(query, project)
-    new = NewModel(model.name, folder, query.sql, model.description, tuple(words), reads=query.reads)
-    found = written([new], project, notes=query.notes)
+    sql, notes = query.sql, query.notes
+    if not model.as_pasted:
+        try:
+            sql = in_style(query, model.name, folder, project)
+        except (Unreadable, QueryRefused):
+            notes = (*notes, "Its lines stay as you pasted them, as Bisync cannot tell how to change them.")
+    new = NewModel(model.name, folder, sql, model.description, tuple(words), reads=query.reads)
+    found = written([new], project, notes=notes)
     types = [{"name": column.name, "type": column.type} for column in query.columns]
     return replace(found, entries={**found.entries, "columns_of_query": types})
+
+
+def in_style(query: ReadQuery, name: str, folder: str, project: Project) -> str:
+    """The query as models of that folder are written: their common tables, case, commas and lines.
+
+    Raises Unreadable or QueryRefused where it cannot be told to compute the same.
+    """
+    style = project.style.at(f"{folder}/{name}.sql")
+    text = shaped(query_in(query.sql.rstrip("\n"), project.dialect), name, style)
+    found = query_in(text, project.dialect)
+    return laid_out(found, style, project.dialect, small_names=query.small_names) + "\n"
 
 
 def _folder(query: ReadQuery, project: Project) -> str:
@@ -131,8 +157,6 @@ def read_query(
     relations: Sequence[KnownRelation],
     style: ProjectStyle,
     dialect: str,
-    *,
-    formatted: bool = False,
 ) -> ReadQuery:
     """What a pasted text becomes. Raises QueryRefused where it is not exactly one query of what dbt knows."""
     text = cleaned(text)
@@ -145,12 +169,10 @@ def read_query(
     spans, notes = spelled_out(sql, again, columns, file_style(sql, style, dialect=dialect), dialect)
     sql = _spliced(sql, spans)
     final = query_in(sql, dialect)
-    if formatted:
-        sql = _formatted(final, style, dialect)
-        final = query_in(sql, dialect)
     found = known.columns(final)
     reads = tuple(dict.fromkeys(known.call_of(jinja) for jinja in final.masked.names.values()))
-    return ReadQuery(sql + "\n", _columns(final, found, dialect), reads, tuple(notes))
+    small = not any(column.name.isupper() for columns in found.values() for column in columns)
+    return ReadQuery(sql + "\n", _columns(final, found, dialect), reads, tuple(notes), small)
 
 
 # -- reading
@@ -305,23 +327,13 @@ def _place(parts: Sequence[exp.Expr]) -> _Place:
     return _Place(min(start for start, _end in known), max(end for _start, end in known) + 1)
 
 
-def _spliced(text: str, spans: Iterator[Span] | Sequence[Span]) -> str:
-    parts, at = [], 0
-    for span in sorted(spans):
-        if span.start < at:
-            raise QueryRefused("This query names tables in a way that Bisync cannot change. Use short names.")
-        parts += [text[at : span.start], span.text]
-        at = span.end
-    return "".join([*parts, text[at:]])
-
-
-def _formatted(query: Query, style: ProjectStyle, dialect: str) -> str:
-    """The query laid out in the project's style; comments stay."""
-    indent = len(style.indent.expandtabs(4))
-    text = sql_text(
-        query.tree, style.keywords, dialect, indent=indent, leading=style.commas == "leading", comments=True
-    )
-    return query.masked.unmasked(text)
+def _spliced(text: str, spans: Iterable[Span]) -> str:
+    try:
+        return spliced(text, spans)
+    except Overlapping:
+        raise QueryRefused(
+            "This query names tables in a way that Bisync cannot change. Use short names."
+        ) from None
 
 
 # -- its columns

@@ -131,8 +131,8 @@ class Query:
         return None
 
 
-def handed_on(node: exp.Select) -> str:
-    """The name of the one source whose columns a select hands on unchanged; "" where it does more."""
+def handed_on(node: exp.Expr) -> str:
+    """The name of the one source whose columns a query hands on unchanged; "" where it does more."""
     given = {key for key, value in node.args.items() if value}
     if not given <= _KEEPS_COLUMNS or len(node.expressions) != 1 or not node.args.get("from_"):
         return ""

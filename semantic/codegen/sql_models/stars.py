@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
@@ -13,6 +13,7 @@ from sqlglot.optimizer.qualify import qualify
 from catalog.lineage.origins import Relation
 from catalog.lineage.queries import Name, Untraceable, trace
 from semantic.codegen.sql_models.queries import Query, SelectList
+from semantic.codegen.sql_models.spans import Span
 from semantic.codegen.sql_models.style import ProjectStyle
 from semantic.codegen.sql_models.writing import TYPES, Projection, column_name, projection_lines, select_list
 from semantic.definitions import Column, ValueType
@@ -35,14 +36,6 @@ def as_relations(known: Columns) -> dict[Name, Relation]:
         (name,): Relation(name, tuple(column.name for column in columns), complete=bool(columns))
         for name, columns in known.items()
     }
-
-
-class Span(NamedTuple):
-    """A part of a text, and what stands there instead."""
-
-    start: int
-    end: int
-    text: str
 
 
 def spelled_out(

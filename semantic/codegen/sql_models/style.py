@@ -21,9 +21,11 @@ from semantic.codegen.sql_models.evidence import Evidence, Votes, majority
 from semantic.codegen.sql_models.folders import FEWEST, Places, layer_of, places_of
 from semantic.codegen.sql_models.jinja import Masked, Unmaskable, mask, relation_call
 from semantic.codegen.sql_models.properties import models_in
+from semantic.codegen.sql_text import calls
 from semantic.definitions import KeywordCase
 
 Commas: TypeAlias = Literal["trailing", "leading"]
+Functions: TypeAlias = Literal["like keywords", "unlike keywords"]
 # So many show the habits of a project; one file more or less changes hardly any of the choice.
 MOST_FILES = 300
 OWN_NAME = "{model}"
@@ -36,15 +38,17 @@ _KEYWORDS = frozenset(
 class ProjectStyle:
     """How new code looks and where it goes.
 
-    `hanging` says that with leading commas the first column stands as deep as the others, without a comma;
-    `imports` that models begin with a common table for each relation they read; `final` names the last common
-    table where they end in `select * from` it, `{model}` for the model's own name, "" where they end in the
-    select list itself; `airy` that a common table's query stands between blank lines; `with_alone` that WITH
-    has its own line. `local` has what is otherwise in a layer, or in a folder, whose key ends with a slash.
-    `evidence` tells why, and is no part of what the style is.
+    `functions` are in the case of the keywords, or in the other one. `hanging` says that with leading
+    commas the first column stands as deep as the others, without a comma; `imports` that models begin with a
+    common table for each relation they read; `final` names the last common table where they end in
+    `select * from` it, `{model}` for the model's own name, "" where they end in the select list itself;
+    `airy` that a common table's query stands between blank lines; `with_alone` that WITH has its own line.
+    `local` has what is otherwise in a layer, or in a folder, whose key ends with a slash. `evidence` tells
+    why, and is no part of what the style is.
     """
 
     keywords: KeywordCase = "lower"
+    functions: Functions = "like keywords"
     commas: Commas = "trailing"
     indent: str = "    "
     hanging: bool = False
@@ -55,6 +59,13 @@ class ProjectStyle:
     local: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     places: Places = field(default_factory=Places)
     evidence: tuple[Evidence, ...] = ()
+
+    @property
+    def of_functions(self) -> KeywordCase:
+        """The case that functions are written in."""
+        if self.functions == "like keywords":
+            return self.keywords
+        return "lower" if self.keywords == "upper" else "upper"
 
     def data(self) -> dict[str, Any]:
         """The style without its evidence, as plain data that can be stored and approved."""
@@ -117,7 +128,7 @@ def file_style(text: str, style: ProjectStyle, *, dialect: str = "") -> ProjectS
     """The style of one file, and what it leaves open as the project has it."""
     changes: dict[str, Any] = {}
     for look in _looks(text, dialect):
-        for name in ("keywords", "commas", "indent", "hanging"):
+        for name in ("keywords", "functions", "commas", "indent", "hanging"):
             value = getattr(look, name)
             if value is not None:
                 changes[name] = value
@@ -129,6 +140,7 @@ class _Look:
     """What one file shows; None where it shows nothing."""
 
     keywords: KeywordCase | None = None
+    functions: Functions | None = None
     commas: Commas | None = None
     indent: str | None = None
     hanging: bool | None = None
@@ -196,12 +208,13 @@ def _looks(text: str, dialect: str) -> Iterator[_Look]:
     except (Unmaskable, SqlglotError, ValueError, RecursionError):
         return
     if any(token.token_type is TokenType.SELECT for token in tokens):
-        yield _Reader(masked, tokens).look()
+        yield _Reader(masked, tokens, dialect).look()
 
 
 class _Reader:
-    def __init__(self, masked: Masked, tokens: Sequence[Token]) -> None:
+    def __init__(self, masked: Masked, tokens: Sequence[Token], dialect: str) -> None:
         self.masked = masked
+        self.dialect = dialect
         self.text = masked.text
         self.tokens = tokens
 
@@ -212,6 +225,7 @@ class _Reader:
         indents = [found for at in selects if (found := self._indent(at, commas or "trailing"))]
         return _Look(
             keywords=self._keywords(),
+            functions=self._functions(),
             commas=commas,
             indent=majority(indent for indent, _hanging in indents),
             hanging=majority(hanging for _indent, hanging in indents) if commas == "leading" else None,
@@ -224,6 +238,17 @@ class _Reader:
     def _keywords(self) -> KeywordCase | None:
         words = [token.text for token in self.tokens if token.token_type in _KEYWORDS]
         return majority("upper" if word.isupper() else "lower" for word in words)
+
+    def _functions(self) -> Functions | None:
+        """Whether functions are in the case of the keywords; those with capitals within say nothing."""
+        keywords = self._keywords()
+        pairs = zip(self.tokens, self.tokens[1:], strict=False)
+        words = [token.text for token, after in pairs if calls(token, after, self.dialect)]
+        cases = ("upper" if word.isupper() else "lower" for word in words if word.isupper() or word.islower())
+        found: list[Functions] = [
+            "like keywords" if case == keywords else "unlike keywords" for case in cases
+        ]
+        return majority(found) if keywords else None
 
     def _commas(self) -> Commas | None:
         found: list[Commas] = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlglot import exp
@@ -10,7 +10,7 @@ from sqlglot.dialects.dialect import Dialect
 
 from semantic.codegen.sql_models.jinja import RelationCall
 from semantic.codegen.sql_models.style import OWN_NAME, ProjectStyle
-from semantic.codegen.sql_text import sql_text
+from semantic.codegen.sql_text import in_case, sql_text
 from semantic.definitions import ValueType
 from semantic.query.expressions import portable
 from semantic.query.rows import RESERVED
@@ -73,14 +73,14 @@ def column_name(name: str, dialect: str) -> exp.Identifier:
 def expression_lines(value: exp.Expr, style: ProjectStyle, dialect: str) -> list[str]:
     """An expression on one line; CASE, and what is long, on several."""
     if not isinstance(value, exp.Case):
-        line = sql_text(value, style.keywords, dialect)
+        line = _spoken(value, style, dialect)
         if len(line) <= WIDTH:
             return [line]
         indent = len(style.indent.expandtabs(4))
-        return sql_text(value, style.keywords, dialect, indent=indent).split("\n")
+        return _spoken(value, style, dialect, indent=indent).split("\n")
 
     def text(part: exp.Expr) -> str:
-        return sql_text(part, style.keywords, dialect)
+        return _spoken(part, style, dialect)
 
     operand = value.this
     lines = [f"case {text(operand)}" if operand else "case"]
@@ -92,22 +92,26 @@ def expression_lines(value: exp.Expr, style: ProjectStyle, dialect: str) -> list
     return [*lines, word("end", style)]
 
 
+def _spoken(value: exp.Expr, style: ProjectStyle, dialect: str, *, indent: int = 0) -> str:
+    return sql_text(value, style.keywords, dialect, functions=style.of_functions, indent=indent)
+
+
 def _branch(branch: exp.If, style: ProjectStyle, dialect: str) -> list[str]:
     """`when … then …`, on a line for each condition where it is long."""
     when, then = word("when", style), word("then", style)
-    outcome = sql_text(branch.args["true"], style.keywords, dialect)
-    line = f"{when} {sql_text(branch.this, style.keywords, dialect)} {then} {outcome}"
+    outcome = _spoken(branch.args["true"], style, dialect)
+    line = f"{when} {_spoken(branch.this, style, dialect)} {then} {outcome}"
     parts = list(branch.this.flatten()) if isinstance(branch.this, exp.And) else [branch.this]
     if len(line) <= WIDTH - len(style.indent) or len(parts) == 1:
         return [line]
-    texts = [sql_text(part, style.keywords, dialect) for part in parts]
+    texts = [_spoken(part, style, dialect) for part in parts]
     rest = [f"{style.indent}{word('and', style)} {part}" for part in texts[1:]]
     return [f"{when} {texts[0]}", *rest, f"{style.indent}{then} {outcome}"]
 
 
 def word(text: str, style: ProjectStyle) -> str:
     """Keywords in the project's case."""
-    return text.upper() if style.keywords == "upper" else text
+    return in_case(text, style.keywords)
 
 
 def projection_lines(column: Projection, style: ProjectStyle, dialect: str) -> list[str]:
@@ -132,16 +136,18 @@ def model_text(selection: Selection, name: str, style: ProjectStyle, dialect: st
             for relation, text in direct.items()
         }
         return "\n".join(_select(selection, aliased, style, dialect)) + "\n"
-    tables = [(names[relation], [_everything(jinja_of(relation), style)]) for relation in names]
+    tables = {names[relation]: [everything(jinja_of(relation), style)] for relation in names}
     query = list(_select(selection, names, style, dialect))
     if style.final:
-        final = _final(name, {table for table, _lines in tables}, style)
-        tables.append((final, query))
-        query = [_everything(final, style)]
-    return "\n".join([*_with(tables, style), "", *query]) + "\n"
+        final = final_name(name, tables, style)
+        tables[final] = query
+        query = [everything(final, style)]
+    written = [CommonTable(f"{table} {word('as', style)}", lines) for table, lines in tables.items()]
+    return "\n".join([*with_lines(written, style), "", *query]) + "\n"
 
 
-def _final(name: str, taken: set[str], style: ProjectStyle) -> str:
+def final_name(name: str, taken: Collection[str], style: ProjectStyle) -> str:
+    """What the last common table of the model with this name is called, with a number where that is taken."""
     final = name if style.final == OWN_NAME else style.final
     return (
         final
@@ -152,27 +158,37 @@ def _final(name: str, taken: set[str], style: ProjectStyle) -> str:
     )
 
 
-def _everything(relation: str, style: ProjectStyle) -> str:
+def everything(relation: str, style: ProjectStyle) -> str:
+    """`select * from` it."""
     return " ".join((word("select", style), "*", word("from", style), relation))
 
 
-def _with(tables: Sequence[tuple[str, list[str]]], style: ProjectStyle) -> Iterator[str]:
-    """Common tables, the last without a comma behind it."""
+@dataclass(frozen=True, slots=True)
+class CommonTable:
+    """A common table as lines: what opens it up to its bracket, its query, and the comments around it."""
+
+    opening: str
+    query: Sequence[str]
+    above: Sequence[str] = ()
+    behind: str = ""
+
+
+def with_lines(tables: Sequence[CommonTable], style: ProjectStyle, head: str = "with") -> Iterator[str]:
+    """Common tables, the last without a comma behind it; `head` is WITH, or WITH RECURSIVE."""
     gap = [""] if style.airy else []
-    head, opening = word("with", style), f"{word('as', style)} ("
-    if style.with_alone:
+    head = word(head, style)
+    if style.with_alone or tables[0].above:
         yield from (head, *gap)
         head = ""
-    for place, (name, lines) in enumerate(tables):
-        first = f"{head} {name}" if head and place == 0 else name
-        yield f"{first} {opening}"
+    for place, table in enumerate(tables):
+        yield from table.above
+        yield f"{head} {table.opening} (" if head and place == 0 else f"{table.opening} ("
         yield from gap
-        yield from (style.indent + line for line in lines)
+        yield from (style.indent + line if line else line for line in table.query)
         yield from gap
-        if place == len(tables) - 1:
-            yield ")"
-        else:
-            yield from ("),", "")
+        last = place == len(tables) - 1
+        yield ")" + ("" if last else ",") + (f" {table.behind}" if table.behind else "")
+        yield from () if last else ("",)
 
 
 def _select(
@@ -183,7 +199,7 @@ def _select(
     yield f"{word('from', style)} {tables[selection.relation]}"
     for joined in selection.joins:
         yield f"{word('left join', style)} {tables[joined.relation]}"
-        yield f"{style.indent}{word('on', style)} {sql_text(joined.on, style.keywords, dialect)}"
+        yield f"{style.indent}{word('on', style)} {_spoken(joined.on, style, dialect)}"
 
 
 def select_list(columns: Sequence[Projection], style: ProjectStyle, dialect: str) -> Iterator[str]:

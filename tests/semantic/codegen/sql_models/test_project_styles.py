@@ -184,6 +184,16 @@ def test_each_habit_has_its_evidence_for_whoever_approves_it() -> None:
     assert (evidence["imports"].count, evidence["imports"].of) == (0, 0)
 
 
+def test_functions_are_in_the_case_of_the_keywords_or_in_the_other_one() -> None:
+    mixed = "SELECT sum(a) AS b, toDate(c) AS d, e IN (1) FROM t"
+    found = style_of({"models/a.sql": mixed, "models/b.sql": "SELECT a FROM t"})
+    assert (found.keywords, found.functions, found.of_functions) == ("upper", "unlike keywords", "lower")
+    assert [(one.count, one.of) for one in found.evidence if one.trait == "functions"] == [(1, 1)]
+    assert style_of({"models/a.sql": "SELECT SUM(a) AS b FROM t"}).of_functions == "upper"
+    assert style_of({"models/a.sql": "select sum(a) as b from t"}).of_functions == "lower"
+    assert style_of({"models/a.sql": "select toDate(a) as b from t"}).functions == "like keywords"
+
+
 def test_of_very_many_files_the_same_ones_are_read_when_others_come() -> None:
     files = {
         f"models/m{n}.sql": f"select a{n} from t" if n % 3 else f"SELECT a{n} FROM t" for n in range(900)

@@ -41,10 +41,8 @@ RELATIONS = (
 )
 
 
-def read(
-    text: str, *, formatted: bool = False, dialect: str = "duckdb", style: ProjectStyle | None = None
-) -> ReadQuery:
-    return read_query(text, RELATIONS, style or ProjectStyle(), dialect, formatted=formatted)
+def read(text: str, *, dialect: str = "duckdb") -> ReadQuery:
+    return read_query(text, RELATIONS, ProjectStyle(), dialect)
 
 
 @pytest.mark.parametrize(
@@ -188,17 +186,6 @@ def test_columns_are_told_with_their_types() -> None:
         ("total", "number"),
         ("many", "boolean"),
     ]
-
-
-@pytest.mark.parametrize("commas", ["leading", "trailing"])
-def test_a_query_is_laid_out_as_the_project_does(commas: str) -> None:
-    style = ProjectStyle(keywords="upper", commas=commas)  # type: ignore[arg-type]
-    found = read(
-        "select tier, count(*) n from customers where tier <> 'x' group by tier", formatted=True, style=style
-    )
-    first = "    tier,\n    COUNT(*) AS n\n" if commas == "trailing" else "    tier\n    , COUNT(*) AS n\n"
-    assert found.sql.startswith(f"SELECT\n{first}FROM {{{{ ref('dim_customers') }}}}\n")
-    assert read(found.sql, formatted=True, style=style) == found
 
 
 @pytest.mark.parametrize(

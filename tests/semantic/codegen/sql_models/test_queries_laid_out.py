@@ -1,0 +1,340 @@
+"""Pasted queries in the style of a project: their lines, their common tables, and that they stay what they are."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import duckdb
+import pytest
+import sqlglot
+from hypothesis import given
+from hypothesis import strategies as st
+
+from semantic.codegen.entries import Refused
+from semantic.codegen.sql_models.jinja import RelationCall, mask
+from semantic.codegen.sql_models.layout import laid_out
+from semantic.codegen.sql_models.new_model import Project
+from semantic.codegen.sql_models.pasted import (
+    KnownRelation,
+    PastedModel,
+    in_style,
+    query_model,
+    read_query,
+)
+from semantic.codegen.sql_models.queries import query_of
+from semantic.codegen.sql_models.style import ProjectStyle
+from semantic.codegen.sql_models.words import Unreadable
+from semantic.definitions import Column
+from tests.semantic.codegen.sql_models.projects import PROJECTS
+
+RELATIONS = (
+    KnownRelation(
+        ("shop", "customers"),
+        RelationCall("ref", "dim_customers"),
+        (Column("customer_id", "integer"), Column("tier", "text")),
+    ),
+    KnownRelation(
+        ("raw", "orders"),
+        RelationCall("source", "orders", "raw"),
+        (Column("order_id", "integer"), Column("customer_id", "integer"), Column("amount", "number")),
+    ),
+)
+PASTED = (
+    "SELECT c.TIER, SUM(o.amount) spend, COUNT(*) n, CASE WHEN SUM(o.amount)>100 THEN 'big' ELSE 'Small' END "
+    'AS "Size" FROM raw.orders o LEFT JOIN shop.customers c USING (customer_id) '
+    "WHERE o.amount::int BETWEEN 1 AND 500 AND c.tier IN('gold','none') GROUP BY 1"
+)
+# What each of the projects makes of it.
+WRITTEN = {
+    "labs": """\
+with
+
+orders as (
+
+    select * from {{ source('raw', 'orders') }}
+
+),
+
+dim_customers as (
+
+    select * from {{ ref('dim_customers') }}
+
+),
+
+final as (
+
+    select
+        c.tier,
+        sum(o.amount) as spend,
+        count(*) as n,
+        case when sum(o.amount) > 100 then 'big' else 'Small' end as "Size"
+    from orders as o
+    left join dim_customers as c using (customer_id)
+    where o.amount::int between 1 and 500 and c.tier in ('gold', 'none')
+    group by 1
+
+)
+
+select * from final
+""",
+    "leading": """\
+select
+      c.tier
+    , sum(o.amount) as spend
+    , count(*) as n
+    , case when sum(o.amount) > 100 then 'big' else 'Small' end as "Size"
+from {{ source('raw', 'orders') }} as o
+left join {{ ref('dim_customers') }} as c using (customer_id)
+where o.amount::int between 1 and 500 and c.tier in ('gold', 'none')
+group by 1
+""",
+    "upper": """\
+WITH orders AS (
+  SELECT * FROM {{ source('raw', 'orders') }}
+),
+
+dim_customers AS (
+  SELECT * FROM {{ ref('dim_customers') }}
+),
+
+fct_tiers AS (
+  SELECT
+    c.tier,
+    SUM(o.amount) AS spend,
+    COUNT(*) AS n,
+    CASE WHEN SUM(o.amount) > 100 THEN 'big' ELSE 'Small' END AS "Size"
+  FROM orders AS o
+  LEFT JOIN dim_customers AS c USING (customer_id)
+  WHERE o.amount::INT BETWEEN 1 AND 500 AND c.tier IN ('gold', 'none')
+  GROUP BY 1
+)
+
+SELECT * FROM fct_tiers
+""",
+}
+STYLES = {
+    "usual": ProjectStyle(),
+    "leading": ProjectStyle(keywords="upper", commas="leading", indent="  ", hanging=True),
+    "final": ProjectStyle(final="final", airy=True, with_alone=True),
+    "functions": ProjectStyle(keywords="upper", functions="unlike keywords", final="{model}", indent="\t"),
+}
+# Over real tables; all that they give is named.
+QUERIES = (
+    "select * from orders",
+    PASTED,
+    """
+-- all of them
+with big as (select customer_id, amount from raw.orders -- the big ones
+ where amount > 10), -- done
+/* two
+   lines */
+counted as (select customer_id, count(*) as n from big group by all having count(*) > 0)
+-- the last
+select customers.tier, -- where they are
+  n /* inline */ as howmany
+  , coalesce((select max(amount) from orders as x where x.customer_id = customers.customer_id), 0) as most
+from shop.customers join counted on counted.customer_id = customers.customer_id
+  and (counted.n > 0
+    or customers.tier is distinct from 'gold')
+where exists (select 1 from big where big.customer_id = customers.customer_id) and not customers.tier = 'x'
+-- below
+""",
+    """
+select order_id, row_number() over(partition by customer_id order by amount desc, order_id) as nth,
+  count(*) filter(where amount>5) over (order by order_id rows between 1 preceding and current row) as near,
+  extract(year from date '2026-01-02') as y, interval '1' day as d, -amount as minus, amount*-1 as times,
+  [order_id,2][1] as listed, {'a':1} as made, order_id%2=0 as even, 'it''s' || ' -- no comment' as said
+from orders o order by 1 limit 5
+""",
+    "select customer_id from orders union all (select customer_id from customers) except select 7 as customer_id",
+    """
+with recursive up as (select 1 as n union all select n + 1 from up where n < 4)
+select n, case n when 1 then 'one' when 2
+ then 'two' end as word from up, (select count(*) as k from orders) as counted qualify row_number() over (order by n) < 3
+""",
+    "select distinct on(customer_id) customer_id, amount from orders order by customer_id, amount",
+    "select tier, total from (select c.tier,sum(o.amount) total from customers c natural join orders o group by 1)",
+)
+
+
+def read(text: str, project: Project) -> str:
+    """What becomes of a query in a project."""
+    query = read_query(text, RELATIONS, project.style, project.dialect)
+    return in_style(query, "fct_tiers", "models/marts", project)
+
+
+def styled(style: ProjectStyle) -> Project:
+    return Project({}, style, "duckdb")
+
+
+@pytest.mark.parametrize("name", sorted(WRITTEN))
+def test_a_query_is_written_as_the_models_of_each_project_are(name: str) -> None:
+    project = PROJECTS[name].project
+
+    assert read(PASTED, project) == WRITTEN[name]
+    assert read(WRITTEN[name], project) == WRITTEN[name]
+
+
+def rows(sql: str) -> tuple[list[str], list[tuple[object, ...]]]:
+    """The columns and the rows of a query over a small shop."""
+    sql = re.sub(r"\{\{ (?:ref\('dim_(\w+)'\)|source\('raw', '(\w+)'\)) \}\}", r"\1\2", sql)
+    with duckdb.connect() as base:
+        base.execute("create schema raw; create schema shop; set search_path = 'main,raw,shop'")
+        base.execute(
+            "create table shop.customers as from (values (1, 'gold'), (2, null)) t(customer_id, tier)"
+        )
+        base.execute(
+            "create table raw.orders as from (values (1, 1, 120.5), (2, 1, 20.0), (3, 2, 11.0), (4, 3, 1.0))"
+            " t(order_id, customer_id, amount)"
+        )
+        found = base.execute(sql)
+        columns = [one[0] for one in found.description or []]
+        return columns, sorted(found.fetchall(), key=str)
+
+
+@pytest.mark.parametrize("style", sorted(STYLES))
+@pytest.mark.parametrize("text", QUERIES)
+def test_the_warehouse_gives_the_same_rows_as_before(text: str, style: str) -> None:
+    written = read(text, styled(STYLES[style]))
+
+    columns, found = rows(text)
+    assert rows(written) == ([name if name != "TIER" else "tier" for name in columns], found)
+
+
+@given(data=st.data(), text=st.sampled_from(QUERIES), style=st.sampled_from(sorted(STYLES)))
+def test_whatever_lines_and_comments_it_had_nothing_of_it_is_lost(
+    data: st.DataObject, text: str, style: str
+) -> None:
+    query = query_of(mask(text.strip()), "duckdb")
+    gaps = st.sampled_from([" ", " ", " ", "\n", "\n\n", " -- why\n", "\n-- why\n  "])
+    parts, at = [], 0
+    for token in query.tokens:
+        gap = query.masked.text[at : token.start]
+        parts += [data.draw(gaps) if gap.isspace() else gap, query.masked.text[token.start : token.end + 1]]
+        at = token.end + 1
+    mixed = query_of(mask("".join(parts)), "duckdb")
+    try:
+        found = laid_out(mixed, STYLES[style], "duckdb", small_names=False)
+    except Unreadable:
+        assert "why" in mixed.masked.text  # a comment where no line can end
+        return
+    assert sqlglot.parse_one(found, read="duckdb") == query.tree
+    assert found.count("why") == mixed.masked.text.count("why")
+    assert laid_out(query_of(mask(found), "duckdb"), STYLES[style], "duckdb", small_names=False) == found
+
+
+def test_what_is_long_takes_lines_and_what_the_author_broke_keeps_them() -> None:
+    text = """
+select round(sum(case when amount > 100 and customer_id is not null then amount else 0 end) / nullif(count(distinct order_id), 0), 2) as share,
+  case when amount > 1 then 'a' when amount > 0 then 'b' end as kind,
+  coalesce(
+    tier, 'none') as tier
+from orders join customers on orders.customer_id = customers.customer_id and orders.amount > 100000 and customers.tier = 'gold'
+where (amount > 1
+  or amount < 0) and tier = 'x'
+group by 2, 3
+"""
+    assert (
+        read(text, styled(ProjectStyle(imports=False)))
+        == """\
+select
+    round(
+        sum(case when amount > 100 and customer_id is not null then amount else 0 end)
+            / nullif(count(distinct order_id), 0),
+        2
+    ) as share,
+    case
+        when amount > 1 then 'a'
+        when amount > 0 then 'b'
+    end as kind,
+    coalesce(
+        tier,
+        'none'
+    ) as tier
+from {{ source('raw', 'orders') }} as orders
+join {{ ref('dim_customers') }} as customers
+    on orders.customer_id = customers.customer_id
+    and orders.amount > 100000
+    and customers.tier = 'gold'
+where
+    (
+        amount > 1
+        or amount < 0
+    )
+    and tier = 'x'
+group by 2, 3
+"""
+    )
+
+
+def test_names_in_capitals_become_small_unless_the_columns_are_in_capitals_too() -> None:
+    project = styled(ProjectStyle(imports=False))
+    text = 'SELECT TIER, "KEPT" FROM (SELECT TIER, CUSTOMER_ID AS "KEPT" FROM CUSTOMERS AS C)'
+    assert read(text, project).startswith('select\n    tier,\n    "KEPT"\nfrom (\n    select\n        tier,')
+
+    loud = [replace(RELATIONS[0], columns=(Column("TIER", "text"), Column("CUSTOMER_ID", "integer")))]
+    query = read_query("select TIER from customers", loud, project.style, "snowflake")
+    assert in_style(query, "x", "models", replace(project, dialect="snowflake")).startswith("select TIER\n")
+
+
+def test_functions_that_nobody_knows_and_paths_keep_their_letters() -> None:
+    project = replace(styled(ProjectStyle(keywords="upper", imports=False)), dialect="snowflake")
+    text = "select Age(order_id) as a, amount:Some.Path::int as b, sum(amount) as c from orders group by all"
+    written = read(text, project)
+    assert "Age(order_id) AS a" in written
+    assert "amount:Some.Path::INT AS b" in written
+    assert "SUM(amount) AS c" in written
+    assert written.endswith("GROUP BY ALL\n")
+
+
+def test_tables_that_the_query_names_itself_keep_their_names() -> None:
+    text = "with orders as (select amount from raw.orders) select amount from orders, shop.customers"
+    assert (
+        read(text, styled(ProjectStyle()))
+        == """\
+with dim_customers as (
+    select * from {{ ref('dim_customers') }}
+),
+
+orders as (
+    select amount
+    from {{ source('raw', 'orders') }}
+)
+
+select amount
+from orders, dim_customers
+"""
+    )
+
+
+def test_a_query_whose_models_begin_with_what_they_read_is_left_to_do_so() -> None:
+    text = "with o as (select * from orders), f as (select amount from o) select * from f"
+    written = read(text, styled(ProjectStyle(final="final")))
+    assert written.startswith("with o as (\n    select")
+    assert written.endswith("select * from f\n")
+    assert written.count("{{") == 1
+
+
+def test_what_cannot_be_told_safely_stays_as_it_was_pasted_and_it_is_said() -> None:
+    project = PROJECTS["labs"].project
+    model = PastedModel("fct_tiers", folder="models/marts", description="Tiers.")
+    text = "SELECT tier /* one /* two */ three */ FROM customers"
+    query = read_query(text, RELATIONS, project.style, "duckdb")
+
+    written = query_model(query, model, project)
+    assert written.changes[0].content == query.sql
+    assert written.notes == ("Its lines stay as you pasted them, as Bisync cannot tell how to change them.",)
+
+
+def test_a_query_stays_as_it_was_pasted_where_that_is_wished() -> None:
+    project = PROJECTS["labs"].project
+    model = PastedModel("fct_tiers", folder="models/marts", description="Tiers.", as_pasted=True)
+    query = read_query(PASTED, RELATIONS, project.style, "duckdb")
+
+    written = query_model(query, model, project)
+    assert written.changes[0].content == query.sql
+    assert query.sql.startswith("SELECT c.TIER, SUM(o.amount) spend")
+    assert written.notes == ()
+    with pytest.raises(Refused, match="already"):
+        query_model(query, replace(model, name="dim_customers"), project)
