@@ -328,7 +328,8 @@ class _Layout:
 
 def _may_begin(node: Node) -> bool:
     """Whether a line of the author's begins here that may stay: at an operator or a word of SQL."""
-    return isinstance(node, Word) and node.broken and not node.is_value and node.kind is not _T.COMMA
+    kinds = (_T.COMMA, _T.ALIAS)
+    return isinstance(node, Word) and node.broken and not node.is_value and node.kind not in kinds
 
 
 def _body_of_table(nodes: Nodes, at: int) -> int:
