@@ -4,26 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Any
 
-import msgspec
-
 from catalog.quality.rules import Test, says_changeable
-from catalog.reading import Manifest, NodeRecord, TestRecord, test_record
+from catalog.reading import NodeRecord, TestRecord, test_record
 from semantic.codegen.changes import FileChange
 from semantic.codegen.entries import Refused
+from semantic.codegen.habits import spelling_of
 from semantic.codegen.metrics import Compiled
 from semantic.codegen.quality.conditions import compiler
 from semantic.codegen.quality.edits import Written
-from semantic.codegen.quality.habits import Habits, habits_of
+from semantic.codegen.quality.habits import Habits
 from semantic.codegen.quality.promises import NO_CONDITION, AlwaysTrue, BelongsTo, Condition, Promise
 from semantic.codegen.quality.reading import is_made_up, rule_read
 from semantic.codegen.quality.rule import QualityRule, Severity, Target, said_of
 from semantic.codegen.quality.source_freshness import FRESHNESS
 from semantic.codegen.quality.spelled import Compiles, Spelled, spelled
 from semantic.codegen.quality.writing import rule_added, rule_changed
-from semantic.codegen.sql_models.folders import places_in
 from semantic.codegen.words import properties_change, properties_file
 from semantic.codegen.yaml_files import new_file_of
 from semantic.codegen.yaml_steps import AddItem
@@ -110,34 +107,6 @@ def rule_of(fields: PromiseFields, promise: Promise) -> QualityRule:
     )
 
 
-@lru_cache(maxsize=4)
-def habits_in(manifest: Manifest, dialect: str, dbt_version: tuple[int, int]) -> Habits:
-    """How a project spells its tests; read once for each manifest."""
-    parts = manifest.parts
-    nodes = {name: msgspec.json.decode(raw, type=_Used) for name, raw in parts.nodes.items()}
-    plain = {
-        "metadata": parts.metadata,
-        "nodes": {name: msgspec.to_builtins(node) for name, node in nodes.items()},
-        "macros": dict.fromkeys(parts.macros),
-    }
-    return habits_of(plain, dialect=dialect, dbt_version=dbt_version)
-
-
-def _habits_of(known: Known, dialect: str) -> Habits:
-    """The same with what the project's own file says."""
-    habits = habits_in(known.manifest, dialect, known.names.dbt_version)
-    return replace(habits, project=known.project, tests_key=places_in(known.files).tests)
-
-
-class _Used(msgspec.Struct):
-    """What habits are read from, of a node of the manifest."""
-
-    package_name: str = ""
-    original_file_path: str = ""
-    depends_on: dict[str, Any] = {}
-    test_metadata: dict[str, Any] | None = None
-
-
 def compile_new(
     fields: PromiseFields, promise: Promise, node: NodeRecord, known: Known, dialect: str
 ) -> Compiled:
@@ -146,7 +115,7 @@ def compile_new(
     tests = known.tests_of(node.unique_id)
     if there := next((test for test in tests if _same(rule, target, test, node, known, dialect)), None):
         return _compiled((), [], (), "", (f"dbt keeps this rule already, in the test {there.name}.",))
-    habits, compiles = _habits_of(known, dialect), compiles_of(node, known, dialect)
+    habits, compiles = spelling_of(known, dialect), compiles_of(node, known, dialect)
     _refuse_private(promise, node, known)
     path = properties_file(node, known)
     tested, *macros = rule_added(rule, target, habits, path=path, compiles=compiles)
@@ -211,7 +180,7 @@ def compile_change(
     new = rule_of(replace(current, **{name: getattr(fields, name) for name in left}), said)
     node, target = kept.node, target_of(kept.node, kept.test.column)
     _refuse_private(said, node, known)
-    habits, compiles = _habits_of(known, dialect), compiles_of(node, known, dialect)
+    habits, compiles = spelling_of(known, dialect), compiles_of(node, known, dialect)
     test = told_test(kept.test, node.name)
     name = "" if is_made_up(test) else test.name
     was = Written(test.kind, test.arguments, test.column, name, str(test.config.get("where") or ""))

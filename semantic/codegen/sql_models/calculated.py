@@ -134,6 +134,7 @@ def calculated_model(
         f"{column.name} for each row of {model.name}.",
         (*words, ColumnWords(column.name, column.description, column.tests)),
         reads=(RelationCall("ref", model.name),),
+        key=key,
     )
     return written([new], project)
 

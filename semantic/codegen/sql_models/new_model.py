@@ -13,6 +13,11 @@ from semantic.codegen import latest, legacy
 from semantic.codegen.changes import AnyEdit, FileChange
 from semantic.codegen.entries import Entry, Refused, texts_in
 from semantic.codegen.layout import YAML
+from semantic.codegen.quality.habits import Habits
+from semantic.codegen.quality.promises import UniqueTogether
+from semantic.codegen.quality.rule import QualityRule, Target
+from semantic.codegen.quality.spelled import Spelled, spelled
+from semantic.codegen.quality.writing import macros_for
 from semantic.codegen.sql_models.jinja import RelationCall
 from semantic.codegen.sql_models.style import ProjectStyle
 from semantic.codegen.sql_models.writing import Selection, jinja_of, model_text
@@ -35,8 +40,8 @@ class Project:
 
     `files` are its model and properties files (path → text), `taken` the names of its models, seeds and
     snapshots wherever they stand, `ephemeral` those of models that have no table or view of their own, `own`
-    what the project's own file says. `node` gives what dbt knows of a model by its id, `private` the group of
-    each model that nothing but its group may read.
+    what the project's own file says, `tests` how it spells tests. `node` gives what dbt knows of a model by
+    its id, `private` the group of each model that nothing but its group may read.
     """
 
     files: Mapping[str, str]
@@ -48,6 +53,7 @@ class Project:
     own: ProjectFile = field(default_factory=ProjectFile)
     node: Callable[[str], NodeRecord | None] = lambda _unique_id: None
     private: Mapping[str, str] = field(default_factory=dict)
+    tests: Habits = field(default_factory=Habits)
 
     @property
     def roots(self) -> set[str]:
@@ -89,7 +95,7 @@ class NewModel:
     """A model to write: its place, text and properties.
 
     `own` is what Bisync keeps in its `meta`, `reads` the models that it selects from, `semantic` what the
-    semantic layer gets to know of it.
+    semantic layer gets to know of it. That no two rows have the same in all columns of `key` is tested.
     """
 
     name: str
@@ -101,6 +107,7 @@ class NewModel:
     own: Mapping[str, Any] = field(default_factory=dict)
     reads: tuple[RelationCall, ...] = ()
     semantic: SemanticModel | None = None
+    key: tuple[str, ...] = ()
 
     @property
     def path(self) -> str:
@@ -130,7 +137,9 @@ def written(models: Sequence[NewModel], project: Project, *, notes: tuple[str, .
         _refuse(model, project, [other.name for other in models if other is not model])
         changes.append(FileChange(model.path, content=model.sql, fresh=True))
         properties = project.style.places.properties_file(model.path, project.files)
-        entry = _entry(model, properties, project)
+        test = _together(model, project)
+        entry = _entry(model, properties, project, test)
+        changes += [macros for macros in _macros(test, project) if macros not in changes]
         opening = project.style.places.opening(properties, project.files)
         added = edits.setdefault(properties, [*opening])
         added += [AddItem(("models",), entry)]
@@ -160,7 +169,10 @@ def selected(name: str, folder: str, selection: Selection, project: Project) -> 
 
 
 def key_tests(key: Sequence[str]) -> dict[str, tuple[Any, ...]]:
-    """Column → the tests by which it is the key, or a part of one: a part by itself is not unique."""
+    """Column → the tests by which it is the key, or a part of one: a part by itself is not unique.
+
+    That the parts together are is tested for the model's `key`.
+    """
     tests = ("unique", "not_null") if len(key) == 1 else ("not_null",)
     return dict.fromkeys(key, tests)
 
@@ -217,7 +229,23 @@ def column_entry(column: ColumnWords, properties: str, project: Project) -> Entr
     return {**entry, places.tests_key(properties, project.files): tests}
 
 
-def _entry(model: NewModel, properties: str, project: Project) -> Entry:
+def _together(model: NewModel, project: Project) -> Spelled | None:
+    """The test of a key of several columns, as the project spells it; None for any other key."""
+    if len(model.key) < 2:
+        return None
+
+    def nothing(formula: str) -> str:
+        raise Refused(f"{formula} is no part of a key.")
+
+    rule = QualityRule(UniqueTogether(model.key))
+    return spelled(rule, Target(model.name), project.tests, compiles=nothing)
+
+
+def _macros(test: Spelled | None, project: Project) -> tuple[FileChange, ...]:
+    return macros_for(test, project.tests) if test else ()
+
+
+def _entry(model: NewModel, properties: str, project: Project, test: Spelled | None) -> Entry:
     columns = [column_entry(column, properties, project) for column in model.columns]
     entry: Entry = {"name": model.name}
     if model.description:
@@ -227,6 +255,9 @@ def _entry(model: NewModel, properties: str, project: Project) -> Entry:
         config["meta"] = {"bisync": {**model.own}}
     if config:
         entry["config"] = config
+    if test:
+        key = project.style.places.tests_key(properties, project.files)
+        entry[key] = [test.entry(nested=project.own.nests_arguments(project.dbt_version))]
     if model.semantic and model.semantic.spec == "latest":
         marked: Entry = {"columns": columns}
         latest.describe(marked, model.semantic)

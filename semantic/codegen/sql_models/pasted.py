@@ -128,7 +128,7 @@ def query_model(query: ReadQuery, model: PastedModel, project: Project) -> Writt
             sql = in_style(query, model.name, folder, project)
         except (Unreadable, QueryRefused):
             notes = (*notes, "Its lines stay as you pasted them, as Bisync cannot tell how to change them.")
-    new = NewModel(model.name, folder, sql, model.description, tuple(words), reads=query.reads)
+    new = NewModel(model.name, folder, sql, model.description, tuple(words), reads=query.reads, key=model.key)
     found = written([new], project, notes=notes)
     types = [{"name": column.name, "type": column.type} for column in query.columns]
     return replace(found, entries={**found.entries, "columns_of_query": types})

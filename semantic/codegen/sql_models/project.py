@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from catalog.reading import NodeRecord
 from semantic.codegen.changes import AmendTests, FileChange
+from semantic.codegen.habits import spelling_of
 from semantic.codegen.layout import properties_file
 from semantic.codegen.metrics import Compiled
 from semantic.codegen.sql_models.folders import Places, places_in
@@ -31,6 +32,7 @@ def project_of(known: Known, dialect: str, style: ProjectStyle | None = None) ->
         taken={name.split(".")[2] for name in entries},
         dbt_version=known.names.dbt_version,
         own=known.project,
+        tests=spelling_of(known, dialect),
         ephemeral=frozenset(
             node.name for node in _with(known, b'"ephemeral"') if node.materialized == "ephemeral"
         ),

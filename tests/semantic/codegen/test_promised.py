@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 
 from semantic.codegen.entries import Refused
-from semantic.codegen.promised import compile_change, compile_new, habits_in, kept_by, rule_of
+from semantic.codegen.habits import habits_in
+from semantic.codegen.promised import compile_change, compile_new, kept_by, rule_of
 from semantic.codegen.quality.promises import AcceptedValues, BelongsTo, Freshness, NotNull
 from semantic.importer import dbt_version, dialect, vocabulary
 from semantic.known import Known

@@ -90,6 +90,34 @@ def test_examples_of_rows_that_no_table_has_hold_too(tmp_path: Path) -> None:
         assert rows == [("gold", 1), ("silver", 1)]
 
 
+@pytest.mark.parametrize(("key", "broken"), [(("tier", "size"), 0), (("size", "is_some"), 1)])
+@pytest.mark.parametrize("style", ["labs", "leading", "upper"])
+def test_a_query_in_the_projects_style_is_built_and_its_key_of_two_columns_tested(
+    style: str, key: tuple[str, str], broken: int, tmp_path: Path
+) -> None:
+    styled = PROJECTS[style]
+    shop = project_at(tmp_path, styled)
+    columns = styled.vocabulary.models[styled.model].columns
+    table = KnownRelation(("tiny", "main", styled.model), RelationCall("ref", styled.model), columns)
+    query = read_query(
+        f"SELECT C.TIER, CASE WHEN MAX(ORDERS_90D) > 1 THEN 'big' ELSE 'none' END SIZE, -- by orders\n"
+        f"COUNT(*) > 0 IS_SOME FROM main.{styled.model} C WHERE TIER IN('gold','silver')GROUP BY 1"
+        f" UNION ALL SELECT 'none' TIER, 'none' SIZE, TRUE IS_SOME;",
+        [table],
+        styled.project.style,
+        "duckdb",
+    )
+    model = PastedModel("dim_tiers", description="Tiers.", key=key)
+    write_into(shop, query_model(query, model, styled.project).changes)
+
+    outcomes = shop.build()
+    assert len([name for name in failed(outcomes) if "bisync_unique_together" in name]) == broken
+    assert len(failed(outcomes)) == broken
+    with duckdb.connect(str(tmp_path / "tiny.duckdb")) as base:
+        rows = base.execute("select tier, size, is_some from dim_tiers order by tier").fetchall()
+    assert rows == [("gold", "big", True), ("none", "none", True), ("silver", "none", True)]
+
+
 def test_an_example_that_the_rule_does_not_keep_fails_and_so_does_nothing_else(tmp_path: Path) -> None:
     styled = PROJECTS["labs"]
     rule = rule_of("customer_health", PLAIN_RULE, styled)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from catalog.ingest import read as read_manifest
 from semantic.codegen.calculations import relations_of
 from semantic.codegen.entries import Refused
+from semantic.codegen.quality.habits import Habits
+from semantic.codegen.quality.macros import MACRO_FILE
 from semantic.codegen.sql_models.jinja import RelationCall
 from semantic.codegen.sql_models.new_model import ColumnWords
 from semantic.codegen.sql_models.pasted import (
@@ -220,6 +223,36 @@ def test_what_is_not_one_query_of_known_tables_is_refused(text: str, words: str)
 def test_a_column_behind_a_long_quoted_name_is_refused() -> None:
     with pytest.raises(QueryRefused, match="short name"):
         read("select `db.raw.orders`.amount from `db.raw.orders`", dialect="bigquery")
+
+
+@pytest.mark.parametrize(
+    ("tests", "said", "macros"),
+    [
+        (Habits(), {"bisync_unique_together": {"arguments": {"columns": ["tier", "n"]}}}, True),
+        (
+            Habits(tests=frozenset(["dbt_utils.unique_combination_of_columns"]), packages={"dbt_utils": 2}),
+            {
+                "dbt_utils.unique_combination_of_columns": {
+                    "arguments": {"combination_of_columns": ["tier", "n"]}
+                }
+            },
+            False,
+        ),
+    ],
+)
+def test_a_key_of_several_columns_is_tested_as_the_project_spells_it(
+    tests: Habits, said: dict[str, Any], macros: bool
+) -> None:
+    project = replace(PROJECTS["labs"].project, tests=tests)
+    model = PastedModel("dim_tiers", description="Tiers.", key=("tier", "n"))
+    written = query_model(read("select tier, count(*) as n from customers group by tier"), model, project)
+
+    entry = written.entries["models"][0]["properties"]["entry"]
+    assert entry["data_tests"] == [said]
+    assert [one["data_tests"] for one in entry["columns"]] == [["not_null"], ["not_null"]]
+    assert [change.path for change in written.changes if "macros" in change.path] == (
+        [MACRO_FILE] if macros else []
+    )
 
 
 def test_the_model_of_a_query_describes_each_of_its_columns() -> None:
