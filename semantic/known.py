@@ -59,6 +59,19 @@ class Known:
         found = (test_record(entry) for name, entry in self.manifest.tests.items() if name in below)
         return tuple(test for test in found if test.node == unique_id)
 
+    def readers_outside(self, unique_id: str, group: str) -> list[str]:
+        """What reads a node and is in another group, or none, as people call it: nothing private for that.
+
+        A node's own tests are in its group, whichever that is.
+        """
+        entries = {**self.manifest.nodes, **self.manifest.tests}
+        below = (name for name, above in self.manifest.parts.parent_map.items() if unique_id in above)
+        raws = (entries[name].read() for name in below if name in entries and not name.startswith("unit_"))
+        outside = (
+            raw for raw in raws if raw.get("attached_node") != unique_id and (raw.get("group") or "") != group
+        )
+        return sorted({_called(str(raw["resource_type"]), str(raw["name"])) for raw in outside})
+
     def docs_of(self, unique_id: str, column: str = "") -> tuple[str, ...]:
         """dbt's ids of the docs blocks that the description of a node, or of its column, is made of."""
         entry = self.manifest.nodes.get(unique_id)
@@ -77,6 +90,10 @@ class Known:
         """Whether its files are this project's own, and no package's."""
         name = str(self.manifest.parts.metadata.get("project_name") or "")
         return name in ("", node.package)
+
+
+def _called(kind: str, name: str) -> str:
+    return name if kind == "model" else f"the {kind.replace('_', ' ')} {name}"
 
 
 def _changed(files: Mapping[str, str], changes: Sequence[FileChange]) -> Mapping[str, str]:

@@ -16,6 +16,7 @@ from semantic.codegen.entries import Entries, Refused
 from semantic.codegen.metrics import Compiled
 from semantic.codegen.words import compile_words
 from semantic.described import DESCRIBED, ColumnFields, ModelFields, column_fields, model_fields, split
+from semantic.formula.phrases import listed
 from semantic.known import Known
 from semantic.rules.described import keeping_problems, typing_problems
 from semantic.rules.metric import Problems
@@ -124,6 +125,14 @@ def text_is_a_block(names: str) -> str:
     return _now("Its text is the docs block %(names)s. Propose a change of that instead.") % {"names": names}
 
 
+def _not_private(readers: list[str], group: str) -> str:
+    names = listed(readers if len(readers) < 4 else [*readers[:3], _now("others")], _now("and"))
+    return _now(
+        "dbt would not let %(names)s read it any more, as not in the group %(group)s."
+        " Choose protected, or change those first."
+    ) % {"names": names, "group": group}
+
+
 def _gone(fields: ModelFields | ColumnFields) -> str:
     return _now("%(name)s is not in the dbt project any more: take this change out.") % {"name": fields.title}
 
@@ -141,6 +150,16 @@ class ModelKind(DescribedKind[ModelFields]):
 
     def fields(self, node: NodeRecord, column: str) -> ModelFields:  # noqa: ARG002
         return model_fields(node)
+
+    def sending_problems(self, fields: ModelFields, known: Known, base: ModelFields | None) -> Problems:
+        told = super().sending_problems(fields, known, base)
+        changes = fields.changes_from(base) if base is not None else {}
+        # What comes before it in its proposal may bring them into the group; then dbt is asked alone.
+        if fields.access == "private" and {"access", "group"} & changes.keys() and not known.changes:
+            outside = known.readers_outside(split(fields.name)[0], fields.group)
+            if outside and "access" not in told:
+                told["access"] = [_not_private(outside, fields.group)]
+        return told
 
 
 class ColumnKind(DescribedKind[ColumnFields]):

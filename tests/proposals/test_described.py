@@ -11,6 +11,8 @@ from django.urls import reverse
 
 from catalog.models import Node
 from proposals.actions import authoring, conflicts, publishing
+from proposals.generate import known_for
+from proposals.kinds import kind_of
 from proposals.kinds.described import FilesOfAPackage, NothingOfThatName
 from proposals.models import Conflict, ConflictState, Proposal
 from tests.proposals.story import Story
@@ -99,6 +101,20 @@ def test_what_dbt_may_not_read_is_said_beside_its_field_and_kept_in_the_draft(
     assert answer.status_code == 422
     assert {"description", "access"} <= answer.context["form"].errors.keys()
     assert proposal.items.get().revision.content.description == "Now {{ this }}"  # type: ignore[attr-defined]
+
+
+def test_a_model_that_others_read_is_not_made_private(story: Story) -> None:
+    proposal = drafted(story, "model", ORDERS, access="private", group="sales")
+    revision = proposal.items.get().revision
+    kind, known = kind_of(revision), known_for(proposal)
+    base = kind.said(ORDERS, known)
+
+    said = (
+        "dbt would not let the semantic model orders read it any more, as not in the group sales."
+        " Choose protected, or change those first."
+    )
+    assert kind.sending_problems(revision.content, known, base) == {"access": [said]}
+    assert kind.sending_problems(replace(revision.content, access="protected"), known, base) == {}  # type: ignore[type-var]
 
 
 def test_the_form_says_what_would_be_written(story: Story, client: Client) -> None:
