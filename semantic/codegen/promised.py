@@ -15,7 +15,14 @@ from semantic.codegen.metrics import Compiled
 from semantic.codegen.quality.conditions import compiler
 from semantic.codegen.quality.edits import Written
 from semantic.codegen.quality.habits import Habits
-from semantic.codegen.quality.promises import NO_CONDITION, AlwaysTrue, BelongsTo, Condition, Promise
+from semantic.codegen.quality.promises import (
+    NO_CONDITION,
+    AcceptedValues,
+    AlwaysTrue,
+    BelongsTo,
+    Condition,
+    Promise,
+)
 from semantic.codegen.quality.reading import is_made_up, rule_read
 from semantic.codegen.quality.rule import QualityRule, Severity, Target, said_of
 from semantic.codegen.quality.source_freshness import FRESHNESS
@@ -122,7 +129,11 @@ def compile_new(
     changes = (properties_change(node, known, *tested.edits), *macros)
     test = spelled(rule, target, habits, compiles=compiles)
     edit = {"rule": rule.to_json(), "of": target.to_json()}
-    notes = (*_notes(test, node), *_beside(rule, target, tests, node, known, dialect))
+    notes = (
+        *_notes(test, node),
+        *_beside(rule, target, tests, node, known, dialect),
+        *_values_on_a_line(promise),
+    )
     return _compiled(changes, [edit], _built(node), _shown(test, target, habits), notes)
 
 
@@ -140,6 +151,13 @@ def _beside(
         there = rule_in(test, node, known, dialect) if same else None
         if there is not None and type(there.promise) is type(rule.promise):
             yield f"dbt tests already that it {there.promise}. Every row then has to keep both rules."
+
+
+def _values_on_a_line(promise: Promise) -> Iterator[str]:
+    """Of a single value with commas that several may be meant."""
+    values = promise.values if isinstance(promise, AcceptedValues) else ()
+    if len(values) == 1 and isinstance(values[0], str) and "," in values[0]:
+        yield f"“{values[0]}” is one value. Write each on a line of its own where you mean several."
 
 
 def _refuse_private(promise: Promise, node: NodeRecord, known: Known) -> None:

@@ -71,6 +71,19 @@ def test_a_rule_beside_one_of_the_same_kind_says_that_both_hold() -> None:
     ]
 
 
+def test_values_with_commas_on_one_line_are_told_to_be_one() -> None:
+    known = known_of("1.11")
+    kept = [one for test in known.manifest.tests if (one := kept_by(test, known, "duckdb"))]
+    one = next(one for one in kept if isinstance(one.rule.promise, AcceptedValues))
+    new = fields_of(one.rule, name="", table=one.node.unique_id, column=one.test.column)
+
+    notes = compile_new(new, AcceptedValues(("web, shop",)), one.node, known, "duckdb").notes
+
+    assert notes[-1] == "“web, shop” is one value. Write each on a line of its own where you mean several."
+    several = compile_new(new, AcceptedValues(("web, shop", "app")), one.node, known, "duckdb").notes
+    assert not any("one value" in note for note in several)
+
+
 def test_what_dbt_changed_meanwhile_is_refused_where_it_is_the_same_thing() -> None:
     known = known_of("1.11")
     kept = next(one for test in known.manifest.tests if (one := kept_by(test, known, "duckdb")))
