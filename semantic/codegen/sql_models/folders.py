@@ -177,6 +177,13 @@ def shared_prefix(folder: str, files: Mapping[str, str]) -> str:
     return names[0][: _alike(names[0], names[-1])].rpartition("_")[0] if len(names) >= FEWEST else ""
 
 
+def prefixes_in(folder: str, files: Mapping[str, str]) -> set[str]:
+    """The prefixes of the models of a folder; none where one lacks it, or of fewer than three."""
+    at = PurePosixPath(folder)
+    found = [prefix_of(one.stem) for one in map(PurePosixPath, models_in(files)) if one.parent == at]
+    return {*found} if all(found) and len(found) >= FEWEST else set()
+
+
 def stem_of(name: str) -> str:
     """The name of a model without the prefix of its layer."""
     prefix = prefix_of(name)

@@ -16,6 +16,7 @@ from sqlglot import exp
 
 from catalog.lineage.queries import Untraceable, trace
 from semantic.codegen.entries import Refused
+from semantic.codegen.sql_models.folders import prefix_of, prefixes_in
 from semantic.codegen.sql_models.imports import shaped
 from semantic.codegen.sql_models.jinja import (
     RelationCall,
@@ -41,6 +42,7 @@ from semantic.codegen.sql_models.style import ProjectStyle, file_style
 from semantic.codegen.sql_models.words import Unreadable
 from semantic.codegen.sql_models.writing import jinja_of
 from semantic.definitions import Column
+from semantic.formula.phrases import listed
 from semantic.rules.text import text_problems
 
 MOST_TEXT = 100_000
@@ -128,10 +130,19 @@ def query_model(query: ReadQuery, model: PastedModel, project: Project) -> Writt
             sql = in_style(query, model.name, folder, project)
         except (Unreadable, QueryRefused):
             notes = (*notes, "Its lines stay as you pasted them, as Bisync cannot tell how to change them.")
+    notes = (*notes, *_misnamed(model.name, folder, project))
     new = NewModel(model.name, folder, sql, model.description, tuple(words), reads=query.reads, key=model.key)
     found = written([new], project, notes=notes)
     types = [{"name": column.name, "type": column.type} for column in query.columns]
     return replace(found, entries={**found.entries, "columns_of_query": types})
+
+
+def _misnamed(name: str, folder: str, project: Project) -> Iterator[str]:
+    """That the other models of the folder begin with the prefix of a layer, and this one does not."""
+    prefixes = prefixes_in(folder, project.files)
+    if prefixes and prefix_of(name) not in prefixes:
+        told = listed([f"{prefix}_" for prefix in sorted(prefixes)], "or")
+        yield f"The names of all models in {folder} begin with {told}, and {name} does not."
 
 
 def in_style(query: ReadQuery, name: str, folder: str, project: Project) -> str:

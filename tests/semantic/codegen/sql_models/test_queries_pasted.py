@@ -225,6 +225,23 @@ def test_a_column_behind_a_long_quoted_name_is_refused() -> None:
         read("select `db.raw.orders`.amount from `db.raw.orders`", dialect="bigquery")
 
 
+def test_a_name_unlike_those_of_its_folder_is_told() -> None:
+    labs = PROJECTS["labs"].project
+    files = {
+        **labs.files,
+        **dict.fromkeys(("models/marts/core/fct_a.sql", "models/marts/core/fct_b.sql"), ""),
+    }
+    project = replace(labs, files=files)
+    query = read("select tier, count(*) as n from customers group by tier")
+
+    model = PastedModel("tiers", folder="models/marts/core", description="Tiers.")
+    assert query_model(query, model, project).notes == (
+        "The names of all models in models/marts/core begin with dim_ or fct_, and tiers does not.",
+    )
+    assert query_model(query, replace(model, name="fct_tiers"), project).notes == ()
+    assert query_model(query, model, labs).notes == ()  # one model shows no habit
+
+
 @pytest.mark.parametrize(
     ("tests", "said", "macros"),
     [
