@@ -6,7 +6,7 @@ fits on a line gets one, but where the author broke one within brackets, CASE or
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import NamedTuple, TypeAlias
 
@@ -37,7 +37,15 @@ from semantic.codegen.sql_models.nodes import (
 )
 from semantic.codegen.sql_models.queries import NotAQuery, Query, query_of
 from semantic.codegen.sql_models.style import ProjectStyle
-from semantic.codegen.sql_models.words import Unreadable, Word, between, comments_in, line_of, words_of
+from semantic.codegen.sql_models.words import (
+    Unreadable,
+    Word,
+    between,
+    comments_in,
+    line_of,
+    made_small,
+    words_of,
+)
 from semantic.codegen.sql_models.writing import WIDTH, CommonTable, with_lines
 
 _T = TokenType
@@ -55,21 +63,22 @@ def laid_out(query: Query, style: ProjectStyle, dialect: str, *, small_names: bo
     words, below = words_of(query, style, dialect, small_names=small_names)
     lines = _Layout(style).query(nested(words), WIDTH)
     text = query.masked.unmasked("\n".join([*map(str, lines), *below]))
-    if not _same(query, text, dialect, small_names=small_names):
+    if not _same(query, text, dialect, made_small(query, dialect) if small_names else ()):
         raise Unreadable("Its words could not be put on other lines safely.")
     return text
 
 
-def _same(query: Query, text: str, dialect: str, *, small_names: bool) -> bool:
+def _same(query: Query, text: str, dialect: str, small: Collection[int]) -> bool:
+    """Whether a text is the same query, with the names in small letters that stand at these places."""
     try:
         other = query_of(mask(text), dialect)
     except (NotAQuery, Unmaskable):
         return False
-    trees = [one.tree.copy() for one in (query, other)]
-    for name in (name for tree in trees for name in tree.find_all(exp.Identifier)):
-        if small_names and not name.args.get("quoted"):
+    tree = query.tree.copy()
+    for name in tree.find_all(exp.Identifier):
+        if name.meta.get("start") in small:
             name.set("this", name.name.lower())
-    return trees[0] == trees[1] and comments_in(query) == comments_in(other)
+    return tree == other.tree and comments_in(query) == comments_in(other)
 
 
 class _Line(NamedTuple):

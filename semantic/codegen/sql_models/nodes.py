@@ -115,7 +115,8 @@ def _begins_clause(nodes: Nodes, at: int) -> bool:
     if kind is _T.EXCEPT:
         return before is not _T.STAR
     if isinstance(nodes[at], Block):
-        return before in _SETS or (before in HOW and kind_at(nodes, at - 2) in _SETS)
+        behind = at - 2 if before in HOW else at - 1
+        return kind_at(nodes, behind) in _SETS and _begins_clause(nodes, behind)
     return kind in _CLAUSES
 
 

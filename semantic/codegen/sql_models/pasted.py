@@ -151,7 +151,7 @@ def in_style(query: ReadQuery, name: str, folder: str, project: Project) -> str:
     Raises Unreadable or QueryRefused where it cannot be told to compute the same.
     """
     style = project.style.at(f"{folder}/{name}.sql")
-    text = shaped(query_in(query.sql.rstrip("\n"), project.dialect), name, style)
+    text = shaped(query_in(query.sql.rstrip("\n"), project.dialect), name, style, project.dialect)
     found = query_in(text, project.dialect)
     return laid_out(found, style, project.dialect, small_names=query.small_names) + "\n"
 
@@ -279,6 +279,8 @@ def _read(query: Query, known: _Relations) -> Iterator[tuple[exp.Table, KnownRel
     for table in query.tree.find_all(exp.Table):
         if not isinstance(table.this, exp.Identifier) or is_masked_name(table.name):
             continue
+        if table.find_ancestor(exp.Hint):
+            continue  # BROADCAST(c) names what the query calls so
         parts = _lower([part.name for part in table.parts])
         if len(parts) > 1 or parts[0] not in _common_tables(table):
             yield table, known.named(parts)
@@ -310,16 +312,21 @@ class _Place(NamedTuple):
 
 def _renamed(query: Query, names: Mapping[exp.Table, KnownRelation]) -> Iterator[Span]:
     """The names of tables as dbt writes them, under the alias that columns are qualified with."""
-    qualifiers = {column.table.lower() for column in query.tree.find_all(exp.Column) if column.table}
+    found = [column.parts for column in query.tree.find_all(exp.Column)]
+    columns = [(parts, _lower([part.name for part in parts])) for parts in found]
+    said = {name for _parts, names in columns for name in names}
     for table, relation in names.items():
         place = _place(table.parts)
-        alias = "" if table.alias or table.name.lower() not in qualifiers else f" as {_last(query, table)}"
+        # A column's own name may be that of a table, and so mean its whole row.
+        alias = "" if table.alias or table.name.lower() not in said else f" as {_last(query, table)}"
         yield Span(place.start, place.end, jinja_of(relation.call) + alias)
-    for column in query.tree.find_all(exp.Column):
-        if column.args.get("db"):
-            place = _place(column.parts)
-            kept = _place(column.parts[-2:])
-            yield Span(place.start, kept.start, "")
+    whole = [_lower([part.name for part in table.parts]) for table in names if not table.alias]
+    before = {name[at:] for name in whole for at in range(len(name) - 1)}
+    for parts, called in columns:
+        # Others are fields of what a column holds.
+        sizes = [size for size in range(2, len(parts)) if called[:size] in before]
+        if sizes:
+            yield Span(_place(parts).start, _place(parts[max(sizes) - 1 :]).start, "")
 
 
 def _last(query: Query, table: exp.Table) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import zip_longest
+from itertools import pairwise, zip_longest
 from typing import NamedTuple
 
 from sqlglot import Token, TokenType, exp
+from sqlglot.dialects.dialect import Dialect, NormalizationStrategy
 
 from semantic.codegen.sql_models.queries import Query
 from semantic.codegen.sql_models.style import ProjectStyle
@@ -16,12 +17,14 @@ from semantic.codegen.sql_text import AS_THEY_ARE, BEFORE_BRACKETS, calls, in_ca
 
 _T = TokenType
 _COMMENT = re.compile(r"/\*.*?\*/|(?:--|//|#)[^\n]*", re.DOTALL)
+_FOLDING = frozenset((NormalizationStrategy.LOWERCASE, NormalizationStrategy.UPPERCASE))
 _BLANK = re.compile(r"\n[ \t]*\n")
 # Behind these stands a part of a path, whose case may count.
 _PATHS = frozenset((_T.COLON, _T.DOT))
 _GLUED_BEHIND = frozenset((_T.L_PAREN, _T.L_BRACKET, _T.DOT, _T.DCOLON))
 _GLUED_BEFORE = frozenset((_T.COMMA, _T.R_PAREN, _T.R_BRACKET, _T.DOT, _T.DCOLON))
 _BETWEEN_TWO = frozenset((_T.EQ, _T.NEQ, _T.LT, _T.GT, _T.LTE, _T.GTE, _T.DPIPE))
+_ANGLES = frozenset((_T.LT, _T.GT))
 _ARITHMETIC = frozenset((_T.PLUS, _T.DASH, _T.STAR, _T.SLASH, _T.MOD, _T.DIV))
 _ENDS = frozenset((_T.R_PAREN, _T.R_BRACKET, _T.COMMA, _T.END, _T.FROM))
 _VALUES = frozenset((_T.IDENTIFIER, _T.NUMBER, _T.STRING, _T.R_PAREN, _T.R_BRACKET, _T.END, _T.NULL))
@@ -83,15 +86,13 @@ def words_of(
         inline = gap.inline
         if gap.behind:
             words[-1] = replace(words[-1], behind=f"{words[-1].behind} {gap.behind}".strip())
-        elif (
-            inline and token.token_type is not _T.SELECT and (words[-1].is_value or token.token_type in _ENDS)
-        ):
+        elif inline and _belongs_to(words[-1], token):
             words[-1], inline = replace(words[-1], text=f"{words[-1].text} {inline}"), ""
         named = token.start in names.places
         spoken = names.spoken(text[token.start : token.end + 1], before, token, after)
         word = Word(
             f"{inline} {spoken}" if inline else spoken,
-            _T.VAR if named else token.token_type,
+            _T.VAR if named else names.brackets.get(token.start, token.token_type),
             above=gap.above,
             broken=gap.broken,
             blank=gap.blank,
@@ -133,6 +134,8 @@ def between(older: Word | None, before: Word | None, word: Word) -> str:
     """What stands between two words on one line; `older` is the word before them."""
     if before is None or before.kind in _GLUED_BEHIND or word.kind in _GLUED_BEFORE:
         return ""
+    if word.glued and before.kind in _ANGLES and word.kind in _ANGLES:
+        return ""  # an operator of two characters, as >>
     if before.kind is _T.COMMA or _between_two(older, before) or _between_two(before, word):
         return " "
     if word.kind is _T.L_PAREN and before.kind in BEFORE_BRACKETS:
@@ -185,19 +188,80 @@ class _Names:
         self.unknown = {one.name.lower() for one in query.tree.find_all(exp.Anonymous)}
         self.style = style
         self.dialect = dialect
-        self.small_names = small_names
+        self.small = made_small(query, dialect) if small_names else frozenset()
+        self.brackets = _brackets_of_types(query.tokens, self.places, dialect)
 
     def spoken(self, text: str, before: Token | None, token: Token, after: Token | None) -> str:
         """A token's text: words of SQL in the project's case, names as they are."""
         if token.start in self.places:
-            bare = text.isupper() and text.isidentifier()
-            return text.lower() if self.small_names and bare else text
+            return text.lower() if token.start in self.small else text
         kept = token.token_type in AS_THEY_ARE or token.token_type is _T.IDENTIFIER
         path = before is not None and before.token_type in _PATHS
-        if kept or path or text.lower() in self.unknown:
+        key = after is not None and after.token_type is _T.COLON
+        if kept or path or key or text.lower() in self.unknown:
             return text
         called = calls(token, after, self.dialect)
         return in_case(text, self.style.of_functions if called else self.style.keywords)
+
+
+def _brackets_of_types(tokens: Sequence[Token], names: Collection[int], dialect: str) -> dict[int, TokenType]:
+    """Where the brackets of types stand, as of ARRAY<STRUCT<…>>, and the brackets that they are like."""
+    types = Dialect.get_or_raise(dialect or None).parser_class.NESTED_TYPE_TOKENS
+    found: dict[int, TokenType] = {}
+    depth = 0
+    for before, token in pairwise(tokens):
+        if token.token_type is _T.LT and before.token_type in types and before.start not in names:
+            found[token.start] = _T.L_BRACKET
+            depth += 1
+        elif token.token_type is _T.GT and depth:
+            found[token.start] = _T.R_BRACKET
+            depth -= 1
+    return found
+
+
+def made_small(query: Query, dialect: str) -> frozenset[int]:
+    """Where the bare names in capitals stand that mean the same in small letters."""
+    if _shows_names(query.tree, dialect):
+        return frozenset()
+    kept = {part.meta.get("start") for part in _behind_columns(query.tree)}
+    names = (one for one in query.tree.find_all(exp.Identifier) if "start" in one.meta)
+    starts = {one.meta["start"] for one in names if one.name.isupper() and one.name.isascii()}
+    bare = {at for at in starts if query.masked.text[at].isalpha() or query.masked.text[at] == "_"}
+    return frozenset(bare - kept)
+
+
+def _shows_names(tree: exp.Expr, dialect: str) -> bool:
+    """Whether what columns are called may be within what is computed, as in JSON, letter by letter.
+
+    Warehouses that read bare names as all small, or all capitals, do so here, too.
+    """
+    if Dialect.get_or_raise(dialect or None).NORMALIZATION_STRATEGY in _FOLDING:
+        return False
+    sources = _sources(tree)
+    for one in tree.find_all(exp.Pivot, exp.Struct, exp.Columns, exp.Func, exp.Column):
+        if isinstance(one, exp.Column):
+            shows = not one.table and one.name.lower() in sources  # a whole row
+        else:
+            name = one.name if isinstance(one, exp.Anonymous) else one.key
+            shows = not isinstance(one, exp.Func) or isinstance(one, exp.Struct) or "json" in name.lower()
+        if shows:
+            return True
+    return False
+
+
+def _sources(tree: exp.Expr) -> set[str]:
+    """What anything in FROM or WITH is called."""
+    return {one.name.lower() for one in tree.find_all(exp.TableAlias, exp.Table)}
+
+
+def _behind_columns(tree: exp.Expr) -> Iterator[exp.Expr]:
+    """The parts of names that stand behind a column's: fields of what it holds, whose case may count."""
+    sources = _sources(tree)
+    for column in tree.find_all(exp.Column):
+        parts = column.parts
+        yield from parts[2 if parts[0].name.lower() in sources else 1 :]
+    for dot in tree.find_all(exp.Dot):
+        yield dot.expression
 
 
 def _is_alias(name: exp.Identifier) -> bool:

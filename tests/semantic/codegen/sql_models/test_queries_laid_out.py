@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from typing import Any
 
 import duckdb
 import pytest
@@ -25,7 +26,7 @@ from semantic.codegen.sql_models.pasted import (
 from semantic.codegen.sql_models.queries import query_of
 from semantic.codegen.sql_models.style import ProjectStyle
 from semantic.codegen.sql_models.words import Unreadable
-from semantic.definitions import Column
+from semantic.definitions import Column, KeywordCase
 from tests.semantic.codegen.sql_models.projects import PROJECTS
 
 RELATIONS = (
@@ -338,3 +339,125 @@ def test_a_query_stays_as_it_was_pasted_where_that_is_wished() -> None:
     assert written.notes == ()
     with pytest.raises(Refused, match="already"):
         query_model(query, replace(model, name="dim_customers"), project)
+
+
+def same_rows(text: str, **style: Any) -> str:
+    """What becomes of a query, which gives the rows that it gave before."""
+    written = read(text, styled(ProjectStyle(**style)))
+    assert rows(written) == rows(text)
+    return written
+
+
+def test_an_import_takes_no_name_that_the_query_gives_to_something_else() -> None:
+    text = (
+        "select order_id from raw.orders as dim_customers where exists"
+        " (select 1 from shop.customers as c where c.customer_id = dim_customers.customer_id and tier = 'gold')"
+    )
+    assert "with orders as (" in same_rows(text)
+    assert "from {{ ref('dim_customers') }} as c" in same_rows(text)
+
+    text = text.replace(" as c", "").replace("c.customer_id =", "customer_id =")
+    assert "from {{ ref('dim_customers') }}\n" in same_rows(text)
+
+
+@pytest.mark.parametrize(
+    ("dialect", "text"),
+    [
+        ("postgres", "select amount from only raw.orders"),
+        ("postgres", "select amount from raw.orders tablesample system(10)"),
+        ("snowflake", "select amount from raw.orders at(offset => -60) as orders"),
+        ("databricks", "select amount from raw.orders version as of 3 as orders"),
+        ("bigquery", "select _partitiontime as day from raw.orders"),
+        ("databricks", "select o._metadata.file_path as path from raw.orders as o"),
+        ("duckdb", "select rowid as nth from raw.orders"),
+        ("duckdb", "select {{ source('raw', 'orders') }}.amount from {{ source('raw', 'orders') }}"),
+        ("duckdb", "select orders_of_2026.amount from {{ source('raw', 'orders') }}"),
+    ],
+)
+def test_what_only_a_table_can_be_read_for_is_read_from_it(dialect: str, text: str) -> None:
+    project = replace(styled(ProjectStyle(final="final")), dialect=dialect)
+    written = read(text, project).rstrip("\n").replace("\n", " ")
+    assert written == text.replace("raw.orders", "{{ source('raw', 'orders') }}")
+
+
+def test_names_that_a_warehouse_keeps_for_itself_call_no_common_table() -> None:
+    groups = [
+        KnownRelation(("raw", "groups"), RelationCall("source", "groups", "raw"), (Column("n", "any"),))
+    ]
+    for dialect, imported in (("bigquery", False), ("duckdb", True)):
+        project = replace(styled(ProjectStyle()), dialect=dialect)
+        query = read_query("select n from raw.groups", groups, project.style, dialect)
+        assert in_style(query, "x", "models", project).startswith("with groups as") is imported
+
+
+def test_an_alias_goes_only_where_it_says_what_the_import_says() -> None:
+    assert "\nfrom orders\n" in same_rows(
+        "select ORDERS.amount from raw.orders ORDERS where orders.amount > 1"
+    )
+    assert "from orders /* all */ as orders\n" in same_rows(
+        "select amount from raw.orders /* all */ orders limit 9"
+    )
+
+    snowflake = replace(styled(ProjectStyle()), dialect="snowflake")
+    assert 'from orders as "orders"\n' in read(
+        'select "orders".amount from raw.orders as "orders"', snowflake
+    )
+
+
+def test_only_what_is_read_is_imported() -> None:
+    text = "select '{{ ref(\"dim_customers\") }}' as said from raw.orders -- {{ ref('dim_customers') }}"
+    assert read(text, styled(ProjectStyle())).count("with orders as") == 1
+    assert "dim_customers as (" not in read(text, styled(ProjectStyle()))
+
+
+@pytest.mark.parametrize("head", ["with", "with recursive"])
+def test_a_comment_behind_with_stays_that_of_the_first_table(head: str) -> None:
+    text = f"{head} -- the big ones\n big as (select amount from raw.orders) select amount from big"
+    written = same_rows(text)
+    assert ")\n" not in written.partition("-- the big ones\nbig as (")[0].replace("\n)\n", "")
+    assert "),\n\n-- the big ones\nbig as (" in written
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "select to_json({A: amount}) as made, to_json(struct_pack(B := amount)) as packed from raw.orders",
+        "select to_json(X) as whole from (select amount as AMOUNT from raw.orders) as X",
+        "select said.KEY as k from (select '{\"KEY\": 1}'::json as said, amount from raw.orders)",
+        "select AMOUNT as X, k, v from raw.orders unpivot (v for k in (order_id, customer_id))",
+    ],
+)
+@pytest.mark.parametrize("keywords", ["lower", "upper"])
+def test_names_that_are_data_keep_their_letters(text: str, keywords: KeywordCase) -> None:
+    written = read(text, styled(ProjectStyle(keywords=keywords)))
+    assert rows(written)[1] == rows(text)[1]
+
+
+def test_fields_of_what_a_column_holds_are_no_columns_of_a_schema() -> None:
+    events = [KnownRelation(("raw", "events"), RelationCall("ref", "events"), (Column("said", "any"),))]
+    project = replace(styled(ProjectStyle()), dialect="bigquery")
+    text = "select E.SAID.KEY as a, said.`Big`.SUB as b, raw.events.said.key as c from raw.events as E, raw.events"
+    query = read_query(text, events, project.style, "bigquery")
+    written = in_style(query, "x", "models", replace(project, style=ProjectStyle(imports=False)))
+    assert "e.said.KEY as a,\n    said.`Big`.SUB as b,\n    events.said.key as c\n" in written
+
+
+def test_types_between_angle_brackets_and_operators_of_two_characters_stay_together() -> None:
+    project = replace(styled(ProjectStyle(imports=False)), dialect="bigquery")
+    text = (
+        "select struct<a int64, b array<string>>(1, []) as s, cast(amount as array<int64>) as l, amount>>2 as r,"
+        " amount<3 as small, * except (amount), 1 as one from raw.orders"
+    )
+    assert (
+        read(text, project)
+        == """\
+select
+    struct<a int64, b array<string>>(1, []) as s,
+    cast(amount as array<int64>) as l,
+    amount >> 2 as r,
+    amount < 3 as small,
+    * except (amount),
+    1 as one
+from {{ source('raw', 'orders') }}
+"""
+    )
