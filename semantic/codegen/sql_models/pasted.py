@@ -7,7 +7,7 @@ was pasted.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import NamedTuple
@@ -173,7 +173,7 @@ def read_query(
     text = cleaned(text)
     query = query_in(text, dialect)
     known = _Relations(relations)
-    names = dict(_read(query, known))
+    names = list(_read(query, known))
     sql = _spliced(text, _renamed(query, names))
     again = query_in(sql, dialect)
     columns = known.columns(again)
@@ -310,17 +310,17 @@ class _Place(NamedTuple):
     end: int
 
 
-def _renamed(query: Query, names: Mapping[exp.Table, KnownRelation]) -> Iterator[Span]:
+def _renamed(query: Query, names: Sequence[tuple[exp.Table, KnownRelation]]) -> Iterator[Span]:
     """The names of tables as dbt writes them, under the alias that columns are qualified with."""
     found = [column.parts for column in query.tree.find_all(exp.Column)]
     columns = [(parts, _lower([part.name for part in parts])) for parts in found]
     said = {name for _parts, names in columns for name in names}
-    for table, relation in names.items():
+    for table, relation in names:
         place = _place(table.parts)
         # A column's own name may be that of a table, and so mean its whole row.
         alias = "" if table.alias or table.name.lower() not in said else f" as {_last(query, table)}"
         yield Span(place.start, place.end, jinja_of(relation.call) + alias)
-    whole = [_lower([part.name for part in table.parts]) for table in names if not table.alias]
+    whole = [_lower([part.name for part in table.parts]) for table, _ in names if not table.alias]
     before = {name[at:] for name in whole for at in range(len(name) - 1)}
     for parts, called in columns:
         # Others are fields of what a column holds.

@@ -86,8 +86,10 @@ def words_of(
         inline = gap.inline
         if gap.behind:
             words[-1] = replace(words[-1], behind=f"{words[-1].behind} {gap.behind}".strip())
-        elif inline and _belongs_to(words[-1], token):
+        elif inline and words and _belongs_to(words[-1], token):
             words[-1], inline = replace(words[-1], text=f"{words[-1].text} {inline}"), ""
+        if gap.broken and before and _is_text(before) and _is_text(token):
+            raise Unreadable("A text goes on on another line.")  # to some warehouses it is one only there
         named = token.start in names.places
         spoken = names.spoken(text[token.start : token.end + 1], before, token, after)
         word = Word(
@@ -155,6 +157,10 @@ def _between_two(before: Word | None, word: Word) -> bool:
 def _belongs_to(before: Word, token: Token) -> bool:
     """Whether a comment between two words on a line is the first one's."""
     return token.token_type is not _T.SELECT and (before.is_value or token.token_type in _ENDS)
+
+
+def _is_text(token: Token) -> bool:
+    return token.token_type.name.endswith("STRING")
 
 
 def _gap(text: str, *, begins: bool) -> _Gap:

@@ -461,3 +461,16 @@ select
 from {{ source('raw', 'orders') }}
 """
     )
+
+
+@pytest.mark.parametrize(
+    "text", ["with a as (select amount from raw.orders) select amount from a", "from orders"]
+)
+def test_a_comment_may_begin_any_query(text: str) -> None:
+    assert "/* by hand */ " in same_rows(f"/* by hand */ {text}")
+
+
+def test_a_text_that_goes_on_on_another_line_stays_on_its_lines() -> None:
+    project = replace(styled(ProjectStyle()), dialect="postgres")
+    with pytest.raises(Unreadable):
+        read("select 'a'\n 'b' as said from raw.orders", project)

@@ -272,6 +272,11 @@ def test_a_key_of_several_columns_is_tested_as_the_project_spells_it(
     )
 
 
+def test_a_table_that_is_read_twice_is_replaced_twice() -> None:
+    query = read("select amount from raw.orders where amount = (select max(amount) from raw.orders)")
+    assert query.sql.count("{{ source('raw', 'orders') }}") == 2
+
+
 def test_the_model_of_a_query_describes_each_of_its_columns() -> None:
     project = PROJECTS["labs"].project
     model = PastedModel(
