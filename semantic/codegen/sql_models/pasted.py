@@ -116,7 +116,9 @@ def query_model(query: ReadQuery, model: PastedModel, project: Project) -> Writt
         if query.columns and name.lower() not in map(str.lower, names):
             raise Refused(f"The query has no column {name}.")
     said = {word.name.lower(): word for word in model.words}
-    tests = {name.lower(): found for name, found in key_tests(model.key).items()}
+    own = {name.lower(): name for name in names}
+    key = tuple({name.lower(): own.get(name.lower(), name) for name in model.key}.values())
+    tests = {name.lower(): found for name, found in key_tests(key).items()}
     words = []
     for name in names or [word.name for word in model.words]:
         word = said.get(name.lower(), ColumnWords(name))
@@ -131,7 +133,7 @@ def query_model(query: ReadQuery, model: PastedModel, project: Project) -> Writt
         except (Unreadable, QueryRefused):
             notes = (*notes, "Its lines stay as you pasted them, as Bisync cannot tell how to change them.")
     notes = (*notes, *_misnamed(model.name, folder, project))
-    new = NewModel(model.name, folder, sql, model.description, tuple(words), reads=query.reads, key=model.key)
+    new = NewModel(model.name, folder, sql, model.description, tuple(words), reads=query.reads, key=key)
     found = written([new], project, notes=notes)
     types = [{"name": column.name, "type": column.type} for column in query.columns]
     return replace(found, entries={**found.entries, "columns_of_query": types})

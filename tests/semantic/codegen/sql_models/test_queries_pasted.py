@@ -277,6 +277,22 @@ def test_a_table_that_is_read_twice_is_replaced_twice() -> None:
     assert query.sql.count("{{ source('raw', 'orders') }}") == 2
 
 
+@pytest.mark.parametrize(
+    ("key", "together", "each"),
+    [(("TIER", "n"), ["tier", "n"], ["not_null"]), (("TIER", "tier"), None, ["unique", "not_null"])],
+)
+def test_a_key_is_called_as_the_querys_columns_are_and_names_each_once(
+    key: tuple[str, ...], together: list[str] | None, each: list[str]
+) -> None:
+    model = PastedModel("dim_tiers", description="Tiers.", key=key)
+    query = read("select tier, count(*) as n from customers group by tier")
+    entry = query_model(query, model, PROJECTS["labs"].project).entries["models"][0]["properties"]["entry"]
+
+    tests = [{"bisync_unique_together": {"arguments": {"columns": together}}}] if together else None
+    assert entry.get("data_tests") == tests
+    assert entry["columns"][0]["data_tests"] == each
+
+
 def test_the_model_of_a_query_describes_each_of_its_columns() -> None:
     project = PROJECTS["labs"].project
     model = PastedModel(
