@@ -40,7 +40,7 @@ from semantic.codegen.sql_models.spans import Overlapping, Span, spliced
 from semantic.codegen.sql_models.stars import Columns, as_relations, spelled_out, types_of
 from semantic.codegen.sql_models.style import ProjectStyle, file_style
 from semantic.codegen.sql_models.words import Unreadable
-from semantic.codegen.sql_models.writing import jinja_of
+from semantic.codegen.sql_models.writing import column_name, jinja_of
 from semantic.definitions import Column
 from semantic.formula.phrases import listed
 from semantic.rules.text import text_problems
@@ -176,7 +176,7 @@ def read_query(
     query = query_in(text, dialect)
     known = _Relations(relations)
     names = list(_read(query, known))
-    sql = _spliced(text, _renamed(query, names))
+    sql = _spliced(text, [*_renamed(query, names), *_named(query, known, dialect)])
     again = query_in(sql, dialect)
     columns = known.columns(again)
     spans, notes = spelled_out(sql, again, columns, file_style(sql, style, dialect=dialect), dialect)
@@ -329,6 +329,17 @@ def _renamed(query: Query, names: Sequence[tuple[exp.Table, KnownRelation]]) -> 
         sizes = [size for size in range(2, len(parts)) if called[:size] in before]
         if sizes:
             yield Span(_place(parts).start, _place(parts[max(sizes) - 1 :]).start, "")
+
+
+def _named(query: Query, known: _Relations, dialect: str) -> Iterator[Span]:
+    """What the warehouse calls models and sources that are read by dbt's names, where columns say it."""
+    said = {part.name.lower() for column in query.tree.find_all(exp.Column) for part in column.parts}
+    for table in query.tree.find_all(exp.Table):
+        call = relation_call(query.masked.names.get(table.name, ""))
+        name = known.by_call[call].name[-1] if call in known.by_call and not table.alias else ""
+        if call and name.lower() in said - {call.name}:
+            end = _place(table.parts).end
+            yield Span(end, end, f" as {column_name(name, dialect).sql(dialect=dialect or None)}")
 
 
 def _last(query: Query, table: exp.Table) -> str:

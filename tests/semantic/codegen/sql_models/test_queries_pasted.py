@@ -293,6 +293,13 @@ def test_a_key_is_called_as_the_querys_columns_are_and_names_each_once(
     assert entry["columns"][0]["data_tests"] == each
 
 
+def test_what_the_warehouse_calls_a_model_is_its_alias_where_columns_say_it() -> None:
+    text = "select customers.tier from {{ ref('dim_customers') }} join {{ source('raw', 'orders') }} on true"
+    assert (
+        "from {{ ref('dim_customers') }} as customers join {{ source('raw', 'orders') }} on" in read(text).sql
+    )
+
+
 def test_the_model_of_a_query_describes_each_of_its_columns() -> None:
     project = PROJECTS["labs"].project
     model = PastedModel(
