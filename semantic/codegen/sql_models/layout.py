@@ -17,6 +17,7 @@ from semantic.codegen.sql_models.nodes import (
     BRANCHES,
     HOW,
     JOINS,
+    OPERATORS,
     Block,
     Item,
     Node,
@@ -269,7 +270,7 @@ class _Layout:
         before: Word | None = None
         for node in nodes:
             word = first_word(node)
-            if before and (before.behind or word.above or _may_begin(node)):
+            if before and (before.behind or word.above or _may_begin(before, node)):
                 lines.append(_Line(margin + text, before.behind))
                 margin, text = self.indent, ""
                 lines += _indented(_remarks(word.above), margin)
@@ -335,10 +336,11 @@ class _Layout:
         ]
 
 
-def _may_begin(node: Node) -> bool:
+def _may_begin(before: Word, node: Node) -> bool:
     """Whether a line of the author's begins here that may stay: at an operator or a word of SQL."""
-    kinds = (_T.COMMA, _T.ALIAS)
-    return isinstance(node, Word) and node.broken and not node.is_value and node.kind not in kinds
+    if not isinstance(node, Word) or before.kind in OPERATORS:
+        return False
+    return node.broken and not node.is_value and node.kind not in (_T.COMMA, _T.ALIAS)
 
 
 def _body_of_table(nodes: Nodes, at: int) -> int:

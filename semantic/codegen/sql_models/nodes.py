@@ -24,6 +24,7 @@ JOINS = frozenset(
 BRANCHES = frozenset((_T.WHEN, _T.ELSE))
 _SUMS = frozenset((_T.PLUS, _T.DASH, _T.DPIPE))
 _PRODUCTS = frozenset((_T.STAR, _T.SLASH, _T.MOD, _T.DIV))
+OPERATORS = _SUMS | _PRODUCTS
 # How selects are put together, or what they leave out.
 HOW = frozenset((_T.ALL, _T.DISTINCT))
 _SETS = frozenset((_T.UNION, _T.INTERSECT, _T.EXCEPT))

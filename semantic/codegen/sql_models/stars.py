@@ -12,7 +12,7 @@ from sqlglot.optimizer.qualify import qualify
 
 from catalog.lineage.origins import Relation
 from catalog.lineage.queries import Name, Untraceable, trace
-from semantic.codegen.sql_models.queries import Query, SelectList
+from semantic.codegen.sql_models.queries import Query, SelectList, handed_on
 from semantic.codegen.sql_models.spans import Span
 from semantic.codegen.sql_models.style import ProjectStyle
 from semantic.codegen.sql_models.writing import TYPES, Projection, column_name, projection_lines, select_list
@@ -46,6 +46,8 @@ def spelled_out(
     if not chain or not any(one.is_star for one in chain[0].node.expressions):
         return [], []
     found = chain[0]
+    if handed_on(found.node) in _telling(query):
+        return [], []
     names = list(_listed(query, found.node, known, dialect))
     if not names:
         note = (
@@ -55,6 +57,12 @@ def spelled_out(
     if all(one.is_star for one in found.node.expressions):
         return [_whole_list(text, query, found, names, style, dialect)], []
     return list(_each_star(text, query, found, names, style, dialect)), []
+
+
+def _telling(query: Query) -> set[str]:
+    """The common tables that name their columns themselves."""
+    found = query.tree.args.get("with_")
+    return {cte.alias.lower() for cte in found.expressions if not cte.this.is_star} if found else set()
 
 
 def _listed(query: Query, node: exp.Select, known: Columns, dialect: str) -> Iterator[list[exp.Column]]:

@@ -474,3 +474,20 @@ def test_a_text_that_goes_on_on_another_line_stays_on_its_lines() -> None:
     project = replace(styled(ProjectStyle()), dialect="postgres")
     with pytest.raises(Unreadable):
         read("select 'a'\n 'b' as said from raw.orders", project)
+
+
+def test_a_query_that_was_written_so_is_written_so_again() -> None:
+    project = styled(ProjectStyle(final="final"))
+    text = "(select amount from orders) union all (select customer_id from customers) order by 1 limit 2"
+    written = read(text, project)
+    assert written.endswith("    limit 2\n)\n\nselect * from final\n")
+    assert read(written, project) == written
+
+
+def test_no_line_begins_behind_an_operator() -> None:
+    style = ProjectStyle(imports=False)
+    text = "select round(\n  amount /\n nullif(amount, 0)\n * \ncoalesce(amount, 1), 2) as share from orders"
+    written = read(text, styled(style))
+    assert "/ nullif(amount, 0)" in written
+    assert "* coalesce(amount, 1)" in written
+    assert read(written, styled(style)) == written
