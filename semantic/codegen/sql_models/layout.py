@@ -255,10 +255,10 @@ class _Layout:
 
     def flat(self, nodes: Nodes) -> str | None:
         """All of it on one line, but for a comment at its end; None where that cannot be."""
-        words = [*words_in(nodes)]
-        if any(word.above for word in words[1:]) or any(word.behind for word in words[:-1]):
-            return None
         if any(isinstance(node, Block) and node.opens for node in nodes):
+            return None
+        words = words_in(nodes)
+        if any(word.above for word in words[1:]) or any(word.behind for word in words[:-1]):
             return None
         return line_of(words)
 

@@ -5,7 +5,7 @@ Nodes are cut into clauses, items and conditions; how those are written is `layo
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import NamedTuple, TypeAlias
@@ -82,7 +82,7 @@ def _opens(block: Block) -> bool:
     nodes, inner = block.inside, [node for node in block.inside if isinstance(node, Block)]
     if block.first.behind or block.last.above or any(one.opens for one in inner):
         return True
-    if any(word.above or word.behind for word in words_in(nodes)):
+    if any(first_word(node).above or last_word(node).behind for node in nodes):
         return True
     if block.first.kind is _T.CASE:
         branches = [at for at in range(len(nodes)) if kind_at(nodes, at) in BRANCHES]
@@ -129,14 +129,17 @@ def last_word(node: Node) -> Word:
     return node.last if isinstance(node, Block) else node
 
 
-def words_in(nodes: Nodes) -> Iterator[Word]:
-    for node in nodes:
+def words_in(nodes: Nodes) -> list[Word]:
+    found: list[Word] = []
+    waiting = list(reversed(nodes))
+    while waiting:
+        node = waiting.pop()
         if isinstance(node, Block):
-            yield node.first
-            yield from words_in(node.inside)
-            yield node.last
+            found.append(node.first)
+            waiting += [node.last, *reversed(node.inside)]
         else:
-            yield node
+            found.append(node)
+    return found
 
 
 def kind_at(nodes: Nodes, at: int) -> TokenType | None:
