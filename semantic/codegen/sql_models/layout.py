@@ -214,6 +214,7 @@ class _Layout:
 
     def conditions(self, head: Nodes, nodes: Nodes, room: int, *, hanging: bool = True) -> _Lines:
         """Conditions behind a head: on one line, or one on each, the others hanging below the first."""
+        _refuse_nothing(nodes)
         text = self.flat([*head, *nodes])
         cuts = connectives(nodes)
         if _fits(text, room) and not any(first_word(nodes[at]).broken for at in cuts):
@@ -232,6 +233,7 @@ class _Layout:
 
     def behind(self, head: Nodes, nodes: Nodes, room: int) -> _Lines:
         """What stands behind a head; on lines of its own where a comment comes between."""
+        _refuse_nothing(nodes)
         word = first_word(nodes[0])
         found = self.expression(without_above(nodes), room)
         if not head:
@@ -334,6 +336,11 @@ class _Layout:
             *self.conditions(nodes[:1], nodes[1:then], room),
             *_indented([*_remarks(word.above), *outcome], self.indent),
         ]
+
+
+def _refuse_nothing(nodes: Nodes) -> None:
+    if not nodes:
+        raise Unreadable("There is nothing behind a word of SQL.")  # which the parser lets pass
 
 
 def _may_begin(before: Word, node: Node) -> bool:

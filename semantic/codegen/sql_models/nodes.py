@@ -181,12 +181,15 @@ class Item(NamedTuple):
 
 
 def items(nodes: Nodes) -> list[Item]:
+    """What stands between the commas. Raises Unreadable where that is nothing."""
     found: list[Item] = []
     above: tuple[str, ...] = ()
     blank = False
     inside: list[Node] = []
     for node in nodes:
         if isinstance(node, Word) and node.kind is _T.COMMA:
+            if not inside:
+                raise Unreadable("There is nothing before a comma.")
             found.append(Item(inside, node.behind))
             above, blank, inside = node.above, node.blank, []
         elif inside:

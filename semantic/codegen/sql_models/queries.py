@@ -32,6 +32,12 @@ _AFTER_A_LIST = frozenset(
 )
 
 
+# What the parser raises; where text is no SQL it stumbles over much.
+_NO_SQL = (
+    SqlglotError, ValueError, RecursionError, LookupError, TypeError, AttributeError, AssertionError,
+)  # fmt: skip
+
+
 class NotAQuery(ValueError):
     """A file that is not one query that can be read; the message is a sentence."""
 
@@ -159,7 +165,7 @@ def query_of(masked: Masked, dialect: str) -> Query:
     try:
         tokens = Dialect.get_or_raise(dialect or None).tokenize(masked.text)
         statements = [one for one in sqlglot.parse(masked.text, read=dialect or None) if one is not None]
-    except (SqlglotError, ValueError, RecursionError):
+    except _NO_SQL:
         raise NotAQuery("Its SQL is nothing that Bisync can read beside its Jinja.") from None
     if len(statements) != 1:
         raise NotAQuery("It is not one query, but several statements or none.")

@@ -491,3 +491,15 @@ def test_no_line_begins_behind_an_operator() -> None:
     assert "/ nullif(amount, 0)" in written
     assert "* coalesce(amount, 1)" in written
     assert read(written, styled(style)) == written
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "select min(\n, amount) as m from orders",
+        "select amount from orders join (select 1 as a, 2 as b) as x on cross join (select 1) as y",
+    ],
+)
+def test_what_is_hardly_sql_has_no_layout(text: str) -> None:
+    with pytest.raises(Unreadable, match="nothing"):
+        read(text, styled(ProjectStyle()))

@@ -300,6 +300,11 @@ def test_what_the_warehouse_calls_a_model_is_its_alias_where_columns_say_it() ->
     )
 
 
+def test_text_over_which_the_parser_stumbles_is_no_query() -> None:
+    with pytest.raises(QueryRefused, match="not exactly one query"):
+        read("select tier #>> as x from customers", dialect="postgres")
+
+
 def test_the_model_of_a_query_describes_each_of_its_columns() -> None:
     project = PROJECTS["labs"].project
     model = PastedModel(
