@@ -204,7 +204,9 @@ class _Evaluation:
         replaced = {
             one.output_name.lower(): self.expression(one, scope) for one in star.args.get("replace") or ()
         }
-        renamed = {one.this.name.lower(): one.output_name.lower() for one in star.args.get("rename") or ()}
+        # The parser takes other things than `old AS new` there, too, which no warehouse does.
+        found = (one for one in star.args.get("rename") or () if isinstance(one, exp.Alias))
+        renamed = {one.this.name.lower(): one.output_name.lower() for one in found}
         listed = [
             (renamed.get(name, name), replaced.pop(name, origin))
             for name, origin in table.listed

@@ -300,6 +300,13 @@ def test_what_the_warehouse_calls_a_model_is_its_alias_where_columns_say_it() ->
     )
 
 
+def test_a_star_with_what_no_warehouse_takes_is_read_without_a_crash() -> None:
+    query = read(
+        "select * exclude (tier) rename list_transform (customer_id as id) from customers", dialect="bigquery"
+    )
+    assert [column.name for column in query.columns] == ["customer_id"]
+
+
 def test_text_over_which_the_parser_stumbles_is_no_query() -> None:
     with pytest.raises(QueryRefused, match="not exactly one query"):
         read("select tier #>> as x from customers", dialect="postgres")
