@@ -84,6 +84,17 @@ def test_what_only_computes_may_be_called(text: str) -> None:
             ),
         ),
         (
+            (
+                "with a as (select amount from orders as o), b as (select amount from orders as o)"
+                " select a.amount from a join b on true"
+            ),
+            (
+                "with a as (select amount from {{ source('raw', 'orders') }} as o),"
+                " b as (select amount from {{ source('raw', 'orders') }} as o)"
+                " select a.amount from a join b on true\n"
+            ),
+        ),
+        (
             "select tier from {{ ref('dim_customers') }}",
             "select tier from {{ ref('dim_customers') }}\n",
         ),
