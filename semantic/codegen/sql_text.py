@@ -19,8 +19,8 @@ AS_THEY_ARE = frozenset(
     for kind in TokenType
     if kind.name.endswith("STRING") or kind in {TokenType.NUMBER, TokenType.PARAMETER}
 )
-# Words before a bracket that call nothing.
-BEFORE_BRACKETS = frozenset(
+# Words before a bracket that call nothing; some have no kind of their own.
+_BEFORE_BRACKETS = frozenset(
     (
         TokenType.ALIAS, TokenType.AND, TokenType.BETWEEN, TokenType.CASE, TokenType.ELSE, TokenType.EXISTS,
         TokenType.FILTER, TokenType.FROM, TokenType.HAVING, TokenType.IN, TokenType.JOIN, TokenType.LIKE,
@@ -28,6 +28,7 @@ BEFORE_BRACKETS = frozenset(
         TokenType.THEN, TokenType.UNION, TokenType.USING, TokenType.VALUES, TokenType.WHEN, TokenType.WHERE,
     )
 )  # fmt: skip
+_OF_NO_KIND = frozenset(("exclude", "group", "materialized", "rename"))
 
 
 def sql_text(
@@ -58,9 +59,14 @@ def in_case(text: str, case: KeywordCase) -> str:
     return text.upper() if case == "upper" else text.lower()
 
 
+def stands_off(text: str, kind: TokenType) -> bool:
+    """Whether a blank belongs between a word of SQL, which is no name, and a bracket: it calls nothing."""
+    return kind in _BEFORE_BRACKETS or (kind is TokenType.VAR and text.lower() in _OF_NO_KIND)
+
+
 def calls(token: Token, after: Token | None, dialect: str) -> bool:
     """Whether a word of SQL, which is no name, is a function that is called."""
-    if after is None or after.token_type is not TokenType.L_PAREN or token.token_type in BEFORE_BRACKETS:
+    if after is None or after.token_type is not TokenType.L_PAREN or stands_off(token.text, token.token_type):
         return False
     known = Dialect.get_or_raise(dialect or None).parser_class
     name = token.text.upper()

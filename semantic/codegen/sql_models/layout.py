@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import NamedTuple, TypeAlias
 
 from sqlglot import TokenType, exp
@@ -249,10 +250,11 @@ class _Layout:
             return [_Line(text or "", last_word(nodes[-1]).behind)]
         if cuts:
             return self.conditions([], nodes, room)
-        first, *others = cut_at(nodes, operators(nodes)) if text is not None else [nodes]
-        lines = self.flow(first, room)
-        for other in others:
-            lines += _indented(self.flow(other, room - self.width), self.indent)
+        parts = cut_at(nodes, operators(nodes)) if text is not None else [nodes]
+        lines = self.flow(parts[0], room)
+        for before, part in pairwise(parts):
+            found = self.flow(part, room - self.width, behind=last_word(before[-1]))
+            lines += _indented(found, self.indent)
         return lines
 
     def flat(self, nodes: Nodes) -> str | None:
@@ -264,8 +266,11 @@ class _Layout:
             return None
         return line_of(words)
 
-    def flow(self, nodes: Nodes, room: int) -> _Lines:
-        """Nodes one behind the other; blocks that do not fit take several lines."""
+    def flow(self, nodes: Nodes, room: int, *, behind: Word | None = None) -> _Lines:
+        """Nodes one behind the other; blocks that do not fit take several lines.
+
+        They may stand `behind` a word that ends the line before, so that their first is an operator.
+        """
         lines: _Lines = []
         text = margin = ""
         older: Word | None = None
@@ -285,7 +290,7 @@ class _Layout:
                 lines.append(_Line(margin + text + gap + first.text, first.comment))
                 lines += _indented(middle, margin)
                 text = last.text
-            older, before = before, last_word(node)
+            older, before = before or behind, last_word(node)
         assert before is not None
         return [*lines, _Line(margin + text, before.behind)]
 

@@ -13,7 +13,7 @@ from sqlglot.dialects.dialect import Dialect, NormalizationStrategy
 
 from semantic.codegen.sql_models.queries import Query
 from semantic.codegen.sql_models.style import ProjectStyle
-from semantic.codegen.sql_text import AS_THEY_ARE, BEFORE_BRACKETS, calls, in_case
+from semantic.codegen.sql_text import AS_THEY_ARE, calls, in_case, stands_off
 
 _T = TokenType
 _COMMENT = re.compile(r"/\*.*?\*/|(?:--|//|#)[^\n]*", re.DOTALL)
@@ -27,6 +27,8 @@ _BETWEEN_TWO = frozenset((_T.EQ, _T.NEQ, _T.LT, _T.GT, _T.LTE, _T.GTE, _T.DPIPE)
 _ANGLES = frozenset((_T.LT, _T.GT))
 _ARITHMETIC = frozenset((_T.PLUS, _T.DASH, _T.STAR, _T.SLASH, _T.MOD, _T.DIV))
 _ENDS = frozenset((_T.R_PAREN, _T.R_BRACKET, _T.COMMA, _T.END, _T.FROM))
+# LATERAL VIEW, which some warehouses have, is told by the same class and takes no AS there.
+_CALLED_TABLES = (exp.Table, exp.Subquery, exp.Lateral, exp.Unnest, exp.Values)
 _VALUES = frozenset((_T.IDENTIFIER, _T.NUMBER, _T.STRING, _T.R_PAREN, _T.R_BRACKET, _T.END, _T.NULL))
 
 
@@ -140,7 +142,7 @@ def between(older: Word | None, before: Word | None, word: Word) -> str:
         return ""  # an operator of two characters, as >>
     if before.kind is _T.COMMA or _between_two(older, before) or _between_two(before, word):
         return " "
-    if word.kind is _T.L_PAREN and before.kind in BEFORE_BRACKETS:
+    if word.kind is _T.L_PAREN and not before.named and stands_off(before.text, before.kind):
         return " "
     if word.kind is _T.L_PAREN and before.kind is _T.VAR and not before.named:
         return ""  # a function and what it is given
@@ -275,5 +277,6 @@ def _is_alias(name: exp.Identifier) -> bool:
     if isinstance(around, exp.Alias):
         return name.arg_key == "alias"
     if isinstance(around, exp.TableAlias) and name.arg_key == "this":
-        return isinstance(around.parent, exp.Table | exp.Subquery)
+        table = around.parent
+        return isinstance(table, _CALLED_TABLES) and not table.args.get("view")
     return False

@@ -269,6 +269,47 @@ group by 2, 3
     )
 
 
+def test_what_calls_nothing_stands_off_its_bracket() -> None:
+    text = (
+        "with c as materialized(select 1 as one)"
+        " select percentile_cont(0.5) within group(order by amount) as m, o.* exclude(amount) replace (2 as one)"
+        " from orders o, c"
+    )
+    written = read(text, styled(ProjectStyle(keywords="upper", functions="unlike keywords", imports=False)))
+    assert "WITH c AS MATERIALIZED (" in written
+    assert "percentile_cont(0.5) WITHIN GROUP (ORDER BY amount) AS m" in written
+    assert "o.* EXCLUDE (amount)" in written
+
+
+def test_a_sum_on_several_lines_keeps_its_signs_off() -> None:
+    written = read(
+        "select sum(amount)-sum(order_id)-max(customer_id)*0.2+sum(amount*amount)-min(order_id)-max(order_id)"
+        " as left_over from orders",
+        styled(ProjectStyle(imports=False)),
+    )
+    assert (
+        "\n        - sum(order_id)\n        - max(customer_id) * 0.2\n        + sum(amount * amount)"
+        in written
+    )
+
+
+def test_every_table_of_a_query_is_called_by_as() -> None:
+    text = (
+        "select o.amount, v.a, u.b, l.c from orders o, (values (1)) v(a), unnest([1]) u(b)"
+        " cross join lateral (select 1 c) l"
+    )
+    written = read(text, styled(ProjectStyle(imports=False)))
+    for called in ("as o", "as v(a)", "as u(b)", "as c", "as l"):
+        assert called in written
+
+
+@pytest.mark.parametrize(
+    "begins", ["with a as (select 1 as b) select b from a", "(select 1 as a) union select 2"]
+)
+def test_a_comment_before_the_first_word_stays_there(begins: str) -> None:
+    assert read(f"/* why */ {begins}", styled(ProjectStyle())).startswith("/* why */ ")
+
+
 def test_names_in_capitals_become_small_unless_the_columns_are_in_capitals_too() -> None:
     project = styled(ProjectStyle(imports=False))
     text = 'SELECT TIER, "KEPT" FROM (SELECT TIER, CUSTOMER_ID AS "KEPT" FROM CUSTOMERS AS C)'
