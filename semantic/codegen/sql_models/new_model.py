@@ -20,7 +20,7 @@ from semantic.codegen.quality.spelled import Spelled, spelled
 from semantic.codegen.quality.writing import macros_for
 from semantic.codegen.sql_models.jinja import RelationCall
 from semantic.codegen.sql_models.style import ProjectStyle
-from semantic.codegen.sql_models.writing import Selection, jinja_of, model_text
+from semantic.codegen.sql_models.writing import Selection, column_name, jinja_of, model_text
 from semantic.codegen.yaml_emit import Row
 from semantic.codegen.yaml_files import AddItem
 from semantic.definitions import Model, SemanticModel
@@ -224,6 +224,8 @@ def column_entry(column: ColumnWords, properties: str, project: Project) -> Entr
         entry["description"] = column.description
     if not column.tests:
         return entry
+    if column_name(column.name, project.dialect).quoted:
+        entry["quote"] = True  # else dbt's tests name it without quotes
     places = project.style.places
     tests = places.in_order(column.tests, properties, project.files)
     return {**entry, places.tests_key(properties, project.files): tests}

@@ -9,16 +9,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from sqlglot import exp
+from sqlglot.errors import ParseError, TokenError
 
 from catalog.lineage.queries import Untraceable, trace
 from semantic.codegen.entries import Refused
 from semantic.codegen.sql_models.folders import prefix_of, prefixes_in
 from semantic.codegen.sql_models.imports import shaped
 from semantic.codegen.sql_models.jinja import (
+    Masked,
     RelationCall,
     Unmaskable,
     is_masked_name,
@@ -203,20 +206,50 @@ def cleaned(text: str) -> str:
         raise QueryRefused(str(error)) from None
     for jinja in found:
         if relation_call(jinja) is None:
-            raise QueryRefused(f"{jinja[:80]} is Jinja. Of that, a query may hold ref() and source() only.")
+            raise QueryRefused(
+                f"{jinja[:80]} is Jinja. Of that, a query may hold ref() and source() only: leave it out, or"
+                " write what it stands for."
+            )
     return text
 
 
 def query_in(text: str, dialect: str) -> Query:
     """The one query of a text, which computes and does nothing else. Raises QueryRefused."""
+    masked = _masked(text)
     try:
-        query = query_of(mask(text), dialect)
-    except (NotAQuery, Unmaskable) as error:
-        raise QueryRefused(f"This is not exactly one query. {error}") from None
+        query = query_of(masked, dialect)
+    except NotAQuery as error:
+        raise QueryRefused(_unread(error, masked)) from None
+    if isinstance(query.tree, exp.Query) and (found := query.tree.find(exp.Parameter, exp.Placeholder)):
+        named = f" {found.name}" if found.name else ""
+        raise QueryRefused(f"dbt knows no parameter{named}. Write its value where it stands.")
     if not isinstance(query.tree, exp.Select | exp.SetOperation) or query.tree.find(*_NO_QUERY):
         raise QueryRefused("A model is one query: SELECT, perhaps with common tables before it.")
     _refuse_functions(query)
     return query
+
+
+def _masked(text: str) -> Masked:
+    try:
+        return mask(text)
+    except Unmaskable as error:
+        raise QueryRefused(str(error)) from None
+
+
+def _unread(error: NotAQuery, masked: Masked) -> str:
+    """Why a text is not one query, with the place where it could not be read on."""
+    why = error.__cause__
+    if isinstance(why, TokenError):
+        return "A quote or a comment opens in this query and does not close. Close it."
+    if not isinstance(why, ParseError) or not why.errors:
+        return f"{error} Keep one SELECT, without what stands around it."
+    place = why.errors[0]
+    before = place["start_context"].split("\n")[-1].split(" ")[-2:]
+    words = masked.unmasked(" ".join(before) + place["highlight"]).strip()
+    return (
+        f"Bisync cannot read line {place['line']} of this query from “{words[-80:]}” on. Mend what stands"
+        " there or just before it; your warehouse says more of what it does not understand."
+    )
 
 
 def _refuse_functions(query: Query) -> None:
@@ -253,10 +286,20 @@ class _Relations:
         found = models if len(models) == 1 else found
         name = ".".join(parts)
         if not found:
-            raise QueryRefused(f"dbt knows no table {name}. Declare it as a source of the project first.")
+            raise QueryRefused(f"dbt knows no table {name}. {self._instead(parts)}")
         if len(found) > 1:
             raise QueryRefused(f"{name} could be several tables. Write its schema before it.")
         return found[0]
+
+    def _instead(self, parts: tuple[str, ...]) -> str:
+        """What to write for a name that means nothing here."""
+        declare = "as a source of the project first."
+        elsewhere = [".".join(one.name[-2:]) for one in self.relations if _lower(one.name)[-1] == parts[-1]]
+        names = sorted({one.name[-1] for one in self.relations})
+        near = get_close_matches(parts[-1], names, n=1, cutoff=0.8)
+        if meant := elsewhere or near:
+            return f"Did you mean {' or '.join(meant[:3])}? Otherwise declare it {declare}"
+        return f"Declare it {declare}"
 
     def call_of(self, jinja: str) -> RelationCall:
         call = relation_call(jinja)

@@ -165,8 +165,8 @@ def query_of(masked: Masked, dialect: str) -> Query:
     try:
         tokens = Dialect.get_or_raise(dialect or None).tokenize(masked.text)
         statements = [one for one in sqlglot.parse(masked.text, read=dialect or None) if one is not None]
-    except _NO_SQL:
-        raise NotAQuery("Its SQL is nothing that Bisync can read beside its Jinja.") from None
+    except _NO_SQL as why:
+        raise NotAQuery("Its SQL is nothing that Bisync can read beside its Jinja.") from why
     if len(statements) != 1:
         raise NotAQuery("It is not one query, but several statements or none.")
     if deeper(statements[0], MOST_LEVELS):

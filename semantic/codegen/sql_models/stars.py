@@ -12,6 +12,7 @@ from sqlglot.optimizer.qualify import qualify
 
 from catalog.lineage.origins import Relation
 from catalog.lineage.queries import Name, Untraceable, trace
+from semantic.codegen.sql_models.jinja import is_masked_name
 from semantic.codegen.sql_models.queries import Query, SelectList, handed_on
 from semantic.codegen.sql_models.spans import Span
 from semantic.codegen.sql_models.style import ProjectStyle
@@ -51,7 +52,8 @@ def spelled_out(
     names = list(_listed(query, found.node, known, dialect))
     if not names:
         note = (
-            "A * stays in this query, as nobody knows which columns it brings. Write them out where you can."
+            "A * stays in this query, as Bisync cannot tell for sure what it brings. Write its columns out"
+            " where you can."
         )
         return [], [note]
     if all(one.is_star for one in found.node.expressions):
@@ -79,6 +81,8 @@ def _sources(node: exp.Select) -> dict[str, exp.Expr]:
     if merged or node.args.get("laterals") or not node.args.get("from_"):
         return {}
     sources = {one.alias_or_name: one for one in (node.args["from_"].this, *(join.this for join in joins))}
+    if joins and any(is_masked_name(name) for name in sources):
+        return {}  # no column can be qualified with Jinja
     return sources if len(sources) == len(joins) + 1 and "" not in sources else {}
 
 
@@ -88,15 +92,17 @@ def _of_star(
     """The columns that one star brings; none where they are not all known."""
     inner = star.this if isinstance(star, exp.Column) else star
     wanted = [star.table] if isinstance(star, exp.Column) else list(sources)
-    if any(inner.args.values()) or not all(name in sources for name in wanted):
+    more = {key for key, value in inner.args.items() if value}
+    if not more <= {"except_"} or not all(name in sources for name in wanted):
         return []
+    left_out = {one.name.lower() for one in inner.args.get("except_") or []}
     columns: list[exp.Column] = []
     for name in wanted:
         names = _columns_of(query, sources[name], known, dialect)
         if not names:
             return []
         qualifier = name if len(sources) > 1 or isinstance(star, exp.Column) else ""
-        columns += [_column(one, qualifier, dialect) for one in names]
+        columns += [_column(one, qualifier, dialect) for one in names if one.lower() not in left_out]
     return columns
 
 

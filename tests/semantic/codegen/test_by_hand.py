@@ -83,7 +83,7 @@ def test_what_would_run_or_leave_its_place_is_refused_with_its_cause(old: str, n
     [
         (SQL, ""),
         ("-- by hand\nselect id, amount + 1 as more from {{ ref('customers') }}\n", ""),
-        ("select 1; drop table orders", "not exactly one query"),
+        ("select 1; drop table orders", "not one query"),
         ("create table x as select 1", "A model is one query"),
         ("select * from read_csv('/etc/passwd')", "is no table that dbt knows"),
         ("select id from {{ run_query('drop table x') }}", "runs in dbt"),

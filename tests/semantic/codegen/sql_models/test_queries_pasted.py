@@ -175,6 +175,8 @@ def test_stars_are_spelled_out_where_their_columns_are_known() -> None:
     assert own_line.startswith(
         "select\n    order_id,\n    customer_id,\n    amount,\n    amount * 2 as twice\n"
     )
+    but = read("select o.* exclude (amount, customer_id), c.* from orders o join customers c on true").sql
+    assert but.startswith("select\n    o.order_id,\n    c.customer_id,\n    c.tier\nfrom")
     handed = read("with o as (\n    select * from orders\n)\nselect * from o").sql
     assert handed.endswith("\nselect * from o\n")
     assert "        order_id,\n" in handed
@@ -190,6 +192,9 @@ def test_a_star_that_nobody_knows_stays_and_it_is_said() -> None:
     assert found.sql == "select * from {{ source('raw', 'events') }}\n"
     assert found.notes
     assert found.columns == ()
+    joined = read("select *, 1 as one from orders cross join (select tier from customers) as c")
+    assert joined.sql.startswith("select *, 1 as one from {{")
+    assert [column.name for column in joined.columns] == ["order_id", "customer_id", "amount", "tier", "one"]
 
 
 def test_columns_are_told_with_their_types() -> None:
@@ -205,9 +210,17 @@ def test_columns_are_told_with_their_types() -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "not exactly one query"),
-        ("select 1 as a; select 2 as b", "not exactly one query"),
-        ("select (", "not exactly one query"),
+        ("", "Keep one SELECT"),
+        ("select 1 as a; select 2 as b", "Keep one SELECT"),
+        ("select (", "cannot read line 1"),
+        (
+            "select tier\nfrom {{ ref('dim_customers') }} group where",
+            "line 2 of this query from “group where”",
+        ),
+        ("select 'a from orders", "does not close"),
+        ("select amount from orders where order_id = :one", "no parameter one"),
+        ("select a from main.orders", "mean raw.orders"),
+        ("select a from custommers", "mean customers"),
         ("delete from orders", "A model is one query"),
         ("create table t as select 1 as a", "A model is one query"),
         ("with d as (delete from orders returning *) select * from d", "A model is one query"),
@@ -321,6 +334,17 @@ def test_a_star_with_what_no_warehouse_takes_is_read_without_a_crash() -> None:
 def test_text_over_which_the_parser_stumbles_is_no_query() -> None:
     with pytest.raises(QueryRefused, match="not exactly one query"):
         read("select tier #>> as x from customers", dialect="postgres")
+
+
+def test_a_key_that_has_to_stand_in_quotes_is_tested_in_quotes() -> None:
+    query = read('select order_id as "order", amount as "Net amount" from orders')
+    model = PastedModel("fct_orders", description="Orders.", key=("order",))
+    written = query_model(query, model, PROJECTS["labs"].project)
+
+    assert written.entries["models"][0]["properties"]["entry"]["columns"] == [
+        {"name": "order", "quote": True, "data_tests": ["unique", "not_null"]},
+        {"name": "Net amount"},
+    ]
 
 
 def test_the_model_of_a_query_describes_each_of_its_columns() -> None:
