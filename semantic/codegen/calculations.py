@@ -295,7 +295,9 @@ def _query(fields: CalculationFields, known: Known, project: Project) -> _Done:
     names = {column.name.lower() for column in query.columns}
     for part, asked in (("key", fields.key_columns), ("words", tuple(fields.column_words))):
         if strange := [name for name in asked if query.columns and name.lower() not in names]:
-            raise Unwritable(part, f"The query has no column {strange[0]}.")
+            lines = " Write a line for each: its name, a colon, and what it means."
+            more = lines if part == "words" else ""
+            raise Unwritable(part, f"The query has no column {strange[0]}.{more}")
     words = tuple(ColumnWords(name, said) for name, said in fields.column_words.items())
     pasted = PastedModel(
         fields.called,

@@ -118,6 +118,7 @@ def test_what_is_missing_is_said_beside_its_field(shop: Shop) -> None:
     assert set(shop.told(replace(PASTED, folder="../elsewhere"))) == {"folder"}
     assert set(shop.told(replace(PASTED, key="no_such"))) == {"key"}
     assert set(shop.told(replace(PASTED, words="no_such: What?"))) == {"words"}
+    assert "a colon" in shop.told(replace(PASTED, words="What they paid."))["words"][0]
     assert set(shop.told(replace(PASTED, sql="select 1 as a from nowhere"))) == {"sql"}
 
 

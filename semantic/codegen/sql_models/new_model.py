@@ -19,6 +19,7 @@ from semantic.codegen.quality.rule import QualityRule, Target
 from semantic.codegen.quality.spelled import Spelled, spelled
 from semantic.codegen.quality.writing import macros_for
 from semantic.codegen.sql_models.jinja import RelationCall
+from semantic.codegen.sql_models.properties import models_in
 from semantic.codegen.sql_models.style import ProjectStyle
 from semantic.codegen.sql_models.writing import Selection, column_name, jinja_of, model_text
 from semantic.codegen.yaml_emit import Row
@@ -58,7 +59,7 @@ class Project:
     @property
     def roots(self) -> set[str]:
         """The folders that hold all models: up to `models`, or the outermost."""
-        steps = [path.split("/")[:-1] for path in self.files]
+        steps = [path.split("/")[:-1] for path in models_in(self.files)]
         ends = [one.index("models") + 1 if "models" in one else 1 for one in steps]
         return {"/".join(one[:end]) for one, end in zip(steps, ends, strict=True) if one} or {"models"}
 

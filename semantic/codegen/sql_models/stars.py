@@ -16,7 +16,14 @@ from semantic.codegen.sql_models.jinja import is_masked_name
 from semantic.codegen.sql_models.queries import Query, SelectList, handed_on
 from semantic.codegen.sql_models.spans import Span
 from semantic.codegen.sql_models.style import ProjectStyle
-from semantic.codegen.sql_models.writing import TYPES, Projection, column_name, projection_lines, select_list
+from semantic.codegen.sql_models.writing import (
+    TYPES,
+    WIDTH,
+    Projection,
+    column_name,
+    projection_lines,
+    select_list,
+)
 from semantic.definitions import Column, ValueType
 
 # Name of a relation in the masked text, in lower case → its columns; empty where nobody knows them.
@@ -165,9 +172,11 @@ def _each_star(
                 for column in _projections([waiting.pop(0)])
                 for line in projection_lines(column, style, dialect)
             ]
-            glue = f"\n{margin}, " if style.commas == "leading" else f",\n{margin}"
             alone = text[text.rfind("\n", 0, first.start) + 1 : first.start].strip() in {"", ","}
-            yield Span(first.start, last.end + 1, (glue if alone else ", ").join(columns))
+            margin += "" if alone else style.indent
+            glue = f"\n{margin}, " if style.commas == "leading" else f",\n{margin}"
+            short = not alone and len(", ".join(columns)) <= WIDTH
+            yield Span(first.start, last.end + 1, (", " if short else glue).join(columns))
         at = end + 1
 
 

@@ -171,6 +171,10 @@ def test_stars_are_spelled_out_where_their_columns_are_known() -> None:
     )
     joined = read("select o.*, c.tier from orders o join customers c on true").sql
     assert joined.startswith("select o.order_id, o.customer_id, o.amount, c.tier from")
+    wide = replace(RELATIONS[0], columns=tuple(Column(f"a_column_{n}", "text") for n in range(9)))
+    long = read_query("select c.*, 1 as one from customers c", [wide], ProjectStyle(), "duckdb").sql
+    assert long.startswith("select c.a_column_0,\n    c.a_column_1,\n")
+    assert ",\n    c.a_column_8, 1 as one from" in long
     own_line = read("select\n    *,\n    amount * 2 as twice\nfrom orders").sql
     assert own_line.startswith(
         "select\n    order_id,\n    customer_id,\n    amount,\n    amount * 2 as twice\n"
@@ -372,5 +376,10 @@ def test_the_model_of_a_query_describes_each_of_its_columns() -> None:
     for folder in ("../models", "/models", "models/../..", "macros", "models//x", "models/.git"):
         with pytest.raises(Refused, match="no folder for models"):
             query_model(query, replace(model, folder=folder), project)
+    with_macros = replace(
+        project, files={**project.files, "macros/money.sql": "{% macro money() %}{% endmacro %}"}
+    )
+    with pytest.raises(Refused, match="no folder for models"):
+        query_model(query, replace(model, folder="macros"), with_macros)
     inside = query_model(query, replace(model, folder="models/marts/new area"), project)
     assert inside.changes[0].path == "models/marts/new area/dim_tiers.sql"
