@@ -49,7 +49,10 @@ def as_relations(known: Columns) -> dict[Name, Relation]:
 def spelled_out(
     text: str, query: Query, known: Columns, style: ProjectStyle, dialect: str
 ) -> tuple[list[Span], list[str]]:
-    """The stars of the select that makes the query's columns, as lists; else the note why they stay."""
+    """The stars of the select that makes the query's columns, as lists; else the note why they stay.
+
+    A last `select * from final` stays one, where that names its columns.
+    """
     chain = query.chain()
     if not chain or not any(one.is_star for one in chain[0].node.expressions):
         return [], []

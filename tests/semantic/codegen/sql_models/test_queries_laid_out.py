@@ -358,6 +358,13 @@ def test_a_query_whose_models_begin_with_what_they_read_is_left_to_do_so() -> No
     assert written.count("{{") == 1
 
 
+@pytest.mark.parametrize("text", QUERIES)
+@pytest.mark.parametrize("style", sorted(STYLES))
+def test_what_was_written_for_a_project_is_pasted_into_it_as_it_is(text: str, style: str) -> None:
+    written = read(text, styled(STYLES[style]))
+    assert read(written, styled(STYLES[style])) == written
+
+
 def test_what_cannot_be_told_safely_stays_as_it_was_pasted_and_it_is_said() -> None:
     project = PROJECTS["labs"].project
     model = PastedModel("fct_tiers", folder="models/marts", description="Tiers.")
