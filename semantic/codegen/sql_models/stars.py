@@ -91,9 +91,8 @@ def _sources(node: exp.Select) -> dict[str, exp.Expr]:
     if merged or node.args.get("laterals") or not node.args.get("from_"):
         return {}
     sources = {one.alias_or_name: one for one in (node.args["from_"].this, *(join.this for join in joins))}
-    if joins and any(is_masked_name(name) for name in sources):
-        return {}  # no column can be qualified with Jinja
-    return sources if len(sources) == len(joins) + 1 and "" not in sources else {}
+    named = "" not in sources or not joins
+    return sources if len(sources) == len(joins) + 1 and named else {}
 
 
 def _of_star(
@@ -105,6 +104,8 @@ def _of_star(
     more = {key for key, value in inner.args.items() if value}
     if not more <= {"except_"} or not all(name in sources for name in wanted):
         return []
+    if len(sources) > 1 and any(map(is_masked_name, wanted)):
+        return []  # no column can be qualified with Jinja
     left_out = {one.name.lower() for one in inner.args.get("except_") or []}
     columns: list[exp.Column] = []
     for name in wanted:

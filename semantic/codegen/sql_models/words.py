@@ -104,8 +104,9 @@ def words_of(
             named=named,
         )
         if token.start in names.aliases and before and before.token_type is not _T.ALIAS:
+            word = replace(word, glued=False)
             words.append(replace(word, text=in_case("as", style.keywords), kind=_T.ALIAS, named=False))
-            word = replace(word, above=(), broken=False, blank=False, glued=False)
+            word = replace(word, above=(), broken=False, blank=False)
         words.append(word)
         at, before = token.end + 1, token
     rest = _gap(text[at:] + "\n", begins=False)
@@ -136,7 +137,9 @@ def line_of(words: Iterable[Word]) -> str:
 
 def between(older: Word | None, before: Word | None, word: Word) -> str:
     """What stands between two words on one line; `older` is the word before them."""
-    if before is None or before.kind in _GLUED_BEHIND or word.kind in _GLUED_BEFORE:
+    if before is None or before.kind in _GLUED_BEHIND:
+        return ""
+    if word.kind in _GLUED_BEFORE and (word.kind is not _T.DOT or before.is_value):
         return ""
     if word.glued and before.kind in _ANGLES and word.kind in _ANGLES:
         return ""  # an operator of two characters, as >>

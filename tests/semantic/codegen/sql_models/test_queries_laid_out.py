@@ -281,6 +281,13 @@ def test_what_calls_nothing_stands_off_its_bracket() -> None:
     assert "o.* EXCLUDE (amount)" in written
 
 
+def test_what_was_written_without_blanks_gets_them() -> None:
+    text = "select customer_id,count(*)n from orders where amount>.5 and amount<1.5 group by customer_id"
+    written = read(text, styled(ProjectStyle(imports=False)))
+    assert "count(*) as n\n" in written
+    assert "where amount > .5 and amount < 1.5\n" in written
+
+
 def test_a_sum_on_several_lines_keeps_its_signs_off() -> None:
     written = read(
         "select sum(amount)-sum(order_id)-max(customer_id)*0.2+sum(amount*amount)-min(order_id)-max(order_id)"

@@ -171,6 +171,8 @@ def test_stars_are_spelled_out_where_their_columns_are_known() -> None:
     )
     joined = read("select o.*, c.tier from orders o join customers c on true").sql
     assert joined.startswith("select o.order_id, o.customer_id, o.amount, c.tier from")
+    nested = read("select * from (select tier, 1 as nth from customers) where nth = 1").sql
+    assert nested.startswith("select\n    tier,\n    nth\nfrom (")
     wide = replace(RELATIONS[0], columns=tuple(Column(f"a_column_{n}", "text") for n in range(9)))
     long = read_query("select c.*, 1 as one from customers c", [wide], ProjectStyle(), "duckdb").sql
     assert long.startswith("select c.a_column_0,\n    c.a_column_1,\n")
