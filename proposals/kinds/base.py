@@ -166,6 +166,10 @@ class Kind(ABC, Generic[F]):
         """What the subject of a commit says was done."""
         return "Add" if base is None else "Change"
 
+    def new_of(self, fields: F) -> StrPromise:  # noqa: ARG002
+        """As `new`, where it depends on what is said."""
+        return self.new
+
     def chip_of(self, fields: F) -> StrPromise:  # noqa: ARG002
         """As `chip`, where it depends on what is said."""
         return self.chip

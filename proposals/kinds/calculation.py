@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
@@ -25,6 +26,9 @@ from semantic.codegen.metrics import Compiled
 from semantic.formula import Analysis
 from semantic.known import Known
 from semantic.rules.metric import Problems
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrPromise
 
 
 class CalculationKind(Kind[CalculationFields]):
@@ -93,6 +97,12 @@ class CalculationKind(Kind[CalculationFields]):
             return compile_calculation(fields, known, dialect)
         except (Unwritable, BisyncError) as why:
             raise CannotGenerate(why=str(why)) from why
+
+    def new_of(self, fields: CalculationFields) -> StrPromise:
+        return _("Paste a query") if fields.is_query else self.new
+
+    def chip_of(self, fields: CalculationFields) -> StrPromise:
+        return _("New model") if fields.is_query else self.chip
 
     def unique_id(self, name: str, known: Known) -> str:  # noqa: ARG002
         return ""

@@ -220,7 +220,7 @@ def _visits(shop: Shop) -> Iterator[tuple[User | None, str, str]]:
         "prod/proposals/7/edit/": "fct_orders and",
         **{f"prod/proposals/7/edit/{item.pk}/": "fct_orders" for item in others},
         "proposals/7/": "#7 fct_orders and",
-        "prod/propose/?kind=calculation&way=query": "Propose a calculation",
+        "prod/propose/?kind=calculation&way=query": "Paste a query",
         "prod/proposals/8/edit/": "Net of discount",
         "prod/proposals/9/edit/": "fct_paid",
         "prod/propose/?kind=removal&of=metric:revenue": "Remove or replace revenue",

@@ -215,6 +215,7 @@ def test_the_form_of_a_query_shows_the_model_that_it_becomes(shop: Shop, client:
     client.force_login(shop.maya)
 
     page = client.get(shop.address("proposal-edit", proposal)).content.decode()
+    assert "<h1>Paste a query</h1>" in page
     assert "models/fct_amounts.sql" in page
     assert "id_formula" not in page
     assert "How this project writes its models" in page

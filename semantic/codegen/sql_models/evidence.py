@@ -7,6 +7,20 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 _T = TypeVar("_T", bound=Hashable)
+_WORDS = {
+    "functions": "Capitals of functions",
+    "keywords": "Capitals of keywords",
+    "hanging": "First column as deep as the others",
+    "imports": "A common table for each model that is read",
+    "final": "Last common table, which all is selected from",
+    "airy": "Blank lines within common tables",
+    "with_alone": "WITH on a line of its own",
+    "yaml": "One properties file for each",
+    "yaml_name": "Name of properties files",
+    "version": "Properties files begin with version: 2",
+    "tests": "Key of tests",
+}
+_SHOWN = {"True": "yes", "False": "no", "": "none"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +36,14 @@ class Evidence:
     @property
     def words(self) -> str:
         """The habit's name for people."""
-        return self.trait.replace("_", " ").capitalize()
+        return _WORDS.get(self.trait) or self.trait.replace("_", " ").capitalize()
+
+    @property
+    def shown(self) -> str:
+        """The habit for people, who do not see blanks."""
+        if self.trait == "indent":
+            return "a tab" if "\t" in self.value else f"{len(self.value)} blanks"
+        return _SHOWN.get(self.value, self.value)
 
 
 class Votes(Generic[_T]):

@@ -228,6 +228,17 @@ def test_no_file_makes_it_fail(files: dict[str, str]) -> None:
     assert asdict(style_of(files))
 
 
+def test_habits_are_told_in_words_that_people_read() -> None:
+    text = "with t as (\n\n\tselect\n\t\ta,\n\t\tb\n\tfrom {{ ref('c') }}\n\n)\n\nselect\n\ta,\n\tb\nfrom t\n"
+    told = {one.trait: (one.words, one.shown) for one in style_of({"models/a.sql": text}).evidence}
+
+    assert told["indent"] == ("Indent", "a tab")
+    assert told["airy"] == ("Blank lines within common tables", "yes")
+    assert told["final"][1] == "none"
+    usual = {one.trait: one.shown for one in style_of({}).evidence}
+    assert usual["indent"] == "4 blanks"
+
+
 HOSTILE = [
     "{{",
     "{% if %}",
