@@ -18,7 +18,15 @@ from sqlglot import Token, TokenType, exp
 from sqlglot.errors import SqlglotError
 
 from semantic.codegen.sql_models.jinja import is_masked_name
-from semantic.codegen.sql_models.queries import NotAQuery, Query, SelectList, handed_on, queries_in
+from semantic.codegen.sql_models.queries import (
+    CLOSING,
+    OPENING,
+    NotAQuery,
+    Query,
+    SelectList,
+    handed_on,
+    queries_in,
+)
 from semantic.codegen.sql_models.style import ProjectStyle, file_style
 from semantic.codegen.sql_models.writing import WIDTH, Projection, column_name, projection_lines
 from semantic.query.expressions import portable
@@ -383,7 +391,7 @@ class _Splice:
         depth = 0
         for at in range(end - 1, self.found.first - 1, -1):
             kind = self.tokens[at].token_type
-            depth += (kind in _CLOSING) - (kind in _OPENING)
+            depth += (kind in CLOSING) - (kind in OPENING)
             if depth == 0 and kind is TokenType.COMMA:
                 return at + 1
         return self.found.first
@@ -404,7 +412,3 @@ class _Splice:
         if not rest.strip() or end < 0 or not whole:
             return last
         return end - self.text[:end].endswith("\r")
-
-
-_OPENING = frozenset((TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE, TokenType.CASE))
-_CLOSING = frozenset((TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE, TokenType.END))

@@ -376,13 +376,18 @@ def _renamed(query: Query, names: Sequence[tuple[exp.Table, KnownRelation]]) -> 
 
 def _named(query: Query, known: _Relations, dialect: str) -> Iterator[Span]:
     """What the warehouse calls models and sources that are read by dbt's names, where columns say it."""
-    said = {part.name.lower() for column in query.tree.find_all(exp.Column) for part in column.parts}
     for table in query.tree.find_all(exp.Table):
         call = relation_call(query.masked.names.get(table.name, ""))
         name = known.by_call[call].name[-1] if call in known.by_call and not table.alias else ""
-        if call and name.lower() in said - {call.name}:
+        select = table.find_ancestor(exp.Select)
+        if call and select and name.lower() in _said(select) - {call.name}:
             end = _place(table.parts).end
             yield Span(end, end, f" as {column_name(name, dialect).sql(dialect=dialect or None)}")
+
+
+def _said(tree: exp.Expr) -> set[str]:
+    """The names of columns, and those that they are qualified with."""
+    return {part.name.lower() for column in tree.find_all(exp.Column) for part in column.parts}
 
 
 def _last(query: Query, table: exp.Table) -> str:

@@ -37,6 +37,10 @@ _NO_SQL = (
     SqlglotError, ValueError, RecursionError, LookupError, TypeError, AttributeError, AssertionError,
 )  # fmt: skip
 
+# What one may be within that is between commas, and what ends it.
+OPENING = frozenset((TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE, TokenType.CASE))
+CLOSING = frozenset((TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE, TokenType.END))
+
 
 class NotAQuery(ValueError):
     """A file that is not one query that can be read; the message is a sentence."""
@@ -71,6 +75,24 @@ class Query:
             found.append(current)
             current = self._handed_on(current.node)
         return found[::-1]
+
+    def columns(self, found: SelectList) -> list[range]:
+        """The tokens of each column of a list, behind DISTINCT; nothing where they cannot be told apart."""
+        at = found.first
+        if self.tokens[at].token_type in {TokenType.DISTINCT, TokenType.ALL}:
+            at += 1
+            if self.tokens[at].token_type is TokenType.ON:
+                closing = range(at + 2, found.end)
+                at = next((n + 1 for n in closing if self.depths[n] == self.depths[at]), found.end)
+        columns, depth = [], 0
+        for place in range(at, found.end):
+            kind = self.tokens[place].token_type
+            depth += (kind in OPENING) - (kind in CLOSING)
+            if depth == 0 and kind is TokenType.COMMA:
+                columns.append(range(at, place))
+                at = place + 1
+        columns += [range(at, found.end)] if at < found.end else []
+        return columns if len(columns) == len(found.node.expressions) else []
 
     @cached_property
     def depths(self) -> list[int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeAlias
 
-from sqlglot import exp
+from sqlglot import TokenType, exp
 from sqlglot.errors import SqlglotError
 from sqlglot.optimizer.annotate_types import annotate_types
 from sqlglot.optimizer.qualify import qualify
@@ -60,15 +60,32 @@ def spelled_out(
     if handed_on(found.node) in _telling(query):
         return [], []
     names = list(_listed(query, found.node, known, dialect))
-    if not names:
+    places = _places(query, found)
+    if not names or not places:
         note = (
             "A * stays in this query, as Bisync cannot tell for sure what it brings. Write its columns out"
             " where you can."
         )
         return [], [note]
-    if all(one.is_star for one in found.node.expressions):
-        return [_whole_list(text, query, found, names, style, dialect)], []
-    return list(_each_star(text, query, found, names, style, dialect)), []
+    end = query.tokens[found.end].start if found.end < len(query.tokens) else len(text)
+    whole = Span(query.tokens[places[0].start - 1].end + 1, end, "")
+    commented = any(mark in text[whole.start : whole.end] for mark in ("--", "/*"))
+    if all(one.is_star for one in found.node.expressions) and not commented:
+        margin = _margin(text, query.tokens[found.first - 1].start)
+        lines = "".join(f"{margin}{line}\n" for line in select_list(_projections(names), style, dialect))
+        return [whole._replace(text=f"\n{lines}{margin}")], []
+    stars = [place for place, one in zip(places, found.node.expressions, strict=True) if one.is_star]
+    return list(_each_star(text, query, stars, names, style, dialect)), []
+
+
+def _places(query: Query, found: SelectList) -> list[range]:
+    """The tokens of each column; nothing where it cannot be told which ones the stars are."""
+    places = query.columns(found)
+    for place, projection in zip(places, found.node.expressions, strict=bool(places)):
+        named = projection.is_star and any(query.tokens[at].text == "." for at in place[1:2])
+        if projection.is_star and not named and query.tokens[place.start].token_type is not TokenType.STAR:
+            return []
+    return places
 
 
 def _telling(query: Query) -> set[str]:
@@ -139,56 +156,29 @@ def _columns_of(query: Query, source: exp.Expr, known: Columns, dialect: str) ->
     return [] if traced.through or any(name.startswith("#") for name in names) else names
 
 
-def _whole_list(
-    text: str,
-    query: Query,
-    found: SelectList,
-    names: list[list[exp.Column]],
-    style: ProjectStyle,
-    dialect: str,
-) -> Span:
-    """A list of stars alone as a list of columns, each on its line."""
-    head = query.tokens[found.first - 1]
-    margin = _margin(text, head.start)
-    end = query.tokens[found.end].start if found.end < len(query.tokens) else len(text)
-    lines = select_list(_projections(names), style, dialect)
-    return Span(head.end + 1, end, "\n" + "".join(f"{margin}{line}\n" for line in lines) + margin)
-
-
 def _each_star(
     text: str,
     query: Query,
-    found: SelectList,
-    names: list[list[exp.Column]],
+    stars: Sequence[range],
+    names: Sequence[list[exp.Column]],
     style: ProjectStyle,
     dialect: str,
 ) -> Iterator[Span]:
     """Each star as columns in its place, with the commas of the list around them."""
-    waiting = list(names)
-    at = found.first
-    for projection in found.node.expressions:
-        end = next((n for n in range(at, found.end) if _is_comma(query, n, found)), found.end)
-        if projection.is_star:
-            first, last = query.tokens[at], query.tokens[end - 1]
-            margin = _margin(text, first.start)
-            columns = [
-                line
-                for column in _projections([waiting.pop(0)])
-                for line in projection_lines(column, style, dialect)
-            ]
-            alone = text[text.rfind("\n", 0, first.start) + 1 : first.start].strip() in {"", ","}
-            margin += "" if alone else style.indent
-            glue = f"\n{margin}, " if style.commas == "leading" else f",\n{margin}"
-            short = not alone and len(", ".join(columns)) <= WIDTH
-            yield Span(first.start, last.end + 1, (", " if short else glue).join(columns))
-        at = end + 1
+    for place, brought in zip(stars, names, strict=True):
+        first, last = query.tokens[place[0]], query.tokens[place[-1]]
+        margin = _margin(text, first.start)
+        columns = [
+            line for column in _projections([brought]) for line in projection_lines(column, style, dialect)
+        ]
+        alone = text[text.rfind("\n", 0, first.start) + 1 : first.start].strip() in {"", ","}
+        margin += "" if alone else style.indent
+        glue = f"\n{margin}, " if style.commas == "leading" else f",\n{margin}"
+        short = not alone and len(", ".join(columns)) <= WIDTH
+        yield Span(first.start, last.end + 1, (", " if short else glue).join(columns))
 
 
-def _is_comma(query: Query, at: int, found: SelectList) -> bool:
-    return query.tokens[at].text == "," and query.depths[at] == query.depths[found.first - 1]
-
-
-def _projections(names: list[list[exp.Column]]) -> list[Projection]:
+def _projections(names: Sequence[list[exp.Column]]) -> list[Projection]:
     return [Projection(column.name, column) for columns in names for column in columns]
 
 

@@ -188,6 +188,42 @@ def test_stars_are_spelled_out_where_their_columns_are_known() -> None:
     assert "        order_id,\n" in handed
 
 
+@pytest.mark.parametrize(
+    ("pasted", "sql"),
+    [
+        (
+            "select distinct * from customers",
+            "select distinct\n    customer_id,\n    tier\nfrom {{ ref('dim_customers') }}",
+        ),
+        (
+            "select distinct on (tier) * from customers",
+            "select distinct on (tier)\n    customer_id,\n    tier\nfrom {{ ref('dim_customers') }}",
+        ),
+        (
+            "select distinct tier, * exclude (tier) from customers",
+            "select distinct tier, customer_id from {{ ref('dim_customers') }}",
+        ),
+        (
+            "select [tier, 'b'] as l, {'a': 1, 'b': 2} as m, * from customers",
+            "select [tier, 'b'] as l, {'a': 1, 'b': 2} as m, customer_id, tier from {{ ref('dim_customers') }}",
+        ),
+        (
+            "select -- all of them\n  * from customers",
+            "select -- all of them\n  customer_id,\n  tier from {{ ref('dim_customers') }}",
+        ),
+    ],
+)
+def test_a_star_is_written_out_in_its_place_and_nothing_else(pasted: str, sql: str) -> None:
+    assert read(pasted).sql == f"{sql}\n"
+
+
+def test_a_star_whose_place_cannot_be_told_stays() -> None:
+    text = "select struct<a int64, b int64>(1, 2) as s, * except (tier) from {{ ref('dim_customers') }}"
+    found = read(text, dialect="bigquery")
+    assert found.sql == f"{text}\n"
+    assert found.notes
+
+
 def test_a_name_between_quotes_keeps_its_capitals() -> None:
     columns = read('select order_id as "Order", amount as Amount from orders').columns
     assert [column.name for column in columns] == ["Order", "amount"]
@@ -338,7 +374,7 @@ def test_a_star_with_what_no_warehouse_takes_is_read_without_a_crash() -> None:
 
 
 def test_text_over_which_the_parser_stumbles_is_no_query() -> None:
-    with pytest.raises(QueryRefused, match="not exactly one query"):
+    with pytest.raises(QueryRefused, match="nothing that Bisync can read"):
         read("select tier #>> as x from customers", dialect="postgres")
 
 
