@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db.models import CharField, Exists, OuterRef, Q, Subquery, Value
 from django.db.models.functions import Cast, Concat
@@ -116,8 +117,8 @@ def _pull_after(deployment: Deployment) -> str:
     return last.error if last is not None else ""
 
 
-def names_for(project: Project, environment: Environment | None) -> dict[str, list[dict[str, object]]]:
-    """The functions, fields and metrics that a formula may use there, as an editor suggests them.
+def names_for(project: Project, environment: Environment | None) -> dict[str, list[Any]]:
+    """The functions, fields, metrics and entities that a formula may use there, as an editor suggests them.
 
     A field that is `shared` by several models is written with the name of its own.
     """
@@ -166,7 +167,10 @@ def names_for(project: Project, environment: Environment | None) -> dict[str, li
         }
         for function in FUNCTIONS
     ]
-    return {"functions": known, "fields": fields, "metrics": metrics}
+    found = {
+        entity.name for model in names.models.values() if model.semantic for entity in model.semantic.entities
+    }
+    return {"functions": known, "fields": fields, "metrics": metrics, "entities": sorted(found)}
 
 
 def stands_on(proposal: Proposal, items: Sequence[Item]) -> list[tuple[Kind, Model | Metric, Standing]]:

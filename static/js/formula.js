@@ -13,7 +13,14 @@ const BEFORE_UNIT = /(?:(?:^|[^\p{L}\p{N}_.])[\d.]+|\b(?:LAST|THIS|COMPLETE|FULL
 const SUGGESTIONS = 8;
 const ALL = 100; // where nothing was typed yet
 const PAUSE = 900;
-const EMPTY = { functions: [], fields: [], metrics: [] };
+const EMPTY = { functions: [], fields: [], metrics: [], entities: [] };
+// What stands where a function asks for a unit, a length of time, or the day of a period that counts.
+const WORDS = {
+  unit: ["day", "week", "month", "quarter", "year"],
+  length: ["7 days", "30 days", "1 month", "3 months", "1 year"],
+  day: ["last", "first", "average"],
+};
+const KINDS = ["word", "function", "field", "metric"];
 const loading = new Map();
 
 function element(tag, { css = "", text = "", ...attributes } = {}, ...children) {
@@ -87,40 +94,52 @@ function tokenAt(text, caret) {
   const word = /[\p{L}_][\p{L}\p{N}_.]*$/u.exec(left);
   // Words of the language, and lengths of time: no name stands behind a number, LAST or THIS.
   if (word && (KEYWORDS.has(word[0].toUpperCase()) || BEFORE_UNIT.test(left.slice(0, word.index)))) return null;
-  return word && { start: word.index, end: caret, typed: word[0], kinds: ["function", "field", "metric"] };
+  return word && { start: word.index, end: caret, typed: word[0], kinds: KINDS };
 }
 
-/* The innermost call around the caret: its name and which of its values one is at. */
-function callAt(text, caret) {
+/* The brackets around a place, from the inside out, and at last the formula itself: the name before the bracket, which
+   of its values one is at, and whether that is behind a WHERE. */
+function* callsAt(text, place) {
   let depth = 0;
   let position = 0;
-  const left = text.slice(0, caret).replace(/'[^']*'?|"[^"]*"?|\[[^\]]*\]?/g, (part) => "_".repeat(part.length));
+  let where = false;
+  const left = text.slice(0, place).replace(/'[^']*'?|"[^"]*"?|\[[^\]]*\]?/g, (part) => "_".repeat(part.length));
   for (let i = left.length - 1; i >= 0; i -= 1) {
-    if (left[i] === ")") depth += 1;
-    else if (left[i] === "(" && depth) depth -= 1;
-    else if (left[i] === "(") {
+    const sign = left[i];
+    if (sign === ")") depth += 1;
+    else if (sign === "(" && depth) depth -= 1;
+    else if (sign === "(") {
       const name = /[\p{L}_][\p{L}\p{N}_]*\s*$/u.exec(left.slice(0, i));
-      return name && { name: name[0].trim().toUpperCase(), position };
-    } else if ((left[i] === "," || left[i] === ";") && !depth) position += 1;
+      yield { name: name ? name[0].trim().toUpperCase() : "", position, where };
+      position = 0;
+      where = false;
+    } else if (depth) continue;
+    else if (sign === "," || sign === ";") position += 1;
+    else if (!position && /e/i.test(sign)) where ||= /(?:^|[^\p{L}\p{N}_.])WHERE$/iu.test(left.slice(0, i + 1));
   }
-  return null;
+  yield { name: "", position, where };
 }
 
 /* -- Suggestions -- */
 
 const spelled = (name) => (/^[\p{L}_][\p{L}\p{N}_]*$/u.test(name) && !KEYWORDS.has(name.toUpperCase()) ? name : `[${name}]`);
 
-function choices({ functions, fields, metrics }) {
+function choices({ functions, fields, metrics, entities }) {
   const full = ({ table, name }, say = String) => (table ? `${say(table)}.${say(name)}` : say(name));
+  const words = Object.entries({ ...WORDS, entity: entities });
   return [
+    ...words.flatMap(([wanted, names]) => names.map((name) => ({
+      kind: "word", wanted, name, shown: name, hint: "", insert: name, title: name, about: "", example: "", search: name.toLowerCase(),
+    }))),
     ...functions.map((item) => ({
       kind: "function", name: item.name, shown: item.name, hint: "", insert: `${item.name}(`,
       title: item.signature, about: item.summary, example: item.example,
-      search: [item.name, ...(item.aliases || [])].join(" ").toLowerCase(), total: item.total, type: item.gives,
+      search: [item.name, ...(item.aliases || [])].join(" ").toLowerCase(), type: item.gives,
+      total: item.total, timed: item.takes?.[0] === "total",
     })),
     ...fields.map((item) => ({
-      kind: "field", type: item.type, name: item.name, shown: item.label || item.name, hint: item.shared ? item.table : item.type,
-      insert: item.shared ? full(item, spelled) : spelled(item.name), qualified: full(item, spelled), title: full(item),
+      kind: "field", type: item.type, name: item.name, shown: item.label || item.name, hint: item.shared ? item.table : item.type === "any" ? "" : item.type,
+      table: item.table, short: spelled(item.name), insert: item.shared ? full(item, spelled) : spelled(item.name), qualified: full(item, spelled), title: full(item),
       about: item.description, example: "", search: `${item.name} ${item.label || ""}`.toLowerCase(),
       full: full(item).toLowerCase(),
     })),
@@ -135,12 +154,13 @@ function choices({ functions, fields, metrics }) {
 const FITTING = { number: ["number", "integer"], text: ["text"], date: ["date", "timestamp"] };
 const OPEN = [undefined, "any", "same"];
 
-/* Whether it may stand at this place of a call: no total and no metric in a total, no text for a number. */
-function fits({ kind, total, type }, { known, position }) {
-  if (known.total && (total || kind === "metric")) return false;
-  const takes = known.takes || [];
-  const wanted = FITTING[takes[Math.min(position, takes.length - 1)]];
-  return kind === "metric" || !wanted || OPEN.includes(type) || wanted.includes(type);
+/* Whether it may stand there: no total and no metric where a value of each row is wanted, no text for a number. */
+function fits({ kind, total, timed, type }, { rows, wanted }) {
+  if (kind === "word") return true;
+  if (rows && (total || timed || kind === "metric")) return false;
+  if (wanted === "total") return total || kind === "metric";
+  const types = FITTING[wanted];
+  return kind === "metric" || !types || OPEN.includes(type) || types.includes(type);
 }
 
 const isCalled = ({ name, shown }, typed) => [name, shown].some((text) => text?.toLowerCase() === typed);
@@ -152,14 +172,16 @@ function begun({ kind, search, shown, full = "" }, typed) {
 }
 
 /* What is called just so comes before all others. Names that begin with what was typed come first, then those with a word that does, and last those that do not
-   fit into the call. With a full stop, a model was named first. */
-function matching(all, { typed, kinds }, call) {
+   fit there. Fields of a row come first where one is wanted, those of the model that the formula starts from before others. With a full stop, a model was named first. */
+function matching(all, { typed, kinds }, there) {
   const wanted = typed.toLowerCase();
   const begins = ({ search }) => (search.startsWith(wanted) ? 0 : search.includes(` ${wanted}`) || search.includes(`_${wanted}`) ? 1 : 2);
-  const rank = (item) => (isCalled(item, wanted) ? -4 : begins(item)) + (!call ? 0 : !fits(item, call) ? 3 : item.kind === "field" ? -0.5 : 0);
+  const lead = ({ kind, table }) => (kind !== "field" ? 0 : (there.called || there.rows ? -0.5 : 0.5) - (table === there.home ? 0.25 : 0));
+  const rank = (item) => (isCalled(item, wanted) ? -4 : begins(item)) + (fits(item, there) ? lead(item) : 3);
   const has = ({ search, full }) => (wanted.includes(".") && full ? full.startsWith(wanted) : search.includes(wanted));
+  const asked = (item) => (there.wanted in WORDS || there.wanted === "entity" ? item.wanted === there.wanted : item.kind !== "word");
   return all
-    .filter((item) => kinds.includes(item.kind) && has(item))
+    .filter((item) => kinds.includes(item.kind) && asked(item) && has(item))
     .map((item) => [rank(item), item])
     .sort(([a], [b]) => a - b)
     .slice(0, wanted ? SUGGESTIONS : ALL)
@@ -194,7 +216,7 @@ class Editor {
 
   listen() {
     const { box, input } = this;
-    input.addEventListener("input", () => this.typed());
+    input.addEventListener("input", (event) => this.typed(event));
     input.addEventListener("keydown", (event) => this.pressed(event));
     input.addEventListener("keyup", (event) => { if (/^(Arrow(Left|Right)|Home|End)$/.test(event.key)) this.moved(); });
     input.addEventListener("pointerup", () => this.moved());
@@ -223,18 +245,31 @@ class Editor {
       event.preventDefault();
       this.replaceAll(button.dataset.formulaFix);
     });
+    const tools = [...box.querySelectorAll("[role=toolbar] button")];
+    for (const tool of tools.slice(1)) tool.tabIndex = -1;
+    box.querySelector("[role=toolbar]").addEventListener("keydown", (event) => {
+      const at = tools.indexOf(event.target);
+      const next = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: -1 }[event.key];
+      if (next === undefined) return;
+      event.preventDefault();
+      const tool = tools.at(next % tools.length);
+      for (const one of tools) one.tabIndex = one === tool ? 0 : -1;
+      tool.focus();
+    });
     // The foot comes and goes as a whole, or only its content does.
     new MutationObserver((records) => {
       if (records.some(({ target }) => target === box || target.closest(".formula-foot"))) this.draw();
     }).observe(box, { childList: true, subtree: true });
   }
 
-  typed() {
+  typed({ inputType = "" }) {
     this.typing = true;
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.pause(), PAUSE);
     this.draw();
-    this.suggest(tokenAt(this.input.value, this.input.selectionStart));
+    // What was pasted or taken back is there as it was meant.
+    if (/^history|Paste|Drop/.test(inputType)) this.moved();
+    else this.suggest(tokenAt(this.input.value, this.input.selectionStart));
   }
 
   pause() {
@@ -248,15 +283,18 @@ class Editor {
     this.sign();
   }
 
-  /* What the server found, but nothing about a word that is still being typed. */
+  /* What the server found, but nothing about a word that is still being typed or chosen, nor about a bracket around it. */
   problems() {
     const text = this.input.value;
     const caret = this.input.selectionStart;
     const found = [];
     for (const item of this.box.querySelectorAll("[data-formula-problem]")) {
-      const { start, end, level } = item.dataset;
+      const { start, end, level, code } = item.dataset;
       const problem = { start: units(text, Number(start)), end: units(text, Number(end)), level };
-      const unfinished = this.typing && problem.start <= caret && caret <= problem.end;
+      // What is missing shows behind what it is missing from.
+      if (problem.start === problem.end) problem.start = Math.max(0, text.slice(0, problem.end).trimEnd().length - 1);
+      const at = problem.start <= caret && (caret <= problem.end || code === "missing-bracket");
+      const unfinished = at && (this.typing || !this.popup.hidden);
       item.hidden = unfinished;
       if (!unfinished && problem.start < problem.end) found.push(problem);
     }
@@ -275,7 +313,7 @@ class Editor {
 
   suggest(token) {
     this.token = token;
-    this.items = token ? matching(this.all, token, this.call(token.start)) : [];
+    this.items = token ? matching(this.all, token, this.there(token.start)) : [];
     const complete = this.items.length === 1 && this.items[0].insert === token.typed;
     if (!this.items.length || complete) {
       this.close();
@@ -294,7 +332,8 @@ class Editor {
     const { chosen, items, list, input } = this;
     list.replaceChildren(...items.map((item, index) => {
       const option = element("div", { role: "option", id: `${list.id}-${index}`, "data-index": index, "aria-selected": index === chosen, text: item.shown });
-      if (item.hint) option.append(element("small", { text: item.hint }));
+      const hint = item.short && item.table === this.home() ? item.type.replace("any", "") : item.hint;
+      if (hint) option.append(element("small", { text: hint }));
       return option;
     }));
     const { title, about, example } = items[chosen];
@@ -312,19 +351,33 @@ class Editor {
     this.status.textContent = "";
     this.input.removeAttribute("aria-controls");
     this.input.removeAttribute("aria-activedescendant");
+    this.draw();
   }
 
-  /* The function around a place in the text, by any of its names, and which of its values that is. */
-  call(place) {
-    const call = callAt(this.input.value, place);
-    const named = ({ name, aliases = [] }) => [name, ...aliases].includes(call.name);
-    const known = call && this.vocabulary.functions.find(named);
-    return known && { known, position: call.position };
+  /* The model that the form says the formula starts from; its fields need no model before their names. */
+  home() {
+    const chosen = this.input.form?.elements.namedItem("model")?.value.split(".") || [];
+    return chosen[2] ?? chosen[0]; // dbt's unique_id, or the name alone
+  }
+
+  /* The functions around a place in the text, from the inside out, by any of their names. */
+  calls(place) {
+    const known = ({ name }) => this.vocabulary.functions.find((one) => [one.name, ...(one.aliases || [])].includes(name));
+    return [...callsAt(this.input.value, place)].map((call) => ({ ...call, known: known(call) }));
+  }
+
+  /* What is wanted at a place: which kind of value, and whether it is one of each row. */
+  there(place) {
+    const calls = this.calls(place);
+    const [{ known, name, position }] = calls;
+    const takes = known?.takes || [];
+    const rows = "rows" in this.box.dataset || calls.some((call) => call.where || call.known?.total);
+    return { called: name, rows, wanted: takes[Math.min(position, takes.length - 1)], home: this.home() };
   }
 
   /* The signature of the function around the caret, with the value one is at in bold. */
   sign() {
-    const call = this.call(this.input.selectionStart);
+    const call = this.calls(this.input.selectionStart).find(({ known }) => known);
     this.tip.hidden = !call || document.activeElement !== this.input;
     if (this.tip.hidden) return;
     const { known } = call;
@@ -354,7 +407,7 @@ class Editor {
     if (event.key === " " && event.ctrlKey) {
       event.preventDefault();
       const caret = this.input.selectionStart;
-      this.suggest(tokenAt(this.input.value, caret) || { start: caret, end: caret, typed: "", kinds: ["function", "field", "metric"] });
+      this.suggest(tokenAt(this.input.value, caret) || { start: caret, end: caret, typed: "", kinds: KINDS });
       return;
     }
     if (this.popup.hidden) {
@@ -382,17 +435,24 @@ class Editor {
   }
 
   take(index) {
-    const { start, end } = this.token;
-    const { insert, qualified } = this.items[index];
-    const text = (this.token.typed.includes(".") && qualified) || insert;
-    // A bracket that was closed already is not closed twice.
-    const closed = text.endsWith("]") && this.input.value[end] === "]" ? 1 : 0;
+    const { start, end, typed } = this.token;
+    const { insert, qualified, short, table } = this.items[index];
+    const text = typed.includes(".") && qualified ? qualified : short && table === this.home() ? short : insert;
     this.close();
     this.input.focus();
-    this.input.setSelectionRange(start, end + closed);
+    this.input.setSelectionRange(start, end + this.replaced(text));
     this.write(text);
     this.close();
     this.sign();
+  }
+
+  /* How much of what follows a suggestion takes the place of: the rest of the same name, a bracket that is there already. */
+  replaced(text) {
+    const { start, end } = this.token;
+    const rest = this.input.value.slice(end);
+    if (this.input.value[start] === "[") return /^[\p{L}\p{N}_ ]*\]/u.exec(rest)?.[0].length || 0;
+    const [tail] = /^[\p{L}\p{N}_]*\(?/u.exec(rest);
+    return text.toLowerCase().endsWith(tail.toLowerCase()) ? tail.length : 0;
   }
 
   offer(kind) {

@@ -40,6 +40,14 @@ VOCABULARY = {
             "takes": ["number"],
         },
         {"name": "COALESCE", "signature": "COALESCE(value, other)", "summary": "First known.", "example": ""},
+        {
+            "name": "ROLLING",
+            "signature": "ROLLING(total, length, [day])",
+            "summary": "Of the last days.",
+            "example": "",
+            "gives": "number",
+            "takes": ["total", "length", "day"],
+        },
     ],
     "fields": [
         {"name": "net_amount", "label": "Net amount", "type": "number", "table": "orders", "description": ""},
@@ -55,6 +63,7 @@ VOCABULARY = {
         {"name": "zone", "label": "", "type": "text", "table": "shops", "description": ""},
     ],
     "metrics": [{"name": "net_revenue", "label": "Net revenue", "description": "After refunds."}],
+    "entities": ["customer"],
 }
 EDITOR = """{{ vocabulary|json_script:"voc" }}<label for="fx">Formula</label>
 {% include "components/formula_editor.html" with id="fx" name="formula" value=value vocabulary="voc" check_url="/check" help_url="/formulas/" only %}"""
@@ -187,7 +196,7 @@ def _violations(page: Page) -> list[str]:
 def test_one_letter_suggests_functions_fields_and_metrics(editor: Page) -> None:
     editor.keyboard.type("net")
 
-    expect(editor.get_by_role("option")).to_have_text(["Net amountnumber", "Net revenuemetric"])
+    expect(editor.get_by_role("option")).to_have_text(["Net revenuemetric", "Net amountnumber"])
     expect(editor.get_by_role("option").first).to_have_attribute("aria-selected", "true")
     assert _violations(editor) == []
 
@@ -299,6 +308,104 @@ def test_what_fits_into_the_call_comes_first(editor: Page) -> None:
     expect(options.first).to_have_text("SUM")
 
 
+@pytest.mark.parametrize(
+    ("before", "offered"),
+    [
+        ("SUM(1) WHERE ", ["Net amountnumber", "Customer nametext"]),
+        ("SUM(COALESCE(", ["Net amountnumber", "Customer nametext"]),
+        ("SUM(1 WHERE 2) + ROLLING(", ["SUM", "Net revenuemetric"]),
+        ("ROLLING(SUM(1), ", ["7 days", "30 days"]),
+        ("ROLLING(SUM(1) WHERE 2, 7 days, ", ["last", "first"]),
+    ],
+)
+def test_what_is_wanted_at_the_place_is_offered_first(editor: Page, before: str, offered: list[str]) -> None:
+    editor.keyboard.type(before)
+    editor.keyboard.press("Control+Space")
+
+    options = editor.get_by_role("option")
+    expect(options.nth(0)).to_have_text(offered[0])
+    expect(options.nth(1)).to_have_text(offered[1])
+
+
+def test_a_field_of_the_chosen_model_comes_first_and_needs_no_model_before_it(show: Show) -> None:
+    chosen = '<form><input type="hidden" name="model" value="model.shop.shops">'
+    page = show(f"{chosen}{EDITOR}</form>", value="")
+    expect(page.locator("[data-formula]")).to_have_attribute("data-ready", "")
+    page.click("#fx")
+    page.keyboard.type("SUM(")
+    page.keyboard.press("Control+Space")
+    expect(page.get_by_role("option").first).to_have_text("Net amountnumber")
+    page.keyboard.press("Escape")
+    page.keyboard.type("1) WHERE ")
+    page.keyboard.press("Control+Space")
+    expect(page.get_by_role("option").first).to_have_text("Zip codetext")
+    page.keyboard.press("Enter")
+
+    expect(page.locator("#fx")).to_have_value("SUM(1) WHERE [Zip code]")
+
+
+@pytest.mark.parametrize(
+    ("there", "caret", "typed", "then"),
+    [
+        ("(net_amount)", 0, "SU", "SUM(net_amount)"),
+        ("COUNT([])", 7, "Customer n", "COUNT([Customer name])"),
+        ("COUNT([Customer])", 7, "n", "COUNT(net_amount)"),
+        ("SUM(_amount)", 4, "ne", "SUM(net_amount)"),
+        ("net_amount", 0, "SU", "SUM(net_amount"),
+    ],
+)
+def test_a_suggestion_takes_the_place_of_what_is_left_of_the_name(
+    show: Show, there: str, caret: int, typed: str, then: str
+) -> None:
+    page = show(EDITOR, value=there)
+    expect(page.locator("[data-formula]")).to_have_attribute("data-ready", "")
+    page.click("#fx")
+    page.keyboard.press("Home")
+    for _ in range(caret):
+        page.keyboard.press("ArrowRight")
+    page.keyboard.type(typed)
+    page.keyboard.press("Enter")
+
+    expect(page.locator("#fx")).to_have_value(then)
+
+
+def test_what_is_pasted_or_taken_back_opens_no_suggestions(editor: Page) -> None:
+    editor.keyboard.type("net")
+    editor.keyboard.press("Enter")
+    editor.keyboard.press("Control+z")
+    expect(editor.locator("#fx")).to_have_value("net")
+    expect(editor.get_by_role("listbox")).to_be_hidden()
+
+    editor.keyboard.press("Control+a")
+    editor.keyboard.press("Control+c")
+    editor.keyboard.press("Control+v")
+
+    expect(editor.locator("#fx")).to_have_value("net")
+    expect(editor.get_by_role("listbox")).to_be_hidden()
+
+
+def test_the_signature_stays_inside_the_brackets_of_a_value(editor: Page) -> None:
+    editor.keyboard.type("COALESCE(1, (2 + ")
+
+    expect(editor.locator(".sig-tip b")).to_have_text("other")
+
+
+def test_the_toolbar_is_one_stop_and_its_buttons_are_reached_with_arrows(editor: Page) -> None:
+    editor.keyboard.press("Shift+Tab")
+    buttons = editor.get_by_role("toolbar").get_by_role("button")
+    expect(buttons.nth(0)).to_be_focused()
+    editor.keyboard.press("ArrowLeft")
+    expect(buttons.last).to_be_focused()
+    editor.keyboard.press("ArrowRight")
+    editor.keyboard.press("ArrowRight")
+    expect(buttons.nth(1)).to_be_focused()
+    editor.keyboard.press("Tab")
+    expect(editor.locator("#fx")).to_be_focused()
+    editor.keyboard.press("Shift+Tab")
+    expect(buttons.nth(1)).to_be_focused()
+    assert _violations(editor) == []
+
+
 def test_the_parts_of_a_formula_have_colours_and_its_text_stays_the_same(editor: Page) -> None:
     text = "SUM([Customer name]) WHERE status = 'paid' AND x > 10"
     editor.locator("#fx").fill(text)
@@ -338,6 +445,42 @@ def test_a_word_that_is_still_being_typed_is_not_called_wrong(editor: Page) -> N
     editor.clock.run_for(1000)
     expect(problem).to_be_visible()
     expect(editor.locator(".squig")).to_have_text("SUMM")
+
+
+def test_a_word_is_not_called_wrong_while_a_name_is_chosen_for_it(editor: Page) -> None:
+    editor.keyboard.type("SUMM + net")
+    expect(editor.locator(".squig")).to_have_text("SUMM")
+    editor.keyboard.press("Escape")
+    editor.keyboard.press("Home")
+    for _ in range(3):
+        editor.keyboard.press("ArrowRight")
+    expect(editor.locator(".squig")).to_have_text("SUMM")
+
+    editor.keyboard.press("Control+Space")
+
+    expect(editor.get_by_role("option", name="SUM")).to_be_visible()
+    expect(editor.locator("[data-formula-problem]")).to_be_hidden()
+    editor.keyboard.press("Escape")
+    expect(editor.locator("[data-formula-problem]")).to_be_visible()
+
+
+def test_what_is_missing_is_marked_where_it_is_missing(show: Show) -> None:
+    problem = {"code": "unexpected-end", "message": "Too early.", "start": 9, "end": 9, "level": "error"}
+    page = show(
+        EDITOR.replace("value=value", "value=value problems=found"), value="SUM(x) /  ", found=[problem]
+    )
+
+    expect(page.locator(".squig")).to_have_text("/")
+    expect(page.locator("#fx")).to_have_attribute("aria-invalid", "true")
+
+
+def test_a_formula_that_was_not_begun_is_not_called_wrong(show: Show) -> None:
+    problem = {"code": "empty", "message": "It is empty.", "start": 0, "end": 0, "level": "error"}
+    page = show(EDITOR.replace("value=value", "value=value problems=found"), value="", found=[problem])
+
+    expect(page.locator("[data-formula-problem]")).to_have_text("It is empty.")
+    expect(page.locator("[data-formula-problem] .c-bad")).to_have_count(0)
+    assert page.locator("#fx").get_attribute("aria-invalid") is None
 
 
 @pytest.mark.browser_context_args(java_script_enabled=False)
