@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 
 from semantic.definitions import Vocabulary
 from semantic.formula.parser import MINUS, STRENGTH
+from semantic.formula.phrases import KEPT
 from semantic.formula.sentence import phrase
 from semantic.formula.tree import Binary, ColumnRef, MetricRef, Node, Prior, Running, Total, Unary, Where
 from semantic.formula.where import gather_where
@@ -80,9 +81,10 @@ class _Chips:
         yield from _bracketed(inner) if several and floor else inner
 
     def _runs(self, node: Running) -> str:
+        kept = f" ({KEPT[node.keep]})" if node.keep in KEPT else ""
         if node.window:
-            return f"over {node.window.words}"
-        return f"since the {node.to_date} began" if node.to_date else "up to each day"
+            return f"over {node.window.words}{kept}"
+        return f"since the {node.to_date} began{kept}" if node.to_date else f"up to each day{kept}"
 
     def _one(self, node: Node) -> Chip:
         words = phrase(node, self.whole, self.vocabulary)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from catalog.annotations import leaving_in
 from semantic.definitions import Vocabulary, name_key
 from semantic.formula.errors import Fix, Problem, Span, replaced, source
-from semantic.formula.printer import spell
+from semantic.formula.printer import print_formula, spell
 from semantic.formula.spellings import POINTED, numbers
 from semantic.formula.tree import (
     COMPARISONS,
@@ -69,7 +69,14 @@ def _running_instead(text: str, tree: Node) -> tuple[Fix, ...]:
     last = tree.condition
     if not isinstance(last, InPeriod) or last.complete or not last.count:
         return ()
-    fixed = f"ROLLING({source(text, tree.value)}, {Period(last.count, last.unit).words})"
+    total = tree.value
+    if isinstance(total, Total) and total.arg is None and isinstance(last.value, ColumnRef):
+        running = f"COUNT({spell(last.value.model)}.*)"  # no field says any more of which model
+    elif total.start <= last.start < total.end:  # SUMIF(…) and SUM(… WHERE …) have it in their middle
+        running = print_formula(total)
+    else:
+        running = source(text, total)
+    fixed = f"ROLLING({running}, {Period(last.count, last.unit).words})"
     return (Fix(f"Write {fixed}", replaced(text, tree, fixed)),)
 
 

@@ -46,11 +46,23 @@ def missing_value(text: str, token: Token) -> FormulaError:
         return unexpected_end(text, "A value or a field is missing at the end.")
     if token.word in _QUERY_WORDS:
         return _query_word(token)
+    if token.is_operator("&") and text[: token.start].endswith("&"):
+        return _sign_for_word(text, Place(token.start - 1, token.end), "AND")
     message = f"A value or a field is missing before {quoted(text, token)}."
     hint = ""
     if token.word:
         hint = f"If a field has this name, write [{token.value}]."
     return FormulaError("unexpected-token", message, token, hint)
+
+
+def _sign_for_word(text: str, where: Place, word: str) -> FormulaError:
+    """`||` or `&&` between two conditions, as in some programming languages."""
+    sign = source(text, where).strip()
+    start = text.index(sign, where.start)
+    place = Place(start, start + len(sign))
+    fixes = (Fix(f"Write {word}", f"{text[: where.start].rstrip()} {word} {text[where.end :].lstrip()}"),)
+    message = f"{sign} does not join conditions."
+    return FormulaError("unexpected-token", message, place, "Write AND or OR between them.", fixes)
 
 
 def missing_bracket(text: str, opening: Token, tokens: list[Token]) -> FormulaError:
@@ -171,6 +183,10 @@ def percent_remainder(text: str, before: Token, sign: Token, after: Token) -> Fo
 def chained_comparison(text: str, left: Node, operator: Token, right: Node | None) -> FormulaError:
     hint = "Write a range with AND or BETWEEN, for example: 0 < x AND x < 10."
     fixes: tuple[Fix, ...] = ()
+    if isinstance(left, Binary) and isinstance(left.right, Binary):
+        between = Place(left.right.left.end, left.right.right.start)
+        if source(text, between).strip() == "||":
+            return _sign_for_word(text, between, "OR")
     place = Place(left.start, operator.end)
     if isinstance(left, Binary) and left.op in COMPARISONS and right is not None:
         middle = source(text, left.right)

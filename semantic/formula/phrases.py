@@ -70,6 +70,14 @@ REMARKS: Mapping[str, str] = {
     "TRIM": "{} without spaces at both ends",
     "DATEADD": "{} plus {} {}s",
 }
+# How those read that count something, where it is one.
+COUNTED: Mapping[str, str] = {
+    "LEFT": "the first character of {0}",
+    "RIGHT": "the last character of {0}",
+    "DATEADD": "{} plus {} {}",
+}
+# Which day of a period counts, other than its last one.
+KEPT: Mapping[str, str] = {"first": "on the first day", "average": "on average of its days"}
 # Functions that are conditions, and their denial.
 CONDITIONS: Mapping[str, tuple[str, str]] = {
     "CONTAINS": ("{} contains {}", "{} does not contain {}"),

@@ -122,8 +122,7 @@ class _Writer:
             words = f"{value} since the {node.to_date} began"
         else:
             words = f"{value} up to each day"
-        kept = {"first": "on the first day", "average": "on average of its days"}.get(node.keep)
-        return f"{words} ({kept})" if kept else words
+        return f"{words} ({phrases.KEPT[node.keep]})" if node.keep in phrases.KEPT else words
 
     def prior(self, node: Prior) -> str:
         return f"{self.write(node.value, 1)} {self.period(node.length)} earlier"
@@ -227,7 +226,10 @@ class _Writer:
             return f"the {'largest' if node.name == 'GREATEST' else 'smallest'} of {listed(args, 'and')}"
         if node.name == "COALESCE":
             return f"{', or '.join(args)} where that is blank"
-        return (phrases.NOUNS.get(node.name) or phrases.REMARKS[node.name]).format(*args)
+        words = phrases.NOUNS.get(node.name) or phrases.REMARKS[node.name]
+        if node.name in phrases.COUNTED and isinstance(node.args[1], Literal_) and node.args[1].value == 1:
+            words = phrases.COUNTED[node.name]
+        return words.format(*args)
 
     def _is_date(self, node: Node) -> bool:
         if isinstance(node, ColumnRef):

@@ -7,12 +7,13 @@ from dataclasses import replace
 from datetime import date
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-from semantic.definitions import ValueType, Vocabulary
+from semantic.definitions import ValueType, Vocabulary, name_key
 from semantic.formula import levels
 from semantic.formula.calls import date_literal
 from semantic.formula.errors import Fix, FormulaError, replaced, source
 from semantic.formula.function import Function
 from semantic.formula.levels import Level
+from semantic.formula.printer import spell
 from semantic.formula.registry import find_function
 from semantic.formula.tree import (
     COMPARISONS,
@@ -334,8 +335,19 @@ class Checker:
         instead = f"COUNT(DISTINCT {written})"
         if arg.kind == "boolean":
             instead = f"COUNTIF({written})"
+        if isinstance(arg.node, Literal_) and arg.kind == "text":
+            raise self._quoted(node, arg.node)
         fixes = (Fix(f"Use {instead}", replaced(self.text, node, instead)),)
         self._needs(arg, NUMBERS, f"{node.name}()", fixes)
+
+    def _quoted(self, node: Total, arg: Literal_) -> FormulaError:
+        """A total of a text that was typed; perhaps a field was meant."""
+        fields = self.vocabulary.columns_by_key.get(name_key(str(arg.value)), {})
+        name = spell(str(arg.value))
+        fixes = (Fix(f"Use the field {name}", replaced(self.text, arg, name)),) if fields else ()
+        message = f"{node.name}() needs a number, but this is text."
+        hint = "Names of fields stand without quotes, or in square brackets."
+        return FormulaError("wrong-type", message, arg, hint, fixes)
 
     def where(self, node: Where) -> Checked:
         levels.refuse_totals_in_where(self.text, node)

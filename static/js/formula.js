@@ -179,7 +179,7 @@ function matching(all, { typed, kinds }, there) {
   const lead = ({ kind, table }) => (kind !== "field" ? 0 : (there.called || there.rows ? -0.5 : 0.5) - (table === there.home ? 0.25 : 0));
   const rank = (item) => (isCalled(item, wanted) ? -4 : begins(item)) + (fits(item, there) ? lead(item) : 3);
   const has = ({ search, full }) => (wanted.includes(".") && full ? full.startsWith(wanted) : search.includes(wanted));
-  const asked = (item) => (there.wanted in WORDS || there.wanted === "entity" ? item.wanted === there.wanted : item.kind !== "word");
+  const asked = (item) => (there.wanted in WORDS || there.wanted === "entity" ? item.wanted === there.wanted && !(there.timed && item.name === "day") : item.kind !== "word");
   return all
     .filter((item) => kinds.includes(item.kind) && asked(item) && has(item))
     .map((item) => [rank(item), item])
@@ -200,7 +200,7 @@ class Editor {
     this.items = [];
     this.chosen = 0;
     this.typing = false;
-    this.list = element("div", { role: "listbox", id: `${this.input.id}-list`, "aria-label": box.querySelector("[role=toolbar]").getAttribute("aria-label") });
+    this.list = element("div", { role: "listbox", tabindex: 0, id: `${this.input.id}-list`, "aria-label": box.querySelector("[role=toolbar]").getAttribute("aria-label") });
     this.about = element("div", { css: "ac-doc" });
     this.popup = element("div", { css: "pop ac", hidden: "" }, this.list, this.about);
     this.tip = element("div", { css: "pop sig-tip", hidden: "" });
@@ -372,7 +372,7 @@ class Editor {
     const [{ known, name, position }] = calls;
     const takes = known?.takes || [];
     const rows = "rows" in this.box.dataset || calls.some((call) => call.where || call.known?.total);
-    return { called: name, rows, wanted: takes[Math.min(position, takes.length - 1)], home: this.home() };
+    return { called: name, rows, timed: takes[0] === "total", wanted: takes[Math.min(position, takes.length - 1)], home: this.home() };
   }
 
   /* The signature of the function around the caret, with the value one is at in bold. */
@@ -389,7 +389,6 @@ class Editor {
     const { help, helpLabel } = this.box.dataset;
     if (help) this.tip.append(element("a", { href: `${help}#${known.name}`, target: "_blank", rel: "noopener", text: helpLabel.replace("%(name)s", known.name) }));
     this.status.textContent = `${known.signature}. ${known.summary}`;
-    this.place(this.tip, this.input.selectionStart);
   }
 
   /* Below the character at `offset`, inside the editor. CSP allows styles set this way. */
@@ -422,7 +421,7 @@ class Editor {
       this.walked = true;
       this.chosen = (this.chosen + step + this.items.length) % this.items.length;
       this.show();
-    } else if (/^(Tab|Enter)$/.test(event.key) && (!meant || (event.key === "Tab" && this.items.some((item) => isCalled(item, typed))))) {
+    } else if (/^(Tab|Enter)$/.test(event.key) && (!meant || event.shiftKey || (event.key === "Tab" && this.items.some((item) => isCalled(item, typed))))) {
       this.close(); // a name that is whole, or only has this word in it: the key does what it does elsewhere
     } else if (event.key === "Enter" || event.key === "Tab") {
       event.preventDefault();

@@ -264,6 +264,23 @@ def test_the_toolbar_offers_everything_there_is(show: Show) -> None:
     expect(page.get_by_role("option")).to_have_count(8)
 
 
+def test_on_a_phone_the_suggestions_can_be_scrolled_and_one_goes_back_past_them(show: Show) -> None:
+    functions = [{"name": f"F{n}", "signature": f"F{n}()", "summary": "", "example": ""} for n in range(30)]
+    page = show(EDITOR, value="", vocabulary={**VOCABULARY, "functions": functions})
+    page.set_viewport_size({"width": 390, "height": 800})
+    expect(page.locator("[data-formula]")).to_have_attribute("data-ready", "")
+    page.click("#fx")
+    page.keyboard.type("F")
+    expect(page.get_by_role("option")).to_have_count(8)
+    assert _violations(page) == []
+
+    page.keyboard.press("Shift+Tab")
+
+    expect(page.locator("#fx")).to_have_value("F")
+    expect(page.get_by_role("listbox")).to_be_hidden()
+    expect(page.get_by_role("toolbar").get_by_role("button").first).to_be_focused()
+
+
 def test_the_signature_shows_which_value_one_is_at(editor: Page) -> None:
     editor.keyboard.type("COALESCE(1, ")
 
@@ -382,6 +399,16 @@ def test_what_is_pasted_or_taken_back_opens_no_suggestions(editor: Page) -> None
 
     expect(editor.locator("#fx")).to_have_value("net")
     expect(editor.get_by_role("listbox")).to_be_hidden()
+
+
+def test_the_signature_leaves_what_is_wrong_in_sight(editor: Page) -> None:
+    editor.keyboard.type("SUM(SUMM(1)")
+    expect(editor.locator(".squig")).to_have_text("SUMM")
+    tip, foot = editor.locator(".sig-tip").bounding_box(), editor.locator("#fx-foot").bounding_box()
+
+    assert tip is not None
+    assert foot is not None
+    assert tip["y"] + tip["height"] <= foot["y"]
 
 
 def test_the_signature_stays_inside_the_brackets_of_a_value(editor: Page) -> None:

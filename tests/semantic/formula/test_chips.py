@@ -35,6 +35,7 @@ def told(found: tuple[Chip, ...]) -> str:
         ("-revenue", "- [revenue]"),
         ("ROLLING(revenue, 30 days)", "[revenue] [over 30 days]"),
         ("TODATE(revenue, month) / 2", "[revenue] [since the month began] / [2]"),
+        ("ROLLING(revenue, 30 days, average)", "[revenue] [over 30 days (on average of its days)]"),
         ("CUMULATIVE(revenue)", "[revenue] [up to each day]"),
         ("revenue - PRIOR(revenue, 1 month)", "[revenue] - [revenue] [1 month earlier]"),
         (

@@ -334,6 +334,10 @@ ERRORS = [
         "Ask for channel",
     ),
 ]
+ERRORS += [
+    ("COUNTIF(is_gift ⟦&&⟧ channel = 'web')", "unexpected-token", "&& does not join", "AND or OR"),
+    ('SUM(⟦"amount"⟧)', "wrong-type", "SUM() needs a number, but this is text.", "without quotes"),
+]
 WARNINGS = [
     (
         "SUM(amount) WHERE ⟦order_date IN LAST 30 DAYS⟧",
@@ -571,6 +575,12 @@ FIXES = [
     ("(100 * SUM(amount)) / SUM(discount)", "(SUM(amount)) / SUM(discount)"),
     ('COUNTIF(channel = "status")', "COUNTIF(channel = status)"),
     ("COUNT(channel = 'web')", "COUNTIF(channel = 'web')"),
+    ("COUNTIF(order_date IN LAST 30 DAYS)", "ROLLING(COUNT(orders.*), 30 days)"),
+    ("SUMIF(amount, order_date IN LAST 2 WEEKS)", "ROLLING(SUM(amount), 2 weeks)"),
+    ("SUM(amount WHERE order_date IN LAST 1 YEAR)", "ROLLING(SUM(amount), 1 year)"),
+    ("COUNTIF(is_gift && channel = 'web')", "COUNTIF(is_gift AND channel = 'web')"),
+    ("COUNTIF(channel = 'a'||channel = 'web')", "COUNTIF(channel = 'a' OR channel = 'web')"),
+    ("SUM('amount')", "SUM(amount)"),
 ]
 
 

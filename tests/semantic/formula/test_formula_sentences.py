@@ -110,6 +110,8 @@ CONDITIONS = [
     ("YEAR(order_date) = 2026", "the year of order date is 2026"),
     ("LOWER(channel) = 'web'", "(channel in small letters) is 'web'"),
     ("LEFT(channel, 2) = 'we'", "the first 2 characters of channel is 'we'"),
+    ("RIGHT(channel, 1) = 'b'", "the last character of channel is 'b'"),
+    ("DATEADD(order_date, 1, month) < TODAY()", "(order date plus 1 month) is before today"),
     ("MOD(quantity, 2) = 0", "the remainder of quantity divided by 2 is 0"),
 ]
 
