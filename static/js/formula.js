@@ -196,7 +196,8 @@ class Editor {
     this.input = box.querySelector("textarea");
     this.copy = box.querySelector("pre");
     this.vocabulary = vocabulary;
-    this.all = choices(vocabulary);
+    this.all = choices(vocabulary).filter(({ kind, total, timed }) => !("rows" in box.dataset) || !(kind === "metric" || total || timed));
+    this.refused = this.input.getAttribute("aria-invalid") === "true";
     this.items = [];
     this.chosen = 0;
     this.typing = false;
@@ -264,6 +265,7 @@ class Editor {
 
   typed({ inputType = "" }) {
     this.typing = true;
+    this.refused = false;
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.pause(), PAUSE);
     this.draw();
@@ -304,7 +306,7 @@ class Editor {
   draw() {
     const problems = this.problems();
     this.copy.replaceChildren(...painted(this.input.value, problems));
-    const wrong = problems.some(({ level }) => level === "error");
+    const wrong = this.refused || problems.some(({ level }) => level === "error");
     if (wrong) this.input.setAttribute("aria-invalid", "true");
     else this.input.removeAttribute("aria-invalid");
     this.input.style.blockSize = "auto";
@@ -356,7 +358,7 @@ class Editor {
 
   /* The model that the form says the formula starts from; its fields need no model before their names. */
   home() {
-    const chosen = this.input.form?.elements.namedItem("model")?.value.split(".") || [];
+    const chosen = (this.input.form?.elements.namedItem("model")?.value ?? this.box.dataset.home ?? "").split(".");
     return chosen[2] ?? chosen[0]; // dbt's unique_id, or the name alone
   }
 

@@ -386,6 +386,21 @@ def test_a_suggestion_takes_the_place_of_what_is_left_of_the_name(
     expect(page.locator("#fx")).to_have_value(then)
 
 
+def test_a_value_of_each_row_is_offered_no_totals_and_no_metrics(show: Show) -> None:
+    body = EDITOR.replace("value=value", "value=value rows=True home='model.shop.shops' hint='Over one row.'")
+    page = show(body, value="")
+    expect(page.locator("[data-formula]")).to_have_attribute("data-ready", "")
+    expect(page.locator("#fx-foot")).to_have_text("Over one row.")
+    expect(page.get_by_role("toolbar").get_by_role("button")).to_have_text(["Function", "Field"])
+    page.click("#fx")
+    page.keyboard.press("Control+Space")
+
+    expect(page.get_by_role("option")).to_have_text(
+        ["Zip codetext", "zonetext", "Net amountnumber", "Customer nametext", "COALESCE"]
+    )
+    assert _violations(page) == []
+
+
 def test_what_is_pasted_or_taken_back_opens_no_suggestions(editor: Page) -> None:
     editor.keyboard.type("net")
     editor.keyboard.press("Enter")
