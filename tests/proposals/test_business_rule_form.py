@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +110,34 @@ def test_rows_and_columns_of_a_table_come_and_go_by_buttons(writing: Writing) ->
     assert 'aria-label="Row 2, field 1"' in page
     writing.post("row-:0", **grid)
     assert [row.outcome for row in writing.content.table.rows] == ["small"]
+
+
+@pytest.mark.parametrize(
+    ("act", "control"),
+    [
+        ("row+", 'aria-label="Row 3, field 1"'),
+        ("row-:0", 'value="row+"'),
+        ("column+", 'id="id_input_3"'),
+        ("column-:0", 'value="column+"'),
+        ("as:table", 'value="as:table"'),
+        ("save", ""),
+    ],
+)
+def test_whoever_works_with_the_keyboard_goes_on_where_the_button_changed_something(
+    writing: Writing, act: str, control: str
+) -> None:
+    grid: dict[str, Any] = {
+        "written": "table",
+        "inputs": ["quantity", "status"],
+        "outcomes": ["big", "small"],
+    }
+
+    page = writing.post(act, **grid, cells=["> 2", "-", "-", "completed"]).content.decode()
+
+    form = page.partition('id="proposal"')[2].partition("</form>")[0]
+    focused = [tag for tag in re.findall(r"<(?:input|button)[^>]*>", form) if " autofocus" in tag]
+    assert len(focused) == bool(control)
+    assert all(control in tag for tag in focused)
 
 
 def test_an_offered_example_is_confirmed_by_its_button(writing: Writing) -> None:
