@@ -124,6 +124,9 @@ function* callsAt(text, place) {
 
 const spelled = (name) => (/^[\p{L}_][\p{L}\p{N}_]*$/u.test(name) && !KEYWORDS.has(name.toUpperCase()) ? name : `[${name}]`);
 
+/* The first paragraph of a description: tables and lists are for its own page. */
+const beginning = (text) => (text || "").trim().split(/\n\s*(?:\n|[|#>*-])/)[0];
+
 function choices({ functions, fields, metrics, entities }) {
   const full = ({ table, name }, say = String) => (table ? `${say(table)}.${say(name)}` : say(name));
   const words = Object.entries({ ...WORDS, entity: entities });
@@ -140,12 +143,12 @@ function choices({ functions, fields, metrics, entities }) {
     ...fields.map((item) => ({
       kind: "field", type: item.type, name: item.name, shown: item.label || item.name, hint: item.shared ? item.table : item.type === "any" ? "" : item.type,
       table: item.table, short: spelled(item.name), insert: item.shared ? full(item, spelled) : spelled(item.name), qualified: full(item, spelled), title: full(item),
-      about: item.description, example: "", search: `${item.name} ${item.label || ""}`.toLowerCase(),
+      about: beginning(item.description), example: "", search: `${item.name} ${item.label || ""}`.toLowerCase(),
       full: full(item).toLowerCase(),
     })),
     ...metrics.map((item) => ({
       kind: "metric", name: item.name, shown: item.label || item.name, hint: "metric", insert: spelled(item.name),
-      title: item.name, about: item.description, example: "", search: `${item.name} ${item.label || ""}`.toLowerCase(),
+      title: item.name, about: beginning(item.description), example: "", search: `${item.name} ${item.label || ""}`.toLowerCase(),
     })),
   ];
 }

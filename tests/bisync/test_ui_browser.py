@@ -60,7 +60,13 @@ VOCABULARY = {
             "shared": True,
             "description": "",
         },
-        {"name": "zone", "label": "", "type": "text", "table": "shops", "description": ""},
+        {
+            "name": "zone",
+            "label": "",
+            "type": "text",
+            "table": "shops",
+            "description": "Where\na shop is.\n\n| zone | meaning |\n|---|---|\n| a | abroad |",
+        },
     ],
     "metrics": [{"name": "net_revenue", "label": "Net revenue", "description": "After refunds."}],
     "entities": ["customer"],
@@ -234,6 +240,12 @@ def test_a_model_may_be_named_first(editor: Page) -> None:
     editor.keyboard.type("zo")
     editor.keyboard.press("Enter")
     expect(editor.locator("#fx")).to_have_value("shops.zone")
+
+
+def test_a_suggestion_tells_the_first_paragraph_of_its_description(editor: Page) -> None:
+    editor.keyboard.type("zone")
+
+    expect(editor.locator(".ac-doc")).to_have_text("shops.zoneWhere a shop is.")
 
 
 def test_nothing_is_suggested_inside_a_text(editor: Page) -> None:
