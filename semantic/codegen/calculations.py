@@ -317,7 +317,9 @@ def _query(fields: CalculationFields, known: Known, project: Project) -> _Done:
 
 def _told(query: ReadQuery, fields: CalculationFields) -> tuple[Column, ...]:
     said = {name.lower(): text for name, text in fields.column_words.items()}
-    return tuple(replace(one, description=said.get(one.name.lower(), "")) for one in query.columns)
+    return tuple(
+        replace(one, description=said.get(one.name.lower(), one.description)) for one in query.columns
+    )
 
 
 def _new(

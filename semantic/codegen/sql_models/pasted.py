@@ -16,6 +16,7 @@ from typing import NamedTuple
 from sqlglot import exp
 from sqlglot.errors import ParseError, TokenError
 
+from catalog.lineage.origins import How, Origin
 from catalog.lineage.queries import Untraceable, trace
 from semantic.codegen.entries import Refused
 from semantic.codegen.sql_models.folders import prefix_of, prefixes_in
@@ -31,6 +32,7 @@ from semantic.codegen.sql_models.jinja import (
 )
 from semantic.codegen.sql_models.layout import laid_out
 from semantic.codegen.sql_models.new_model import (
+    DESCRIPTION_LIMIT,
     ColumnWords,
     NewModel,
     Project,
@@ -86,6 +88,7 @@ class KnownRelation:
 class ReadQuery:
     """The query of a model: its text, its columns with their types, what it reads, and what to know of it.
 
+    Columns that it hands on as they are have the description that they have there.
     With `small_names` what it reads has no column in capitals, so that names in capitals may become small.
     """
 
@@ -119,12 +122,13 @@ def query_model(query: ReadQuery, model: PastedModel, project: Project) -> Writt
         if query.columns and name.lower() not in map(str.lower, names):
             raise Refused(f"The query has no column {name}.")
     said = {word.name.lower(): word for word in model.words}
+    handed_on = {column.name: column.description for column in query.columns}
     own = {name.lower(): name for name in names}
     key = tuple({name.lower(): own.get(name.lower(), name) for name in model.key}.values())
     tests = {name.lower(): found for name, found in key_tests(key).items()}
     words = []
     for name in names or [word.name for word in model.words]:
-        word = said.get(name.lower(), ColumnWords(name))
+        word = said.get(name.lower(), ColumnWords(name, handed_on.get(name, "")))
         words.append(
             replace(word, name=name, tests=tuple(dict.fromkeys((*tests.get(name.lower(), ()), *word.tests))))
         )
@@ -188,6 +192,7 @@ def read_query(
     found = known.columns(final)
     reads = tuple(dict.fromkeys(known.call_of(jinja) for jinja in final.masked.names.values()))
     small = not any(column.name.isupper() for columns in found.values() for column in columns)
+    notes += _misspelt(final, found)
     return ReadQuery(sql + "\n", _columns(final, found, dialect), reads, tuple(notes), small)
 
 
@@ -431,7 +436,32 @@ def _columns(query: Query, known: Columns, dialect: str) -> tuple[Column, ...]:
         if names.count(name) > 1:
             raise QueryRefused(f"This query has two columns {name}. Name or leave out one of them.")
     types, written = types_of(query, known, dialect), dict(_quoted(query))
-    return tuple(Column(written.get(name, name), types.get(name, "any")) for name in names)
+    return tuple(
+        Column(written.get(name, name), types.get(name, "any"), description=_handed_on(name, origin, known))
+        for name, origin in traced.columns
+    )
+
+
+def _misspelt(query: Query, known: Columns) -> Iterator[str]:
+    """Of columns that nobody knows what may be meant. dbt need not know all, so that they are not refused."""
+    names = sorted({column.name.lower() for columns in known.values() for column in columns})
+    called = (one for one in query.tree.find_all(exp.Identifier) if not isinstance(one.parent, exp.Column))
+    made = {one.name.lower() for one in called}
+    asked = dict.fromkeys(column.name.lower() for column in query.tree.find_all(exp.Column))
+    for name in asked:
+        near = [] if name in names or name in made else get_close_matches(name, names, n=1, cutoff=0.8)
+        if near:
+            yield f"No column {name} is known of what this query reads. Did you mean {near[0]}?"
+
+
+def _handed_on(name: str, origin: Origin, known: Columns) -> str:
+    """The sentence of the one column that a query hands on as it is, under the same name."""
+    leaves = [leaf for leaf, how in origin.leaves.items() if how is How.SAME and leaf[1] == name]
+    if not origin.known or len(leaves) != 1 or len(origin.leaves) != 1:
+        return ""
+    columns = known.get(leaves[0][0], ())
+    said = next((one.description for one in columns if one.name.lower() == name), "")
+    return "" if "\n" in said or text_problems(said, limit=DESCRIPTION_LIMIT) else said
 
 
 def _quoted(query: Query) -> Iterator[tuple[str, str]]:

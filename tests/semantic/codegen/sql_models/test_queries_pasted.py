@@ -291,6 +291,37 @@ def test_a_column_behind_a_long_quoted_name_is_refused() -> None:
         read("select `db.raw.orders`.amount from `db.raw.orders`", dialect="bigquery")
 
 
+def test_columns_that_are_handed_on_keep_what_is_said_of_them() -> None:
+    told = [
+        Column("customer_id", "integer", description="One number a customer."),
+        Column("tier", "text", description="How much they buy."),
+        Column("since", "date", description="{{ this }}"),
+    ]
+    relations = [replace(RELATIONS[0], columns=tuple(told)), *RELATIONS[1:]]
+    text = (
+        "with c as (select * from customers) select c.customer_id, c.tier as kind, upper(c.tier) as tier,"
+        " c.since, o.amount from c join raw.orders o using (customer_id)"
+    )
+    query = read_query(text.replace("using (customer_id)", "on true"), relations, ProjectStyle(), "duckdb")
+    assert [column.description for column in query.columns] == ["One number a customer.", "", "", "", ""]
+
+    model = PastedModel("dim_tiers", description="Tiers.", words=(ColumnWords("kind", "What they are."),))
+    columns = query_model(query, model, PROJECTS["labs"].project).entries["models"][0]["properties"]["entry"]
+    assert [one.get("description") for one in columns["columns"]] == [
+        *("One number a customer.", "What they are."),
+        *(None, None, None),
+    ]
+
+
+def test_a_column_that_may_be_misspelt_is_told() -> None:
+    found = read("select customerid, Tiers, tier as teir, upper(teir) as x from customers order by amnt")
+    assert found.notes == (
+        "No column customerid is known of what this query reads. Did you mean customer_id?",
+        "No column tiers is known of what this query reads. Did you mean tier?",
+    )
+    assert read("select tier, 1 as teir from customers order by teir").notes == ()
+
+
 def test_a_name_unlike_those_of_its_folder_is_told() -> None:
     labs = PROJECTS["labs"].project
     files = {
