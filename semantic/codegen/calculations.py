@@ -18,13 +18,12 @@ from semantic.codegen.sql_models.new_model import ColumnWords, Project, WrittenM
 from semantic.codegen.sql_models.pasted import (
     MOST_TEXT,
     KnownRelation,
-    PastedModel,
     QueryRefused,
     ReadQuery,
     cleaned,
-    query_model,
     read_query,
 )
+from semantic.codegen.sql_models.pasted_model import PastedModel, query_model
 from semantic.codegen.sql_models.project import project_of
 from semantic.codegen.sql_models.receivers import Below, Received, received
 from semantic.codegen.yaml_files import new_file

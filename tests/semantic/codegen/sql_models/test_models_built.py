@@ -13,7 +13,8 @@ import pytest
 from semantic.codegen.changes import FileChange
 from semantic.codegen.sql_models.calculated import CalculatedColumn, calculated_column
 from semantic.codegen.sql_models.jinja import RelationCall
-from semantic.codegen.sql_models.pasted import KnownRelation, PastedModel, query_model, read_query
+from semantic.codegen.sql_models.pasted import KnownRelation, read_query
+from semantic.codegen.sql_models.pasted_model import PastedModel, query_model
 from semantic.codegen.sql_models.rule_models import rule_models
 from tests.semantic.codegen.sql_models.golden_models import (
     CALCULATED_RULE,

@@ -16,13 +16,8 @@ from semantic.codegen.entries import Refused
 from semantic.codegen.sql_models.jinja import RelationCall, mask
 from semantic.codegen.sql_models.layout import laid_out
 from semantic.codegen.sql_models.new_model import Project
-from semantic.codegen.sql_models.pasted import (
-    KnownRelation,
-    PastedModel,
-    in_style,
-    query_model,
-    read_query,
-)
+from semantic.codegen.sql_models.pasted import KnownRelation, read_query
+from semantic.codegen.sql_models.pasted_model import PastedModel, in_style, query_model
 from semantic.codegen.sql_models.queries import query_of
 from semantic.codegen.sql_models.style import ProjectStyle
 from semantic.codegen.sql_models.words import Unreadable

@@ -15,14 +15,8 @@ from semantic.codegen.quality.habits import Habits
 from semantic.codegen.quality.macros import MACRO_FILE
 from semantic.codegen.sql_models.jinja import RelationCall
 from semantic.codegen.sql_models.new_model import ColumnWords
-from semantic.codegen.sql_models.pasted import (
-    KnownRelation,
-    PastedModel,
-    QueryRefused,
-    ReadQuery,
-    query_model,
-    read_query,
-)
+from semantic.codegen.sql_models.pasted import KnownRelation, QueryRefused, ReadQuery, read_query
+from semantic.codegen.sql_models.pasted_model import PastedModel, query_model
 from semantic.codegen.sql_models.style import ProjectStyle
 from semantic.definitions import Column, Model, Vocabulary
 from semantic.known import Known
