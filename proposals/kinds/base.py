@@ -144,6 +144,10 @@ class Kind(ABC, Generic[F]):
         """Its formula, read and checked; None where it has none."""
         return None
 
+    def row_formulas(self, _fields: F, _known: Known) -> dict[str, Analysis | None]:
+        """The formulas over one row in its form: field → read and checked; None where it is empty."""
+        return {}
+
     def reads_as(self, fields: F, known: Known) -> str:
         """What is computed, read aloud; "" where nothing is."""
         found = self.analysis(fields, known)

@@ -23,7 +23,7 @@ from semantic.codegen.metrics import Compiled
 from semantic.codegen.sql_models.project import begun
 from semantic.definitions import Dimension, Measure, Model
 from semantic.elements import DimensionFields, MeasureFields, dimension_fields, measure_fields
-from semantic.formula import analyse
+from semantic.formula import Analysis, analyse, analyse_row
 from semantic.formula.phrases import listed
 from semantic.known import Known
 from semantic.removals import Use, dimension_of, measure_of, model_of, uses_of
@@ -138,6 +138,11 @@ class ElementKind(Kind[F]):
     def unique_id(self, name: str, known: Known) -> str:
         found = self.found(name, known)
         return found[0].unique_id if found is not None else ""
+
+    def row_formulas(self, fields: F, known: Known) -> dict[str, Analysis | None]:
+        model = model_of(fields.model, known)
+        read = model is not None and fields.expr
+        return {"expr": analyse_row(fields.expr, known.names, model=model.name) if model and read else None}
 
     def warnings(self, fields: F, known: Known) -> list[str]:
         """Who uses one whose calculation changes."""

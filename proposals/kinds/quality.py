@@ -21,6 +21,7 @@ from semantic.codegen.promised import Kept, compile_change, compile_new, compile
 from semantic.codegen.quality.promises import Promise
 from semantic.definitions import ValueType
 from semantic.described import DESCRIBED, split
+from semantic.formula import Analysis, analyse_row
 from semantic.known import Known
 from semantic.promised import PromiseFields
 from semantic.rules.metric import Problems
@@ -104,6 +105,16 @@ class QualityKind(Kind[PromiseFields]):
 
     def typing_problems(self, fields: PromiseFields, base: PromiseFields | None) -> Problems:  # noqa: ARG002
         return typing_problems(fields)
+
+    def row_formulas(self, fields: PromiseFields, known: Known) -> dict[str, Analysis | None]:
+        model = next((one for one in known.names.models.values() if one.unique_id == fields.table), None)
+        typed = {"where": fields.where}
+        if fields.promise.kind == "always_true":
+            typed["formula"] = fields.promise.formula
+        return {
+            name: analyse_row(text, known.names, model=model.name) if text and model else None
+            for name, text in typed.items()
+        }
 
     def sending_problems(self, fields: PromiseFields, known: Known, base: PromiseFields | None) -> Problems:
         told = self.typing_problems(fields, base)

@@ -254,8 +254,9 @@ def _tell(form: ItemForm, problems: Mapping[str, Sequence[str]]) -> None:
 
 def _posted(request: Request, environment: Environment, item: Item) -> HttpResponse:
     typed, proposal, revision = request.POST.copy(), item.proposal, item.revision
-    if fix := request.POST.get("fix"):  # the repair that the line below the formula offers
-        typed[FORMS[revision.kind].fixed] = str(fix)
+    for name, fix in request.POST.items():  # a repair that the line below a formula offers
+        if name == "fix" or name.startswith("fix-"):
+            typed[name.partition("-")[2] or FORMS[revision.kind].fixed] = str(fix)
     form = _form(environment, item, typed)
     fields = _typed(form, revision)
     undone: Mapping[str, list[str]] = {}

@@ -29,6 +29,8 @@ from semantic.calculation import CalculationFields
 from semantic.definitions import Grain
 from semantic.elements import DimensionFields, MeasureFields
 from semantic.fields import Fields, MetricFields
+from semantic.formula import Problem
+from semantic.formula.chips import Chip, chips
 from semantic.promised import PromiseFields
 from semantic.removals import RemovalFields, left_unused, subject_of, uses_of
 
@@ -43,6 +45,30 @@ class Context(Protocol):
     def __call__(
         self, request: Request, environment: Environment, fields: Any, base: Any, earlier: Earlier, /
     ) -> dict[str, object]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Foot:
+    """What stands below a formula over one row: what is wrong, how it reads, and while it is empty a hint."""
+
+    hint: str = ""
+    problems: Sequence[Problem] = ()
+    reads_as: str = ""
+    chips: Sequence[Chip] = ()
+
+
+def _feet(kind: str, fields: Fields, found: Outlook) -> dict[str, Foot]:
+    """Of each formula over one row that the form asks for."""
+    if found.known is None:
+        return dict.fromkeys(("expr", "where", "formula"), Foot())
+    feet = {}
+    for name, read in KINDS[kind].row_formulas(fields, found.known).items():
+        foot = Foot(str(FORMS[kind].base_fields[name].help_text))
+        if read is not None:
+            parts = chips(read.tree, found.names) if read.tree is not None else ()
+            foot = replace(foot, problems=read.problems, reads_as=read.reads_as, chips=parts)
+        feet[name] = foot
+    return feet
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +136,7 @@ def _plain(kind: str) -> Context:
             "missing": form.told(found.missing),
             "unfit": [(name, unfit.get(name, "")) for name in form.looked_at],
             "fields": fields,
+            "feet": _feet(kind, fields, found),
         }
 
     return context
@@ -208,6 +235,7 @@ def _business_rule(
         "unfit": [(name, unfit.get(name, "")) for name in RuleForm.looked_at],
         "fields": fields,
         "spellings": SPELLINGS,
+        "feet": {"text": Foot()},
         "columns": [column.name for column in model.columns] if model is not None else [],
     }
 

@@ -213,9 +213,18 @@ def test_the_form_shows_the_values_and_the_code_while_it_is_typed(story: Story, 
     assert "quantity &gt; 1" in parts
     assert "Everything that reviewers need is there." in parts
 
-    typed["expr"] = "SUM("
+    assert "Reads as</b> quantity is more than 1" in " ".join(parts.split()).replace("</b> ", "</b> ")
+    assert '<span class="chip' in parts
+
+    typed["expr"] = "quantty > 1"
     parts = client.post(reverse("proposal-preview", args=[*place, number]), typed).content.decode()
     assert "Everything that reviewers need is there." not in parts
+    assert 'name="fix-expr" value="quantity &gt; 1"' in parts
+    client.post(reverse("proposal-edit", args=[*place, number]), {**typed, "fix-expr": "quantity > 1"})
+    fields = story.project.proposals.get().items.get().revision.content
+    assert isinstance(fields, DimensionFields)
+    assert fields.expr == "quantity > 1"
+    assert "Reads as" in client.get(begun["Location"]).content.decode()
 
 
 def test_an_existing_one_keeps_its_model_and_its_kind(story: Story, client: Client) -> None:

@@ -185,6 +185,31 @@ def test_a_rule_of_dbt_s_is_shown_as_it_is_and_only_offers_rules_of_the_same_col
     assert "Everything that reviewers need is there." in parts
 
 
+def test_each_of_two_formulas_is_read_and_repaired_by_itself(story: Story, client: Client) -> None:
+    proposal = drafted(story, ORDERS)
+    client.force_login(story.maya)
+    place = [story.project.slug, story.production.slug, proposal.number]
+    typed = {
+        "table": ORDERS,
+        "promise": "always_true",
+        "formula": "discount <= net_amount",
+        "shown": "always_true",
+    }
+    version = str(proposal.items.get().revision.version)
+    typed |= {"where": "quantty > 1", "version": version}
+
+    parts = client.post(reverse("proposal-preview", args=place), typed).content.decode()
+
+    assert 'id="id_formula-foot"' in parts
+    assert "discount is at most net amount" in parts
+    assert 'name="fix-where" value="quantity &gt; 1"' in parts
+    page = client.post(reverse("proposal-edit", args=place), {**typed, "fix-where": "quantity > 1"})
+    fields = proposal.items.get().revision.content
+    assert isinstance(fields, PromiseFields)
+    assert (fields.where, fields.promise.formula) == ("quantity > 1", "discount <= net_amount")
+    assert page.content.decode().count("Reads as") == 2
+
+
 def test_every_kind_of_promise_can_be_typed_and_written(story: Story) -> None:
     known = generate.known_in(story.project, story.production)
     kind = KINDS["test"]
