@@ -38,6 +38,7 @@ def test_a_condition_is_written_with_suggestions_of_the_fields_of_its_table(shop
     page.locator("#id_promise").select_option("always_true")
     expect(page.locator("[data-formula][data-ready] #id_formula")).to_be_visible()
 
+    expect(page.locator("#id_formula")).to_have_attribute("aria-autocomplete", "list")
     page.locator("#id_formula").press_sequentially("net")
     expect(page.locator("[role=option]").first).to_have_text("net amountnumber")
     page.keyboard.press("Enter")
@@ -54,8 +55,12 @@ def test_a_dimension_has_the_editor_or_a_plain_field(shop: Shop, enter: Enter, s
     page.goto(shop.path("prod/propose/?kind=dimension"))
     page.get_by_role("button", name="Start").click()
     page.get_by_label("Whose rows").select_option("model.shop.fct_orders")
-    page.get_by_label("Column or formula").press_sequentially("quant")
+    field = page.get_by_label("Column or formula")
     if scripts:
+        expect(field).to_have_attribute("aria-autocomplete", "list")
+    field.press_sequentially("quant")
+    if scripts:
+        expect(page.get_by_role("option", name="quantity").first).to_be_visible()
         page.keyboard.press("Enter")
         expect(page.locator("#id_expr")).to_have_value("quantity")
     page.get_by_label("Name").first.fill("Many")

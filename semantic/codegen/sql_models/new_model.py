@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -241,7 +241,17 @@ def _together(model: NewModel, project: Project) -> Spelled | None:
         raise Refused(f"{formula} is no part of a key.")
 
     rule = QualityRule(UniqueTogether(model.key))
-    return spelled(rule, Target(model.name), project.tests, compiles=nothing)
+    test = spelled(rule, Target(model.name), project.tests, compiles=nothing)
+    # The tests put these names into their SQL as they are.
+    dialect = project.dialect or None
+    inside = {name: column_name(name, project.dialect).sql(dialect=dialect) for name in model.key}
+    return replace(
+        test,
+        arguments={
+            key: [inside.get(one, one) for one in given] if isinstance(given, list | tuple) else given
+            for key, given in test.arguments.items()
+        },
+    )
 
 
 def _macros(test: Spelled | None, project: Project) -> tuple[FileChange, ...]:

@@ -101,9 +101,9 @@ def test_a_query_in_the_projects_style_is_built_and_its_key_of_two_columns_teste
     columns = styled.vocabulary.models[styled.model].columns
     table = KnownRelation(("tiny", "main", styled.model), RelationCall("ref", styled.model), columns)
     query = read_query(
-        f"SELECT C.TIER, CASE WHEN MAX(ORDERS_90D) > 1 THEN 'big' ELSE 'none' END SIZE, -- by orders\n"
+        f"SELECT C.TIER, CASE WHEN MAX(ORDERS_90D) > 1 THEN 'big' ELSE 'none' END AS \"Size\", -- by orders\n"
         f"COUNT(*) > 0 IS_SOME FROM main.{styled.model} C WHERE TIER IN('gold','silver')GROUP BY 1"
-        f" UNION ALL SELECT 'none' TIER, 'none' SIZE, TRUE IS_SOME;",
+        f" UNION ALL SELECT 'none' TIER, 'none' \"Size\", TRUE IS_SOME;",
         [table],
         styled.project.style,
         "duckdb",

@@ -414,6 +414,16 @@ def test_a_key_that_has_to_stand_in_quotes_is_tested_in_quotes() -> None:
     ]
 
 
+def test_a_key_of_several_columns_of_which_one_stands_in_quotes_is_tested_in_quotes() -> None:
+    query = read('select order_id as "Order", amount from orders')
+    model = PastedModel("fct_orders", description="Orders.", key=("order", "amount"))
+    entry = query_model(query, model, PROJECTS["labs"].project).entries["models"][0]["properties"]["entry"]
+
+    columns = {"arguments": {"columns": ['"Order"', "amount"]}}
+    assert entry["data_tests"] == [{"bisync_unique_together": columns}]
+    assert entry["columns"][0] == {"name": "Order", "quote": True, "data_tests": ["not_null"]}
+
+
 def test_the_model_of_a_query_describes_each_of_its_columns() -> None:
     project = PROJECTS["labs"].project
     model = PastedModel(
