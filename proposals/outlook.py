@@ -64,12 +64,14 @@ def habits_shown(known: Known | None, environment: Environment) -> Sequence[Evid
 def shown_files(found: Outlook, *, ending: str = "") -> tuple[ShownFile, ...]:
     """The files whose names end so, as the last pull has them and as the change leaves them.
 
-    Nothing while no code can be written. Raises what reading the files raises.
+    Files that are Bisync's own, such as its tests, are left out. Nothing while no code can be written. Raises
+    what reading the files raises.
     """
     if found.code is None or found.known is None:
         return ()
     files = found.known.files
-    changes = tuple(change for change in found.code.changes if change.path.endswith(ending))
+    wanted = (one for one in found.code.changes if one.path.endswith(ending))
+    changes = tuple(one for one in wanted if one.fresh or not one.content)
     edits = generate.file_edits(
         [replace(found.code, changes=changes)],
         lambda path: files[path].encode() if path in files else None,

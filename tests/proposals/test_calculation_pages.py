@@ -219,6 +219,12 @@ def test_the_form_of_a_query_shows_the_model_that_it_becomes(shop: Shop, client:
     assert "models/fct_amounts.sql" in page
     assert "id_formula" not in page
     assert "How this project writes its models" in page
+    two = {"way": "query", "sql": PASTED.sql, "called": "fct_two", "key": "customer_id, amount"}
+    two["description"] = "One row for each customer and amount."
+    parts = client.post(shop.address("proposal-preview", proposal), {**two, "version": 2}).content.decode()
+    assert "models/fct_two.sql" in parts
+    assert "bisync_unique_together" in parts
+    assert "bisync_tests.sql" not in parts  # it is the same in every project
     typed = {"way": "query", "sql": PASTED.sql, "layout": "pasted", "version": 2, "act": "save"}
     assert client.post(shop.address("proposal-save", proposal), typed).status_code == 200
     assert proposal.items.get().revision.content.layout == "pasted"
